@@ -1,0 +1,67 @@
+# Everything that is not ours. The system's package first; where there is none (or with the preset `bundled`) a pinned
+# release, checked against its hash. The versions of Debian 12 and Ubuntu 24.04 are enough.
+include_guard(GLOBAL)
+include(FetchContent)
+
+set(FMT_INSTALL OFF)
+set(JSON_BuildTests OFF)
+set(JSON_Install OFF)
+set(CLI11_BUILD_TESTS OFF)
+set(CLI11_BUILD_EXAMPLES OFF)
+set(CLI11_BUILD_DOCS OFF)
+set(CLI11_INSTALL OFF)
+set(CATCH_INSTALL_DOCS OFF)
+set(CATCH_INSTALL_EXTRAS OFF)
+set(CMAKE_POLICY_DEFAULT_CMP0077 NEW)  # option() of a fetched project takes the values above
+set(CMAKE_POLICY_DEFAULT_CMP0135 NEW)  # files of an archive get the time of the extraction
+cmake_policy(SET CMP0135 NEW)
+
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+
+FetchContent_Declare(fmt
+    URL https://github.com/fmtlib/fmt/archive/10.2.1.tar.gz
+    URL_HASH SHA256=1250e4cc58bf06ee631567523f48848dc4596133e163f02615c97f78bab6c811
+    FIND_PACKAGE_ARGS 9)
+FetchContent_Declare(nlohmann_json
+    URL https://github.com/nlohmann/json/releases/download/v3.11.3/json.tar.xz
+    URL_HASH SHA256=d6c65aca6b1ed68e7a182f4757257b107ae403032760ed6ef121c9d55e81757d
+    FIND_PACKAGE_ARGS 3.11)
+FetchContent_Declare(CLI11
+    URL https://github.com/CLIUtils/CLI11/archive/v2.4.2.tar.gz
+    URL_HASH SHA256=f2d893a65c3b1324c50d4e682c0cdc021dd0477ae2c048544f39eed6654b699a
+    FIND_PACKAGE_ARGS 2.1)
+FetchContent_Declare(xsimd
+    URL https://github.com/xtensor-stack/xsimd/archive/14.1.0.tar.gz
+    URL_HASH SHA256=8da77b66214e73565f6111ba494322c853552b7b40cff69779b42e2100eed16f
+    FIND_PACKAGE_ARGS)
+FetchContent_MakeAvailable(fmt nlohmann_json CLI11 xsimd)
+
+# octet_header_only(name dependency): an INTERFACE target with the dependency's headers (as system headers: its warnings are
+# not ours) and definitions, and nothing of its link interface. Debian's xsimd needs that: it asks for a library "xtl" which
+# its package does not bring. And nothing that is linked this way can slip into the installed package of octet.
+function(octet_header_only name dependency)
+    add_library(${name} INTERFACE)
+    target_include_directories(${name} SYSTEM INTERFACE $<TARGET_PROPERTY:${dependency},INTERFACE_INCLUDE_DIRECTORIES>)
+    target_compile_definitions(${name} INTERFACE $<TARGET_PROPERTY:${dependency},INTERFACE_COMPILE_DEFINITIONS>)
+endfunction()
+
+octet_header_only(octet_fmt fmt::fmt-header-only)
+octet_header_only(octet_json nlohmann_json::nlohmann_json)
+octet_header_only(octet_cli11 CLI11::CLI11)
+octet_header_only(octet_xsimd xsimd)
+
+if(PROJECT_IS_TOP_LEVEL AND BUILD_TESTING)
+    # No version: the package of Catch2 2 refuses to be asked for 3 and the other way round; the tests take both.
+    FetchContent_Declare(Catch2
+        URL https://github.com/catchorg/Catch2/archive/v3.6.0.tar.gz
+        URL_HASH SHA256=485932259a75c7c6b72d4b874242c489ea5155d17efa345eb8cc72159f49f356
+        FIND_PACKAGE_ARGS)
+    FetchContent_MakeAvailable(Catch2)
+    if(Catch2_DIR)
+        list(APPEND CMAKE_MODULE_PATH "${Catch2_DIR}")
+    else()
+        list(APPEND CMAKE_MODULE_PATH "${catch2_SOURCE_DIR}/extras")
+    endif()
+    find_package(Python3 3.9 COMPONENTS Interpreter REQUIRED)
+endif()

@@ -1,0 +1,23 @@
+# cmake --install: the binary and its other names, the library, its headers, and the package for find_package(octet).
+include_guard(GLOBAL)
+include(CMakePackageConfigHelpers)
+
+install(TARGETS octet_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+if(OCTET_INSTALL_LINKS)
+    foreach(name IN LISTS octet_command_names)
+        install(CODE "file(CREATE_LINK octet \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/${name}\" SYMBOLIC)")
+    endforeach()
+endif()
+
+install(TARGETS octet EXPORT octet-targets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(DIRECTORY include/octet DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp")
+
+set(octet_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/octet")
+install(EXPORT octet-targets NAMESPACE octet:: DESTINATION "${octet_package_dir}")
+configure_package_config_file(cmake/octet-config.cmake.in "${CMAKE_CURRENT_BINARY_DIR}/octet-config.cmake"
+    INSTALL_DESTINATION "${octet_package_dir}")
+write_basic_package_version_file("${CMAKE_CURRENT_BINARY_DIR}/octet-config-version.cmake" COMPATIBILITY SameMinorVersion)
+install(FILES
+    "${CMAKE_CURRENT_BINARY_DIR}/octet-config.cmake"
+    "${CMAKE_CURRENT_BINARY_DIR}/octet-config-version.cmake"
+    DESTINATION "${octet_package_dir}")
