@@ -77,7 +77,8 @@ apt update || { echo "setup: apt-get update failed:" >&2; tail -n 5 "$log" >&2; 
 
 available=() unavailable=()
 for package in "${missing[@]}"; do
-    if apt-cache policy "$package" 2> /dev/null | grep -qE 'Candidate: [^(]'; then
+    # Not into `grep -q`: it stops reading early, and pipefail takes the broken pipe for "not available".
+    if grep -E 'Candidate: [^(]' <<< "$(apt-cache policy "$package" 2> /dev/null)" > /dev/null; then
         available+=("$package")
     else
         unavailable+=("$package")
