@@ -1,0 +1,50 @@
+// What the operations can be asked to do. Plain structs with the defaults of the command line; nothing is owned but values.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "octet/dtype.hpp"
+#include "octet/scheme.hpp"
+
+namespace octet {
+
+/// Called as work proceeds, from any worker but never by two at once: bytes read so far, bytes to read in all. Must not throw.
+using Progress = std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)>;
+
+/// Which tensors are quantized and how, when nothing more specific is said.
+enum class Preset : std::uint8_t {
+    kAll,     ///< every float tensor, per tensor, to the nearest code
+    kLesson,  ///< parameters only, per tensor, truncated; buffers such as causal masks are copied
+};
+
+/// What to do with a tensor that holds NaN or infinity, or whose range overflows float32.
+enum class OnNonFinite : std::uint8_t {
+    kError,  ///< refuse the checkpoint, naming tensor and index
+    kKeep,   ///< copy that tensor
+};
+
+/// Options that every operation that writes shares.
+struct WriteOptions {
+    unsigned threads = 0;  ///< workers, 1 .. 1024; 0: as many as the machine has cores
+    bool force = false;    ///< replace an existing set (or files of the same names)
+    bool sync = true;      ///< flush everything to the disk before it becomes visible
+    Progress progress;     ///< may be empty
+};
+
+/// Options of quantize().
+struct QuantizeOptions {
+    Preset preset = Preset::kAll;
+    std::optional<Rounding> rounding;  ///< empty: the preset's own
+    OnNonFinite on_non_finite = OnNonFinite::kError;
+    WriteOptions write;
+};
+
+/// Options of dequantize().
+struct DequantizeOptions {
+    std::optional<Dtype> dtype;  ///< F32, F16, BF16 for every float tensor; empty: each tensor's source dtype
+    WriteOptions write;
+};
+
+}  // namespace octet

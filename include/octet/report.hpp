@@ -1,0 +1,99 @@
+// What the operations say of what they did or found. Plain values; sizes in bytes, errors in the unit of the weights.
+// Statistics are rounded to six significant digits where they are made, so that the sidecar, the JSON output and the text of
+// the same run never disagree.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "octet/dtype.hpp"
+#include "octet/scheme.hpp"
+
+namespace octet {
+
+/// What a tensor is for, told from its name and shape.
+enum class Kind : std::uint8_t { kWeight, kEmbedding, kHead, kPosition, kNorm, kBias, kBuffer, kOther };
+
+/// Number of kinds above.
+inline constexpr int kKindCount = 8;
+
+/// "weight", "embedding", ...
+std::string_view kind_name(Kind kind) noexcept;
+
+/// How far the restored float32 values are from the source.
+struct TensorStatistics {
+    double sqnr_db = 0;         ///< 10 log10(sum x^2 / sum (x - x')^2); +inf when nothing was lost
+    double rmse = 0;            ///< sqrt(mean (x - x')^2)
+    double max_abs_error = 0;   ///< max |x - x'|
+    double bound = 0;           ///< what |x - x'| cannot exceed (docs/quantization.md)
+    std::uint64_t clipped = 0;  ///< elements whose code was limited to the range of codes
+
+    friend bool operator==(const TensorStatistics&, const TensorStatistics&) = default;
+};
+
+/// One tensor of a checkpoint or set.
+struct TensorReport {
+    std::string name;
+    Dtype dtype = Dtype::kF32;  ///< of the source
+    Shape shape;                ///< of the source
+    Kind kind = Kind::kOther;
+    std::optional<Scheme> scheme;     ///< empty: the tensor is kept as it is
+    std::string reason;               ///< why it is kept; empty when quantized, or in a plain checkpoint
+    std::uint64_t source_bytes = 0;   ///< bytes of the tensor in the source
+    std::uint64_t output_bytes = 0;   ///< bytes of its codes and state; of the copy when kept
+    std::optional<float> scale;       ///< per-tensor state
+    std::optional<float> zero_point;  ///< the value of code 0
+    std::optional<TensorStatistics> statistics;
+    std::optional<double> narrowed_max_abs_error;  ///< dequantize: at most this after narrowing to F16 or BF16
+};
+
+/// A name and a size: one file of a checkpoint or set.
+struct FileReport {
+    std::string name;  ///< base name
+    std::uint64_t byte_count = 0;
+
+    friend bool operator==(const FileReport&, const FileReport&) = default;
+};
+
+/// Tensors, elements and bytes of one dtype or kind.
+struct Share {
+    std::uint64_t tensors = 0;
+    std::uint64_t parameters = 0;  ///< elements
+    std::uint64_t byte_count = 0;  ///< as stored in what was inspected
+};
+
+/// Sums over a checkpoint or set.
+struct Totals {
+    std::uint64_t tensors = 0;
+    std::uint64_t quantized = 0;
+    std::uint64_t kept = 0;
+    std::uint64_t parameters = 0;           ///< elements of all tensors
+    std::uint64_t source_bytes = 0;         ///< whole safetensors files, headers included
+    std::uint64_t output_bytes = 0;         ///< the same of what was written
+    std::uint64_t state_bytes = 0;          ///< scales and zero points, 4 bytes each where the sidecar holds them
+    std::optional<double> bits_per_weight;  ///< (codes + state) of the quantized tensors / their elements
+    std::optional<double> sqnr_db;          ///< over the quantized tensors
+    std::optional<double> max_abs_error;    ///< over the quantized tensors
+    std::uint64_t framework_bytes = 0;      ///< the footprint as a framework counts it (docs/seeds.md)
+    std::optional<std::uint64_t> source_framework_bytes;  ///< the same of the source of a set
+    std::optional<double> narrowed_max_abs_error;         ///< dequantize: over the narrowed tensors
+};
+
+/// What quantize(), dequantize() and inspect() return.
+struct Report {
+    std::string input;    ///< the path as it was given
+    std::string output;   ///< the path as it was given; empty for inspect
+    bool is_set = false;  ///< inspect: a quantized set rather than a plain checkpoint
+    Totals totals;
+    std::vector<TensorReport> tensors;  ///< in file order
+    std::vector<FileReport> input_files;
+    std::vector<FileReport> output_files;  ///< everything written: data, sidecar, index, companions
+    std::vector<std::string> notes;        ///< things the user should know, such as leftovers that were removed
+    double seconds = 0;                    ///< wall time of the operation
+};
+
+}  // namespace octet

@@ -1,0 +1,190 @@
+#include "base/json_text.hpp"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+namespace octet {
+namespace {
+
+std::string_view float_digits(float value, int digits, std::array<char, 64>& buffer) {
+    char* const first = buffer.data();
+    char* const last = first + buffer.size();
+    const auto result = digits == 0 ? std::to_chars(first, last, value)
+                                    : std::to_chars(first, last, value, std::chars_format::general, digits);
+    return {first, static_cast<std::size_t>(result.ptr - first)};
+}
+
+bool reads_back_through_double(std::string_view text, float value) {
+    double parsed = 0;
+    std::from_chars(text.data(), text.data() + text.size(), parsed);
+    return static_cast<float>(parsed) == value;
+}
+
+void append_number_text(std::string& out, std::string_view text) {
+    out += text;
+    if (text.find_first_of(".e") == std::string_view::npos) out += ".0";
+}
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view text) {
+    out += '"';
+    for (const char c : text) {
+        switch (c) {
+            case '"':
+                out += "\\\"";
+                break;
+            case '\\':
+                out += "\\\\";
+                break;
+            case '\n':
+                out += "\\n";
+                break;
+            case '\r':
+                out += "\\r";
+                break;
+            case '\t':
+                out += "\\t";
+                break;
+            default:
+                if (static_cast<unsigned char>(c) < 0x20) {
+                    out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+                } else {
+                    out += c;
+                }
+        }
+    }
+    out += '"';
+}
+
+void append_json_float(std::string& out, float value) {
+    std::array<char, 64> buffer;
+    std::string_view text = float_digits(value, 0, buffer);
+    for (int digits = 2; !reads_back_through_double(text, value) && digits <= 17; ++digits) {
+        text = float_digits(value, digits, buffer);
+    }
+    append_number_text(out, text);
+}
+
+void append_json_statistic(std::string& out, double value) {
+    if (std::isnan(value)) {
+        out += "\"nan\"";
+    } else if (std::isinf(value)) {
+        out += value > 0 ? "\"inf\"" : "\"-inf\"";
+    } else {
+        std::array<char, 64> buffer;
+        const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), six_digits(value));
+        append_number_text(out, {buffer.data(), static_cast<std::size_t>(result.ptr - buffer.data())});
+    }
+}
+
+double six_digits(double value) {
+    if (!std::isfinite(value)) return value;
+    std::array<char, 64> buffer;
+    char* const last = buffer.data() + buffer.size();
+    const auto printed = std::to_chars(buffer.data(), last, value, std::chars_format::scientific, 5);
+    double rounded = 0;
+    std::from_chars(buffer.data(), printed.ptr, rounded);
+    return rounded;
+}
+
+void JsonWriter::break_line() {
+    out_ += '\n';
+    out_.append(2 * has_member_.size(), ' ');
+}
+
+void JsonWriter::separate() {
+    if (after_key_) {
+        after_key_ = false;
+        return;
+    }
+    if (has_member_.empty()) return;
+    if (has_member_.back()) out_ += ',';
+    has_member_.back() = true;
+    if (style_ == Style::kLines && has_member_.size() <= 2) {
+        break_line();
+    } else if (out_.back() == ',') {
+        out_ += ' ';
+    }
+}
+
+void JsonWriter::close(char bracket) {
+    const bool had_members = has_member_.back();
+    has_member_.pop_back();
+    if (style_ == Style::kLines && had_members && has_member_.size() < 2) break_line();
+    out_ += bracket;
+}
+
+JsonWriter& JsonWriter::begin_object() {
+    separate();
+    out_ += '{';
+    has_member_.push_back(false);
+    return *this;
+}
+
+JsonWriter& JsonWriter::end_object() {
+    close('}');
+    return *this;
+}
+
+JsonWriter& JsonWriter::begin_array() {
+    separate();
+    out_ += '[';
+    has_member_.push_back(false);
+    return *this;
+}
+
+JsonWriter& JsonWriter::end_array() {
+    close(']');
+    return *this;
+}
+
+JsonWriter& JsonWriter::key(std::string_view name) {
+    separate();
+    append_json_string(out_, name);
+    out_ += ": ";
+    after_key_ = true;
+    return *this;
+}
+
+JsonWriter& JsonWriter::string(std::string_view value) {
+    separate();
+    append_json_string(out_, value);
+    return *this;
+}
+
+JsonWriter& JsonWriter::integer(std::uint64_t value) {
+    separate();
+    out_ += std::to_string(value);
+    return *this;
+}
+
+JsonWriter& JsonWriter::boolean(bool value) {
+    separate();
+    out_ += value ? "true" : "false";
+    return *this;
+}
+
+JsonWriter& JsonWriter::float32(float value) {
+    separate();
+    append_json_float(out_, value);
+    return *this;
+}
+
+JsonWriter& JsonWriter::statistic(double value) {
+    separate();
+    append_json_statistic(out_, value);
+    return *this;
+}
+
+JsonWriter& JsonWriter::raw(std::string_view json) {
+    separate();
+    out_ += json;
+    return *this;
+}
+
+}  // namespace octet

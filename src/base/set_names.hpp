@@ -1,0 +1,17 @@
+// The fixed file names of a set (docs/format.md).
+#pragma once
+
+#include <string_view>
+
+namespace octet {
+
+/// The file that makes a folder a set.
+inline constexpr std::string_view kSidecarName = "quantization_state.json";
+/// The index of a sharded plain checkpoint.
+inline constexpr std::string_view kIndexName = "model.safetensors.index.json";
+/// The index of a sharded set.
+inline constexpr std::string_view kSetIndexName = "model.safetensors.index.octet.json";
+/// The metadata key that marks a file of codes; its value is the version of octet that wrote it.
+inline constexpr std::string_view kVersionKey = "octet.version";
+
+}  // namespace octet

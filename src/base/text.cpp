@@ -1,0 +1,161 @@
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+namespace octet {
+namespace {
+
+/// Length of the valid UTF-8 sequence at `at`, or 0; writes its code point.
+std::size_t utf8_length(std::string_view text, std::size_t at, std::uint32_t& code_point) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned char lead = byte(at);
+    const std::size_t length = lead < 0x80                    ? 1
+                               : lead >= 0xF0 && lead <= 0xF4 ? 4
+                               : lead >= 0xE0                 ? 3
+                               : lead >= 0xC2                 ? 2
+                                                              : 0;
+    if (length == 0 || lead > 0xF4 || at + length > text.size()) return 0;
+    static constexpr std::array<std::uint32_t, 5> kLeadMask = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    code_point = lead & kLeadMask[length];
+    for (std::size_t i = 1; i < length; ++i) {
+        if ((byte(at + i) & 0xC0U) != 0x80U) return 0;
+        code_point = (code_point << 6) | (byte(at + i) & 0x3FU);
+    }
+    static constexpr std::array<std::uint32_t, 5> kSmallest = {0, 0, 0x80, 0x800, 0x10000};
+    const bool surrogate = code_point >= 0xD800 && code_point <= 0xDFFF;
+    return code_point < kSmallest[length] || code_point > 0x10FFFF || surrogate ? 0 : length;
+}
+
+/// Controls, line separators, and marks that change the direction of the text around them.
+bool is_unsafe(std::uint32_t c) {
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 || c == 0x200E || c == 0x200F ||
+           (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
+}
+
+void append_escaped(std::string& out, std::string_view bytes) {
+    for (const char c : bytes) {
+        switch (c) {
+            case '\n':
+                out += "\\n";
+                break;
+            case '\r':
+                out += "\\r";
+                break;
+            case '\t':
+                out += "\\t";
+                break;
+            default:
+                out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+        }
+    }
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+    for (std::size_t i = 0; i <= a.size(); ++i) d[i][0] = i;
+    for (std::size_t j = 0; j <= b.size(); ++j) d[0][j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const std::size_t change = a[i - 1] == b[j - 1] ? 0 : 1;
+            d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + change});
+            const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+        }
+    }
+    return d[a.size()][b.size()];
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+    std::string out;
+    for (std::size_t at = 0; at < text.size();) {
+        std::uint32_t code_point = 0;
+        const std::size_t length = utf8_length(text, at, code_point);
+        const std::size_t taken = std::max<std::size_t>(length, 1);
+        const std::string_view bytes = text.substr(at, taken);
+        if (bytes == "\\") {
+            out += "\\\\";
+        } else if (length == 0 || is_unsafe(code_point)) {
+            append_escaped(out, bytes);
+        } else {
+            out += bytes;
+        }
+        at += taken;
+    }
+    return out;
+}
+
+bool is_utf8(std::string_view text) {
+    for (std::size_t at = 0; at < text.size();) {
+        std::uint32_t code_point = 0;
+        const std::size_t length = utf8_length(text, at, code_point);
+        if (length == 0) return false;
+        at += length;
+    }
+    return true;
+}
+
+std::string in_quotes(std::string_view name) {
+    constexpr std::size_t kLongest = 120;
+    if (name.size() <= kLongest) return "'" + printable(name) + "'";
+    return "'" + printable(name.substr(0, 80)) + "..." + printable(name.substr(name.size() - 30)) + "'";
+}
+
+std::string with_commas(std::uint64_t value) {
+    std::string digits = std::to_string(value);
+    for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
+    return digits;
+}
+
+std::string si_size(std::uint64_t byte_count) {
+    if (byte_count < 1000) return fmt::format("{} B", byte_count);
+    static constexpr std::array<std::string_view, 6> kUnits = {"kB", "MB", "GB", "TB", "PB", "EB"};
+    double value = static_cast<double>(byte_count) / 1000.0;
+    std::size_t unit = 0;
+    while (value >= 999.95 && unit + 1 < kUnits.size()) {
+        value /= 1000.0;
+        ++unit;
+    }
+    return fmt::format("{:.{}f} {}", value, value < 9.9995 ? 3 : value < 99.995 ? 2 : 1, kUnits[unit]);
+}
+
+std::string full_size(std::uint64_t byte_count) {
+    return fmt::format("{} ({} bytes)", si_size(byte_count), with_commas(byte_count));
+}
+
+std::string shape_text(const std::vector<std::uint64_t>& shape) {
+    return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
+std::string index_text(std::uint64_t flat, const std::vector<std::uint64_t>& shape) {
+    std::vector<std::uint64_t> index(shape.size());
+    for (std::size_t d = shape.size(); d-- > 0;) {
+        index[d] = shape[d] == 0 ? 0 : flat % shape[d];
+        flat = shape[d] == 0 ? 0 : flat / shape[d];
+    }
+    return shape_text(index);
+}
+
+std::optional<std::string> nearest_spelling(std::string_view word, const std::vector<std::string>& candidates) {
+    if (word.size() > 64) return std::nullopt;
+    std::optional<std::string> best;
+    std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+    for (const std::string& candidate : candidates) {
+        const std::size_t distance = edit_distance(word, candidate);
+        if (distance < best_distance && distance < candidate.size()) {
+            best = candidate;
+            best_distance = distance;
+        }
+    }
+    return best;
+}
+
+std::string counted(std::uint64_t count, std::string_view singular) {
+    return fmt::format("{} {}{}", with_commas(count), singular, count == 1 ? "" : "s");
+}
+
+}  // namespace octet

@@ -1,0 +1,43 @@
+// Small text helpers for messages and tables: escaping, sizes in SI units, the nearest right spelling.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace octet {
+
+/// `text` with control characters, DEL, backslash and invalid UTF-8 bytes written as \n, \t, \x1b ...: safe on a terminal and
+/// always one line. C1 controls and Unicode line separators and direction marks are escaped too.
+std::string printable(std::string_view text);
+
+/// True if the bytes are valid UTF-8.
+bool is_utf8(std::string_view text);
+
+/// A name in messages: printable, in single quotes, cut in the middle when longer than 120 bytes.
+std::string in_quotes(std::string_view name);
+
+/// "126,828,680".
+std::string with_commas(std::uint64_t value);
+
+/// "126.8 MB": SI units, four significant digits; below 1000 bytes "512 B".
+std::string si_size(std::uint64_t byte_count);
+
+/// "126.8 MB (126,828,680 bytes)".
+std::string full_size(std::uint64_t byte_count);
+
+/// "[768, 2304]"; "[]" for a scalar.
+std::string shape_text(const std::vector<std::uint64_t>& shape);
+
+/// "[3, 5]": the position of element `flat` (C order) in `shape`; "[]" in a scalar.
+std::string index_text(std::uint64_t flat, const std::vector<std::uint64_t>& shape);
+
+/// The candidate most like `word` when it is near enough to be what was meant (edit distance, transpositions count one).
+std::optional<std::string> nearest_spelling(std::string_view word, const std::vector<std::string>& candidates);
+
+/// "1 tensor", "3 tensors", "1,184 tensors".
+std::string counted(std::uint64_t count, std::string_view singular);
+
+}  // namespace octet

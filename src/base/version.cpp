@@ -1,0 +1,9 @@
+#include "octet/octet.hpp"
+
+namespace octet {
+
+std::string_view version() noexcept {
+    return OCTET_VERSION;
+}
+
+}  // namespace octet

@@ -1,0 +1,36 @@
+// What a tensor is for, told from its name and shape, and what a framework's footprint counts. Profiles know GPT-2 (with and
+// without the `transformer.` prefix) and T5; names of any other architecture are read by their usual words.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "octet/report.hpp"
+
+namespace octet::checkpoint {
+
+/// Families whose names have a fixed meaning.
+enum class Family : std::uint8_t { kUnknown, kGpt2, kT5 };
+
+/// The family that these tensor names belong to.
+Family detect_family(const std::vector<TensorReport>& tensors);
+
+/// The kind of one tensor.
+Kind kind_of(Family family, std::string_view name, const Shape& shape);
+
+/// Fills in `kind` of every tensor and returns the family.
+Family assign_kinds(std::vector<TensorReport>& tensors);
+
+/// Which bytes of a tensor the footprint counts.
+enum class Counted : std::uint8_t {
+    kSource,  ///< as in the source
+    kStored,  ///< as stored in the data files of a set: codes and state tensors, not what the sidecar holds
+};
+
+/// The footprint as the seed documents count it (docs/seeds.md): every parameter once (tied ones once), for GPT-2 without the
+/// mask buffers of the file but with those the framework makes: per layer n_positions^2 boolean bytes and a scalar of 4 bytes.
+std::uint64_t framework_bytes(Family family, const std::vector<TensorReport>& tensors, Counted counted);
+
+}  // namespace octet::checkpoint

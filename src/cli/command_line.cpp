@@ -1,0 +1,141 @@
+#include <algorithm>
+#include <filesystem>
+#include <new>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "base/text.hpp"
+#include "cli/commands.hpp"
+#include "octet/octet.hpp"
+
+namespace octet::cli {
+namespace {
+
+const std::vector<std::string> kCommandNames = {"quantize", "dequantize", "inspect"};
+
+When when_of(std::string_view option, const std::string& value) {
+    return static_cast<When>(choice_of(option, value, {"auto", "always", "never"}));
+}
+
+std::vector<std::string> option_names(const CLI::App& command) {
+    std::vector<std::string> names;
+    for (const CLI::Option* option : command.get_options()) {
+        for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    }
+    return names;
+}
+
+/// The line for a command line that CLI11 refused, with the nearest right spelling.
+std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
+    const auto chosen = app.get_subcommands();
+    const CLI::App& command = chosen.empty() ? app : *chosen.front();
+    const std::string help = chosen.empty() ? "octet --help" : "octet " + command.get_name() + " --help";
+    const std::vector<std::string> extras = app.remaining(true);
+    if (!extras.empty()) {
+        const std::string word = extras.front().substr(0, extras.front().find('='));
+        const bool is_option = word.starts_with("-");
+        const auto nearest = nearest_spelling(word, is_option        ? option_names(command)
+                                                    : chosen.empty() ? kCommandNames
+                                                                     : std::vector<std::string>{});
+        const std::string what = is_option        ? "unknown option "
+                                 : chosen.empty() ? "unknown command "
+                                                  : "one argument too many: ";
+        return fmt::format("{}{}; {}", what, in_quotes(word),
+                           nearest ? fmt::format("did you mean {}?", *nearest) : "see " + help);
+    }
+    std::string text = error.what();
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return fmt::format("{}; see {}", printable(text), help);
+}
+
+void describe(CLI::App& app) {
+    app.name("octet");
+    app.description("octet quantizes safetensors checkpoints to 8 bits and back, and says what it cost.");
+    app.set_version_flag("--version", "octet " + std::string(version()));
+    app.require_subcommand(1);
+    app.get_formatter()->column_width(34);
+    app.footer("Example: octet quantize model.safetensors out/ && octet inspect out/ --sizes");
+}
+
+/// "quantize a b" when the program was called under that name.
+std::vector<std::string> with_link_name(const std::vector<std::string>& arguments) {
+    const std::string name = std::filesystem::path(arguments.front()).filename().native();
+    std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
+    const bool linked = std::find(kCommandNames.begin(), kCommandNames.end(), name) != kCommandNames.end();
+    const bool asks_version = !rest.empty() && rest.front() == "--version";
+    if (linked && !asks_version) rest.insert(rest.begin(), name);
+    return rest;
+}
+
+int fail(Terminal& terminal, const Invocation& invocation, ErrorCode code, const std::string& message) {
+    terminal.error(message);
+    const CommonOptions& common = invocation.common;
+    if (common.json)
+        terminal.out(
+            report::json_error(invocation.command, common.input, common.output, static_cast<int>(code), message));
+    return static_cast<int>(code);
+}
+
+int run_invocation(Terminal& terminal, const Invocation& invocation) {
+    terminal.set_quiet(invocation.common.quiet);
+    terminal.set_color(when_of("--color", invocation.common.color));
+    terminal.set_progress(when_of("--progress", invocation.common.progress));
+    invocation.run(terminal, invocation.common);
+    return 0;
+}
+
+/// Nothing but octet::Error is expected; anything else is a defect, except that memory can run out anywhere.
+int guarded(Terminal& terminal, const Invocation& invocation, const std::function<int()>& action) {
+    try {
+        return action();
+    } catch (const Error& error) {
+        return fail(terminal, invocation, error.code(), error.what());
+    } catch (const std::bad_alloc&) {
+        return fail(terminal, invocation, ErrorCode::kInternal, "out of memory; nothing was written");
+    } catch (const std::filesystem::filesystem_error& error) {
+        return fail(terminal, invocation, ErrorCode::kIo,
+                    printable(error.path1().native()) + ": " + error.code().message());
+    } catch (const std::exception& error) {
+        return fail(terminal, invocation, ErrorCode::kInternal,
+                    fmt::format("internal error: {}; nothing was written, please report it with the command line",
+                                printable(error.what())));
+    }
+}
+
+}  // namespace
+
+int run_command_line(const std::vector<std::string>& arguments) {
+    Terminal terminal;
+    Invocation invocation;
+    CLI::App app;
+    describe(app);
+    add_quantize(app, invocation);
+    add_dequantize(app, invocation);
+    add_inspect(app, invocation);
+    return guarded(terminal, invocation, [&]() -> int {
+        std::vector<std::string> reversed = with_link_name(arguments);
+        if (reversed.empty()) {
+            terminal.note("no command; see octet --help");
+            return static_cast<int>(ErrorCode::kUsage);
+        }
+        // Known before parsing, so that a refused command line also answers in JSON.
+        invocation.common.json = std::find(reversed.begin(), reversed.end(), "--json") != reversed.end();
+        std::reverse(reversed.begin(), reversed.end());
+        try {
+            app.parse(reversed);
+        } catch (const CLI::CallForHelp&) {
+            const auto chosen = app.get_subcommands();
+            terminal.out(chosen.empty() ? app.help() : chosen.front()->help());
+            return 0;
+        } catch (const CLI::CallForVersion& request) {
+            terminal.out(std::string(request.what()) + "\n");
+            return 0;
+        } catch (const CLI::ParseError& error) {
+            return fail(terminal, invocation, ErrorCode::kUsage, usage_message(app, error));
+        }
+        return run_invocation(terminal, invocation);
+    });
+}
+
+}  // namespace octet::cli

@@ -1,0 +1,61 @@
+// One file a subcommand: each declares its options on a CLI11 app and leaves behind what to run once they are parsed.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/terminal.hpp"
+#include "octet/options.hpp"
+#include "octet/report.hpp"
+#include "report/report_options.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace octet::cli {
+
+/// What every command can be told.
+struct CommonOptions {
+    unsigned threads = 0;
+    bool quiet = false;
+    bool verbose = false;
+    bool json = false;
+    std::string color = "auto";
+    std::string progress = "auto";
+    std::string input;
+    std::string output;
+};
+
+/// A command line that has been parsed.
+struct Invocation {
+    std::string command;
+    CommonOptions common;
+    std::function<void(Terminal&, const CommonOptions&)> run;
+};
+
+void add_quantize(CLI::App& app, Invocation& invocation);
+void add_dequantize(CLI::App& app, Invocation& invocation);
+void add_inspect(CLI::App& app, Invocation& invocation);
+
+/// --threads, --quiet, --verbose, --color, --progress, --json.
+void add_common_options(CLI::App& command, CommonOptions& common);
+
+/// --force and --no-sync.
+void add_write_options(CLI::App& command, WriteOptions& write);
+
+/// `value` if it is one of `choices`; kUsage naming the option and the nearest right spelling otherwise.
+std::size_t choice_of(std::string_view option, const std::string& value, const std::vector<std::string>& choices);
+
+/// The write options with threads and progress of this invocation filled in.
+WriteOptions with_progress(WriteOptions write, Terminal& terminal, const CommonOptions& common, std::string_view verb);
+
+/// Prints a report the way the user asked for it.
+void print_report(Terminal& terminal, const CommonOptions& common, const Report& report, report::ReportOptions options);
+
+/// Runs a command line; returns the exit code. Everything but main().
+int run_command_line(const std::vector<std::string>& arguments);
+
+}  // namespace octet::cli

@@ -1,0 +1,63 @@
+#include <algorithm>
+#include <numeric>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "base/text.hpp"
+#include "cli/commands.hpp"
+#include "octet/error.hpp"
+
+namespace octet::cli {
+
+void add_common_options(CLI::App& command, CommonOptions& common) {
+    command.add_option("--threads", common.threads, "workers (default: one a core)")->check(CLI::Range(1U, 1024U));
+    command.add_flag("--json", common.json, "one JSON object on standard output");
+    command.add_flag("--quiet", common.quiet, "print nothing but errors and --json");
+    command.add_flag("--verbose", common.verbose, "print every tensor");
+    command.add_option("--color", common.color, "auto, always or never");
+    command.add_option("--progress", common.progress, "auto, always or never");
+}
+
+void add_write_options(CLI::App& command, WriteOptions& write) {
+    command.add_flag("--force", write.force, "replace what octet wrote there before");
+    command.add_flag_callback(
+        "--no-sync", [&write] { write.sync = false; }, "do not wait until the output is on the disk");
+}
+
+std::size_t choice_of(std::string_view option, const std::string& value, const std::vector<std::string>& choices) {
+    const auto found = std::find(choices.begin(), choices.end(), value);
+    if (found != choices.end()) return static_cast<std::size_t>(found - choices.begin());
+    const auto nearest = nearest_spelling(value, choices);
+    throw Error(ErrorCode::kUsage, option,
+                fmt::format("{} is not one of {}{}", in_quotes(value), fmt::join(choices, ", "),
+                            nearest ? "; did you mean " + *nearest + "?" : ""));
+}
+
+WriteOptions with_progress(WriteOptions write, Terminal& terminal, const CommonOptions& common, std::string_view verb) {
+    write.threads = common.threads;
+    if (terminal.shows_progress()) {
+        write.progress = [&terminal, verb](std::uint64_t done, std::uint64_t total) {
+            terminal.draw_progress(verb, done, total);
+        };
+    }
+    return write;
+}
+
+void print_report(Terminal& terminal, const CommonOptions& common, const Report& report,
+                  report::ReportOptions options) {
+    for (const std::string& note : report.notes) terminal.note(note);
+    if (options.shown.empty()) {
+        options.shown.resize(report.tensors.size());
+        std::iota(options.shown.begin(), options.shown.end(), 0U);
+    }
+    options.color = terminal.color();
+    options.table = options.table || common.verbose;
+    if (common.json) {
+        terminal.out(report::json(report, options));
+    } else if (!common.quiet) {
+        terminal.out(report::text(report, options));
+    }
+}
+
+}  // namespace octet::cli

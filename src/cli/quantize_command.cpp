@@ -1,0 +1,55 @@
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.hpp"
+#include "octet/octet.hpp"
+
+namespace octet::cli {
+namespace {
+
+struct QuantizeArguments {
+    QuantizeOptions options;
+    std::string preset = "all";
+    std::string rounding;
+    std::string on_non_finite = "error";
+};
+
+void run_quantize(QuantizeArguments& arguments, Terminal& terminal, const CommonOptions& common) {
+    QuantizeOptions& options = arguments.options;
+    options.preset = static_cast<Preset>(choice_of("--preset", arguments.preset, {"all", "lesson"}));
+    if (!arguments.rounding.empty()) {
+        options.rounding = static_cast<Rounding>(choice_of("--rounding", arguments.rounding, {"nearest", "truncate"}));
+    }
+    options.on_non_finite =
+        static_cast<OnNonFinite>(choice_of("--on-non-finite", arguments.on_non_finite, {"error", "keep"}));
+    options.write = with_progress(options.write, terminal, common, "quantizing");
+    report::ReportOptions shown;
+    shown.command = "quantize";
+    print_report(terminal, common, quantize(common.input, common.output, options), shown);
+}
+
+}  // namespace
+
+void add_quantize(CLI::App& app, Invocation& invocation) {
+    auto arguments = std::make_shared<QuantizeArguments>();
+    CLI::App* const command =
+        app.add_subcommand("quantize", "Quantize a checkpoint into a set: codes, state sidecar, companions");
+    command
+        ->add_option("INPUT", invocation.common.input, "a .safetensors file, a *.safetensors.index.json, or a folder")
+        ->required();
+    command->add_option("OUT_DIR", invocation.common.output, "a new or empty folder for the set")->required();
+    command->add_option("--preset", arguments->preset, "all: every float tensor; lesson: parameters only, truncated");
+    command->add_option("--rounding", arguments->rounding, "nearest (ties to even) or truncate");
+    command->add_option("--on-non-finite", arguments->on_non_finite, "error, or keep: copy such a tensor");
+    add_write_options(*command, arguments->options.write);
+    add_common_options(*command, invocation.common);
+    command->callback([arguments, &invocation] {
+        invocation.command = "quantize";
+        invocation.run = [arguments](Terminal& terminal, const CommonOptions& common) {
+            run_quantize(*arguments, terminal, common);
+        };
+    });
+}
+
+}  // namespace octet::cli

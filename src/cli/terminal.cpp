@@ -1,0 +1,91 @@
+#include "cli/terminal.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "io/system_calls.hpp"
+#include "octet/error.hpp"
+
+namespace octet::cli {
+namespace {
+
+bool wanted(When when, int descriptor) {
+    return when == When::kAlways || (when == When::kAuto && ::isatty(descriptor) == 1);
+}
+
+bool write_all(int descriptor, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t put = ::write(descriptor, text.data(), text.size());
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) return false;
+        text.remove_prefix(static_cast<std::size_t>(put));
+    }
+    return true;
+}
+
+}  // namespace
+
+Terminal::Terminal() {
+    for (int descriptor = 0; descriptor <= 2; ++descriptor) {
+        if (::fcntl(descriptor, F_GETFD) < 0 && errno == EBADF) static_cast<void>(::open("/dev/null", O_RDWR));
+    }
+    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);
+    set_color(When::kAuto);
+    set_progress(When::kAuto);
+}
+
+void Terminal::set_color(When when) {
+    const char* const no_color = std::getenv("NO_COLOR");
+    const bool allowed = when == When::kAlways || no_color == nullptr || *no_color == '\0';
+    color_ = allowed && wanted(when, STDOUT_FILENO);
+}
+
+void Terminal::set_progress(When when) {
+    progress_ = wanted(when, STDERR_FILENO);
+}
+
+void Terminal::out(std::string_view text) {
+    clear_progress();
+    if (write_all(STDOUT_FILENO, text) || errno == EPIPE) return;
+    throw Error(ErrorCode::kIo, "standard output", fmt::format("cannot write: {}", io::errno_text(errno)));
+}
+
+void Terminal::note(std::string_view line) {
+    if (!quiet_) to_stderr(fmt::format("octet: {}\n", line));
+}
+
+void Terminal::error(std::string_view message) {
+    to_stderr(fmt::format("octet: {}\n", message));
+}
+
+void Terminal::to_stderr(std::string_view text) {
+    clear_progress();
+    static_cast<void>(write_all(STDERR_FILENO, text));
+}
+
+void Terminal::draw_progress(std::string_view verb, std::uint64_t done_bytes, std::uint64_t total_bytes) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!shows_progress() || total_bytes == 0 || now - last_drawn_ < std::chrono::milliseconds(100)) return;
+    last_drawn_ = now;
+    drawn_ = true;
+    const double seconds = std::chrono::duration<double>(now - start_).count();
+    const double share = static_cast<double>(done_bytes) / static_cast<double>(total_bytes);
+    const auto rate = static_cast<std::uint64_t>(static_cast<double>(done_bytes) / seconds);
+    static_cast<void>(write_all(STDERR_FILENO, fmt::format("\r\x1b[K{} {:3.0f} %  {} of {}, {}/s", verb, 100 * share,
+                                                           si_size(done_bytes), si_size(total_bytes), si_size(rate))));
+}
+
+void Terminal::clear_progress() {
+    if (drawn_) static_cast<void>(write_all(STDERR_FILENO, "\r\x1b[K"));
+    drawn_ = false;
+}
+
+}  // namespace octet::cli

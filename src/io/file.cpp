@@ -1,0 +1,170 @@
+#include "io/file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "io/system_calls.hpp"
+#include "octet/error.hpp"
+
+namespace octet::io {
+namespace {
+
+std::string_view cure_for(int error_number) {
+    switch (error_number) {
+        case EACCES:
+        case EPERM:
+        case EROFS:
+            return "check the permissions of the file and its folder";
+        case ENOSPC:
+        case EDQUOT:
+            return "free some space or choose another target";
+        case EMFILE:
+        case ENFILE:
+            return "raise the limit of open files (ulimit -n)";
+        case EFBIG:
+            return "raise the limit of file sizes (ulimit -f) or choose another file system";
+        case ENAMETOOLONG:
+            return "choose a shorter name";
+        case ENOENT:
+            return "check the path";
+        default:
+            return "check the disk and try again";
+    }
+}
+
+}  // namespace
+
+void throw_io_error(const std::filesystem::path& path, std::string_view action, int error_number) {
+    throw Error(ErrorCode::kIo, printable(path.native()),
+                fmt::format("cannot {}: {}; {}", action, errno_text(error_number), cure_for(error_number)));
+}
+
+File::File(File&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), size_(other.size_), name_(std::move(other.name_)) {}
+
+File& File::operator=(File&& other) noexcept {
+    if (this != &other) {
+        if (fd_ >= 0) ::close(fd_);
+        fd_ = std::exchange(other.fd_, -1);
+        size_ = other.size_;
+        name_ = std::move(other.name_);
+    }
+    return *this;
+}
+
+File::~File() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+File File::open_for_reading(const std::filesystem::path& path) {
+    // Non-blocking, so that a named pipe is refused below instead of waiting for a writer.
+    const int fd = system_calls().open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        throw Error(ErrorCode::kBadInput, printable(path.native()), "not found; check the path");
+    }
+    if (fd < 0) throw_io_error(path, "open", errno);
+    File file(fd, 0, path.native());
+    struct stat status {};
+    if (::fstat(fd, &status) != 0) throw_io_error(path, "read the size of", errno);
+    if (!S_ISREG(status.st_mode)) {
+        throw Error(ErrorCode::kBadInput, printable(path.native()), "is not a regular file; give a file or a folder");
+    }
+    file.size_ = static_cast<std::uint64_t>(status.st_size);
+    return file;
+}
+
+File File::create(const std::filesystem::path& path, std::uint64_t byte_count) {
+    const int fd = system_calls().open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0) throw_io_error(path, "create", errno);
+    File file(fd, byte_count, path.native());
+    if (system_calls().allocate(fd, static_cast<off_t>(byte_count)) != 0) {
+        throw_io_error(path, fmt::format("reserve {}", full_size(byte_count)), errno);
+    }
+    return file;
+}
+
+FileIdentity File::identity() const {
+    struct stat status {};
+    if (::fstat(fd_, &status) != 0) throw_io_error(name_, "examine", errno);
+    return {status.st_dev, status.st_ino};
+}
+
+void File::read_at(std::span<std::byte> buffer, std::uint64_t offset) const {
+    std::size_t done = 0;
+    while (done < buffer.size()) {
+        const ssize_t got =
+            system_calls().pread(fd_, buffer.data() + done, buffer.size() - done, static_cast<off_t>(offset + done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) throw_io_error(name_, "read", errno);
+        if (got == 0) {
+            throw Error(ErrorCode::kIo, printable(name_),
+                        fmt::format("ended at byte {} of {} while it was read; let nothing write to it and try again",
+                                    with_commas(offset + done), with_commas(size_)));
+        }
+        done += static_cast<std::size_t>(got);
+    }
+}
+
+void File::write_at(std::span<const std::byte> bytes, std::uint64_t offset) const {
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+        const ssize_t put =
+            system_calls().pwrite(fd_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) throw_io_error(name_, "write", errno);
+        if (put == 0) throw_io_error(name_, "write", ENOSPC);
+        done += static_cast<std::size_t>(put);
+    }
+}
+
+void File::sync() const {
+    while (system_calls().fsync(fd_) != 0) {
+        if (errno != EINTR) throw_io_error(name_, "flush to the disk", errno);
+    }
+}
+
+std::string read_text_file(const std::filesystem::path& path, std::uint64_t most_bytes) {
+    const File file = File::open_for_reading(path);
+    if (file.size() > most_bytes) {
+        throw Error(ErrorCode::kBadInput, printable(path.native()),
+                    fmt::format("has {} bytes, more than the {} that such a file may have; is it the right file?",
+                                with_commas(file.size()), with_commas(most_bytes)));
+    }
+    std::string text(file.size(), '\0');
+    file.read_at(std::as_writable_bytes(std::span(text)), 0);
+    return text;
+}
+
+void write_text_file(const std::filesystem::path& path, std::string_view text, bool sync) {
+    const File file = File::create(path, text.size());
+    file.write_at(bytes_of(text), 0);
+    if (sync) file.sync();
+}
+
+void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync) {
+    const File source = File::open_for_reading(from);
+    const File target = File::create(to, source.size());
+    std::vector<std::byte> buffer(std::min<std::uint64_t>(source.size(), 1U << 20U));
+    for (std::uint64_t offset = 0; offset < source.size(); offset += buffer.size()) {
+        const auto part = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), source.size() - offset));
+        source.read_at(part, offset);
+        target.write_at(part, offset);
+    }
+    if (sync) target.sync();
+}
+
+bool find_identity(const std::filesystem::path& path, FileIdentity& identity) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return false;
+    identity = {status.st_dev, status.st_ino};
+    return true;
+}
+
+}  // namespace octet::io

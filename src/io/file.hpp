@@ -1,0 +1,77 @@
+// A file that is read or written at known offsets. Owns its descriptor; movable; reads and writes at different offsets are safe
+// from several threads at once. Every failure is octet::Error with the file's name in it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace octet::io {
+
+/// Device and inode: what makes two paths the same file.
+struct FileIdentity {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+
+    friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+};
+
+class File {
+  public:
+    File() = default;
+    File(File&& other) noexcept;
+    File& operator=(File&& other) noexcept;
+    ~File();
+
+    /// Opens an existing regular file for reading. Not found or not a regular file: kBadInput; other failures: kIo.
+    static File open_for_reading(const std::filesystem::path& path);
+
+    /// Creates a new file (0666 & ~umask) and reserves `byte_count` bytes for it; an existing one is an error. kIo.
+    static File create(const std::filesystem::path& path, std::uint64_t byte_count);
+
+    std::uint64_t size() const noexcept { return size_; }
+    const std::string& name() const noexcept { return name_; }  ///< the path as it was given, for messages
+    int descriptor() const noexcept { return fd_; }
+    FileIdentity identity() const;
+
+    /// Fills `buffer` from `offset`; the file having become shorter than `offset + buffer.size()` is kIo.
+    void read_at(std::span<std::byte> buffer, std::uint64_t offset) const;
+
+    /// Writes all of `bytes` at `offset`. kIo.
+    void write_at(std::span<const std::byte> bytes, std::uint64_t offset) const;
+
+    /// Waits until the file's bytes are on the disk. kIo.
+    void sync() const;
+
+  private:
+    File(int fd, std::uint64_t size, std::string name) : fd_(fd), size_(size), name_(std::move(name)) {}
+
+    int fd_ = -1;
+    std::uint64_t size_ = 0;
+    std::string name_;
+};
+
+/// The whole of a small file as text; larger than `most_bytes`: kBadInput.
+std::string read_text_file(const std::filesystem::path& path, std::uint64_t most_bytes);
+
+/// Creates a new file with `text` in it, on the disk when `sync`.
+void write_text_file(const std::filesystem::path& path, std::string_view text, bool sync);
+
+/// Copies a file byte for byte into a new one.
+void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync);
+
+/// Device and inode of a path (links followed), or nothing if there is none.
+bool find_identity(const std::filesystem::path& path, FileIdentity& identity);
+
+/// Throws kIo: "PATH: cannot ACTION: reason of errno; cure".
+[[noreturn]] void throw_io_error(const std::filesystem::path& path, std::string_view action, int error_number);
+
+/// The span of bytes of a text.
+inline std::span<const std::byte> bytes_of(std::string_view text) {
+    return std::as_bytes(std::span(text));
+}
+
+}  // namespace octet::io

@@ -1,0 +1,132 @@
+#include "io/output_folder.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/text.hpp"
+#include "io/file.hpp"
+#include "io/folder_swap.hpp"
+#include "io/system_calls.hpp"
+#include "octet/error.hpp"
+
+namespace octet::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_folder(const fs::path& path) {
+    std::error_code ignored;
+    return fs::is_directory(path, ignored);
+}
+
+/// True when `target` is the root of another mount than its parent lies in: nothing can be renamed onto it.
+bool is_mount_point(const fs::path& target) {
+    struct statx own {};
+    struct statx above {};
+    const bool known = ::statx(AT_FDCWD, target.c_str(), 0, STATX_MNT_ID, &own) == 0 &&
+                       ::statx(AT_FDCWD, target.parent_path().c_str(), 0, STATX_MNT_ID, &above) == 0;
+    return known && own.stx_mnt_id != above.stx_mnt_id;
+}
+
+bool is_writable(const fs::path& folder) {
+    return ::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
+}
+
+}  // namespace
+
+fs::path resolved_target(const fs::path& path) {
+    std::error_code error;
+    const fs::path absolute = fs::absolute(path, error).lexically_normal();
+    const fs::path trimmed = absolute.has_filename() ? absolute : absolute.parent_path();
+    if (fs::exists(trimmed, error)) return fs::canonical(trimmed);
+    const fs::path parent = fs::canonical(trimmed.parent_path(), error);
+    if (error || !is_folder(parent)) {
+        throw Error(ErrorCode::kUsage, printable(path.native()), "its parent folder does not exist; create it first");
+    }
+    return parent / trimmed.filename();
+}
+
+std::vector<std::string> visible_names(const fs::path& folder) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+        std::string name = it->path().filename().native();
+        if (!is_swap_name(name)) names.push_back(std::move(name));
+    }
+    if (error && error.value() != ENOENT) throw_io_error(folder, "list", error.value());
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+OutputFolder::OutputFolder(const fs::path& target, std::string last_file, bool sync, std::vector<std::string>& notes)
+    : target_(target), last_file_(std::move(last_file)), sync_(sync) {
+    if (is_folder(target_) && is_swap_unfinished(target_)) {
+        FolderLock lock;
+        lock.acquire(target_, target_);
+        mend_swap(target_, last_file_, sync_, notes);
+    }
+    inside_ = is_folder(target_) && (is_mount_point(target_) || !is_writable(target_.parent_path()));
+    if (inside_) target_lock_.acquire(target_, target_);
+    staging_ = std::make_unique<StagingFolder>(inside_ ? target_ / kBuildingName : sibling_staging_path(target_),
+                                               target_, notes);
+}
+
+void OutputFolder::commit() {
+    if (sync_) sync_folder(staging_->path());
+    if (inside_) {
+        commit_inside();
+    } else {
+        commit_sibling();
+    }
+}
+
+void OutputFolder::commit_sibling() {
+    const bool replaces = !visible_names(target_).empty();
+    if (!replaces) {
+        rename_or_throw(staging_->path(), target_);
+        staging_->release();
+        if (sync_) sync_folder(target_.parent_path());
+        return;
+    }
+    if (system_calls().exchange(staging_->path().c_str(), target_.c_str()) != 0) {
+        if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP)
+            throw_io_error(target_, "exchange with the new set", errno);
+        target_lock_.acquire(target_, target_);
+        return commit_inside();
+    }
+    const fs::path old_set = staging_->path();
+    staging_->release();
+    if (sync_) sync_folder(target_.parent_path());
+    if (!remove_flat_folder(old_set)) {
+        throw Error(ErrorCode::kIo, printable(target_.native()),
+                    "the new set is whole, but the old one could not be removed from " + printable(old_set.native()) +
+                        ": " + errno_text(errno) + "; remove it by hand");
+    }
+}
+
+void OutputFolder::commit_inside() {
+    const fs::path fresh = target_ / kNewName;
+    rename_or_throw(staging_->path(), fresh);
+    staging_->moved_to(fresh);
+    if (sync_) sync_folder(target_);
+    swap_in(target_, last_file_, sync_);
+    staging_->release();
+}
+
+OutputFiles::OutputFiles(const fs::path& folder, const fs::path& label, bool sync, std::vector<std::string>& notes)
+    : folder_(folder),
+      sync_(sync),
+      staging_(std::make_unique<StagingFolder>(folder / ("." + label.filename().native() + ".octet-building"), label,
+                                               notes)) {}
+
+void OutputFiles::commit(const std::vector<std::string>& names) {
+    if (sync_) sync_folder(staging_->path());
+    for (const std::string& name : names) rename_or_throw(staging_->path() / name, folder_ / name);
+    if (sync_) sync_folder(folder_);
+}
+
+}  // namespace octet::io

@@ -1,0 +1,85 @@
+// The inner loops: range, codes with error statistics, restoring, and dtype conversion. `kernels_scalar.cpp` is the
+// specification; every instruction set runs the same operations in the same order on 16 virtual lanes, so all give the same bits.
+// Functions are pure, never throw, take any alignment of the values, and may run in any number of threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace octet::kernels {
+
+/// Virtual lanes of every reduction: element i of a call belongs to lane i % 16, whatever the width of the registers.
+inline constexpr std::size_t kLanes = 16;
+
+/// Squares are summed in float32 per lane over this many elements, then added to the lane's double. A call's element count must
+/// be a multiple of it unless the call is the last of its tile.
+inline constexpr std::size_t kFoldElements = 512;
+
+/// Running minimum and maximum of float32 values. Start with {+inf, -inf, true}. Meaningless once `finite` is false.
+struct Range {
+    float min;
+    float max;
+    bool finite;  ///< no NaN and no infinity seen
+};
+
+/// Parameters of the affine codec of one tensor.
+struct Affine {
+    float divisor;        ///< scale, or +inf where the scale is 0, so that every code is 0
+    float scale;          ///< of restoring: code * scale + zero_point
+    float zero_point;     ///< the value of code 0
+    float signal_factor;  ///< power of two that brings |x| near 1, so that squares neither overflow nor vanish
+    float noise_factor;   ///< the same for |x - x'|
+};
+
+/// Running error statistics of one tile, in units of the factors above. Start with all zeros.
+struct LaneSums {
+    double signal[kLanes];  ///< sum of (x * signal_factor)^2
+    double noise[kLanes];   ///< sum of ((x - x') * noise_factor)^2
+    double max_abs_error;   ///< max |x - x'|, not scaled
+};
+
+/// What narrowing from float32 to a 16-bit type did. Start with zeros.
+struct Narrowing {
+    float max_abs_difference;  ///< max |x - narrowed x| over finite x
+    bool overflowed;           ///< a finite x became infinite
+};
+
+/// One implementation of every loop. `values` point at little-endian elements of the named dtype, at any alignment.
+struct Kernels {
+    const char* name;
+
+    void (*range_f32)(const void* values, std::size_t count, Range& range);
+
+    /// codes = clamp((x - zero_point) / divisor, 0, 255) rounded to nearest (ties to even) or truncated.
+    void (*quantize_nearest)(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes,
+                             LaneSums& sums);
+    void (*quantize_truncate)(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes,
+                              LaneSums& sums);
+
+    /// out = code * scale + zero_point, each operation rounded to float32.
+    void (*dequantize)(const std::uint8_t* codes, std::size_t count, float scale, float zero_point, float* out);
+
+    /// The error statistics of float64 sources, whose error is counted in float64: `sums` as above, from codes already made.
+    void (*error_f64)(const void* values, const std::uint8_t* codes, std::size_t count, const Affine& affine,
+                      LaneSums& sums);
+
+    void (*widen_f16)(const void* values, std::size_t count, float* out);
+    void (*widen_bf16)(const void* values, std::size_t count, float* out);
+    void (*narrow_f64)(const void* values, std::size_t count, float* out);  ///< to nearest, ties to even
+
+    void (*narrow_to_f16)(const float* values, std::size_t count, void* out, Narrowing& narrowing);
+    void (*narrow_to_bf16)(const float* values, std::size_t count, void* out, Narrowing& narrowing);
+    void (*widen_to_f64)(const float* values, std::size_t count, void* out);
+};
+
+/// The instruction sets that octet knows, slowest first.
+enum class Isa { kScalar, kSse2, kAvx2, kAvx512, kNeon64 };
+inline constexpr int kIsaCount = 5;
+
+/// "scalar", "sse2", "avx2", "avx512", "neon64".
+const char* isa_name(Isa isa) noexcept;
+
+/// The loops for that instruction set, or null when not built in or not supported by this processor and system.
+const Kernels* kernels_for(Isa isa) noexcept;
+
+}  // namespace octet::kernels

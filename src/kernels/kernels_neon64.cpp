@@ -1,0 +1,15 @@
+#define OCTET_ARCH_NEON64 1
+#include <xsimd/xsimd.hpp>
+
+namespace octet::kernels {
+namespace {
+using Arch = xsimd::neon64;
+}
+}  // namespace octet::kernels
+
+#include "kernels/simd_text.hpp"
+#include "kernels/tables.hpp"
+
+namespace octet::kernels {
+const Kernels kNeon64Kernels = table_named("neon64");
+}

@@ -1,0 +1,49 @@
+// The specification: every loop, one element at a time.
+#include "kernels/scalar_text.hpp"
+#include "kernels/tables.hpp"
+
+namespace octet::kernels {
+namespace {
+
+void range_f32(const void* values, std::size_t count, Range& range) {
+    for (std::size_t i = 0; i < count; ++i) add_range(load<float>(values, i), range);
+}
+
+template <bool kTruncate>
+void quantize(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes, LaneSums& sums) {
+    for (std::size_t start = 0; start < count; start += kFoldElements) {
+        const std::size_t stop = count - start < kFoldElements ? count : start + kFoldElements;
+        FoldSums fold = {};
+        for (std::size_t i = start; i < stop; ++i) {
+            const float x = load<float>(values, i);
+            codes[i] = code_of<kTruncate>(x, affine);
+            add_error(x, codes[i], affine, i % kLanes, fold);
+        }
+        add_fold(fold, sums);
+    }
+}
+
+void dequantize(const std::uint8_t* codes, std::size_t count, float scale, float zero_point, float* out) {
+    for (std::size_t i = 0; i < count; ++i) out[i] = value_of(codes[i], scale, zero_point);
+}
+
+void error_f64(const void* values, const std::uint8_t* codes, std::size_t count, const Affine& affine, LaneSums& sums) {
+    for (std::size_t i = 0; i < count; ++i) add_error_f64(load<double>(values, i), codes[i], affine, i % kLanes, sums);
+}
+
+void widen_f16(const void* values, std::size_t count, float* out) {
+    for (std::size_t i = 0; i < count; ++i) out[i] = f16_to_f32(load<std::uint16_t>(values, i));
+}
+
+void widen_bf16(const void* values, std::size_t count, float* out) {
+    for (std::size_t i = 0; i < count; ++i) out[i] = bf16_to_f32(load<std::uint16_t>(values, i));
+}
+
+}  // namespace
+
+const Kernels kScalarKernels = {
+    "scalar",  range_f32,  quantize<false>, quantize<true>,     dequantize,          error_f64,
+    widen_f16, widen_bf16, narrow_f64_loop, narrow_to_f16_loop, narrow_to_bf16_loop, widen_to_f64_loop,
+};
+
+}  // namespace octet::kernels

@@ -1,0 +1,15 @@
+#define OCTET_ARCH_SSE2 1
+#include <xsimd/xsimd.hpp>
+
+namespace octet::kernels {
+namespace {
+using Arch = xsimd::sse2;
+}
+}  // namespace octet::kernels
+
+#include "kernels/simd_text.hpp"
+#include "kernels/tables.hpp"
+
+namespace octet::kernels {
+const Kernels kSse2Kernels = table_named("sse2");
+}

@@ -1,0 +1,167 @@
+// The loops on xsimd batches: the same operations in the same order as kernels_scalar.cpp, 16 lanes at a time. Included once by
+// each instruction-set file, which defines `Arch` first; everything is in an anonymous namespace (see scalar_text.hpp).
+#pragma once
+
+#include <xsimd/xsimd.hpp>
+
+#include "kernels/scalar_text.hpp"
+#include "kernels/simd_registers.hpp"
+
+namespace octet::kernels {
+namespace {
+
+using Floats = xsimd::batch<float, Arch>;
+using Ints = xsimd::batch<std::int32_t, Arch>;
+
+constexpr std::size_t kWidth = Floats::size;
+constexpr std::size_t kParts = kLanes / kWidth;
+static_assert(kLanes % kWidth == 0, "registers must divide the 16 virtual lanes");
+
+inline Floats load_floats(const void* values, std::size_t index) {
+    return Floats::load_unaligned(
+        reinterpret_cast<const float*>(static_cast<const unsigned char*>(values) + index * sizeof(float)));
+}
+
+void range_f32(const void* values, std::size_t count, Range& range) {
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    Floats low[kParts];
+    Floats high[kParts];
+    Floats bad[kParts];  // stays 0 while every x - x is 0, which it is for finite x only
+    for (std::size_t part = 0; part < kParts; ++part) {
+        low[part] = Floats(kInfinity);
+        high[part] = Floats(-kInfinity);
+        bad[part] = Floats(0.0F);
+    }
+    const std::size_t whole = count - count % kLanes;
+    for (std::size_t i = 0; i < whole; i += kLanes) {
+        for (std::size_t part = 0; part < kParts; ++part) {
+            const Floats x = load_floats(values, i + part * kWidth);
+            low[part] = xsimd::min(low[part], x);
+            high[part] = xsimd::max(high[part], x);
+            bad[part] = bad[part] + (x - x);
+        }
+    }
+    alignas(64) float lows[kLanes];
+    alignas(64) float highs[kLanes];
+    alignas(64) float bads[kLanes];
+    for (std::size_t part = 0; part < kParts; ++part) {
+        low[part].store_aligned(lows + part * kWidth);
+        high[part].store_aligned(highs + part * kWidth);
+        bad[part].store_aligned(bads + part * kWidth);
+    }
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        range.min = lows[lane] < range.min ? lows[lane] : range.min;
+        range.max = highs[lane] > range.max ? highs[lane] : range.max;
+        range.finite = range.finite && bads[lane] == 0.0F;
+    }
+    for (std::size_t i = whole; i < count; ++i) add_range(load<float>(values, i), range);
+}
+
+/// Groups of 16 from `start` to `stop`, then the tail up to `end`; at most kFoldElements in all.
+template <bool kTruncate>
+inline void quantize_fold(const void* values, std::size_t start, std::size_t stop, std::size_t end,
+                          const Affine& affine, std::uint8_t* codes, LaneSums& sums) {
+    const Floats zero_point(affine.zero_point);
+    const Floats divisor(affine.divisor);
+    const Floats scale(affine.scale);
+    const Floats signal_factor(affine.signal_factor);
+    const Floats noise_factor(affine.noise_factor);
+    Floats signal[kParts];
+    Floats noise[kParts];
+    Floats largest[kParts];
+    for (std::size_t part = 0; part < kParts; ++part) signal[part] = noise[part] = largest[part] = Floats(0.0F);
+    for (std::size_t i = start; i < stop; i += kLanes) {
+        Ints code[kParts];
+        for (std::size_t part = 0; part < kParts; ++part) {
+            const Floats x = load_floats(values, i + part * kWidth);
+            Floats t = (x - zero_point) / divisor;
+            t = xsimd::min(xsimd::max(t, Floats(0.0F)), Floats(255.0F));
+            code[part] = kTruncate ? xsimd::to_int(t) : xsimd::nearbyint_as_int(t);
+            const Floats product = xsimd::to_float(code[part]) * scale;
+            const Floats error = x - (product + zero_point);
+            largest[part] = xsimd::max(largest[part], xsimd::abs(error));
+            const Floats scaled_error = error * noise_factor;
+            const Floats scaled_value = x * signal_factor;
+            noise[part] = noise[part] + scaled_error * scaled_error;
+            signal[part] = signal[part] + scaled_value * scaled_value;
+        }
+        store_codes(code, codes + i);
+    }
+    FoldSums fold;
+    alignas(64) float maxima[kLanes];
+    for (std::size_t part = 0; part < kParts; ++part) {
+        signal[part].store_unaligned(fold.signal + part * kWidth);
+        noise[part].store_unaligned(fold.noise + part * kWidth);
+        largest[part].store_aligned(maxima + part * kWidth);
+    }
+    fold.max_abs_error = 0.0F;
+    for (const float maximum : maxima) fold.max_abs_error = maximum > fold.max_abs_error ? maximum : fold.max_abs_error;
+    for (std::size_t i = stop; i < end; ++i) {
+        const float x = load<float>(values, i);
+        codes[i] = code_of<kTruncate>(x, affine);
+        add_error(x, codes[i], affine, i - stop, fold);
+    }
+    add_fold(fold, sums);
+}
+
+template <bool kTruncate>
+void quantize(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes, LaneSums& sums) {
+    for (std::size_t start = 0; start < count; start += kFoldElements) {
+        const std::size_t end = count - start < kFoldElements ? count : start + kFoldElements;
+        quantize_fold<kTruncate>(values, start, end - (end - start) % kLanes, end, affine, codes, sums);
+    }
+}
+
+void dequantize(const std::uint8_t* codes, std::size_t count, float scale, float zero_point, float* out) {
+    const Floats scales(scale);
+    const Floats zero_points(zero_point);
+    const std::size_t whole = count - count % kLanes;
+    for (std::size_t i = 0; i < whole; i += kLanes) {
+        Ints code[kParts];
+        load_codes(codes + i, code);
+        for (std::size_t part = 0; part < kParts; ++part) {
+            const Floats product = xsimd::to_float(code[part]) * scales;
+            (product + zero_points).store_unaligned(out + i + part * kWidth);
+        }
+    }
+    for (std::size_t i = whole; i < count; ++i) out[i] = value_of(codes[i], scale, zero_point);
+}
+
+// The loops below are plain text that the compiler vectorizes for this file's instruction set; lane by lane the same operations.
+
+void error_f64(const void* values, const std::uint8_t* codes, std::size_t count, const Affine& affine, LaneSums& sums) {
+    const std::size_t whole = count - count % kLanes;
+    double largest[kLanes] = {};
+    for (std::size_t i = 0; i < whole; i += kLanes) {
+        for (std::size_t lane = 0; lane < kLanes; ++lane) {
+            const double x = load<double>(values, i + lane);
+            const double error = x - static_cast<double>(value_of(codes[i + lane], affine.scale, affine.zero_point));
+            const double magnitude = std::fabs(error);
+            largest[lane] = magnitude > largest[lane] ? magnitude : largest[lane];
+            const double scaled_error = error * static_cast<double>(affine.noise_factor);
+            const double scaled_value = x * static_cast<double>(affine.signal_factor);
+            sums.noise[lane] += scaled_error * scaled_error;
+            sums.signal[lane] += scaled_value * scaled_value;
+        }
+    }
+    for (const double maximum : largest)
+        sums.max_abs_error = maximum > sums.max_abs_error ? maximum : sums.max_abs_error;
+    for (std::size_t i = whole; i < count; ++i)
+        add_error_f64(load<double>(values, i), codes[i], affine, i - whole, sums);
+}
+
+void widen_f16(const void* values, std::size_t count, float* out) {
+    for (std::size_t i = 0; i < count; ++i) out[i] = f16_to_f32(load<std::uint16_t>(values, i));
+}
+
+void widen_bf16(const void* values, std::size_t count, float* out) {
+    for (std::size_t i = 0; i < count; ++i) out[i] = bf16_to_f32(load<std::uint16_t>(values, i));
+}
+
+constexpr Kernels table_named(const char* name) {
+    return {name,      range_f32,  quantize<false>, quantize<true>,     dequantize,          error_f64,
+            widen_f16, widen_bf16, narrow_f64_loop, narrow_to_f16_loop, narrow_to_bf16_loop, widen_to_f64_loop};
+}
+
+}  // namespace
+}  // namespace octet::kernels

@@ -1,0 +1,137 @@
+#include <algorithm>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "base/checked.hpp"
+#include "base/set_names.hpp"
+#include "base/text.hpp"
+#include "octet/error.hpp"
+#include "octet/octet.hpp"
+#include "plan/output_plan.hpp"
+
+namespace octet::plan {
+namespace {
+
+/// One tensor as it will stand in a data file.
+struct OutputTensor {
+    const std::string* name;
+    Dtype dtype;
+    const Shape* shape;
+    std::uint32_t file;
+    std::uint32_t header_position;  ///< rank in its file's header
+    std::uint64_t byte_count;
+};
+
+/// Tensors lie in the order given; a header names them by their header positions, as the source did.
+OutputPlan lay_out(const std::vector<OutputTensor>& tensors, const std::vector<safetensors::Metadata>& metadata,
+                   std::vector<std::string> file_names) {
+    OutputPlan plan;
+    plan.placements.resize(tensors.size());
+    for (std::uint32_t file = 0; file < file_names.size(); ++file) {
+        std::vector<std::uint32_t> order;
+        std::uint64_t end = 0;
+        for (std::uint32_t i = 0; i < tensors.size(); ++i) {
+            if (tensors[i].file != file) continue;
+            order.push_back(i);
+            plan.placements[i] = {file, end, tensors[i].byte_count};
+            end += tensors[i].byte_count;
+        }
+        std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+            return tensors[a].header_position < tensors[b].header_position;
+        });
+        safetensors::HeaderWriter writer(metadata[file]);
+        for (const std::uint32_t i : order) {
+            const Placement& place = plan.placements[i];
+            writer.add(*tensors[i].name, tensors[i].dtype, *tensors[i].shape, place.offset,
+                       place.offset + place.byte_count);
+        }
+        FilePlan planned{std::move(file_names[file]), "", 0};
+        planned.header = writer.finish(planned.name);
+        planned.byte_count = planned.header.size() + end;
+        for (const std::uint32_t i : order) plan.placements[i].offset += planned.header.size();
+        plan.files.push_back(std::move(planned));
+    }
+    return plan;
+}
+
+std::vector<std::string> set_file_names(const checkpoint::Checkpoint& checkpoint) {
+    const std::size_t count = checkpoint.shards.size();
+    if (!checkpoint.index) return {"model.octet.safetensors"};
+    std::vector<std::string> names;
+    for (std::size_t i = 1; i <= count; ++i)
+        names.push_back(fmt::format("model.octet-{:05}-of-{:05}.safetensors", i, count));
+    return names;
+}
+
+safetensors::Metadata without_octet(const safetensors::Metadata& metadata) {
+    safetensors::Metadata kept;
+    std::copy_if(metadata.begin(), metadata.end(), std::back_inserter(kept),
+                 [](const auto& pair) { return !pair.first.starts_with("octet."); });
+    return kept;
+}
+
+/// The metadata of all files together; where two files differ, the first one's value.
+safetensors::Metadata joined(const std::vector<safetensors::Metadata>& all) {
+    safetensors::Metadata result;
+    for (const safetensors::Metadata& metadata : all) {
+        for (const auto& pair : metadata) {
+            if (safetensors::find_metadata(result, pair.first) == nullptr) result.push_back(pair);
+        }
+    }
+    return result;
+}
+
+}  // namespace
+
+OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors) {
+    std::vector<OutputTensor> output;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        const TensorReport& t = tensors[i];
+        const checkpoint::Tensor& source = checkpoint.tensors[i];
+        const Dtype dtype = t.scheme ? Dtype::kU8 : t.dtype;
+        output.push_back(
+            {&t.name, dtype, &t.shape, source.shard, source.header_position, *tensor_bytes(dtype, t.shape)});
+    }
+    std::vector<safetensors::Metadata> metadata;
+    for (const checkpoint::Shard& shard : checkpoint.shards) {
+        metadata.push_back(shard.metadata);
+        metadata.back().emplace_back(kVersionKey, version());
+    }
+    return lay_out(output, metadata, set_file_names(checkpoint));
+}
+
+Dtype restored_dtype(const TensorReport& tensor, std::optional<Dtype> dtype) noexcept {
+    return is_quantizable(tensor.dtype) ? dtype.value_or(tensor.dtype) : tensor.dtype;
+}
+
+OutputPlan plan_restored(const state::QuantizedSet& set, std::optional<Dtype> dtype,
+                         const std::optional<std::string>& single_name) {
+    std::vector<OutputTensor> output;
+    for (std::size_t i = 0; i < set.sidecar.tensors.size(); ++i) {
+        const TensorReport& t = set.sidecar.tensors[i];
+        const Dtype restored = restored_dtype(t, dtype);
+        const auto bytes = tensor_bytes(restored, t.shape);
+        if (!bytes)
+            throw Error(ErrorCode::kBadInput, printable(set.folder.native()),
+                        fmt::format("tensor {} would overflow 64 bits of size", in_quotes(t.name)));
+        const std::uint32_t file = single_name ? 0 : set.stored[i].file;
+        // Joined shards keep the order of the tensors; within one file the header's own order is restored.
+        const bool joins = single_name && set.data_files.size() > 1;
+        const auto position = joins ? static_cast<std::uint32_t>(i) : set.stored[i].header_position;
+        output.push_back({&t.name, restored, &t.shape, file, position, *bytes});
+    }
+    std::vector<safetensors::Metadata> metadata;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < set.data_files.size(); ++i) {
+        metadata.push_back(without_octet(set.data_files[i].metadata));
+        names.push_back(set.sidecar.source_files[i].name);
+    }
+    if (single_name) {
+        metadata = {joined(metadata)};
+        names = {*single_name};
+    }
+    return lay_out(output, metadata, std::move(names));
+}
+
+}  // namespace octet::plan

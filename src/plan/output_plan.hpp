@@ -1,0 +1,52 @@
+// What will happen to each tensor, why, and where every output byte goes. Pure: follows from headers and options alone, so a dry
+// run, progress totals, parallel writes and identical bytes come for free.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/checkpoint.hpp"
+#include "octet/options.hpp"
+#include "octet/report.hpp"
+#include "safetensors/header.hpp"
+#include "state/quantized_set.hpp"
+
+namespace octet::plan {
+
+/// One data file to be written.
+struct FilePlan {
+    std::string name;              ///< base name
+    std::string header;            ///< its first bytes: length, JSON, padding
+    std::uint64_t byte_count = 0;  ///< of the whole file
+};
+
+/// Where one tensor's output goes.
+struct Placement {
+    std::uint32_t file = 0;
+    std::uint64_t offset = 0;  ///< absolute, in the file
+    std::uint64_t byte_count = 0;
+};
+
+struct OutputPlan {
+    std::vector<FilePlan> files;
+    std::vector<Placement> placements;  ///< parallel to the tensors
+};
+
+/// Decides for every tensor of `checkpoint`: fills in kind, scheme or reason, and sizes. `keep` (empty, or one flag a tensor) marks
+/// those whose values cannot be quantized.
+std::vector<TensorReport> decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOptions& options,
+                                 const std::vector<bool>& keep);
+
+/// Lays out the data files of a set.
+OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors);
+
+/// The dtype of a restored tensor: the source's, or `dtype` for float tensors.
+Dtype restored_dtype(const TensorReport& tensor, std::optional<Dtype> dtype) noexcept;
+
+/// Lays out the restored files: the source's file names, or one file `single_name` with all tensors.
+OutputPlan plan_restored(const state::QuantizedSet& set, std::optional<Dtype> dtype,
+                         const std::optional<std::string>& single_name);
+
+}  // namespace octet::plan

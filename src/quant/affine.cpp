@@ -1,0 +1,74 @@
+#include "quant/affine.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace octet::quant {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+bool is_empty(const kernels::Range& range) {
+    return range.min > range.max;
+}
+
+float magnitude_of(const kernels::Range& range) {
+    return std::max(std::fabs(range.min), std::fabs(range.max));
+}
+
+/// A power of two that brings `magnitude` into [1, 2), as far as float32's normal exponents reach.
+float factor_for(float magnitude) {
+    if (magnitude == 0.0F) return 1.0F;
+    return std::ldexp(1.0F, std::clamp(-std::ilogb(magnitude), -126, 127));
+}
+
+double ulp_of(float magnitude) {
+    const int exponent = magnitude == 0.0F ? -126 : std::max(std::ilogb(magnitude), -126);
+    return std::ldexp(1.0, exponent - 23);
+}
+
+}  // namespace
+
+kernels::Range empty_range() noexcept {
+    return {kInfinity, -kInfinity, true};
+}
+
+bool overflows(const kernels::Range& range) noexcept {
+    return !is_empty(range) && std::isinf(range.max - range.min);
+}
+
+AffineState affine_state(const kernels::Range& range) noexcept {
+    if (is_empty(range)) return {};
+    const float span = range.max - range.min;
+    // Adding +0 turns a minimum of -0 into +0 and changes nothing else.
+    return {span / static_cast<float>(kMaxCode), range.min + 0.0F};
+}
+
+kernels::Affine loop_parameters(const AffineState& state, const kernels::Range& range) noexcept {
+    const float divisor = state.scale == 0.0F ? kInfinity : state.scale;
+    const float signal = is_empty(range) ? 0.0F : magnitude_of(range);
+    return {divisor, state.scale, state.zero_point, factor_for(signal), factor_for(state.scale)};
+}
+
+double error_bound(const AffineState& state, const kernels::Range& range, Rounding rounding, Dtype source) noexcept {
+    if (is_empty(range)) return 0.0;
+    const double span = static_cast<double>(range.max) - static_cast<double>(range.min);
+    const double ulp = ulp_of(magnitude_of(range));
+    const double narrowing = source == Dtype::kF64 ? ulp / 2 : 0.0;
+    if (state.scale == 0.0F) return span + narrowing;
+    const double scale = static_cast<double>(state.scale);
+    const double rounded = rounding == Rounding::kNearest ? scale / 2 : scale;
+    const double clipped = span - static_cast<double>(kMaxCode) * scale;
+    const bool subnormal = state.scale < std::numeric_limits<float>::min();
+    return (subnormal ? std::max(rounded, clipped) : rounded) + ulp + narrowing;
+}
+
+bool may_clip(const AffineState& state, const kernels::Range& range, Rounding rounding) noexcept {
+    if (is_empty(range) || state.scale == 0.0F) return false;
+    const float largest = (range.max - state.zero_point) / state.scale;
+    const float code = rounding == Rounding::kNearest ? std::nearbyint(largest) : std::trunc(largest);
+    return code > static_cast<float>(kMaxCode);
+}
+
+}  // namespace octet::quant

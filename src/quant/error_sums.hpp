@@ -1,0 +1,31 @@
+// Error statistics of a tensor, gathered tile by tile and merged in the order of the tiles, so that the result does not depend
+// on who computed which tile.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/kernels.hpp"
+#include "octet/report.hpp"
+
+namespace octet::quant {
+
+/// Sums of one tile or of a whole tensor, in the unit of the weights.
+struct ErrorSums {
+    double signal = 0;         ///< sum of x^2
+    double noise = 0;          ///< sum of (x - x')^2
+    double max_abs_error = 0;  ///< max |x - x'|
+    std::uint64_t clipped = 0;
+
+    void merge(const ErrorSums& later) noexcept;
+};
+
+/// A tile's lanes reduced by a fixed tree and brought back to the unit of the weights.
+ErrorSums tile_sums(const kernels::LaneSums& lanes, const kernels::Affine& affine) noexcept;
+
+/// The statistics of a tensor of `elements` elements, rounded to six significant digits.
+TensorStatistics tensor_statistics(const ErrorSums& sums, std::uint64_t elements, double bound);
+
+/// 10 log10(signal / noise): +inf without noise, not rounded.
+double sqnr_db(double signal, double noise) noexcept;
+
+}  // namespace octet::quant

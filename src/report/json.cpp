@@ -1,0 +1,105 @@
+#include <algorithm>
+
+#include "base/json_text.hpp"
+#include "base/text.hpp"
+#include "octet/octet.hpp"
+#include "report/report_options.hpp"
+
+namespace octet::report {
+namespace {
+
+/// Paths are bytes; JSON is UTF-8.
+std::string json_path(const std::string& path) {
+    return is_utf8(path) ? path : printable(path);
+}
+
+void write_shares(JsonWriter& writer, std::string_view key, const Shares& shares) {
+    writer.key(key).begin_object();
+    for (const auto& [name, share] : shares) {
+        writer.key(name).begin_object();
+        writer.key("tensors")
+            .integer(share.tensors)
+            .key("parameters")
+            .integer(share.parameters)
+            .key("bytes")
+            .integer(share.byte_count);
+        writer.end_object();
+    }
+    writer.end_object();
+}
+
+void write_totals(JsonWriter& writer, const Report& report, const ReportOptions& options) {
+    const Totals& t = report.totals;
+    writer.key("totals").begin_object();
+    writer.key("tensors").integer(t.tensors).key("quantized").integer(t.quantized).key("kept").integer(t.kept);
+    writer.key("parameters").integer(t.parameters);
+    writer.key("source_bytes").integer(t.source_bytes).key("output_bytes").integer(t.output_bytes);
+    writer.key("state_bytes").integer(t.state_bytes);
+    if (t.bits_per_weight) writer.key("bits_per_weight").statistic(*t.bits_per_weight);
+    if (t.sqnr_db) writer.key("sqnr_db").statistic(*t.sqnr_db);
+    if (t.max_abs_error) writer.key("max_abs_error").statistic(*t.max_abs_error);
+    if (t.narrowed_max_abs_error) writer.key("narrowed_max_abs_error").statistic(*t.narrowed_max_abs_error);
+    writer.key("framework_bytes").integer(t.framework_bytes);
+    if (t.source_framework_bytes) writer.key("source_framework_bytes").integer(*t.source_framework_bytes);
+    if (options.command == "inspect") {
+        write_shares(writer, "by_dtype", shares_by_dtype(report));
+        write_shares(writer, "by_kind", shares_by_kind(report));
+    }
+    writer.end_object();
+}
+
+void write_tensor(JsonWriter& writer, const TensorReport& t) {
+    writer.begin_object();
+    writer.key("name").string(t.name).key("dtype").string(dtype_name(t.dtype));
+    writer.key("shape").begin_array();
+    for (const std::uint64_t dimension : t.shape) writer.integer(dimension);
+    writer.end_array();
+    writer.key("kind").string(kind_name(t.kind));
+    writer.key("scheme").string(t.scheme ? scheme_name(*t.scheme) : "keep");
+    if (!t.reason.empty()) writer.key("reason").string(t.reason);
+    writer.key("source_bytes").integer(t.source_bytes).key("output_bytes").integer(t.output_bytes);
+    if (t.scale) writer.key("scale").float32(*t.scale);
+    if (t.zero_point) writer.key("zero_point").float32(*t.zero_point);
+    if (t.statistics) {
+        writer.key("sqnr_db").statistic(t.statistics->sqnr_db).key("rmse").statistic(t.statistics->rmse);
+        writer.key("max_abs_error").statistic(t.statistics->max_abs_error).key("bound").statistic(t.statistics->bound);
+        writer.key("clipped").integer(t.statistics->clipped);
+    }
+    if (t.narrowed_max_abs_error) writer.key("narrowed_max_abs_error").statistic(*t.narrowed_max_abs_error);
+    writer.end_object();
+}
+
+}  // namespace
+
+std::string json(const Report& report, const ReportOptions& options) {
+    std::string text;
+    JsonWriter writer(text, JsonWriter::Style::kLines);
+    writer.begin_object();
+    writer.key("command").string(options.command).key("version").string(version());
+    writer.key("input").string(json_path(report.input)).key("output").string(json_path(report.output));
+    write_totals(writer, report, options);
+    writer.key("tensors").begin_array();
+    std::vector<std::uint32_t> order = options.shown;
+    std::sort(order.begin(), order.end());
+    for (const std::uint32_t i : order) write_tensor(writer, report.tensors[i]);
+    writer.end_array();
+    writer.key("checks").begin_array().end_array();
+    writer.key("seconds").statistic(report.seconds);
+    writer.end_object();
+    return text + "\n";
+}
+
+std::string json_error(const std::string& command, const std::string& input, const std::string& output, int code,
+                       const std::string& message) {
+    std::string text;
+    JsonWriter writer(text);
+    writer.begin_object();
+    writer.key("command").string(command).key("version").string(version());
+    writer.key("input").string(json_path(input)).key("output").string(json_path(output));
+    writer.key("error").begin_object();
+    writer.key("code").integer(static_cast<std::uint64_t>(code)).key("message").string(json_path(message));
+    writer.end_object().end_object();
+    return text + "\n";
+}
+
+}  // namespace octet::report

@@ -1,0 +1,35 @@
+// What an exporter is asked to show. Every exporter has the signature `std::string NAME(const Report&, const ReportOptions&)`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "octet/report.hpp"
+
+namespace octet::report {
+
+struct ReportOptions {
+    std::string command;               ///< "quantize", "dequantize", "inspect"
+    std::vector<std::uint32_t> shown;  ///< which tensors, in the order to show them in text (JSON keeps file order)
+    bool sizes = false;                ///< inspect: the summary by dtype and kind
+    bool table = false;                ///< the table of all shown tensors
+    bool color = false;
+};
+
+/// Text for a terminal of 80 columns.
+std::string text(const Report& report, const ReportOptions& options);
+
+/// One JSON object (docs/cli.md).
+std::string json(const Report& report, const ReportOptions& options);
+
+/// The JSON object of a command that failed.
+std::string json_error(const std::string& command, const std::string& input, const std::string& output, int code,
+                       const std::string& message);
+
+/// A share for each name (dtype or kind) that occurs, in the order of the format's enumeration.
+using Shares = std::vector<std::pair<std::string, Share>>;
+Shares shares_by_dtype(const Report& report);
+Shares shares_by_kind(const Report& report);
+
+}  // namespace octet::report

@@ -1,0 +1,38 @@
+#include <array>
+
+#include "report/report_options.hpp"
+
+namespace octet::report {
+namespace {
+
+void add(Share& share, const TensorReport& tensor) {
+    ++share.tensors;
+    share.parameters += element_count(tensor.shape).value_or(0);
+    share.byte_count += tensor.output_bytes;
+}
+
+template <std::size_t N, typename NameOf>
+Shares named(const std::array<Share, N>& shares, NameOf name_of) {
+    Shares result;
+    for (std::size_t i = 0; i < N; ++i) {
+        if (shares[i].tensors > 0) result.emplace_back(std::string(name_of(i)), shares[i]);
+    }
+    return result;
+}
+
+}  // namespace
+
+Shares shares_by_dtype(const Report& report) {
+    std::array<Share, kDtypeCount> shares{};
+    for (const TensorReport& tensor : report.tensors)
+        add(shares[static_cast<std::size_t>(tensor.scheme ? Dtype::kU8 : tensor.dtype)], tensor);
+    return named(shares, [](std::size_t i) { return dtype_name(static_cast<Dtype>(i)); });
+}
+
+Shares shares_by_kind(const Report& report) {
+    std::array<Share, kKindCount> shares{};
+    for (const TensorReport& tensor : report.tensors) add(shares[static_cast<std::size_t>(tensor.kind)], tensor);
+    return named(shares, [](std::size_t i) { return kind_name(static_cast<Kind>(i)); });
+}
+
+}  // namespace octet::report

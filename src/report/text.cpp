@@ -1,0 +1,196 @@
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "report/report_options.hpp"
+
+namespace octet::report {
+namespace {
+
+constexpr std::size_t kWorstShown = 5;
+
+class Lines {
+  public:
+    explicit Lines(bool color) : color_(color) {}
+
+    void line(std::string_view text) {
+        text_ += text;
+        text_ += '\n';
+    }
+
+    void heading(std::string_view text) { line(color_ ? fmt::format("\x1b[1m{}\x1b[0m", text) : std::string(text)); }
+
+    void fact(std::string_view name, std::string_view value) { line(fmt::format("  {:<11}{}", name, value)); }
+
+    std::string take() { return std::move(text_); }
+
+  private:
+    std::string text_;
+    bool color_;
+};
+
+std::string decibels(double value) {
+    return fmt::format("{:.2f} dB", value);
+}
+
+/// The name in `width` columns, cut in the middle when it is longer.
+std::string fitted(std::string_view name, std::size_t width) {
+    const std::string text = printable(name);
+    if (text.size() <= width) return text;
+    const std::size_t tail = (width - 2) * 2 / 3;
+    return text.substr(0, width - 2 - tail) + ".." + text.substr(text.size() - tail);
+}
+
+std::string ratio_text(std::uint64_t before, std::uint64_t after) {
+    if (after == 0 || before == 0) return "";
+    const double ratio = static_cast<double>(before) / static_cast<double>(after);
+    return ratio >= 1 ? fmt::format("{:.2f} x smaller", ratio) : fmt::format("{:.2f} x larger", 1 / ratio);
+}
+
+/// Quantized tensors, worst SQNR first, those in `shown`.
+std::vector<std::uint32_t> worst_tensors(const Report& report) {
+    std::vector<std::uint32_t> order;
+    for (std::uint32_t i = 0; i < report.tensors.size(); ++i) {
+        if (report.tensors[i].statistics) order.push_back(i);
+    }
+    std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+        return report.tensors[a].statistics->sqnr_db < report.tensors[b].statistics->sqnr_db;
+    });
+    if (order.size() > kWorstShown) order.resize(kWorstShown);
+    return order;
+}
+
+void add_quality_table(Lines& lines, const Report& report, const std::vector<std::uint32_t>& order) {
+    constexpr std::size_t kNameWidth = 34;
+    lines.line(fmt::format("  {:<{}} {:<9} {:>8} {:>11} {:>11}", "tensor", kNameWidth, "scheme", "SQNR dB", "max error",
+                           "bound"));
+    for (const std::uint32_t i : order) {
+        const TensorReport& t = report.tensors[i];
+        const std::string scheme = t.scheme ? scheme_name(*t.scheme) : "keep";
+        const std::string name = fitted(t.name, kNameWidth);
+        if (!t.statistics) {
+            lines.line(fmt::format("  {:<{}} {:<9} {:>8} {:>11} {:>11}", name, kNameWidth, scheme, "-", "-", "-"));
+            continue;
+        }
+        const TensorStatistics& s = *t.statistics;
+        lines.line(fmt::format("  {:<{}} {:<9} {:>8.2f} {:>11.5g} {:>11.5g}", name, kNameWidth, scheme, s.sqnr_db,
+                               s.max_abs_error, s.bound));
+    }
+}
+
+void add_kept(Lines& lines, const Report& report) {
+    std::map<std::string, std::pair<std::uint64_t, std::string>> reasons;  // count and first name
+    for (const TensorReport& t : report.tensors) {
+        if (t.scheme || t.reason.empty()) continue;
+        auto& [count, first] = reasons[t.reason];
+        if (count++ == 0) first = t.name;
+    }
+    for (const auto& [reason, kept] : reasons) {
+        const std::string more = kept.first > 1 ? fmt::format(" and {} more", with_commas(kept.first - 1)) : "";
+        lines.fact("kept", fmt::format("{}: {}{}", reason, fitted(kept.second, 36), more));
+    }
+}
+
+void add_files(Lines& lines, const Report& report) {
+    for (const FileReport& file : report.output_files) {
+        lines.fact("wrote", fmt::format("{:<40} {:>15} bytes", fitted(file.name, 40), with_commas(file.byte_count)));
+    }
+}
+
+void add_error_facts(Lines& lines, const Report& report) {
+    const Totals& t = report.totals;
+    if (t.sqnr_db) lines.fact("SQNR", decibels(*t.sqnr_db) + " over all quantized values");
+    if (t.max_abs_error) lines.fact("max error", fmt::format("{:.6g}", *t.max_abs_error));
+    if (t.narrowed_max_abs_error)
+        lines.fact("", fmt::format("at most {:.6g} after narrowing", *t.narrowed_max_abs_error));
+}
+
+void add_run_report(Lines& lines, const Report& report, const ReportOptions& options) {
+    const Totals& t = report.totals;
+    const bool quantized = options.command == "quantize";
+    lines.heading(fmt::format("{} {} -> {}", quantized ? "quantized" : "restored", printable(report.input),
+                              printable(report.output)));
+    lines.fact("read", fmt::format("{}, {}, {} parameters", full_size(t.source_bytes), counted(t.tensors, "tensor"),
+                                   with_commas(t.parameters)));
+    const std::string ratio = ratio_text(t.source_bytes, t.output_bytes);
+    lines.fact("written", full_size(t.output_bytes) + (ratio.empty() ? "" : ", " + ratio));
+    if (quantized) {
+        const std::string bits = t.bits_per_weight ? fmt::format(", {:.4g} bits per weight", *t.bits_per_weight) : "";
+        lines.fact("codes", fmt::format("{} quantized, {} kept, {} bytes of state{}", t.quantized, t.kept,
+                                        with_commas(t.state_bytes), bits));
+    }
+    add_error_facts(lines, report);
+    if (quantized) add_kept(lines, report);
+    add_files(lines, report);
+    if (quantized && t.quantized > 0) {
+        lines.heading(options.table ? "all tensors" : "worst tensors");
+        add_quality_table(lines, report, options.table ? options.shown : worst_tensors(report));
+    }
+    lines.line(fmt::format("done in {:.3g} s", report.seconds));
+}
+
+void add_inspect_table(Lines& lines, const Report& report, const ReportOptions& options) {
+    if (report.is_set) return add_quality_table(lines, report, options.shown);
+    lines.line(fmt::format("  {:<38} {:<5} {:<18} {:>13}", "tensor", "dtype", "shape", "bytes"));
+    for (const std::uint32_t i : options.shown) {
+        const TensorReport& t = report.tensors[i];
+        lines.line(fmt::format("  {:<38} {:<5} {:<18} {:>13}", fitted(t.name, 38), dtype_name(t.dtype),
+                               shape_text(t.shape), with_commas(t.output_bytes)));
+    }
+}
+
+void add_shares(Lines& lines, std::string_view title, const Shares& shares) {
+    lines.line(
+        fmt::format("  {:<12} {:>8} {:>16} {:>18} {:>10}", title, "tensors", "parameters", "bytes", "bits each"));
+    for (const auto& [name, share] : shares) {
+        const double bits = share.parameters == 0
+                                ? 0.0
+                                : 8.0 * static_cast<double>(share.byte_count) / static_cast<double>(share.parameters);
+        lines.line(fmt::format("  {:<12} {:>8} {:>16} {:>18} {:>10.4g}", name, with_commas(share.tensors),
+                               with_commas(share.parameters), with_commas(share.byte_count), bits));
+    }
+}
+
+void add_sizes(Lines& lines, const Report& report) {
+    const Totals& t = report.totals;
+    add_shares(lines, "by dtype", shares_by_dtype(report));
+    add_shares(lines, "by kind", shares_by_kind(report));
+    lines.fact("files", full_size(t.output_bytes));
+    if (report.is_set) {
+        const std::string ratio = ratio_text(t.source_bytes, t.output_bytes);
+        lines.fact("source", full_size(t.source_bytes) + (ratio.empty() ? "" : ", the set is " + ratio));
+        lines.fact("state", fmt::format("{} bytes of scales and zero points", with_commas(t.state_bytes)));
+        if (t.bits_per_weight)
+            lines.fact("weights", fmt::format("{:.6g} bits per weight, state included", *t.bits_per_weight));
+    }
+    lines.fact("framework", full_size(t.framework_bytes) + " as a framework counts its memory");
+    if (t.source_framework_bytes) lines.fact("", full_size(*t.source_framework_bytes) + " before quantizing");
+}
+
+void add_inspection(Lines& lines, const Report& report, const ReportOptions& options) {
+    const Totals& t = report.totals;
+    lines.heading(fmt::format("{}: {}", printable(report.input), report.is_set ? "a quantized set" : "a checkpoint"));
+    lines.fact("holds", fmt::format("{}, {} parameters, {}", counted(t.tensors, "tensor"), with_commas(t.parameters),
+                                    full_size(t.output_bytes)));
+    if (report.is_set) lines.fact("codes", fmt::format("{} quantized, {} kept", t.quantized, t.kept));
+    add_error_facts(lines, report);
+    if (options.table) add_inspect_table(lines, report, options);
+    if (options.sizes) add_sizes(lines, report);
+}
+
+}  // namespace
+
+std::string text(const Report& report, const ReportOptions& options) {
+    Lines lines(options.color);
+    if (options.command == "inspect") {
+        add_inspection(lines, report, options);
+    } else {
+        add_run_report(lines, report, options);
+    }
+    return lines.take();
+}
+
+}  // namespace octet::report

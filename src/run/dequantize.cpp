@@ -1,0 +1,215 @@
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "base/json_text.hpp"
+#include "base/set_names.hpp"
+#include "base/text.hpp"
+#include "checkpoint/index.hpp"
+#include "checkpoint/kind.hpp"
+#include "io/output_folder.hpp"
+#include "octet/octet.hpp"
+#include "plan/output_plan.hpp"
+#include "run/engine.hpp"
+#include "run/find_set.hpp"
+#include "run/output.hpp"
+#include "state/quantized_set.hpp"
+#include "state/totals.hpp"
+
+namespace octet {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Where the restored files go: a folder of their own, or among other files.
+class Destination {
+  public:
+    Destination(const fs::path& given, const DequantizeOptions& options, std::vector<std::string>& notes)
+        : given_(given),
+          target_(io::resolved_target(given)),
+          single_(target_.filename().native().ends_with(".safetensors")) {
+        const bool sync = options.write.sync;
+        std::error_code ignored;
+        const bool exists = fs::exists(target_, ignored);
+        if (single_) {
+            if (exists && fs::is_directory(target_, ignored))
+                refuse("is a folder; name a file, or a folder that does not end in .safetensors");
+            if (exists && !options.write.force) refuse("exists already; --force replaces it");
+            folder_ = target_.parent_path();
+            among_ = std::make_unique<io::OutputFiles>(folder_, target_, sync, notes);
+            return;
+        }
+        if (exists && !fs::is_directory(target_, ignored))
+            refuse("is a file whose name does not end in .safetensors; name a folder or a .safetensors file");
+        folder_ = target_;
+        const std::vector<std::string> names = io::visible_names(target_);
+        if (names.empty()) {
+            own_ = std::make_unique<io::OutputFolder>(target_, "", sync, notes);
+            return;
+        }
+        if (!options.write.force)
+            refuse(
+                fmt::format("is not empty ({}); --force replaces files of the same names", printable(names.front())));
+        among_ = std::make_unique<io::OutputFiles>(folder_, target_, sync, notes);
+    }
+
+    bool is_single_file() const { return single_; }
+    std::string single_name() const { return target_.filename().native(); }
+    const fs::path& folder() const { return folder_; }
+    fs::path place(std::string_view name) const { return own_ ? own_->place(name) : among_->place(name); }
+
+    void commit(const std::vector<std::string>& names) {
+        if (own_) {
+            own_->commit();
+        } else {
+            among_->commit(names);
+        }
+    }
+
+  private:
+    [[noreturn]] void refuse(const std::string& what) const {
+        throw Error(ErrorCode::kUsage, printable(given_.native()), what);
+    }
+
+    fs::path given_;
+    fs::path target_;
+    fs::path folder_;
+    bool single_;
+    std::unique_ptr<io::OutputFolder> own_;
+    std::unique_ptr<io::OutputFiles> among_;
+};
+
+/// Everything that will stand in the output folder, data first, index and companions behind.
+std::vector<std::string> output_names(const plan::OutputPlan& plan, const state::Sidecar& sidecar, bool single) {
+    std::vector<std::string> names;
+    for (const plan::FilePlan& file : plan.files) names.push_back(file.name);
+    if (single) return names;
+    for (const FileReport& companion : sidecar.companions) names.push_back(companion.name);
+    if (sidecar.source_index) names.push_back(sidecar.source_index->name);
+    return names;
+}
+
+std::vector<io::FileIdentity> identities_of(const state::QuantizedSet& set) {
+    std::vector<io::FileIdentity> identities;
+    for (const std::string& name : state::file_names_of(set.sidecar)) {
+        io::FileIdentity identity;
+        if (io::find_identity(set.folder / name, identity)) identities.push_back(identity);
+    }
+    return identities;
+}
+
+std::vector<run::TensorJob> restore_jobs(const state::QuantizedSet& set, const plan::OutputPlan& plan,
+                                         const std::vector<io::File>& files, std::optional<Dtype> dtype) {
+    std::vector<run::TensorJob> jobs(set.stored.size());
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        const TensorReport& tensor = set.sidecar.tensors[i];
+        const state::StoredTensor& stored = set.stored[i];
+        run::TensorJob& job = jobs[i];
+        job.source = &set.data_files[stored.file].file;
+        job.source_offset = stored.offset;
+        job.target = &files[plan.placements[i].file];
+        job.target_offset = plan.placements[i].offset;
+        job.elements = stored.byte_count;  // codes, or the bytes of a copy
+        job.name = tensor.name;
+        job.shape = &tensor.shape;
+        const Dtype restored = plan::restored_dtype(tensor, dtype);
+        if (tensor.scheme) {
+            job.codec = run::Codec::kDequantize;
+            job.target_dtype = restored;
+            job.state = {*tensor.scale, *tensor.zero_point};
+        } else if (restored != tensor.dtype) {
+            job.codec = run::Codec::kConvert;
+            job.source_dtype = tensor.dtype;
+            job.target_dtype = restored;
+            job.elements = stored.byte_count * 8 / dtype_bits(tensor.dtype);
+        }
+    }
+    return jobs;
+}
+
+/// The error that restored values of a narrower dtype can have: the stored one and what narrowing added, measured.
+void take_results(const std::vector<run::TensorJob>& jobs, std::vector<TensorReport>& tensors, Totals& totals) {
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        const run::TensorJob& job = jobs[i];
+        const bool narrower = job.target_dtype == Dtype::kF16 || job.target_dtype == Dtype::kBF16;
+        tensors[i].dtype = job.codec == run::Codec::kCopy ? tensors[i].dtype : job.target_dtype;
+        if (!narrower || job.codec == run::Codec::kCopy) continue;
+        const double before = tensors[i].statistics ? tensors[i].statistics->max_abs_error : 0.0;
+        tensors[i].narrowed_max_abs_error = six_digits(before + static_cast<double>(job.narrowing.max_abs_difference));
+        totals.narrowed_max_abs_error =
+            std::max(totals.narrowed_max_abs_error.value_or(0.0), *tensors[i].narrowed_max_abs_error);
+    }
+}
+
+std::string restored_index_text(const state::Sidecar& sidecar, const plan::OutputPlan& plan) {
+    std::vector<std::pair<std::string, std::string>> weights;
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < plan.placements.size(); ++i) {
+        weights.emplace_back(sidecar.tensors[i].name, plan.files[plan.placements[i].file].name);
+        bytes += plan.placements[i].byte_count;
+    }
+    return checkpoint::index_text_of(checkpoint::with_total_size(sidecar.source_index->metadata, bytes), weights);
+}
+
+void write_companions(const state::QuantizedSet& set, const plan::OutputPlan& plan, const Destination& destination,
+                      bool sync, Report& report) {
+    for (const FileReport& companion : set.sidecar.companions) {
+        io::copy_file(set.folder / companion.name, destination.place(companion.name), sync);
+        report.output_files.push_back(companion);
+    }
+    if (!set.sidecar.source_index) return;
+    const std::string text = restored_index_text(set.sidecar, plan);
+    io::write_text_file(destination.place(set.sidecar.source_index->name), text, sync);
+    report.output_files.push_back({set.sidecar.source_index->name, text.size()});
+}
+
+void check_dtype(std::optional<Dtype> dtype) {
+    const bool known = !dtype || *dtype == Dtype::kF32 || *dtype == Dtype::kF16 || *dtype == Dtype::kBF16;
+    if (!known)
+        throw Error(ErrorCode::kUsage, "--dtype", fmt::format("{} is not F32, F16 or BF16", dtype_name(*dtype)));
+}
+
+}  // namespace
+
+Report dequantize(const fs::path& path, const fs::path& output, const DequantizeOptions& options) {
+    const auto start = std::chrono::steady_clock::now();
+    check_dtype(options.dtype);
+    state::QuantizedSet set = state::open_set(run::find_set_folder(path));
+    Report report;
+    Destination destination(output, options, report.notes);
+    const bool single = destination.is_single_file();
+    const plan::OutputPlan plan =
+        plan::plan_restored(set, options.dtype, single ? std::optional(destination.single_name()) : std::nullopt);
+    const std::vector<std::string> names = output_names(plan, set.sidecar, single);
+    run::refuse_inputs(destination.folder(), output, names, identities_of(set));
+
+    const std::vector<io::File> files =
+        run::create_files(plan, [&](const std::string& name) { return destination.place(name); });
+    std::vector<run::TensorJob> jobs = restore_jobs(set, plan, files, options.dtype);
+    run::run_jobs(jobs, options.write.threads, options.write.progress);
+    run::sync_files(files, options.write.sync);
+    for (const plan::FilePlan& file : plan.files) report.output_files.push_back({file.name, file.byte_count});
+    report.totals = state::totals_of(set.sidecar.tensors, set.sidecar.source_sum_of_squares);
+    report.totals.source_bytes = state::total_bytes(set.sidecar.files);
+    report.totals.output_bytes = state::total_bytes(report.output_files);
+    if (!single) write_companions(set, plan, destination, options.write.sync, report);
+    destination.commit(names);
+
+    for (std::size_t i = 0; i < set.stored.size(); ++i) {
+        set.sidecar.tensors[i].source_bytes = set.stored[i].byte_count;
+        set.sidecar.tensors[i].output_bytes = plan.placements[i].byte_count;
+    }
+    const checkpoint::Family family = checkpoint::assign_kinds(set.sidecar.tensors);
+    take_results(jobs, set.sidecar.tensors, report.totals);
+    report.totals.framework_bytes =
+        checkpoint::framework_bytes(family, set.sidecar.tensors, checkpoint::Counted::kSource);
+    report.input = path.native();
+    report.output = output.native();
+    report.input_files = set.sidecar.files;
+    report.tensors = std::move(set.sidecar.tensors);
+    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return report;
+}
+
+}  // namespace octet

@@ -1,0 +1,66 @@
+// The bounded pipeline: takes every tensor from where it lies to where it goes through one codec, in tiles, on any number of threads.
+//
+// Work is cut into steps in file order: a batch of whole tensors that fit one worker's memory, or one tile of a larger tensor in one
+// of its two passes (range, then codes). Workers take steps in that order, so a tile of codes only ever waits for range tiles that
+// others already work on. Memory is a fixed budget shared by the workers, whatever the checkpoint's size. Statistics are gathered per
+// tile of fixed size and merged in order: the result does not depend on the number of workers.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "io/file.hpp"
+#include "octet/dtype.hpp"
+#include "octet/options.hpp"
+#include "quant/affine.hpp"
+#include "quant/error_sums.hpp"
+
+namespace octet::run {
+
+/// Bytes of source (or restored) data that one slot of statistics covers.
+inline constexpr std::uint64_t kTileBytes = 4U << 20U;
+
+/// Bytes of tensor data in memory at once, over all workers.
+inline constexpr std::uint64_t kBufferBytes = 40U << 20U;
+
+enum class Codec : std::uint8_t {
+    kCopy,        ///< bytes as they are
+    kQuantize,    ///< floats to codes
+    kDequantize,  ///< codes to floats
+    kConvert,     ///< floats to floats of another dtype
+    kScan,        ///< range only; writes nothing, and values that are not finite are a result, not an error
+};
+
+/// One tensor's way. The files and the shape outlive the run.
+struct TensorJob {
+    Codec codec = Codec::kCopy;
+    Dtype source_dtype = Dtype::kU8;
+    Dtype target_dtype = Dtype::kU8;
+    Rounding rounding = Rounding::kNearest;
+    const io::File* source = nullptr;
+    const io::File* target = nullptr;
+    std::uint64_t source_offset = 0;
+    std::uint64_t target_offset = 0;
+    std::uint64_t elements = 0;      ///< of a copy: bytes
+    std::string_view name;           ///< for messages
+    const Shape* shape = nullptr;    ///< for messages
+    quant::AffineState state;        ///< given to kDequantize, made by kQuantize
+    kernels::Range range{};          ///< made by kQuantize and kScan
+    quant::ErrorSums sums;           ///< made by kQuantize
+    kernels::Narrowing narrowing{};  ///< made by kDequantize and kConvert
+
+    std::uint64_t source_bytes() const noexcept { return elements * (dtype_bits(source_dtype) / 8); }
+    std::uint64_t target_bytes() const noexcept {
+        return codec == Codec::kScan ? 0 : elements * (dtype_bits(target_dtype) / 8);
+    }
+};
+
+/// The number of workers that `threads` asks for: 0 means one a core. More than 1024: kUsage.
+unsigned worker_count(unsigned threads);
+
+/// Runs all jobs. On failure everything stops soon and the error of the first tensor in file order is thrown: kBadInput (a value that is
+/// not finite, or that overflows the target dtype), kIo.
+void run_jobs(std::span<TensorJob> jobs, unsigned threads, const Progress& progress);
+
+}  // namespace octet::run

@@ -1,0 +1,40 @@
+#include "run/output.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "octet/error.hpp"
+
+namespace octet::run {
+
+std::vector<io::File> create_files(const plan::OutputPlan& plan,
+                                   const std::function<std::filesystem::path(const std::string&)>& place) {
+    std::vector<io::File> files;
+    for (const plan::FilePlan& planned : plan.files) {
+        files.push_back(io::File::create(place(planned.name), planned.byte_count));
+        files.back().write_at(io::bytes_of(planned.header), 0);
+    }
+    return files;
+}
+
+void sync_files(const std::vector<io::File>& files, bool sync) {
+    for (const io::File& file : files) {
+        if (sync) file.sync();
+    }
+}
+
+void refuse_inputs(const std::filesystem::path& folder, const std::filesystem::path& given,
+                   const std::vector<std::string>& names, const std::vector<io::FileIdentity>& inputs) {
+    for (const std::string& name : names) {
+        io::FileIdentity identity;
+        const bool is_input = io::find_identity(folder / name, identity) &&
+                              std::find(inputs.begin(), inputs.end(), identity) != inputs.end();
+        if (!is_input) continue;
+        throw Error(ErrorCode::kUsage, printable(given.native()),
+                    fmt::format("would replace {}, which is the input; choose another place", in_quotes(name)));
+    }
+}
+
+}  // namespace octet::run

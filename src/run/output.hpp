@@ -1,0 +1,25 @@
+// Creating the files of a plan, and keeping the input out of harm's way.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "io/file.hpp"
+#include "plan/output_plan.hpp"
+
+namespace octet::run {
+
+/// Creates every file of the plan at its place, full size, header written.
+std::vector<io::File> create_files(const plan::OutputPlan& plan,
+                                   const std::function<std::filesystem::path(const std::string&)>& place);
+
+/// Waits until all are on the disk, if `sync`.
+void sync_files(const std::vector<io::File>& files, bool sync);
+
+/// Throws kUsage if any of `names` in `folder` is one of the input's files (by device and inode). `given` stands in the message.
+void refuse_inputs(const std::filesystem::path& folder, const std::filesystem::path& given,
+                   const std::vector<std::string>& names, const std::vector<io::FileIdentity>& inputs);
+
+}  // namespace octet::run

@@ -1,0 +1,206 @@
+#include <algorithm>
+#include <chrono>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "base/json_text.hpp"
+#include "base/set_names.hpp"
+#include "base/text.hpp"
+#include "checkpoint/checkpoint.hpp"
+#include "checkpoint/index.hpp"
+#include "checkpoint/kind.hpp"
+#include "io/output_folder.hpp"
+#include "octet/octet.hpp"
+#include "plan/output_plan.hpp"
+#include "run/engine.hpp"
+#include "run/output.hpp"
+#include "state/quantized_set.hpp"
+#include "state/totals.hpp"
+
+namespace octet {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<io::FileIdentity> identities_of(const checkpoint::Checkpoint& checkpoint) {
+    std::vector<io::FileIdentity> identities;
+    for (const checkpoint::Shard& shard : checkpoint.shards) identities.push_back(shard.file.identity());
+    return identities;
+}
+
+/// OUT_DIR is absent, empty, or with `force` a set with nothing else in it. kUsage otherwise.
+void check_out_dir(const fs::path& target, const fs::path& given, bool force) {
+    std::error_code ignored;
+    const auto refuse = [&](const std::string& what) {
+        throw Error(ErrorCode::kUsage, printable(given.native()), what);
+    };
+    if (!fs::exists(target, ignored)) return;
+    if (!fs::is_directory(target, ignored)) refuse("is a file; name a new or empty folder for the set");
+    const std::vector<std::string> names = io::visible_names(target);
+    if (names.empty()) return;
+    if (!std::binary_search(names.begin(), names.end(), kSidecarName)) {
+        refuse(fmt::format("is not empty ({}) and holds no set; name a new or empty folder", printable(names.front())));
+    }
+    if (!force) refuse("holds a set already; --force replaces it");
+    const std::vector<std::string> own = state::file_names_of(state::read_sidecar(target));
+    for (const std::string& name : names) {
+        if (std::find(own.begin(), own.end(), name) == own.end()) {
+            refuse(fmt::format("holds {}, which is not part of the set there; move it away first", in_quotes(name)));
+        }
+    }
+}
+
+std::vector<run::TensorJob> scan_jobs(const checkpoint::Checkpoint& checkpoint,
+                                      const std::vector<TensorReport>& tensors) {
+    std::vector<run::TensorJob> jobs(tensors.size());
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        const checkpoint::Tensor& source = checkpoint.tensors[i];
+        run::TensorJob& job = jobs[i];
+        job.codec = run::Codec::kScan;
+        job.source_dtype = source.dtype;
+        job.source = &checkpoint.shards[source.shard].file;
+        job.source_offset = source.offset;
+        job.elements = tensors[i].scheme ? source.byte_count * 8 / dtype_bits(source.dtype) : 0;
+        job.name = source.name;
+        job.shape = &source.shape;
+    }
+    return jobs;
+}
+
+/// One more read of the data: which tensors hold values that are not finite.
+std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+                                  const QuantizeOptions& options) {
+    std::vector<run::TensorJob> jobs = scan_jobs(checkpoint, tensors);
+    run::run_jobs(jobs, options.write.threads, {});
+    std::vector<bool> keep;
+    for (const run::TensorJob& job : jobs) keep.push_back(!job.range.finite || quant::overflows(job.range));
+    return keep;
+}
+
+std::vector<run::TensorJob> quantize_jobs(const checkpoint::Checkpoint& checkpoint,
+                                          const std::vector<TensorReport>& tensors, const plan::OutputPlan& plan,
+                                          const std::vector<io::File>& files) {
+    std::vector<run::TensorJob> jobs(tensors.size());
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        const checkpoint::Tensor& source = checkpoint.tensors[i];
+        const plan::Placement& place = plan.placements[i];
+        run::TensorJob& job = jobs[i];
+        job.source = &checkpoint.shards[source.shard].file;
+        job.source_offset = source.offset;
+        job.target = &files[place.file];
+        job.target_offset = place.offset;
+        job.name = source.name;
+        job.shape = &source.shape;
+        job.elements = source.byte_count;  // of a copy: bytes
+        if (!tensors[i].scheme) continue;
+        job.codec = run::Codec::kQuantize;
+        job.source_dtype = source.dtype;
+        job.rounding = tensors[i].scheme->rounding;
+        job.elements = source.byte_count * 8 / dtype_bits(source.dtype);
+    }
+    return jobs;
+}
+
+/// Takes over what the run found out; returns the sum of squares of the quantized values.
+double take_results(const std::vector<run::TensorJob>& jobs, std::vector<TensorReport>& tensors) {
+    double sum_of_squares = 0;
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        if (!tensors[i].scheme) continue;
+        const run::TensorJob& job = jobs[i];
+        tensors[i].scale = job.state.scale;
+        tensors[i].zero_point = job.state.zero_point;
+        const double bound = quant::error_bound(job.state, job.range, job.rounding, job.source_dtype);
+        tensors[i].statistics = quant::tensor_statistics(job.sums, job.elements, bound);
+        sum_of_squares += job.sums.signal;
+    }
+    return six_digits(sum_of_squares);
+}
+
+std::string set_index_text(const checkpoint::Checkpoint& checkpoint, const plan::OutputPlan& plan) {
+    std::vector<std::pair<std::string, std::string>> weights;
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < plan.placements.size(); ++i) {
+        weights.emplace_back(checkpoint.tensors[i].name, plan.files[plan.placements[i].file].name);
+        bytes += plan.placements[i].byte_count;
+    }
+    return checkpoint::index_text_of(checkpoint::with_total_size(checkpoint.index->metadata, bytes), weights);
+}
+
+state::Sidecar sidecar_of(const checkpoint::Checkpoint& checkpoint, const plan::OutputPlan& plan,
+                          const state::CodeOptions& options, std::vector<TensorReport> tensors, double sum_of_squares) {
+    state::Sidecar sidecar;
+    sidecar.generator = "octet " + std::string(version());
+    for (const checkpoint::Shard& shard : checkpoint.shards)
+        sidecar.source_files.push_back({shard.base_name, shard.file.size()});
+    if (checkpoint.index) sidecar.source_index = state::SourceIndex{checkpoint.index->name, checkpoint.index->metadata};
+    const checkpoint::Family family = checkpoint::detect_family(tensors);
+    sidecar.source_framework_bytes = checkpoint::framework_bytes(family, tensors, checkpoint::Counted::kSource);
+    sidecar.source_sum_of_squares = sum_of_squares;
+    for (const plan::FilePlan& file : plan.files) sidecar.files.push_back({file.name, file.byte_count});
+    for (const fs::path& companion : checkpoint.companions)
+        sidecar.companions.push_back({companion.filename().native(), fs::file_size(companion)});
+    sidecar.options = options;
+    sidecar.tensors = std::move(tensors);
+    return sidecar;
+}
+
+Report report_of(state::Sidecar sidecar, const fs::path& input, const fs::path& out_dir, std::uint64_t sidecar_bytes,
+                 std::uint64_t index_bytes) {
+    Report report;
+    report.input = input.native();
+    report.output = out_dir.native();
+    report.totals = state::totals_of(sidecar.tensors, sidecar.source_sum_of_squares);
+    report.totals.source_bytes = state::total_bytes(sidecar.source_files);
+    report.totals.output_bytes = state::total_bytes(sidecar.files);
+    report.totals.source_framework_bytes = sidecar.source_framework_bytes;
+    report.totals.framework_bytes = checkpoint::framework_bytes(checkpoint::detect_family(sidecar.tensors),
+                                                                sidecar.tensors, checkpoint::Counted::kStored);
+    report.output_files = sidecar.files;
+    if (sidecar.source_index) report.output_files.push_back({std::string(kSetIndexName), index_bytes});
+    report.output_files.push_back({std::string(kSidecarName), sidecar_bytes});
+    report.output_files.insert(report.output_files.end(), sidecar.companions.begin(), sidecar.companions.end());
+    report.input_files = std::move(sidecar.source_files);
+    report.tensors = std::move(sidecar.tensors);
+    return report;
+}
+
+}  // namespace
+
+Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOptions& options) {
+    const auto start = std::chrono::steady_clock::now();
+    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input);
+    const state::CodeOptions code_options{options.preset, options.rounding, options.on_non_finite};
+    std::vector<TensorReport> tensors = plan::decide(checkpoint, code_options, {});
+    const fs::path target = io::resolved_target(out_dir);
+    std::vector<std::string> notes;
+    io::OutputFolder output(target, std::string(kSidecarName), options.write.sync, notes);
+    check_out_dir(target, out_dir, options.write.force);
+    run::refuse_inputs(target, out_dir, io::visible_names(target), identities_of(checkpoint));
+    if (options.on_non_finite == OnNonFinite::kKeep)
+        tensors = plan::decide(checkpoint, code_options, find_not_finite(checkpoint, tensors, options));
+
+    const plan::OutputPlan plan = plan::plan_set(checkpoint, tensors);
+    const std::vector<io::File> files =
+        run::create_files(plan, [&](const std::string& name) { return output.place(name); });
+    std::vector<run::TensorJob> jobs = quantize_jobs(checkpoint, tensors, plan, files);
+    run::run_jobs(jobs, options.write.threads, options.write.progress);
+    const double sum_of_squares = take_results(jobs, tensors);
+    run::sync_files(files, options.write.sync);
+
+    state::Sidecar sidecar = sidecar_of(checkpoint, plan, code_options, std::move(tensors), sum_of_squares);
+    for (const fs::path& companion : checkpoint.companions)
+        io::copy_file(companion, output.place(companion.filename().native()), options.write.sync);
+    const std::string index = checkpoint.index ? set_index_text(checkpoint, plan) : "";
+    if (checkpoint.index) io::write_text_file(output.place(kSetIndexName), index, options.write.sync);
+    const std::string text = state::sidecar_text(sidecar);
+    io::write_text_file(output.place(kSidecarName), text, options.write.sync);
+    output.commit();
+
+    Report report = report_of(std::move(sidecar), input, out_dir, text.size(), index.size());
+    report.notes = std::move(notes);
+    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return report;
+}
+
+}  // namespace octet

@@ -1,0 +1,38 @@
+// How the jobs of a run are cut into steps. Pure arithmetic on sizes.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "run/engine.hpp"
+
+namespace octet::run {
+
+enum class StepKind : std::uint8_t {
+    kBatch,  ///< whole tensors that lie one behind the other in source and target: one read, one write
+    kRange,  ///< first pass over one tile
+    kTile,   ///< the codec of one tile; after all range steps of its tensor, if it has any
+};
+
+struct Step {
+    StepKind kind = StepKind::kBatch;
+    std::uint32_t split = 0;  ///< of a tile: which split tensor
+    std::uint32_t first_job = 0;
+    std::uint32_t job_count = 1;      ///< of a batch
+    std::uint64_t first_element = 0;  ///< of a tile
+    std::uint64_t elements = 0;       ///< of a tile
+};
+
+/// Elements of one tile of the job: a multiple of 16 lanes and of the folding block.
+std::uint64_t tile_elements(const TensorJob& job) noexcept;
+
+struct StepPlan {
+    std::vector<Step> steps;                ///< in file order
+    std::vector<std::uint32_t> split_jobs;  ///< the job of each split tensor
+};
+
+/// Cuts the jobs for workers with `memory` bytes each.
+StepPlan cut_steps(std::span<const TensorJob> jobs, std::uint64_t memory);
+
+}  // namespace octet::run

@@ -1,0 +1,99 @@
+#include "state/quantized_set.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/set_names.hpp"
+#include "base/text.hpp"
+#include "io/plain_name.hpp"
+#include "octet/error.hpp"
+
+namespace octet::state {
+namespace {
+
+constexpr std::uint64_t kMostSidecarBytes = 1'000'000'000;
+
+[[noreturn]] void throw_misfit(const std::filesystem::path& path, std::string_view what) {
+    throw Error(ErrorCode::kBadInput, printable(path.native()),
+                fmt::format("{}; codes and sidecar are not of one set: restore the files or quantize again", what));
+}
+
+/// Dtype and shape of the codes of a tensor.
+bool fits(const TensorReport& tensor, const safetensors::TensorEntry& entry) {
+    return entry.dtype == (tensor.scheme ? Dtype::kU8 : tensor.dtype) && entry.shape == tensor.shape;
+}
+
+/// Pairs the data files' tensors, in file order, with the sidecar's.
+void pair_tensors(QuantizedSet& set, std::uint32_t file_number, safetensors::Header& header, std::size_t& next) {
+    const std::filesystem::path path = set.folder / set.sidecar.files[file_number].name;
+    for (const safetensors::TensorEntry& entry : header.tensors) {
+        if (next == set.sidecar.tensors.size())
+            throw_misfit(path, fmt::format("holds tensor {} that the sidecar does not know", in_quotes(entry.name)));
+        TensorReport& tensor = set.sidecar.tensors[next];
+        if (tensor.name != entry.name) {
+            throw_misfit(path, fmt::format("holds tensor {} where the sidecar has {}", in_quotes(entry.name),
+                                           in_quotes(tensor.name)));
+        }
+        if (!fits(tensor, entry)) {
+            throw_misfit(path, fmt::format("holds tensor {} as {} {}, which does not fit {} {} in the sidecar",
+                                           in_quotes(entry.name), dtype_name(entry.dtype), shape_text(entry.shape),
+                                           dtype_name(tensor.dtype), shape_text(tensor.shape)));
+        }
+        const std::uint64_t bytes = entry.end - entry.begin;
+        tensor.output_bytes = bytes + (tensor.scheme ? 2 * sizeof(float) : 0);
+        set.stored.push_back({header.data_start + entry.begin, bytes, file_number, entry.header_position});
+        ++next;
+    }
+}
+
+}  // namespace
+
+Sidecar read_sidecar(const std::filesystem::path& folder) {
+    const std::filesystem::path path = folder / kSidecarName;
+    std::error_code ignored;
+    if (!std::filesystem::exists(path, ignored)) {
+        throw Error(ErrorCode::kBadInput, printable(path.native()), "not found; a folder without it is no set");
+    }
+    Sidecar sidecar = parse_sidecar(io::read_text_file(path, kMostSidecarBytes), path.native());
+    for (const auto* list : {&sidecar.files, &sidecar.companions, &sidecar.source_files}) {
+        for (const FileReport& file : *list) io::check_plain_name(folder, file.name, path.native());
+    }
+    if (sidecar.source_index) io::check_plain_name(folder, sidecar.source_index->name, path.native());
+    return sidecar;
+}
+
+QuantizedSet open_set(const std::filesystem::path& folder) {
+    QuantizedSet set;
+    set.folder = folder;
+    set.sidecar = read_sidecar(folder);
+    std::size_t next = 0;
+    for (std::uint32_t i = 0; i < set.sidecar.files.size(); ++i) {
+        const FileReport& listed = set.sidecar.files[i];
+        io::File file = io::File::open_for_reading(folder / listed.name);
+        if (file.size() != listed.byte_count) {
+            throw_misfit(folder / listed.name, fmt::format("has {} bytes, the sidecar says {}",
+                                                           with_commas(file.size()), with_commas(listed.byte_count)));
+        }
+        safetensors::Header header = safetensors::read_header(file);
+        if (!safetensors::has_octet_metadata(header.metadata))
+            throw_misfit(folder / listed.name, "has no octet.version in its metadata");
+        pair_tensors(set, i, header, next);
+        set.data_files.push_back({std::move(file), std::move(header.metadata)});
+    }
+    if (next < set.sidecar.tensors.size()) {
+        throw_misfit(folder / kSidecarName,
+                     fmt::format("lists tensor {} that no data file holds", in_quotes(set.sidecar.tensors[next].name)));
+    }
+    return set;
+}
+
+std::vector<std::string> file_names_of(const Sidecar& sidecar) {
+    std::vector<std::string> names{std::string(kSidecarName)};
+    for (const FileReport& file : sidecar.files) names.push_back(file.name);
+    for (const FileReport& file : sidecar.companions) names.push_back(file.name);
+    if (sidecar.source_index) names.emplace_back(kSetIndexName);
+    return names;
+}
+
+}  // namespace octet::state

@@ -1,0 +1,56 @@
+// The JSON state sidecar, `quantization_state.json`: everything needed to go back from codes to weights (docs/format.md). Its text
+// depends on the checkpoint and the options that decide codes only. Values; no files are held.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "octet/options.hpp"
+#include "octet/report.hpp"
+
+namespace octet::state {
+
+/// The only version that exists.
+inline constexpr std::uint64_t kSidecarVersion = 1;
+
+/// The index of a sharded source.
+struct SourceIndex {
+    std::string name;
+    std::string metadata;  ///< compact JSON text of an object, or empty
+};
+
+/// What decided the codes.
+struct CodeOptions {
+    Preset preset = Preset::kAll;
+    std::optional<Rounding> rounding;
+    OnNonFinite on_non_finite = OnNonFinite::kError;
+};
+
+struct Sidecar {
+    std::string generator;
+    std::vector<FileReport> source_files;  ///< shard by shard
+    std::optional<SourceIndex> source_index;
+    std::uint64_t source_framework_bytes = 0;
+    double source_sum_of_squares = 0;  ///< over the quantized tensors, six digits: what the set's total SQNR needs
+    std::vector<FileReport> files;     ///< data file i holds what source file i held
+    std::vector<FileReport> companions;
+    CodeOptions options;
+    std::vector<TensorReport>
+        tensors;  ///< in file order; `kind`, `source_bytes` and `output_bytes` are not stored but derived
+};
+
+/// "all", "lesson".
+std::string_view preset_name(Preset preset) noexcept;
+std::optional<Preset> parse_preset(std::string_view name) noexcept;
+
+/// The sidecar's text.
+std::string sidecar_text(const Sidecar& sidecar);
+
+/// Reads a sidecar's text. Not JSON, another version, a missing or unknown or repeated key, a value of the wrong type: kBadInput,
+/// naming `file_name` and the place.
+Sidecar parse_sidecar(std::string_view text, std::string_view file_name);
+
+}  // namespace octet::state

@@ -1,0 +1,241 @@
+#include <cmath>
+#include <initializer_list>
+#include <limits>
+#include <unordered_set>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/text.hpp"
+#include "octet/error.hpp"
+#include "state/sidecar.hpp"
+
+namespace octet::state {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kMostDepth = 40;
+
+/// Reads one sidecar. Tensor entries are taken as they come and dropped, so that memory stays near the size of the text.
+class Reader {
+  public:
+    Reader(std::string_view text, std::string_view file_name) : text_(text), file_name_(file_name) {}
+
+    Sidecar read() {
+        if (text_.find('\0') != text_.npos) fail(fmt::format("NUL at byte {}", text_.find('\0')));
+        json top;
+        try {
+            top = json::parse(text_, [this](int depth, json::parse_event_t event, json& parsed) {
+                return watch(depth, event, parsed);
+            });
+        } catch (const json::exception& error) {
+            const std::string_view what = error.what();
+            const std::size_t at = what.find("] ");
+            fail("not valid JSON: " + printable(at == what.npos ? what : what.substr(at + 2, 160)));
+        }
+        read_top(top);
+        return std::move(sidecar_);
+    }
+
+  private:
+    [[noreturn]] void fail(std::string_view what) const {
+        throw Error(ErrorCode::kBadInput, printable(file_name_),
+                    fmt::format("{}; restore the sidecar or quantize again", what));
+    }
+
+    /// Called by the parser for every value; `depth` counts the brackets around it.
+    bool watch(int depth, json::parse_event_t event, json& parsed) {
+        if (depth > kMostDepth) fail(fmt::format("nested deeper than {} levels", kMostDepth));
+        switch (event) {
+            case json::parse_event_t::object_start:
+                keys_.emplace_back();
+                break;
+            case json::parse_event_t::key:
+                return watch_key(depth, parsed.get<std::string>());
+            case json::parse_event_t::value:
+                if (depth == 1 && member_ == "format") check_format(parsed);
+                if (depth == 1 && member_ == "version") check_version(parsed);
+                if (depth == 2 && member_ == "tensors")
+                    fail(fmt::format("tensor {}: is not an object", in_quotes(tensor_)));
+                break;
+            case json::parse_event_t::object_end:
+                keys_.pop_back();
+                if (depth == 2 && member_ == "tensors") {
+                    read_tensor(tensor_, parsed);
+                    return false;
+                }
+                break;
+            default:
+                break;
+        }
+        return true;
+    }
+
+    bool watch_key(int depth, const std::string& key) {
+        if (!keys_.back().insert(key).second) fail(fmt::format("the key {} stands twice", in_quotes(key)));
+        if (depth == 1) member_ = key;
+        if (depth == 1 && key == "tensors" && !version_seen_) fail("has no version before its tensors");
+        if (depth == 2 && member_ == "tensors") tensor_ = key;
+        return true;
+    }
+
+    void check_format(const json& value) const {
+        if (value != "octet") fail("is not octet's: its format is not \"octet\"");
+    }
+
+    void check_version(const json& value) {
+        if (value != kSidecarVersion)
+            fail(
+                fmt::format("is of version {}; this octet reads version {}", printable(value.dump()), kSidecarVersion));
+        version_seen_ = true;
+    }
+
+    /// Exactly these keys: every one of `required`, any of `optional`, nothing else.
+    void check_keys(const json& object, const std::string& place, std::initializer_list<std::string_view> required,
+                    std::initializer_list<std::string_view> optional) const {
+        if (!object.is_object()) fail(place + " is not an object");
+        for (const std::string_view key : required) {
+            if (!object.contains(key)) fail(fmt::format("{} has no {}", place, in_quotes(key)));
+        }
+        const auto among = [](std::initializer_list<std::string_view> keys, const std::string& key) {
+            return std::find(keys.begin(), keys.end(), key) != keys.end();
+        };
+        for (const auto& [key, value] : object.items()) {
+            if (!among(required, key) && !among(optional, key))
+                fail(fmt::format("{} has the unknown key {}", place, in_quotes(key)));
+        }
+    }
+
+    std::uint64_t unsigned_of(const json& value, const std::string& place) const {
+        if (!value.is_number_unsigned()) fail(place + " is not a whole number from 0 up");
+        return value.get<std::uint64_t>();
+    }
+
+    std::string string_of(const json& value, const std::string& place) const {
+        if (!value.is_string()) fail(place + " is not a string");
+        return value.get<std::string>();
+    }
+
+    float float_of(const json& value, const std::string& place) const {
+        if (!value.is_number()) fail(place + " is not a number");
+        const auto number = static_cast<float>(value.get<double>());
+        if (!std::isfinite(number)) fail(place + " is not a finite float32");
+        return number;
+    }
+
+    double statistic_of(const json& value, const std::string& place) const {
+        if (value.is_number()) return value.get<double>();
+        if (value == "inf") return std::numeric_limits<double>::infinity();
+        if (value == "-inf") return -std::numeric_limits<double>::infinity();
+        if (value == "nan") return std::numeric_limits<double>::quiet_NaN();
+        fail(place + " is not a number");
+    }
+
+    std::vector<FileReport> files_of(const json& value, const std::string& place) const {
+        if (!value.is_array()) fail(place + " is not an array");
+        std::vector<FileReport> files;
+        for (const json& file : value) {
+            check_keys(file, place, {"name", "bytes"}, {});
+            files.push_back({string_of(file["name"], place + ".name"), unsigned_of(file["bytes"], place + ".bytes")});
+        }
+        return files;
+    }
+
+    void read_top(const json& top) {
+        check_keys(top, "the sidecar",
+                   {"format", "version", "generator", "source", "files", "companions", "options", "tensors"}, {});
+        if (!top["tensors"].is_object()) fail("tensors is not an object");
+        sidecar_.generator = string_of(top["generator"], "generator");
+        read_source(top["source"]);
+        sidecar_.files = files_of(top["files"], "files");
+        sidecar_.companions = files_of(top["companions"], "companions");
+        read_options(top["options"]);
+        if (sidecar_.files.size() != sidecar_.source_files.size())
+            fail("lists another number of files than its source had");
+    }
+
+    void read_source(const json& source) {
+        check_keys(source, "source", {"files", "framework_bytes", "sum_of_squares"}, {"index"});
+        sidecar_.source_files = files_of(source["files"], "source.files");
+        sidecar_.source_framework_bytes = unsigned_of(source["framework_bytes"], "source.framework_bytes");
+        sidecar_.source_sum_of_squares = statistic_of(source["sum_of_squares"], "source.sum_of_squares");
+        if (!source.contains("index")) return;
+        const json& index = source["index"];
+        check_keys(index, "source.index", {"name"}, {"metadata"});
+        sidecar_.source_index = SourceIndex{string_of(index["name"], "source.index.name"), ""};
+        if (!index.contains("metadata")) return;
+        if (!index["metadata"].is_object()) fail("source.index.metadata is not an object");
+        sidecar_.source_index->metadata = index["metadata"].dump();
+    }
+
+    void read_options(const json& options) {
+        check_keys(options, "options", {"preset", "rules"}, {"rounding", "on_non_finite"});
+        const auto preset = parse_preset(string_of(options["preset"], "options.preset"));
+        if (!preset) fail("options.preset is not known to this octet");
+        sidecar_.options.preset = *preset;
+        if (!options["rules"].is_array() || !options["rules"].empty()) fail("options.rules is not an empty array");
+        if (options.contains("rounding")) {
+            const bool truncate = options["rounding"] == "truncate";
+            if (!truncate && options["rounding"] != "nearest") fail("options.rounding is not known to this octet");
+            sidecar_.options.rounding = truncate ? Rounding::kTruncate : Rounding::kNearest;
+        }
+        if (!options.contains("on_non_finite")) return;
+        if (options["on_non_finite"] != "keep") fail("options.on_non_finite is not \"keep\"");
+        sidecar_.options.on_non_finite = OnNonFinite::kKeep;
+    }
+
+    void read_tensor(const std::string& name, const json& entry) {
+        const std::string place = "tensor " + in_quotes(name);
+        TensorReport tensor;
+        tensor.name = name;
+        const bool keep = entry.contains("scheme") && entry["scheme"] == "keep";
+        if (keep) {
+            check_keys(entry, place, {"dtype", "shape", "scheme", "reason"}, {});
+            tensor.reason = string_of(entry["reason"], place + " reason");
+        } else {
+            check_keys(entry, place, {"dtype", "shape", "scheme", "scale", "zero_point", "stats"}, {});
+            tensor.scheme = parse_scheme(string_of(entry["scheme"], place + " scheme"));
+            if (!tensor.scheme)
+                fail(fmt::format("{}: the scheme {} is not known to this octet", place,
+                                 in_quotes(string_of(entry["scheme"], place))));
+            tensor.scale = float_of(entry["scale"], place + " scale");
+            tensor.zero_point = float_of(entry["zero_point"], place + " zero_point");
+            tensor.statistics = statistics_of(entry["stats"], place + " stats");
+        }
+        const auto dtype = parse_dtype(string_of(entry["dtype"], place + " dtype"));
+        if (!dtype) fail(place + " has an unknown dtype");
+        tensor.dtype = *dtype;
+        if (tensor.scheme && !is_quantizable(tensor.dtype))
+            fail(place + " is quantized from a dtype that is not float");
+        if (!entry["shape"].is_array()) fail(place + " shape is not an array");
+        for (const json& dimension : entry["shape"]) tensor.shape.push_back(unsigned_of(dimension, place + " shape"));
+        const auto bytes = tensor_bytes(tensor.dtype, tensor.shape);
+        if (!bytes) fail(place + " has a shape whose size overflows or does not fill whole bytes");
+        tensor.source_bytes = *bytes;
+        sidecar_.tensors.push_back(std::move(tensor));
+    }
+
+    TensorStatistics statistics_of(const json& stats, const std::string& place) const {
+        check_keys(stats, place, {"sqnr_db", "rmse", "max_abs_error", "bound", "clipped"}, {});
+        return {statistic_of(stats["sqnr_db"], place + " sqnr_db"), statistic_of(stats["rmse"], place + " rmse"),
+                statistic_of(stats["max_abs_error"], place + " max_abs_error"),
+                statistic_of(stats["bound"], place + " bound"), unsigned_of(stats["clipped"], place + " clipped")};
+    }
+
+    std::string_view text_;
+    std::string_view file_name_;
+    std::vector<std::unordered_set<std::string>> keys_;
+    std::string member_;
+    std::string tensor_;
+    bool version_seen_ = false;
+    Sidecar sidecar_;
+};
+
+}  // namespace
+
+Sidecar parse_sidecar(std::string_view text, std::string_view file_name) {
+    return Reader(text, file_name).read();
+}
+
+}  // namespace octet::state

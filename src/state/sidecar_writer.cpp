@@ -1,0 +1,103 @@
+#include <array>
+
+#include "base/json_text.hpp"
+#include "state/sidecar.hpp"
+
+namespace octet::state {
+namespace {
+
+void write_files(JsonWriter& writer, const std::vector<FileReport>& files) {
+    writer.begin_array();
+    for (const FileReport& file : files) {
+        writer.begin_object().key("name").string(file.name).key("bytes").integer(file.byte_count).end_object();
+    }
+    writer.end_array();
+}
+
+void write_source(JsonWriter& writer, const Sidecar& sidecar) {
+    writer.begin_object().key("files");
+    write_files(writer, sidecar.source_files);
+    if (sidecar.source_index) {
+        writer.key("index").begin_object().key("name").string(sidecar.source_index->name);
+        if (!sidecar.source_index->metadata.empty()) writer.key("metadata").raw(sidecar.source_index->metadata);
+        writer.end_object();
+    }
+    writer.key("framework_bytes").integer(sidecar.source_framework_bytes);
+    writer.key("sum_of_squares").statistic(sidecar.source_sum_of_squares);
+    writer.end_object();
+}
+
+void write_options(JsonWriter& writer, const CodeOptions& options) {
+    writer.begin_object().key("preset").string(preset_name(options.preset));
+    writer.key("rules").begin_array().end_array();
+    if (options.rounding)
+        writer.key("rounding").string(*options.rounding == Rounding::kTruncate ? "truncate" : "nearest");
+    if (options.on_non_finite == OnNonFinite::kKeep) writer.key("on_non_finite").string("keep");
+    writer.end_object();
+}
+
+void write_statistics(JsonWriter& writer, const TensorStatistics& s) {
+    writer.begin_object();
+    writer.key("sqnr_db").statistic(s.sqnr_db);
+    writer.key("rmse").statistic(s.rmse);
+    writer.key("max_abs_error").statistic(s.max_abs_error);
+    writer.key("bound").statistic(s.bound);
+    writer.key("clipped").integer(s.clipped);
+    writer.end_object();
+}
+
+void write_tensor(JsonWriter& writer, const TensorReport& t) {
+    writer.key(t.name).begin_object();
+    writer.key("dtype").string(dtype_name(t.dtype));
+    writer.key("shape").begin_array();
+    for (const std::uint64_t dimension : t.shape) writer.integer(dimension);
+    writer.end_array();
+    writer.key("scheme").string(t.scheme ? scheme_name(*t.scheme) : "keep");
+    if (t.scheme) {
+        writer.key("scale").float32(*t.scale);
+        writer.key("zero_point").float32(*t.zero_point);
+        writer.key("stats");
+        write_statistics(writer, *t.statistics);
+    } else {
+        writer.key("reason").string(t.reason);
+    }
+    writer.end_object();
+}
+
+constexpr std::array<std::string_view, 2> kPresetNames = {"all", "lesson"};
+
+}  // namespace
+
+std::string_view preset_name(Preset preset) noexcept {
+    return kPresetNames[static_cast<std::size_t>(preset)];
+}
+
+std::optional<Preset> parse_preset(std::string_view name) noexcept {
+    for (std::size_t i = 0; i < kPresetNames.size(); ++i) {
+        if (kPresetNames[i] == name) return static_cast<Preset>(i);
+    }
+    return std::nullopt;
+}
+
+std::string sidecar_text(const Sidecar& sidecar) {
+    std::string text;
+    JsonWriter writer(text, JsonWriter::Style::kLines);
+    writer.begin_object();
+    writer.key("format").string("octet");
+    writer.key("version").integer(kSidecarVersion);
+    writer.key("generator").string(sidecar.generator);
+    writer.key("source");
+    write_source(writer, sidecar);
+    writer.key("files");
+    write_files(writer, sidecar.files);
+    writer.key("companions");
+    write_files(writer, sidecar.companions);
+    writer.key("options");
+    write_options(writer, sidecar.options);
+    writer.key("tensors").begin_object();
+    for (const TensorReport& tensor : sidecar.tensors) write_tensor(writer, tensor);
+    writer.end_object().end_object();
+    return text + "\n";
+}
+
+}  // namespace octet::state

@@ -1,0 +1,18 @@
+// Sums over the tensors of a checkpoint or set. Computed from the rounded statistics, so that quantize and a later inspect of the
+// same set say the same.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "octet/report.hpp"
+
+namespace octet::state {
+
+/// Everything but source_bytes, output_bytes and the footprints. `sum_of_squares` is that of the quantized source values.
+Totals totals_of(const std::vector<TensorReport>& tensors, double sum_of_squares);
+
+/// Bytes of all files together.
+std::uint64_t total_bytes(const std::vector<FileReport>& files);
+
+}  // namespace octet::state
