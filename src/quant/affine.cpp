@@ -55,13 +55,15 @@ double error_bound(const AffineState& state, const kernels::Range& range, Roundi
     if (is_empty(range)) return 0.0;
     const double span = static_cast<double>(range.max) - static_cast<double>(range.min);
     const double ulp = ulp_of(magnitude_of(range));
+    // Subtracting, dividing and multiplying each round by half an ulp of the span, or a hair more; adding by one of the sum.
+    const double slack = ulp + 2 * ulp_of(range.max - range.min);
     const double narrowing = source == Dtype::kF64 ? ulp / 2 : 0.0;
     if (state.scale == 0.0F) return span + narrowing;
     const double scale = static_cast<double>(state.scale);
     const double rounded = rounding == Rounding::kNearest ? scale / 2 : scale;
     const double clipped = span - static_cast<double>(kMaxCode) * scale;
     const bool subnormal = state.scale < std::numeric_limits<float>::min();
-    return (subnormal ? std::max(rounded, clipped) : rounded) + ulp + narrowing;
+    return (subnormal ? std::max(rounded, clipped) : rounded) + slack + narrowing;
 }
 
 bool may_clip(const AffineState& state, const kernels::Range& range, Rounding rounding) noexcept {

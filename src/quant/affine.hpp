@@ -26,8 +26,9 @@ AffineState affine_state(const kernels::Range& range) noexcept;
 /// Parameters of the loops for a tensor of that state and range.
 kernels::Affine loop_parameters(const AffineState& state, const kernels::Range& range) noexcept;
 
-/// The largest possible |x - x'|: scale/2 (nearest) or scale (truncate) plus one float32 ulp of max(|min|, |max|); with a
-/// subnormal scale also what clipping adds; with scale 0 max - min. F64 sources add half an ulp for being narrowed first.
+/// The largest possible |x - x'|: scale/2 (nearest) or scale (truncate) plus, for the four float32 roundings, one ulp of
+/// max(|min|, |max|) and two of max - min; with a subnormal scale also what clipping adds; with scale 0 max - min. F64
+/// sources add half an ulp of max(|min|, |max|) for being narrowed first.
 double error_bound(const AffineState& state, const kernels::Range& range, Rounding rounding, Dtype source) noexcept;
 
 /// True if some code may have been limited to 255: only with a subnormal scale.
