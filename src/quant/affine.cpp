@@ -55,7 +55,7 @@ double error_bound(const AffineState& state, const kernels::Range& range, Roundi
     if (is_empty(range)) return 0.0;
     const double span = static_cast<double>(range.max) - static_cast<double>(range.min);
     const double ulp = ulp_of(magnitude_of(range));
-    // Subtracting, dividing and multiplying each round by half an ulp of the span, or a hair more; adding by one of the sum.
+    // Subtracting, dividing and multiplying err by half an ulp of the span or a hair more each, adding by one.
     const double slack = ulp + 2 * ulp_of(range.max - range.min);
     const double narrowing = source == Dtype::kF64 ? ulp / 2 : 0.0;
     if (state.scale == 0.0F) return span + narrowing;

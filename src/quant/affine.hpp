@@ -1,5 +1,5 @@
-// The affine codec of one tensor, as the lesson defines it (docs/quantization.md): from a range to scale and zero point, from
-// those to the parameters of the loops, and to the bound that no error can exceed. Pure functions.
+// The affine codec of one tensor, as the lesson defines it (docs/quantization.md): from a range to scale and zero point,
+// from those to the parameters of the loops, and to the bound that no error can exceed. Pure functions.
 #pragma once
 
 #include "kernels/kernels.hpp"
@@ -26,7 +26,7 @@ AffineState affine_state(const kernels::Range& range) noexcept;
 /// Parameters of the loops for a tensor of that state and range.
 kernels::Affine loop_parameters(const AffineState& state, const kernels::Range& range) noexcept;
 
-/// The largest possible |x - x'|: scale/2 (nearest) or scale (truncate) plus, for the four float32 roundings, one ulp of
+/// The largest possible |x - x'|: scale/2 (nearest) or scale (truncate) plus, for the float32 roundings, one ulp of
 /// max(|min|, |max|) and two of max - min; with a subnormal scale also what clipping adds; with scale 0 max - min. F64
 /// sources add half an ulp of max(|min|, |max|) for being narrowed first.
 double error_bound(const AffineState& state, const kernels::Range& range, Rounding rounding, Dtype source) noexcept;
