@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Checks a set and what was restored from it, with code that shares nothing with octet.
+
+    check_set.py SOURCE SET RESTORED        a checkpoint (file, index or folder), a set's folder, a checkpoint
+
+Recomputes every code, scale and zero point from the source by the documented rule and compares them with the set as the
+safetensors package reads it; computes what the codes stand for and compares it with RESTORED, and RESTORED with SOURCE under
+the documented bound. Needs numpy and safetensors. Exits 0 or 1.
+"""
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+
+KINDS = {"F32": "<f4", "F16": "<f2", "BF16": "<u2", "F64": "<f8"}
+
+
+class Stored:
+    """One tensor where it lies in its file."""
+
+    def __init__(self, path, start, name, entry):
+        begin, end = entry["data_offsets"]
+        self.name, self.dtype, self.shape, self.path = name, entry["dtype"], entry["shape"], path
+        self.raw = np.memmap(path, np.uint8, "r", start + begin, end - begin) if end > begin else np.empty(0, np.uint8)
+
+    def values(self):
+        """As numpy's own type; BF16, which numpy does not have, as float32."""
+        raw = np.frombuffer(self.raw.tobytes(), KINDS[self.dtype])
+        return (raw.astype(np.uint32) << 16).view(np.float32) if self.dtype == "BF16" else raw
+
+
+def files_of(path):
+    path = Path(path)
+    index = path / "model.safetensors.index.json" if path.is_dir() else path
+    if index.name.endswith(".index.json") and index.exists():
+        return [index.parent / name for name in sorted(set(json.loads(index.read_text())["weight_map"].values()))]
+    return sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
+
+
+def read(files):
+    """Metadata of the files together, and their tensors in the order of their data."""
+    metadata, tensors = {}, []
+    for path in files:
+        with open(path, "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length))
+        for key, value in header.pop("__metadata__", {}).items():
+            metadata.setdefault(key, value)
+        entries = sorted(header.items(), key=lambda item: item[1]["data_offsets"])
+        tensors += [Stored(path, 8 + length, name, entry) for name, entry in entries]
+    return metadata, tensors
+
+
+def narrowed(values, dtype):
+    """float32 as `dtype` stores it, to nearest, ties to even: raw bytes."""
+    if dtype == "BF16":
+        bits = values.view(np.uint32)
+        return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2").tobytes()
+    return values.astype(KINDS[dtype]).tobytes()
+
+
+def recompute(x, truncate):
+    """Codes, scale and zero point of float32 values, by the rule."""
+    if x.size == 0:
+        return np.empty(0, np.uint8), np.float32(0), np.float32(0)
+    low, high = x.min(), x.max()
+    scale, zero_point = (high - low) / np.float32(255), low + np.float32(0)
+    if scale == 0:
+        return np.zeros(x.size, np.uint8), scale, zero_point
+    quotient = np.clip((x - zero_point) / scale, np.float32(0), np.float32(255))
+    return (np.trunc(quotient) if truncate else np.rint(quotient)).astype(np.uint8), scale, zero_point
+
+
+def bound_of(x, scale, truncate, source_dtype):
+    """What the error of the float32 restoration cannot exceed."""
+    if x.size == 0:
+        return 0.0
+    span = float(x.max()) - float(x.min())
+    tiny = np.finfo(np.float32).tiny
+    ulp = float(np.spacing(max(abs(x.min()), abs(x.max()), tiny)))
+    slack = ulp + 2 * float(np.spacing(max(x.max() - x.min(), tiny)))
+    narrowing = ulp / 2 if source_dtype == "F64" else 0.0
+    if scale == 0:
+        return span + narrowing
+    bound = float(scale) * (1 if truncate else 0.5)
+    if scale < tiny:
+        bound = max(bound, span - 255 * float(scale))
+    return bound + slack + narrowing
+
+
+def check_quantized(source, entry, codes, back):
+    """Yields what is wrong with one quantized tensor."""
+    truncate = entry["scheme"] == "u8-trunc"
+    if not truncate and entry["scheme"] != "u8":
+        yield f"scheme {entry['scheme']} is not one that this program knows"
+        return
+    exact = source.values()
+    with np.errstate(over="ignore"):
+        x = exact.astype(np.float32)
+    expected, scale, zero_point = recompute(x, truncate)
+    wrong = np.flatnonzero(codes.reshape(-1) != expected)
+    if wrong.size:
+        yield f"{wrong.size} of {x.size} codes differ, first at {wrong[0]}: {codes.flat[wrong[0]]}, not {expected[wrong[0]]}"
+    for key, value in (("scale", scale), ("zero_point", zero_point)):
+        if np.float32(entry[key]).tobytes() != value.tobytes():
+            yield f"{key} is {entry[key]}, not {value}"
+    restored = expected.astype(np.float32) * scale + zero_point
+    if narrowed(restored, back.dtype) != back.raw.tobytes():
+        yield "restored bytes are not code * scale + zero_point"
+    error = np.abs(exact.astype(np.float64) - restored).max(initial=0.0)
+    limit = bound_of(x, scale, truncate, source.dtype)
+    if error > limit:
+        yield f"error {error:g} exceeds the bound {limit:g}"
+    for key, value in (("max_abs_error", error), ("bound", limit)):
+        if abs(entry["stats"][key] - value) > 1e-5 * value:
+            yield f"stats.{key} is {entry['stats'][key]}, not {value:.6g}"
+    if back.dtype in ("F16", "BF16"):  # half an ulp of that dtype on top
+        digits, tiny = (10, 2.0**-24) if back.dtype == "F16" else (7, 2.0**-133)
+        limit += max(float(np.abs(restored).max(initial=0.0)) * 2.0**-(digits + 1), tiny / 2)
+    error = np.abs(exact.astype(np.float64) - back.values().astype(np.float64)).max(initial=0.0)
+    if error > limit:
+        yield f"restored as {back.dtype} the error {error:g} exceeds the bound {limit:g}"
+
+
+def check_tensor(source, entry, code, package, back):
+    if (entry["dtype"], entry["shape"]) != (source.dtype, source.shape):
+        yield "dtype or shape in the sidecar is not the source's"
+    if code.shape != source.shape or back.shape != source.shape:
+        yield f"shapes {code.shape} of the codes and {back.shape} restored are not {source.shape}"
+    elif entry["scheme"] == "keep":
+        if code.dtype != source.dtype or not np.array_equal(code.raw, source.raw):
+            yield "is kept, but not with the source's dtype and bytes"
+        if back.dtype == source.dtype and not np.array_equal(back.raw, source.raw):
+            yield "was kept, but did not come back byte for byte"
+    elif code.dtype != "U8":
+        yield f"codes are {code.dtype}, not U8"
+    else:
+        yield from check_quantized(source, entry, package.get_tensor(source.name), back)
+
+
+def main(source_path, set_path, restored_path):
+    sidecar = json.loads((Path(set_path) / "quantization_state.json").read_text())
+    metadata, source = read(files_of(source_path))
+    set_metadata, codes = read([Path(set_path) / file["name"] for file in sidecar["files"]])
+    restored_metadata, restored = read(files_of(restored_path))
+    problems = []
+    names = [tensor.name for tensor in source]
+    for what, found in (("the sidecar", list(sidecar["tensors"])), ("the set", [t.name for t in codes]),
+                        ("the restored checkpoint", [t.name for t in restored])):
+        if found != names:
+            problems.append(f"{what}: tensor names or their order are not the source's")
+    if {k: v for k, v in set_metadata.items() if k != "octet.version"} != metadata or restored_metadata != metadata:
+        problems.append("metadata is not the source's")
+    packages = {path: safe_open(path, "numpy") for path in {t.path for t in codes + restored}}
+    for tensor in codes + restored:
+        if tensor.name not in packages[tensor.path].keys():
+            problems.append(f"{tensor.path.name}: the safetensors package does not see {tensor.name}")
+    if not problems:
+        for tensor, code, back in zip(source, codes, restored):
+            entry = sidecar["tensors"][tensor.name]
+            problems += [f"{tensor.name}: {what}" for what in check_tensor(tensor, entry, code, packages[code.path], back)]
+    for problem in problems:
+        print("check_set:", problem)
+    quantized = sum(entry["scheme"] != "keep" for entry in sidecar["tensors"].values())
+    if not problems:
+        print(f"check_set: {len(source)} tensors agree: {quantized} quantized, {len(source) - quantized} kept")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    sys.exit(main(*sys.argv[1:]))
