@@ -1,5 +1,5 @@
-// The affine codec of one tensor, as the lesson defines it (docs/quantization.md): from a range to scale and zero point,
-// from those to the parameters of the loops, and to the bound that no error can exceed. Pure functions.
+// The affine codec of one tensor, as the lesson defines it (docs/quantization.md): from a range to scale and zero
+// point, from those to the parameters of the loops, and to the bound that no error can exceed. Pure functions.
 #pragma once
 
 #include "kernels/kernels.hpp"
