@@ -1,0 +1,154 @@
+// The lesson's arithmetic as torch computed it: testdata/lesson_vectors.json, on every instruction set.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <nlohmann/json.hpp>
+
+#include "quant/affine.hpp"
+#include "quant/values.hpp"
+#include "support.hpp"
+
+namespace octet::test {
+namespace {
+
+using nlohmann::json;
+
+const json& vectors() {
+    static const json all = json::parse(read_file(std::string(OCTET_TESTDATA_DIR) + "/lesson_vectors.json"));
+    return all;
+}
+
+std::vector<float> floats_of(const json& bits) {
+    std::vector<float> values;
+    for (const json& pattern : bits) values.push_back(float_of(pattern.get<std::uint32_t>()));
+    return values;
+}
+
+struct Lesson {
+    explicit Lesson(const json& entry)
+        : values(floats_of(entry["values_bits"])),
+          scale_bits(entry["scale_bits"].get<std::uint32_t>()),
+          zero_point_bits(entry["zero_point_bits"].get<std::uint32_t>()),
+          truncated(entry["codes_truncate"].get<std::vector<std::uint8_t>>()),
+          nearest(entry["codes_nearest"].get<std::vector<std::uint8_t>>()),
+          restored(floats_of(entry["restored_truncate_bits"])) {}
+
+    std::vector<float> values;
+    std::uint32_t scale_bits;
+    std::uint32_t zero_point_bits;
+    std::vector<std::uint8_t> truncated;
+    std::vector<std::uint8_t> nearest;
+    std::vector<float> restored;
+};
+
+/// Bit for bit, except that where torch keeps a zero point of -0 octet stores +0: then a restored 0 may differ in its sign.
+bool same_restored(const std::vector<float>& ours, const Lesson& lesson) {
+    constexpr std::uint32_t kMinusZero = 0x80000000U;
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+        const bool same = lesson.zero_point_bits == kMinusZero ? ours[i] == lesson.restored[i]
+                                                               : bits_of(ours[i]) == bits_of(lesson.restored[i]);
+        if (!same) return false;
+    }
+    return ours.size() == lesson.restored.size();
+}
+
+void check_lesson(const kernels::Kernels& table, const Lesson& lesson) {
+    const std::size_t count = lesson.values.size();
+    kernels::Range range = quant::empty_range();
+    table.range_f32(lesson.values.data(), count, range);
+    REQUIRE(range.finite);
+    const quant::AffineState state = quant::affine_state(range);
+    REQUIRE(bits_of(state.scale) == lesson.scale_bits);
+    REQUIRE(bits_of(state.zero_point) == (lesson.zero_point_bits == 0x80000000U ? 0U : lesson.zero_point_bits));
+
+    const kernels::Affine affine = quant::loop_parameters(state, range);
+    std::vector<std::uint8_t> codes(count);
+    kernels::LaneSums sums{};
+    table.quantize_nearest(lesson.values.data(), count, affine, codes.data(), sums);
+    REQUIRE(codes == lesson.nearest);
+    table.quantize_truncate(lesson.values.data(), count, affine, codes.data(), sums);
+    REQUIRE(codes == lesson.truncated);
+    std::vector<float> restored(count);
+    table.dequantize(codes.data(), count, state.scale, state.zero_point, restored.data());
+    REQUIRE(same_restored(restored, lesson));
+}
+
+TEST_CASE("all 17 lesson vectors are bit identical on every instruction set") {
+    REQUIRE(vectors()["cases"].size() == 17);
+    for (const auto& [name, entry] : vectors()["cases"].items()) {
+        for (const kernels::Kernels* table : available_kernels()) {
+            INFO(name << " with " << table->name);
+            check_lesson(*table, Lesson(entry));
+        }
+    }
+}
+
+TEST_CASE("the codec of the product gives the lesson vectors too") {
+    for (const auto& [name, entry] : vectors()["cases"].items()) {
+        INFO(name);
+        const Lesson lesson(entry);
+        const auto source = std::as_bytes(std::span(lesson.values));
+        kernels::Range range = quant::empty_range();
+        quant::add_range(Dtype::kF32, source, range);
+        const quant::AffineState state = quant::affine_state(range);
+        REQUIRE(bits_of(state.scale) == lesson.scale_bits);
+        std::vector<std::uint8_t> codes(lesson.values.size());
+        const auto target = std::as_writable_bytes(std::span(codes));
+        kernels::LaneSums sums{};
+        const kernels::Affine affine = quant::loop_parameters(state, range);
+        quant::quantize_values(Dtype::kF32, source, affine, Rounding::kNearest, target, sums);
+        REQUIRE(codes == lesson.nearest);
+        quant::quantize_values(Dtype::kF32, source, affine, Rounding::kTruncate, target, sums);
+        REQUIRE(codes == lesson.truncated);
+        std::vector<float> restored(codes.size());
+        kernels::Narrowing narrowing{};
+        quant::restore_values(target, state, Dtype::kF32, std::as_writable_bytes(std::span(restored)), narrowing);
+        REQUIRE(same_restored(restored, lesson));
+    }
+}
+
+/// True if `code` is what some real value that prints as `printed` gets.
+bool consistent(double printed, int code, const quant::AffineState& state) {
+    constexpr double kHalfDigit = 0.00005;
+    const auto code_of = [&](double value) {
+        const float difference = static_cast<float>(value) - state.zero_point;
+        return static_cast<int>(difference / state.scale);
+    };
+    return code_of(printed - kHalfDigit) <= code && code <= code_of(printed + kHalfDigit);
+}
+
+TEST_CASE("the 36 printed values of the lesson have the printed codes") {
+    const json& printout = vectors()["lesson_printout"];
+    const auto low = printout["min_between"].get<std::vector<double>>();
+    const auto high = printout["max_between"].get<std::vector<double>>();
+    const auto values = printout["values"].get<std::vector<std::vector<double>>>();
+    const auto codes = printout["codes"].get<std::vector<std::vector<int>>>();
+    std::size_t printed = 0;
+    for (std::size_t row = 0; row < values.size(); ++row) printed += std::min(values[row].size(), codes[row].size());
+    REQUIRE(printed == 36);
+    const auto all_consistent = [&](float min, float max) {
+        const quant::AffineState state = quant::affine_state({min, max, true});
+        for (std::size_t row = 0; row < values.size(); ++row) {
+            for (std::size_t column = 0; column < values[row].size(); ++column) {
+                if (!consistent(values[row][column], codes[row][column], state)) return false;
+            }
+        }
+        return true;
+    };
+    constexpr int kSteps = 50;
+    int found = 0;
+    for (int i = 0; i <= kSteps; ++i) {
+        for (int j = 0; j <= kSteps; ++j) {
+            const double min = low[0] + (low[1] - low[0]) * i / kSteps;
+            const double max = high[0] + (high[1] - high[0]) * j / kSteps;
+            found += all_consistent(static_cast<float>(min), static_cast<float>(max)) ? 1 : 0;
+        }
+    }
+    REQUIRE(found > 0);
+    // The check can fail: another range, or one code changed, is not consistent.
+    REQUIRE_FALSE(all_consistent(static_cast<float>(low[0] - 0.02), static_cast<float>(high[0])));
+}
+
+}  // namespace
+}  // namespace octet::test
