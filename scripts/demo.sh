@@ -33,6 +33,8 @@ data_bytes() {  # of the .safetensors files of a path, links followed
         find -L "$1" -maxdepth 1 -name '*.safetensors' -exec stat -L -c %s {} + | awk '{ sum += $1 } END { print sum + 0 }'
     fi
 }
+tensor_list() { octet inspect "$1" --json | grep '^    {"name"' | sed 's/,$//'; }  # one a line: name, dtype, shape, bytes
+fact() { octet inspect "$1" | awk -v name="$2" 'index($0, "  " name) == 1 { sub("  " name " *", ""); print $1 }'; }
 summary=()
 
 for checkpoint in "${checkpoints[@]}"; do
@@ -43,24 +45,32 @@ for checkpoint in "${checkpoints[@]}"; do
     restored=$work/$name-restored
     measured=$checkpoint
     case $checkpoint in *.index.json) measured=$(dirname "$checkpoint") ;; esac
+    needed=$(($(data_bytes "$measured") / 2 * 3))  # codes and copy of 16-bit floats; less of wider ones
+    free=$(($(df --output=avail -k "$work" | tail -n 1) * 1024))
+    if [ "$needed" -gt "$free" ]; then
+        echo "demo: the set and the restored copy may need $needed bytes, ${TMPDIR:-/tmp} has $free; set TMPDIR to a larger place"
+        exit 4
+    fi
 
     say "=== $name ==="
-    say "1. Quantize: every float tensor becomes 8-bit codes, with a scale and a zero point. The report names the worst errors."
+    say "1. Quantize: every float tensor becomes 8-bit codes with one scale and one zero point. No error exceeds its bound."
     run octet quantize "$checkpoint" "$set"
-    say "2. What was written: the codes, in files that any safetensors reader opens, and how to read them, in a JSON sidecar."
-    run ls -l "$set"
-    say "3. What was gained, from the headers alone."
+    say "2. What was gained, from the headers and the sidecar alone; no tensor data are read for this."
     run octet inspect "$set" --sizes
-    say "4. And back: the same names, shapes and types, each value within the bound that the report states."
+    say "3. And back to what every program takes that took the original."
     run octet dequantize "$set" "$restored"
-    say "5. The restored checkpoint, which every program takes that took the first."
-    run octet inspect "$restored" --sizes
-    summary+=("$(printf '%-20s %15s %15s %15s' "$name" \
-        "$(data_bytes "$measured")" "$(data_bytes "$set")" "$(data_bytes "$restored")")")
+    say "4. The round trip: does it hold the same tensors as before?"
+    if ! diff <(tensor_list "$checkpoint") <(tensor_list "$restored"); then
+        echo "demo: $name came back with other tensors; please report it"
+        exit 1
+    fi
+    echo "yes: $(tensor_list "$restored" | wc -l) tensors, the same names, order, types, shapes and bytes each"
+    summary+=("$(printf '%-18s %13s %13s %13s %9s %10s' "$name" "$(data_bytes "$measured")" "$(data_bytes "$set")" \
+        "$(data_bytes "$restored")" "$(fact "$set" SQNR)" "$(fact "$set" 'max error')")")
 done
 
-say "In bytes:"
-printf '%-20s %15s %15s %15s\n' checkpoint before quantized restored
+say "In bytes of .safetensors files; SQNR (signal to quantization noise, in dB: higher is better) and largest error of any value:"
+printf '%-18s %13s %13s %13s %9s %10s\n' checkpoint before quantized restored 'SQNR dB' 'max error'
 printf '%s\n' "${summary[@]}"
 say "Done. These were copies in $work, which is removed now. With your own:"
 echo "  build/release/bin/octet quantize model.safetensors out/"
