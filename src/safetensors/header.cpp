@@ -67,8 +67,8 @@ void check_offsets(const Header& header, std::uint64_t file_size, std::string_vi
     }
     if (expected < data_bytes) {
         throw Error(ErrorCode::kBadInput, printable(file_name),
-                    fmt::format("has {} bytes behind its last tensor; the file is broken or not safetensors",
-                                with_commas(data_bytes - expected)));
+                    fmt::format("has {} behind its last tensor; the file is broken or not safetensors",
+                                counted(data_bytes - expected, "byte")));
     }
 }
 

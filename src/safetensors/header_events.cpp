@@ -153,8 +153,10 @@ class HeaderEvents {
     std::uint64_t byte_of(const char* at) const { return 8 + static_cast<std::uint64_t>(at - json_.data()); }
 
     bool fail(std::string_view what) {
-        const std::string tensor = name_ ? fmt::format("tensor {}: ", in_quotes(*name_)) : std::string();
-        problem = fmt::format("{}{} (near byte {})", tensor, what, byte_of(*where_));
+        const std::string place = !name_         ? ""
+                                  : in_metadata_ ? "__metadata__: "
+                                                 : fmt::format("tensor {}: ", in_quotes(*name_));
+        problem = fmt::format("{}{} (near byte {})", place, what, byte_of(*where_));
         return false;
     }
 
@@ -165,7 +167,7 @@ class HeaderEvents {
             case Place::kTop:
                 return fail(fmt::format("{} instead of an object", what));
             case Place::kMetadata:
-                return fail(fmt::format("__metadata__ holds {}; only strings are allowed there", what));
+                return fail(fmt::format("holds {}; only strings are allowed there", what));
             case Place::kShape:
                 return fail(fmt::format("shape holds {}", what));
             case Place::kOffsets:
@@ -235,7 +237,8 @@ void throw_bad_header(std::string_view file_name, std::string_view what) {
 }
 
 ParsedHeader parse_header_events(std::string_view json, std::string_view file_name) {
-    if (json.empty() || json.front() != '{') throw_bad_header(file_name, "does not start with '{' at byte 8");
+    if (json.empty()) throw_bad_header(file_name, "has 0 bytes");
+    if (json.front() != '{') throw_bad_header(file_name, "does not start with '{' at byte 8");
     // The parser would take a NUL for the end of the text.
     const std::size_t nul = json.find('\0');
     if (nul != json.npos)
