@@ -1,0 +1,74 @@
+"""The figures of the seed documents (docs/seeds.md) and of the genuine GPT-2 tensors, out of the program's own reports."""
+from octet_case import DATA_FILE, SHARED, OctetCase, main, needs_shared, read_header
+
+GPT2_PARAMETERS = 497_759_232  # bytes of the 148 parameters as float32
+GPT2_FRAMEWORK = 510_342_192   # and 12 boolean masks of 1 MiB and 12 scalars of 4 bytes
+GPT2_QUANTIZED = 137_022_768   # codes, masks and scalars
+GPT2_STATE = 1_184             # a scale and a zero point of 4 bytes for each parameter
+T5_PARAMETERS = 307_844_608
+
+
+@needs_shared
+class Figures(OctetCase):
+    def sparse_checkpoint(self, model):
+        """A file of full size with that model's header; its data are a hole, which reads as zeros."""
+        header = (SHARED / "data" / "headers" / f"{model}.json").read_bytes()
+        path = self.dir / "model.safetensors"
+        path.write_bytes(len(header).to_bytes(8, "little") + header)
+        _, tensors = read_header(path)
+        end = max(entry["data_offsets"][1] for name, entry in tensors.items() if name != "__metadata__")
+        with open(path, "r+b") as file:
+            file.truncate(8 + len(header) + end)
+        return path
+
+    def assert_in_text(self, folder, *lines):
+        words = [" ".join(line.split()) for line in self.octet("inspect", folder, "--sizes").out.splitlines()]
+        for line in lines:
+            self.assertIn(line, words)
+
+    def test_gpt2_takes_the_bytes_that_the_lesson_printed(self):
+        source = self.sparse_checkpoint("gpt2")
+        self.assertEqual(source.stat().st_size, 548_105_171)
+        before = self.octet_json("inspect", source)["totals"]
+        self.assertEqual((before["tensors"], before["framework_bytes"]), (160, GPT2_FRAMEWORK))
+        buffers = before["by_kind"]["buffer"]
+        self.assertEqual(buffers, {"tensors": 12, "parameters": 12 * 1024**2, "bytes": 12 * 4 * 1024**2})
+        self.assertEqual(sum(kind["bytes"] for kind in before["by_kind"].values()) - buffers["bytes"], GPT2_PARAMETERS)
+        self.assertEqual(GPT2_PARAMETERS + 12 * (1024**2 + 4), GPT2_FRAMEWORK)
+        self.assert_in_text(source, "framework 510.3 MB (510,342,192 bytes) as a framework counts its memory")
+
+        quantized = self.octet_json("quantize", source, "set", "--preset", "lesson", "--no-sync")["totals"]
+        for totals in (quantized, self.octet_json("inspect", "set", "--sizes")["totals"]):
+            self.assertEqual(totals["source_framework_bytes"], GPT2_FRAMEWORK)
+            self.assertEqual(totals["framework_bytes"], GPT2_QUANTIZED)
+            self.assertEqual(totals["state_bytes"], GPT2_STATE)
+            self.assertEqual((totals["quantized"], totals["kept"]), (148, 12))
+        self.assert_in_text("set", "state 1,184 bytes of scales and zero points",
+                            "framework 137.0 MB (137,022,768 bytes) as a framework counts its memory",
+                            "510.3 MB (510,342,192 bytes) before quantizing")
+        self.assertEqual(quantized["output_bytes"], (self.dir / "set" / DATA_FILE).stat().st_size)
+
+    def test_flan_t5_takes_the_bytes_that_the_article_names(self):
+        source = self.sparse_checkpoint("flan-t5-small")
+        totals = self.octet_json("inspect", source)["totals"]
+        self.assertEqual((totals["tensors"], totals["parameters"]), (190, T5_PARAMETERS // 4))
+        self.assertEqual(totals["framework_bytes"], T5_PARAMETERS)
+        self.assert_in_text(source, "framework 307.8 MB (307,844,608 bytes) as a framework counts its memory")
+        # What the linear preset is to take: its codes, what it keeps, row scales and two activation scales a layer.
+        self.assertEqual(60_489_728 + 65_885_696 + 113_024 * 4 + 145 * 8, 126_828_680)
+
+    def test_the_genuine_tensors_reach_the_measured_sqnr(self):
+        model = SHARED / "data" / "gpt2-124m-partial" / "model.safetensors"
+        names = [f"h.{layer}.attn.c_proj.weight" for layer in (0, 1, 9, 11)] + ["wpe.weight"]
+        for rounding, expected in (("truncate", (20.2, 14.3, 24.4, 13.2, 16.6)), ("nearest", (26.2, 20.3, 30.4, 19.2, 19.5))):
+            report = self.octet_json("quantize", model, rounding, "--rounding", rounding, "--no-sync")
+            found = {t["name"]: t["sqnr_db"] for t in report["tensors"]}
+            for name, sqnr_db in zip(names, expected):
+                # 0.1 dB, and the table's own rounding to one digit.
+                self.assertAlmostEqual(found[name], sqnr_db, delta=0.1 + 0.05, msg=f"{name} {rounding}")
+            table = self.octet("inspect", rounding, "--tensors", names[0]).out
+            self.assertIn(f"{found[names[0]]:.2f}", table)
+
+
+if __name__ == "__main__":
+    main()
