@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/set_names.hpp"
 #include "base/text.hpp"
 #include "checkpoint/index.hpp"
 #include "io/plain_name.hpp"
@@ -19,9 +20,12 @@ void add_shard(Checkpoint& checkpoint, const fs::path& path) {
     io::File file = io::File::open_for_reading(path);
     safetensors::Header header = safetensors::read_header(file);
     if (safetensors::has_octet_metadata(header.metadata)) {
+        std::error_code ignored;
+        const bool in_set = fs::exists(path.parent_path() / kSidecarName, ignored);
         throw Error(ErrorCode::kBadInput, printable(path.native()),
-                    "holds octet's codes, not weights, and its quantization_state.json is not beside it; give the "
-                    "original checkpoint or the set's folder");
+                    in_set ? "holds octet's codes, not weights; give the original checkpoint"
+                           : "holds octet's codes, not weights, and its quantization_state.json is not beside it; give "
+                             "the original checkpoint or the set's folder");
     }
     const auto shard = static_cast<std::uint32_t>(checkpoint.shards.size());
     for (safetensors::TensorEntry& t : header.tensors) {
