@@ -70,6 +70,11 @@ QuantizedSet open_set(const std::filesystem::path& folder) {
     std::size_t next = 0;
     for (std::uint32_t i = 0; i < set.sidecar.files.size(); ++i) {
         const FileReport& listed = set.sidecar.files[i];
+        std::error_code ignored;
+        if (!std::filesystem::exists(folder / listed.name, ignored)) {
+            throw Error(ErrorCode::kBadInput, printable((folder / listed.name).native()),
+                        "not found, though the sidecar lists it; restore the file or quantize again");
+        }
         io::File file = io::File::open_for_reading(folder / listed.name);
         if (file.size() != listed.byte_count) {
             throw_misfit(folder / listed.name, fmt::format("has {} bytes, the sidecar says {}",

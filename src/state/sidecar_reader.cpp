@@ -57,7 +57,7 @@ class Reader {
                 if (depth == 1 && member_ == "format") check_format(parsed);
                 if (depth == 1 && member_ == "version") check_version(parsed);
                 if (depth == 2 && member_ == "tensors")
-                    fail(fmt::format("tensor {}: is not an object", in_quotes(tensor_)));
+                    fail(fmt::format("tensor {} is not an object", in_quotes(tensor_)));
                 break;
             case json::parse_event_t::object_end:
                 keys_.pop_back();
@@ -200,6 +200,7 @@ class Reader {
                 fail(fmt::format("{}: the scheme {} is not known to this octet", place,
                                  in_quotes(string_of(entry["scheme"], place))));
             tensor.scale = float_of(entry["scale"], place + " scale");
+            if (*tensor.scale < 0) fail(place + " scale is negative");
             tensor.zero_point = float_of(entry["zero_point"], place + " zero_point");
             tensor.statistics = statistics_of(entry["stats"], place + " stats");
         }
