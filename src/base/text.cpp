@@ -145,6 +145,7 @@ std::optional<std::string> nearest_spelling(std::string_view word, const std::ve
     std::optional<std::string> best;
     std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
     for (const std::string& candidate : candidates) {
+        if (word.size() >= 3 && candidate.starts_with(word)) return candidate;
         const std::size_t distance = edit_distance(word, candidate);
         if (distance < best_distance && distance < candidate.size()) {
             best = candidate;

@@ -46,6 +46,8 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
     }
     std::string text = error.what();
     std::replace(text.begin(), text.end(), '\n', ' ');
+    const bool misses_value = dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr;
+    if (misses_value) text = text.substr(0, text.find(':')) + ": needs a value";
     return fmt::format("{}; see {}", printable(text), help);
 }
 
@@ -78,6 +80,9 @@ int fail(Terminal& terminal, const Invocation& invocation, ErrorCode code, const
 }
 
 int run_invocation(Terminal& terminal, const Invocation& invocation) {
+    const bool has_output = invocation.command != "inspect";
+    if (invocation.common.input.empty() || (has_output && invocation.common.output.empty()))
+        throw Error(ErrorCode::kUsage, "a path is empty; see octet " + invocation.command + " --help");
     terminal.set_quiet(invocation.common.quiet);
     terminal.set_color(when_of("--color", invocation.common.color));
     terminal.set_progress(when_of("--progress", invocation.common.progress));
@@ -132,6 +137,8 @@ int run_command_line(const std::vector<std::string>& arguments) {
             terminal.out(std::string(request.what()) + "\n");
             return 0;
         } catch (const CLI::ParseError& error) {
+            const auto chosen = app.get_subcommands();
+            if (!chosen.empty()) invocation.command = chosen.front()->get_name();
             return fail(terminal, invocation, ErrorCode::kUsage, usage_message(app, error));
         }
         return run_invocation(terminal, invocation);

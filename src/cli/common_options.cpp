@@ -9,9 +9,20 @@
 #include "octet/error.hpp"
 
 namespace octet::cli {
+namespace {
+
+bool is_thread_count(const std::string& text) {
+    const bool digits = !text.empty() && text.size() <= 4 && text.find_first_not_of("0123456789") == text.npos;
+    return digits && std::stoi(text) >= 1 && std::stoi(text) <= 1024;
+}
+
+}  // namespace
 
 void add_common_options(CLI::App& command, CommonOptions& common) {
-    command.add_option("--threads", common.threads, "workers (default: one a core)")->check(CLI::Range(1U, 1024U));
+    command.add_option("--threads", common.threads, "workers, 1 to 1024 (default: one a core)")
+        ->check([](const std::string& text) {
+            return is_thread_count(text) ? std::string() : in_quotes(text) + " is not a number from 1 to 1024";
+        });
     command.add_flag("--json", common.json, "one JSON object on standard output");
     command.add_flag("--quiet", common.quiet, "print nothing but errors and --json");
     command.add_flag("--verbose", common.verbose, "print every tensor");

@@ -43,6 +43,8 @@ fs::path resolved_target(const fs::path& path) {
     const fs::path absolute = fs::absolute(path, error).lexically_normal();
     const fs::path trimmed = absolute.has_filename() ? absolute : absolute.parent_path();
     if (fs::exists(trimmed, error)) return fs::canonical(trimmed);
+    if (fs::is_symlink(fs::symlink_status(trimmed, error)))
+        throw Error(ErrorCode::kUsage, printable(path.native()), "is a link that leads nowhere; remove it");
     const fs::path parent = fs::canonical(trimmed.parent_path(), error);
     if (error || !is_folder(parent)) {
         throw Error(ErrorCode::kUsage, printable(path.native()), "its parent folder does not exist; create it first");
