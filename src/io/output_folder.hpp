@@ -1,4 +1,4 @@
-// Output that becomes visible whole or not at all (docs/reliability.md).
+// Output that becomes visible whole or not at all (docs/format.md, "How it becomes visible").
 //
 // The usual road: the files are built in a hidden sibling of the target, synced, and the folder is renamed into place; an old set is
 // exchanged with the new one in one step and then removed. Where the target is a mount point, its parent is not writable, or the
