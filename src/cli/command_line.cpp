@@ -73,9 +73,13 @@ std::vector<std::string> with_link_name(const std::vector<std::string>& argument
 int fail(Terminal& terminal, const Invocation& invocation, ErrorCode code, const std::string& message) {
     terminal.error(message);
     const CommonOptions& common = invocation.common;
-    if (common.json)
-        terminal.out(
-            report::json_error(invocation.command, common.input, common.output, static_cast<int>(code), message));
+    try {
+        if (common.json)
+            terminal.out(
+                report::json_error(invocation.command, common.input, common.output, static_cast<int>(code), message));
+    } catch (const Error&) {
+        // Standard output is what failed, or fails too: the line on stderr has to do.
+    }
     return static_cast<int>(code);
 }
 
