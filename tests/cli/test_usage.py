@@ -220,14 +220,16 @@ class Shell(OctetCase):
             self.assertEqual((done.stdout.splitlines()[1:], done.stderr), (["0"], ""))
 
     def test_output_that_cannot_be_written_is(self):
-        for command in ("inspect model.safetensors", "inspect model.safetensors --json", "quantize model.safetensors out", "--help"):
+        for command in ("inspect model.safetensors", "inspect model.safetensors --json", "quantize model.safetensors out",
+                        "--help"):
             done = self.bash(f"octet {command} > /dev/full")
             self.assertEqual((done.returncode, done.stderr),
                              (4, "octet: standard output: cannot write: No space left on device\n"))
         self.octet("inspect", "out")  # only the report was lost
 
     def test_closed_descriptors_do_not_end_up_as_output_files(self):
-        done = self.bash("octet quantize model.safetensors out <&- >&- 2>&-; echo $?; octet dequantize out back <&- >&- 2>&-; echo $?")
+        done = self.bash("octet quantize model.safetensors out <&- >&- 2>&-; echo $?\n"
+                         "octet dequantize out back <&- >&- 2>&-; echo $?")
         self.assertEqual(done.stdout, "0\n0\n")
         self.octet("quantize", "model.safetensors", "expected")
         for name in (DATA_FILE, SIDECAR):
