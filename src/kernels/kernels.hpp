@@ -40,7 +40,7 @@ struct LaneSums {
 
 /// What narrowing from float32 to a 16-bit type did. Start with zeros.
 struct Narrowing {
-    float max_abs_difference;  ///< max |x - narrowed x| over finite x
+    float max_abs_difference;  ///< max |x - narrowed x| over finite x; infinite when one overflowed
     bool overflowed;           ///< a finite x became infinite
 };
 
@@ -50,14 +50,14 @@ struct Kernels {
 
     void (*range_f32)(const void* values, std::size_t count, Range& range);
 
-    /// codes = clamp((x - zero_point) / divisor, 0, 255) rounded to nearest (ties to even) or truncated.
+    /// codes = min((x - zero_point) / divisor, 255), no value being below zero_point, rounded to nearest (ties to even) or truncated.
     void (*quantize_nearest)(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes,
                              LaneSums& sums);
     void (*quantize_truncate)(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes,
                               LaneSums& sums);
 
-    /// out = code * scale + zero_point, each operation rounded to float32.
-    void (*dequantize)(const std::uint8_t* codes, std::size_t count, float scale, float zero_point, float* out);
+    /// out = code * scale + zero_point, each operation rounded to float32; `out` may have any alignment.
+    void (*dequantize)(const std::uint8_t* codes, std::size_t count, float scale, float zero_point, void* out);
 
     /// The error statistics of float64 sources, whose error is counted in float64: `sums` as above, from codes already made.
     void (*error_f64)(const void* values, const std::uint8_t* codes, std::size_t count, const Affine& affine,

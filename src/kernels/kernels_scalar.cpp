@@ -23,8 +23,8 @@ void quantize(const void* values, std::size_t count, const Affine& affine, std::
     }
 }
 
-void dequantize(const std::uint8_t* codes, std::size_t count, float scale, float zero_point, float* out) {
-    for (std::size_t i = 0; i < count; ++i) out[i] = value_of(codes[i], scale, zero_point);
+void dequantize(const std::uint8_t* codes, std::size_t count, float scale, float zero_point, void* out) {
+    for (std::size_t i = 0; i < count; ++i) store(out, i, value_of(codes[i], scale, zero_point));
 }
 
 void error_f64(const void* values, const std::uint8_t* codes, std::size_t count, const Affine& affine, LaneSums& sums) {

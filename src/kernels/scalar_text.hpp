@@ -36,7 +36,6 @@ inline To bits_as(From value) {
 template <bool kTruncate>
 inline std::uint8_t code_of(float x, const Affine& a) {
     float t = (x - a.zero_point) / a.divisor;
-    t = t > 0.0F ? t : 0.0F;
     t = t < 255.0F ? t : 255.0F;
     return static_cast<std::uint8_t>(kTruncate ? static_cast<int>(t) : static_cast<int>(std::nearbyint(t)));
 }
@@ -88,13 +87,14 @@ inline void add_range(float x, Range& range) {
     range.finite = range.finite && std::fabs(x) <= std::numeric_limits<float>::max();
 }
 
-/// Exact for all 65,536 inputs: the exponent is moved by a multiplication, which also normalizes subnormals.
+/// Exact for all 65,536 inputs: the exponent is moved by a multiplication, which also normalizes subnormals. NaN becomes quiet,
+/// as the processors' own conversion makes it.
 inline float f16_to_f32(std::uint16_t half) {
     const std::uint32_t sign = (half & 0x8000U) << 16U;
     const std::uint32_t magnitude = half & 0x7FFFU;
     const float scaled = bits_as<float>(magnitude << 13U) * 0x1p112F;
     const std::uint32_t bits = bits_as<std::uint32_t>(scaled);
-    const std::uint32_t special = 0x7F800000U | (magnitude << 13U);
+    const std::uint32_t special = 0x7F800000U | (magnitude << 13U) | (magnitude > 0x7C00U ? 0x400000U : 0U);
     return bits_as<float>(sign | (magnitude >= 0x7C00U ? special : bits));
 }
 
@@ -124,12 +124,12 @@ inline std::uint16_t f32_to_bf16(float value) {
     return static_cast<std::uint16_t>(is_nan ? (bits >> 16U) | 0x40U : rounded);
 }
 
+/// The difference is infinite exactly where a finite value overflowed; it is NaN, and left out, where the value was not finite.
 inline void add_narrowing(float before, float after, Narrowing& narrowing) {
     const float difference = std::fabs(before - after);
-    const bool finite = std::fabs(before) <= std::numeric_limits<float>::max();
-    const bool counts = finite && difference > narrowing.max_abs_difference;
-    narrowing.max_abs_difference = counts ? difference : narrowing.max_abs_difference;
-    narrowing.overflowed = narrowing.overflowed || (finite && std::fabs(after) > std::numeric_limits<float>::max());
+    narrowing.max_abs_difference =
+        difference > narrowing.max_abs_difference ? difference : narrowing.max_abs_difference;
+    narrowing.overflowed = narrowing.max_abs_difference > std::numeric_limits<float>::max();
 }
 
 // Conversions that the compiler vectorizes well from this text; exact, so the same on every instruction set.

@@ -1,15 +1,20 @@
-// What xsimd 8.1 lacks: narrowing 16 int32 codes to bytes and back in registers. One short text an instruction set.
+// What xsimd 8.1 lacks: 16 int32 codes to bytes and back, 16 floats to and from the two 16-bit types, in registers. One short text an
+// instruction set; the last one works everywhere, through memory.
 #pragma once
 
 #include <cstdint>
 
 #include <xsimd/xsimd.hpp>
 
+#include "kernels/scalar_text.hpp"
+
 namespace octet::kernels {
 namespace {
 
 using CodeRegister = xsimd::batch<std::int32_t, Arch>;
+using FloatRegister = xsimd::batch<float, Arch>;
 constexpr std::size_t kCodeParts = 16 / CodeRegister::size;
+constexpr std::size_t kPartBytes = 2 * FloatRegister::size;  // of 16-bit elements in one part
 
 #if defined(OCTET_ARCH_AVX512)
 
@@ -19,6 +24,16 @@ inline void store_codes(const CodeRegister (&code)[kCodeParts], std::uint8_t* ou
 
 inline void load_codes(const std::uint8_t* codes, CodeRegister (&code)[kCodeParts]) {
     code[0] = CodeRegister(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes))));
+}
+
+inline void load_f16(const unsigned char* values, FloatRegister (&x)[kCodeParts]) {
+    x[0] = FloatRegister(_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(values))));
+}
+
+inline void store_f16(const FloatRegister (&x)[kCodeParts], unsigned char* out, FloatRegister (&after)[kCodeParts]) {
+    const __m256i half = _mm512_cvtps_ph(x[0], _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), half);
+    after[0] = FloatRegister(_mm512_cvtph_ps(half));
 }
 
 #elif defined(OCTET_ARCH_AVX2)
@@ -33,6 +48,21 @@ inline void load_codes(const std::uint8_t* codes, CodeRegister (&code)[kCodePart
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes));
     code[0] = CodeRegister(_mm256_cvtepu8_epi32(bytes));
     code[1] = CodeRegister(_mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8)));
+}
+
+inline void load_f16(const unsigned char* values, FloatRegister (&x)[kCodeParts]) {
+    for (std::size_t part = 0; part < kCodeParts; ++part) {
+        x[part] = FloatRegister(
+            _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(values + part * kPartBytes))));
+    }
+}
+
+inline void store_f16(const FloatRegister (&x)[kCodeParts], unsigned char* out, FloatRegister (&after)[kCodeParts]) {
+    for (std::size_t part = 0; part < kCodeParts; ++part) {
+        const __m128i half = _mm256_cvtps_ph(x[part], _MM_FROUND_TO_NEAREST_INT);
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(out + part * kPartBytes), half);
+        after[part] = FloatRegister(_mm256_cvtph_ps(half));
+    }
 }
 
 #elif defined(OCTET_ARCH_SSE2)
@@ -70,6 +100,41 @@ inline void load_codes(const std::uint8_t* codes, CodeRegister (&code)[kCodePart
 }
 
 #endif
+
+#if !defined(OCTET_ARCH_AVX2) && !defined(OCTET_ARCH_AVX512)
+
+inline void load_f16(const unsigned char* values, FloatRegister (&x)[kCodeParts]) {
+    alignas(64) float staged[16];
+    for (std::size_t i = 0; i < 16; ++i) staged[i] = f16_to_f32(load<std::uint16_t>(values, i));
+    for (std::size_t part = 0; part < kCodeParts; ++part)
+        x[part] = FloatRegister::load_aligned(staged + part * FloatRegister::size);
+}
+
+inline void store_f16(const FloatRegister (&x)[kCodeParts], unsigned char* out, FloatRegister (&after)[kCodeParts]) {
+    alignas(64) float staged[16];
+    for (std::size_t part = 0; part < kCodeParts; ++part) x[part].store_aligned(staged + part * FloatRegister::size);
+    for (std::size_t i = 0; i < 16; ++i) store(out, i, f32_to_f16(staged[i]));
+    load_f16(out, after);
+}
+
+#endif
+
+/// The operations of f32_to_bf16() on registers; the halves pass through memory, which the compiler turns into packing.
+inline void store_bf16(const FloatRegister (&x)[kCodeParts], unsigned char* out, FloatRegister (&after)[kCodeParts]) {
+    alignas(64) std::int32_t staged[16];
+    for (std::size_t part = 0; part < kCodeParts; ++part) {
+        const auto bits = xsimd::bitwise_cast<CodeRegister>(x[part]);
+        const auto high = (bits >> 16) & CodeRegister(0xFFFF);
+        const auto rounded = ((bits + CodeRegister(0x7FFF) + (high & CodeRegister(1))) >> 16) & CodeRegister(0xFFFF);
+        const auto is_nan = (bits & CodeRegister(0x7FFFFFFF)) > CodeRegister(0x7F800000);
+        const auto half = xsimd::select(is_nan, high | CodeRegister(0x40), rounded);
+        after[part] = xsimd::bitwise_cast<FloatRegister>(half << 16);
+        half.store_aligned(staged + part * CodeRegister::size);
+    }
+    std::uint16_t halves[16];
+    for (std::size_t i = 0; i < 16; ++i) halves[i] = static_cast<std::uint16_t>(staged[i]);
+    std::memcpy(out, halves, sizeof(halves));
+}
 
 }  // namespace
 }  // namespace octet::kernels

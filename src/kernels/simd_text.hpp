@@ -22,6 +22,10 @@ inline Floats load_floats(const void* values, std::size_t index) {
         reinterpret_cast<const float*>(static_cast<const unsigned char*>(values) + index * sizeof(float)));
 }
 
+inline void store_floats(const Floats& values, void* out, std::size_t index) {
+    values.store_unaligned(reinterpret_cast<float*>(static_cast<unsigned char*>(out) + index * sizeof(float)));
+}
+
 void range_f32(const void* values, std::size_t count, Range& range) {
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     Floats low[kParts];
@@ -75,7 +79,7 @@ inline void quantize_fold(const void* values, std::size_t start, std::size_t sto
         for (std::size_t part = 0; part < kParts; ++part) {
             const Floats x = load_floats(values, i + part * kWidth);
             Floats t = (x - zero_point) / divisor;
-            t = xsimd::min(xsimd::max(t, Floats(0.0F)), Floats(255.0F));
+            t = xsimd::min(t, Floats(255.0F));
             code[part] = kTruncate ? xsimd::to_int(t) : xsimd::nearbyint_as_int(t);
             const Floats product = xsimd::to_float(code[part]) * scale;
             const Floats error = x - (product + zero_point);
@@ -112,7 +116,7 @@ void quantize(const void* values, std::size_t count, const Affine& affine, std::
     }
 }
 
-void dequantize(const std::uint8_t* codes, std::size_t count, float scale, float zero_point, float* out) {
+void dequantize(const std::uint8_t* codes, std::size_t count, float scale, float zero_point, void* out) {
     const Floats scales(scale);
     const Floats zero_points(zero_point);
     const std::size_t whole = count - count % kLanes;
@@ -121,37 +125,95 @@ void dequantize(const std::uint8_t* codes, std::size_t count, float scale, float
         load_codes(codes + i, code);
         for (std::size_t part = 0; part < kParts; ++part) {
             const Floats product = xsimd::to_float(code[part]) * scales;
-            (product + zero_points).store_unaligned(out + i + part * kWidth);
+            store_floats(product + zero_points, out, i + part * kWidth);
         }
     }
-    for (std::size_t i = whole; i < count; ++i) out[i] = value_of(codes[i], scale, zero_point);
-}
-
-// The loops below are plain text that the compiler vectorizes for this file's instruction set; lane by lane the same operations.
-
-void error_f64(const void* values, const std::uint8_t* codes, std::size_t count, const Affine& affine, LaneSums& sums) {
-    const std::size_t whole = count - count % kLanes;
-    double largest[kLanes] = {};
-    for (std::size_t i = 0; i < whole; i += kLanes) {
-        for (std::size_t lane = 0; lane < kLanes; ++lane) {
-            const double x = load<double>(values, i + lane);
-            const double error = x - static_cast<double>(value_of(codes[i + lane], affine.scale, affine.zero_point));
-            const double magnitude = std::fabs(error);
-            largest[lane] = magnitude > largest[lane] ? magnitude : largest[lane];
-            const double scaled_error = error * static_cast<double>(affine.noise_factor);
-            const double scaled_value = x * static_cast<double>(affine.signal_factor);
-            sums.noise[lane] += scaled_error * scaled_error;
-            sums.signal[lane] += scaled_value * scaled_value;
-        }
-    }
-    for (const double maximum : largest)
-        sums.max_abs_error = maximum > sums.max_abs_error ? maximum : sums.max_abs_error;
-    for (std::size_t i = whole; i < count; ++i)
-        add_error_f64(load<double>(values, i), codes[i], affine, i - whole, sums);
+    for (std::size_t i = whole; i < count; ++i) store(out, i, value_of(codes[i], scale, zero_point));
 }
 
 void widen_f16(const void* values, std::size_t count, float* out) {
-    for (std::size_t i = 0; i < count; ++i) out[i] = f16_to_f32(load<std::uint16_t>(values, i));
+    const std::size_t whole = count - count % kLanes;
+    for (std::size_t i = 0; i < whole; i += kLanes) {
+        Floats x[kParts];
+        load_f16(static_cast<const unsigned char*>(values) + 2 * i, x);
+        for (std::size_t part = 0; part < kParts; ++part) x[part].store_unaligned(out + i + part * kWidth);
+    }
+    for (std::size_t i = whole; i < count; ++i) out[i] = f16_to_f32(load<std::uint16_t>(values, i));
+}
+
+/// Narrows 16 lanes at a time with `store_lanes`, which leaves the narrowed values, widened again, in `after`.
+template <typename StoreLanes, typename NarrowOne, typename WidenOne>
+inline void narrow(const float* values, std::size_t count, void* out, Narrowing& narrowing, StoreLanes store_lanes,
+                   NarrowOne narrow_one, WidenOne widen_one) {
+    Floats largest[kParts];
+    for (std::size_t part = 0; part < kParts; ++part) largest[part] = Floats(0.0F);
+    const std::size_t whole = count - count % kLanes;
+    for (std::size_t i = 0; i < whole; i += kLanes) {
+        Floats x[kParts];
+        Floats after[kParts];
+        for (std::size_t part = 0; part < kParts; ++part) x[part] = load_floats(values, i + part * kWidth);
+        store_lanes(x, static_cast<unsigned char*>(out) + 2 * i, after);
+        for (std::size_t part = 0; part < kParts; ++part) {
+            const Floats difference = xsimd::abs(x[part] - after[part]);
+            // NaN compares false: the old maximum stays.
+            largest[part] = xsimd::select(difference > largest[part], difference, largest[part]);
+        }
+    }
+    for (std::size_t part = 0; part < kParts; ++part) {
+        alignas(64) float maxima[kWidth];
+        largest[part].store_aligned(maxima);
+        for (const float maximum : maxima) {
+            if (maximum > narrowing.max_abs_difference) narrowing.max_abs_difference = maximum;
+        }
+    }
+    narrowing.overflowed = narrowing.max_abs_difference > std::numeric_limits<float>::max();
+    for (std::size_t i = whole; i < count; ++i) {
+        const std::uint16_t half = narrow_one(values[i]);
+        add_narrowing(values[i], widen_one(half), narrowing);
+        store(out, i, half);
+    }
+}
+
+void narrow_to_f16(const float* values, std::size_t count, void* out, Narrowing& narrowing) {
+    narrow(
+        values, count, out, narrowing, [](const auto& x, unsigned char* to, auto& after) { store_f16(x, to, after); },
+        f32_to_f16, f16_to_f32);
+}
+
+void narrow_to_bf16(const float* values, std::size_t count, void* out, Narrowing& narrowing) {
+    narrow(
+        values, count, out, narrowing, [](const auto& x, unsigned char* to, auto& after) { store_bf16(x, to, after); },
+        f32_to_bf16, bf16_to_f32);
+}
+
+// Plain text that the compiler vectorizes for this file's instruction set, lane by lane the same operations. Sums live in locals: codes
+// are bytes, which the compiler must otherwise take for possible aliases of everything.
+void error_f64(const void* values, const std::uint8_t* codes, std::size_t count, const Affine& affine, LaneSums& sums) {
+    const std::size_t whole = count - count % kLanes;
+    LaneSums local = sums;
+    double largest[kLanes] = {};
+    const Affine a = affine;
+    for (std::size_t i = 0; i < whole; i += kLanes) {
+        double x[kLanes];
+        std::uint8_t code[kLanes];
+        std::memcpy(x, static_cast<const unsigned char*>(values) + i * sizeof(double), sizeof(x));
+        std::memcpy(code, codes + i, sizeof(code));
+        float restored[kLanes];
+        for (std::size_t lane = 0; lane < kLanes; ++lane) restored[lane] = value_of(code[lane], a.scale, a.zero_point);
+        for (std::size_t lane = 0; lane < kLanes; ++lane) {
+            const double error = x[lane] - static_cast<double>(restored[lane]);
+            const double magnitude = std::fabs(error);
+            largest[lane] = magnitude > largest[lane] ? magnitude : largest[lane];
+            const double scaled_error = error * static_cast<double>(a.noise_factor);
+            const double scaled_value = x[lane] * static_cast<double>(a.signal_factor);
+            local.noise[lane] += scaled_error * scaled_error;
+            local.signal[lane] += scaled_value * scaled_value;
+        }
+    }
+    for (const double maximum : largest)
+        local.max_abs_error = maximum > local.max_abs_error ? maximum : local.max_abs_error;
+    for (std::size_t i = whole; i < count; ++i) add_error_f64(load<double>(values, i), codes[i], a, i - whole, local);
+    sums = local;
 }
 
 void widen_bf16(const void* values, std::size_t count, float* out) {
@@ -159,8 +221,8 @@ void widen_bf16(const void* values, std::size_t count, float* out) {
 }
 
 constexpr Kernels table_named(const char* name) {
-    return {name,      range_f32,  quantize<false>, quantize<true>,     dequantize,          error_f64,
-            widen_f16, widen_bf16, narrow_f64_loop, narrow_to_f16_loop, narrow_to_bf16_loop, widen_to_f64_loop};
+    return {name,      range_f32,  quantize<false>, quantize<true>, dequantize,     error_f64,
+            widen_f16, widen_bf16, narrow_f64_loop, narrow_to_f16,  narrow_to_bf16, widen_to_f64_loop};
 }
 
 }  // namespace

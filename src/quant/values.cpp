@@ -107,6 +107,7 @@ void restore_values(std::span<const std::byte> codes, const AffineState& state, 
                     std::span<std::byte> target, kernels::Narrowing& narrowing) {
     const kernels::Kernels& k = active_kernels();
     const auto* const in = reinterpret_cast<const std::uint8_t*>(codes.data());
+    if (dtype == Dtype::kF32) return k.dequantize(in, codes.size(), state.scale, state.zero_point, target.data());
     alignas(64) float block[kBlock];
     for (std::size_t first = 0; first < codes.size(); first += kBlock) {
         const std::size_t size = std::min(kBlock, codes.size() - first);

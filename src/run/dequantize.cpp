@@ -196,14 +196,14 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     if (!single) write_companions(set, plan, destination, options.write.sync, report);
     destination.commit(names);
 
-    for (std::size_t i = 0; i < set.stored.size(); ++i) {
-        set.sidecar.tensors[i].source_bytes = set.stored[i].byte_count;
-        set.sidecar.tensors[i].output_bytes = plan.placements[i].byte_count;
-    }
     const checkpoint::Family family = checkpoint::assign_kinds(set.sidecar.tensors);
     take_results(jobs, set.sidecar.tensors, report.totals);
+    for (std::size_t i = 0; i < set.stored.size(); ++i) {
+        set.sidecar.tensors[i].source_bytes = set.sidecar.tensors[i].output_bytes = plan.placements[i].byte_count;
+    }
     report.totals.framework_bytes =
         checkpoint::framework_bytes(family, set.sidecar.tensors, checkpoint::Counted::kSource);
+    for (std::size_t i = 0; i < set.stored.size(); ++i) set.sidecar.tensors[i].source_bytes = set.stored[i].byte_count;
     report.input = path.native();
     report.output = output.native();
     report.input_files = set.sidecar.files;

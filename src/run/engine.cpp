@@ -15,20 +15,17 @@
 #include "base/text.hpp"
 #include "octet/error.hpp"
 #include "quant/active_kernels.hpp"
-#include "quant/values.hpp"
+#include "run/source_reader.hpp"
 #include "run/steps.hpp"
+#include "run/tile_work.hpp"
 
 namespace octet::run {
 namespace {
 
-using Bytes = std::span<std::byte>;
-using ConstBytes = std::span<const std::byte>;
-
 /// What the tiles of one split tensor have found so far. Each slot has one writer; readers come after `ranges_left` reached 0.
 struct Split {
     std::vector<kernels::Range> ranges;
-    std::vector<quant::ErrorSums> sums;
-    std::vector<kernels::Narrowing> narrowings;
+    std::vector<TileResult> results;
     std::atomic<std::uint64_t> ranges_left{0};
 };
 
@@ -38,66 +35,6 @@ void merge(kernels::Range& range, const kernels::Range& other) {
     range.finite = range.finite && other.finite;
 }
 
-void merge(kernels::Narrowing& narrowing, const kernels::Narrowing& other) {
-    narrowing.max_abs_difference = std::max(narrowing.max_abs_difference, other.max_abs_difference);
-    narrowing.overflowed = narrowing.overflowed || other.overflowed;
-}
-
-[[noreturn]] void throw_not_finite(const TensorJob& job, ConstBytes source, std::uint64_t first_element) {
-    const auto found = quant::first_non_finite(job.source_dtype, source);
-    const std::string where =
-        found ? fmt::format("{} at {}", found->value, index_text(first_element + found->element, *job.shape))
-              : "a value";
-    throw Error(
-        ErrorCode::kBadInput, printable(job.source->name()),
-        fmt::format("tensor {} holds {}, which is not a finite float32; --on-non-finite keep copies such tensors",
-                    in_quotes(job.name), where));
-}
-
-/// The range is whole: makes the tensor's state, or refuses a range that float32 cannot hold.
-void settle_range(TensorJob& job) {
-    if (job.codec == Codec::kScan) return;
-    if (quant::overflows(job.range)) {
-        throw Error(
-            ErrorCode::kBadInput, printable(job.source->name()),
-            fmt::format(
-                "tensor {} spans {} to {}, a range that overflows float32; --on-non-finite keep copies such tensors",
-                in_quotes(job.name), job.range.min, job.range.max));
-    }
-    job.state = quant::affine_state(job.range);
-}
-
-void refuse_overflow(const TensorJob& job, const kernels::Narrowing& narrowing) {
-    if (!narrowing.overflowed) return;
-    throw Error(ErrorCode::kBadInput, printable(job.source->name()),
-                fmt::format("tensor {} holds values that overflow {}; choose --dtype f32 or bf16", in_quotes(job.name),
-                            dtype_name(job.target_dtype)));
-}
-
-/// Takes elements through the codec in memory. `lanes` gathers the statistics of the tile that the elements belong to.
-void encode(const TensorJob& job, ConstBytes source, Bytes target, kernels::LaneSums& lanes, std::uint64_t& clipped,
-            kernels::Narrowing& narrowing) {
-    switch (job.codec) {
-        case Codec::kQuantize:
-            quant::quantize_values(job.source_dtype, source, quant::loop_parameters(job.state, job.range), job.rounding,
-                                   target, lanes);
-            if (quant::may_clip(job.state, job.range, job.rounding))
-                clipped += quant::count_clipped(job.source_dtype, source, job.state, job.rounding);
-            break;
-        case Codec::kDequantize:
-            quant::restore_values(source, job.state, job.target_dtype, target, narrowing);
-            break;
-        case Codec::kConvert:
-            quant::convert_values(job.source_dtype, source, job.target_dtype, target, narrowing);
-            break;
-        case Codec::kCopy:
-            std::copy(source.begin(), source.end(), target.begin());
-            break;
-        case Codec::kScan:
-            break;
-    }
-}
-
 class Run {
   public:
     Run(std::span<TensorJob> jobs, unsigned workers, const Progress& progress)
@@ -105,13 +42,13 @@ class Run {
           memory_(kBufferBytes / workers),
           plan_(cut_steps(jobs, memory_)),
           splits_(plan_.split_jobs.size()),
+          reader_(jobs, workers),
           progress_(progress) {
         for (std::size_t i = 0; i < splits_.size(); ++i) {
             const TensorJob& job = jobs_[plan_.split_jobs[i]];
             const std::uint64_t tiles = divide_up(job.elements, tile_elements(job));
             splits_[i].ranges.assign(tiles, quant::empty_range());
-            splits_[i].sums.resize(tiles);
-            splits_[i].narrowings.resize(tiles);
+            splits_[i].results.resize(tiles);
             splits_[i].ranges_left = tiles;
         }
         for (const TensorJob& job : jobs_) total_bytes_ += job.source_bytes();
@@ -173,49 +110,27 @@ class Run {
 
     void do_batch(const Step& step, Bytes memory) {
         const std::span<TensorJob> batch = jobs_.subspan(step.first_job, step.job_count);
+        const TensorJob& front = batch.front();
         std::uint64_t source_bytes = 0;
         std::uint64_t target_bytes = 0;
         for (const TensorJob& job : batch) {
             source_bytes += job.source_bytes();
             target_bytes += job.target_bytes();
         }
-        const Bytes source = memory.first(source_bytes);
-        const Bytes target = memory.subspan(source_bytes, target_bytes);
-        batch.front().source->read_at(source, batch.front().source_offset);
-        std::uint64_t source_at = 0;
-        std::uint64_t target_at = 0;
-        for (TensorJob& job : batch) {
-            do_whole(job, source.subspan(source_at, job.source_bytes()), target.subspan(target_at, job.target_bytes()));
-            source_at += job.source_bytes();
-            target_at += job.target_bytes();
-        }
-        if (target_bytes > 0) batch.front().target->write_at(target, batch.front().target_offset);
-    }
-
-    /// A tensor that lies in memory whole: both passes, tile by tile for the statistics.
-    static void do_whole(TensorJob& job, ConstBytes source, Bytes target) {
-        if (job.codec == Codec::kQuantize || job.codec == Codec::kScan) {
-            job.range = quant::empty_range();
-            quant::add_range(job.source_dtype, source, job.range);
-            if (!job.range.finite && job.codec == Codec::kQuantize) throw_not_finite(job, source, 0);
-            settle_range(job);
-        }
-        if (job.codec == Codec::kScan) return;
-        const std::uint64_t source_each = dtype_bits(job.source_dtype) / 8;
-        const std::uint64_t target_each = dtype_bits(job.target_dtype) / 8;
-        const std::uint64_t tile = tile_elements(job);
-        const kernels::Affine affine = quant::loop_parameters(job.state, job.range);
-        for (std::uint64_t first = 0; first < job.elements; first += tile) {
-            const std::uint64_t count = std::min(tile, job.elements - first);
-            kernels::LaneSums lanes{};
-            std::uint64_t clipped = 0;
-            encode(job, source.subspan(first * source_each, count * source_each),
-                   target.subspan(first * target_each, count * target_each), lanes, clipped, job.narrowing);
-            quant::ErrorSums sums = quant::tile_sums(lanes, affine);
-            sums.clipped = clipped;
-            job.sums.merge(sums);
-        }
-        refuse_overflow(job, job.narrowing);
+        // Codes first: they stay at the same place from step to step, and with it in the cache.
+        const Bytes target = memory.first(target_bytes);
+        reader_.visit(*front.source, front.source_offset, source_bytes, memory.subspan(target_bytes),
+                      [&](ConstBytes source) {
+                          std::uint64_t source_at = 0;
+                          std::uint64_t target_at = 0;
+                          for (TensorJob& job : batch) {
+                              encode_whole(job, source.subspan(source_at, job.source_bytes()),
+                                           target.subspan(target_at, job.target_bytes()));
+                              source_at += job.source_bytes();
+                              target_at += job.target_bytes();
+                          }
+                      });
+        if (target_bytes > 0) front.target->write_at(target, front.target_offset);
     }
 
     /// Calls visit(first element, count) for pieces of the step's tile that fit the memory, `each` bytes an element.
@@ -223,8 +138,9 @@ class Run {
     static void for_each_piece(const Step& step, std::uint64_t memory, std::uint64_t each, Visit visit) {
         const std::uint64_t fitting = memory / each;
         const std::uint64_t piece = fitting - fitting % kernels::kFoldElements;
-        for (std::uint64_t done = 0; done < step.elements; done += piece)
+        for (std::uint64_t done = 0; done < step.elements; done += piece) {
             visit(step.first_element + done, std::min(piece, step.elements - done));
+        }
     }
 
     void do_range(const Step& step, Bytes memory) {
@@ -232,18 +148,16 @@ class Run {
         const std::uint64_t each = dtype_bits(job.source_dtype) / 8;
         kernels::Range range = quant::empty_range();
         for_each_piece(step, memory.size(), each, [&](std::uint64_t first, std::uint64_t count) {
-            const Bytes source = memory.first(count * each);
-            job.source->read_at(source, job.source_offset + first * each);
-            quant::add_range(job.source_dtype, source, range);
-            if (!range.finite && job.codec == Codec::kQuantize) throw_not_finite(job, source, first);
+            reader_.visit(*job.source, job.source_offset + first * each, count * each, memory,
+                          [&](ConstBytes source) { add_range(job, source, first, range); });
         });
         splits_[step.split].ranges[step.first_element / tile_elements(job)] = range;
     }
 
     void do_tile(const Step& step, Bytes memory) {
         Split& split = splits_[step.split];
-        for (std::uint64_t left = split.ranges_left.load();
-             left != 0 && jobs_[step.first_job].codec == Codec::kQuantize; left = split.ranges_left.load()) {
+        const bool has_range = jobs_[step.first_job].codec == Codec::kQuantize;
+        for (std::uint64_t left = split.ranges_left; has_range && left != 0; left = split.ranges_left) {
             split.ranges_left.wait(left);
         }
         if (last_step_.load() < static_cast<std::uint64_t>(&step - plan_.steps.data())) return;
@@ -251,19 +165,15 @@ class Run {
         settle_from(split, job);
         const std::uint64_t source_each = dtype_bits(job.source_dtype) / 8;
         const std::uint64_t target_each = dtype_bits(job.target_dtype) / 8;
-        const std::uint64_t slot = step.first_element / tile_elements(job);
-        kernels::LaneSums lanes{};
-        std::uint64_t clipped = 0;
+        TileResult& result = split.results[step.first_element / tile_elements(job)];
         for_each_piece(step, memory.size(), source_each + target_each, [&](std::uint64_t first, std::uint64_t count) {
-            const Bytes source = memory.first(count * source_each);
-            const Bytes target = memory.subspan(count * source_each, count * target_each);
-            job.source->read_at(source, job.source_offset + first * source_each);
-            encode(job, source, target, lanes, clipped, split.narrowings[slot]);
+            const Bytes target = memory.first(count * target_each);
+            reader_.visit(*job.source, job.source_offset + first * source_each, count * source_each,
+                          memory.subspan(target.size()),
+                          [&](ConstBytes source) { encode(job, source, target, result); });
             job.target->write_at(target, job.target_offset + first * target_each);
         });
-        refuse_overflow(job, split.narrowings[slot]);
-        split.sums[slot] = quant::tile_sums(lanes, quant::loop_parameters(job.state, job.range));
-        split.sums[slot].clipped = clipped;
+        add_tile(job, result);
     }
 
     /// Range and state of a split tensor, from its finished range tiles.
@@ -276,8 +186,7 @@ class Run {
 
     static void settle_split(const Split& split, TensorJob& job) {
         settle_from(split, job);
-        for (const quant::ErrorSums& sums : split.sums) job.sums.merge(sums);
-        for (const kernels::Narrowing& narrowing : split.narrowings) merge(job.narrowing, narrowing);
+        for (const TileResult& result : split.results) add_tile(job, result);
     }
 
     /// Bytes count when they are through: range tiles of a tensor that comes again do not.
@@ -300,6 +209,7 @@ class Run {
     std::uint64_t memory_;
     StepPlan plan_;
     std::vector<Split> splits_;
+    SourceReader reader_;
     const Progress& progress_;
     std::uint64_t total_bytes_ = 0;
     std::atomic<std::uint64_t> done_bytes_{0};

@@ -1,0 +1,84 @@
+#include "io/mapping.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <csignal>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace octet::io {
+namespace {
+
+struct sigaction g_previous;
+
+/// A worker inside read_mapped() jumps back to it; anything else is what it was before.
+void on_bus_error(int signal, siginfo_t* info, void* context) {
+    if (sigjmp_buf* const target = detail::fault_target()) siglongjmp(*target, 1);
+    if ((g_previous.sa_flags & SA_SIGINFO) != 0) return g_previous.sa_sigaction(signal, info, context);
+    if (g_previous.sa_handler != SIG_DFL && g_previous.sa_handler != SIG_IGN) return g_previous.sa_handler(signal);
+    std::signal(signal, SIG_DFL);  // the fault comes again at once and ends the process
+}
+
+}  // namespace
+
+namespace detail {
+
+sigjmp_buf*& fault_target() noexcept {
+    thread_local sigjmp_buf* target = nullptr;
+    return target;
+}
+
+void install_fault_handler() noexcept {
+    static std::once_flag once;
+    std::call_once(once, [] {
+        struct sigaction action {};
+        action.sa_sigaction = on_bus_error;
+        action.sa_flags = SA_SIGINFO | SA_NODEFER;  // left by a jump: the signal must not stay blocked
+        sigemptyset(&action.sa_mask);
+        sigaction(SIGBUS, &action, &g_previous);
+    });
+}
+
+}  // namespace detail
+
+Mapping::Mapping(Mapping&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+}
+
+Mapping::~Mapping() {
+    if (size_ > 0) ::munmap(data_, size_);
+}
+
+Mapping Mapping::of(const File& file) noexcept {
+    if (file.size() == 0) return {};
+    void* const data = ::mmap(nullptr, file.size(), PROT_READ, MAP_SHARED, file.descriptor(), 0);
+    if (data == MAP_FAILED) return {};
+    detail::install_fault_handler();
+    return {static_cast<std::byte*>(data), file.size()};
+}
+
+bool Mapping::is_cached(std::uint64_t offset, std::uint64_t size) const noexcept {
+    constexpr std::uint64_t kPage = 4096;
+    const std::uint64_t first = offset / kPage * kPage;
+    std::vector<unsigned char> resident((offset + size - first + kPage - 1) / kPage);
+    if (::mincore(data_ + first, offset + size - first, resident.data()) != 0) return false;
+    return std::all_of(resident.begin(), resident.end(), [](unsigned char page) { return (page & 1U) != 0; });
+}
+
+void Mapping::drop(std::uint64_t offset, std::uint64_t size) const noexcept {
+    constexpr std::uintptr_t kFolio = 2U << 20U;
+    const auto begin = reinterpret_cast<std::uintptr_t>(data_);
+    const std::uintptr_t end = (begin + size_ + 4095) / 4096 * 4096;
+    const std::uintptr_t first = std::max(begin, (begin + offset) / kFolio * kFolio);
+    const std::uintptr_t last = std::min(end, (begin + offset + size + kFolio - 1) / kFolio * kFolio);
+    if (last > first) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
+}  // namespace octet::io

@@ -1,0 +1,61 @@
+// A read-only mapping of a whole file, and the guard that turns a page that cannot be read (the file shrank, the disk failed) into an
+// error instead of the end of the process.
+#pragma once
+
+#include <csetjmp>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "io/file.hpp"
+
+namespace octet::io {
+
+class Mapping {
+  public:
+    Mapping() = default;
+    Mapping(Mapping&& other) noexcept;
+    Mapping& operator=(Mapping&& other) noexcept;
+    ~Mapping();
+
+    /// Maps the file. Empty when it cannot be mapped (no address space, a file system without mappings) or is empty.
+    static Mapping of(const File& file) noexcept;
+
+    bool is_empty() const noexcept { return size_ == 0; }
+    std::span<const std::byte> bytes(std::uint64_t offset, std::uint64_t size) const { return {data_ + offset, size}; }
+
+    /// True if that range is in the page cache, so that reading it does not wait for the disk. False when in doubt.
+    bool is_cached(std::uint64_t offset, std::uint64_t size) const noexcept;
+
+    /// Takes the pages of that range out of the process again; they stay in the page cache. Rounded outward, because the system
+    /// maps more than what was touched.
+    void drop(std::uint64_t offset, std::uint64_t size) const noexcept;
+
+  private:
+    Mapping(std::byte* data, std::uint64_t size) : data_(data), size_(size) {}
+
+    std::byte* data_ = nullptr;
+    std::uint64_t size_ = 0;
+};
+
+namespace detail {
+sigjmp_buf*& fault_target() noexcept;
+void install_fault_handler() noexcept;
+}  // namespace detail
+
+/// Runs `work`, which reads mapped pages and must not own anything (it is left by a jump). False when a page could not be read.
+template <typename Work>
+bool read_mapped(Work&& work) {
+    struct Restore {
+        sigjmp_buf* outer;
+        ~Restore() { detail::fault_target() = outer; }
+    };
+    sigjmp_buf target;
+    const Restore restore{detail::fault_target()};
+    if (sigsetjmp(target, 0) != 0) return false;
+    detail::fault_target() = &target;
+    work();
+    return true;
+}
+
+}  // namespace octet::io

@@ -1,0 +1,15 @@
+#define OCTET_ARCH_AVX512 1
+#include <xsimd/xsimd.hpp>
+
+namespace octet::kernels {
+namespace {
+using Arch = xsimd::avx512bw;
+}
+}  // namespace octet::kernels
+
+#include "kernels/simd_text.hpp"
+#include "kernels/tables.hpp"
+
+namespace octet::kernels {
+const Kernels kAvx512Kernels = table_named("avx512");
+}

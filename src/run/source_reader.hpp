@@ -1,0 +1,45 @@
+// How source bytes come into memory: through a mapping, or by pread into the worker's own. Which is faster depends on the processor and on
+// how the page cache holds the file: in large folios, in single pages, or not at all (docs/performance.md). So a few pieces are read both
+// ways and timed before the work begins. The result never depends on the choice.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+
+#include "io/file.hpp"
+#include "io/mapping.hpp"
+#include "run/engine.hpp"
+#include "run/tile_work.hpp"
+
+namespace octet::run {
+
+class SourceReader {
+  public:
+    /// For these jobs on that many workers. OCTET_READER=mapped|pread forces one of the two.
+    SourceReader(std::span<const TensorJob> jobs, unsigned workers);
+
+    /// Calls visit(ConstBytes) with bytes [offset, offset + size) of `file`, which are gone afterwards. `buffer` holds `size` bytes.
+    /// `visit` must not own anything while it reads, and must not write files. kIo when the bytes cannot be read.
+    template <typename Visit>
+    void visit(const io::File& file, std::uint64_t offset, std::uint64_t size, Bytes buffer, Visit visit) {
+        const io::Mapping* const mapping = mapping_for(file, size);
+        if (mapping == nullptr) {
+            file.read_at(buffer.first(size), offset);
+            return visit(ConstBytes(buffer.first(size)));
+        }
+        const bool readable = io::read_mapped([&] { visit(mapping->bytes(offset, size)); });
+        if (!readable) explain_fault(file, offset, size, buffer);
+        mapping->drop(offset, size);
+    }
+
+  private:
+    const io::Mapping* mapping_for(const io::File& file, std::uint64_t size) const;
+    [[noreturn]] static void explain_fault(const io::File& file, std::uint64_t offset, std::uint64_t size,
+                                           Bytes buffer);
+
+    bool maps_ = false;
+    std::unordered_map<const io::File*, io::Mapping> mappings_;
+};
+
+}  // namespace octet::run

@@ -1,0 +1,105 @@
+#include "run/tile_work.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "octet/error.hpp"
+#include "quant/values.hpp"
+#include "run/steps.hpp"
+
+namespace octet::run {
+namespace {
+
+[[noreturn]] void throw_not_finite(const TensorJob& job, ConstBytes source, std::uint64_t first_element) {
+    const auto found = quant::first_non_finite(job.source_dtype, source);
+    const std::string where =
+        found ? fmt::format("{} at {}", found->value, index_text(first_element + found->element, *job.shape))
+              : "a value";
+    throw Error(
+        ErrorCode::kBadInput, printable(job.source->name()),
+        fmt::format("tensor {} holds {}, which is not a finite float32; --on-non-finite keep copies such tensors",
+                    in_quotes(job.name), where));
+}
+
+bool has_range(const TensorJob& job) {
+    return job.codec == Codec::kQuantize || job.codec == Codec::kScan;
+}
+
+}  // namespace
+
+void add_range(const TensorJob& job, ConstBytes source, std::uint64_t first_element, kernels::Range& range) {
+    quant::add_range(job.source_dtype, source, range);
+    if (!range.finite && job.codec != Codec::kScan) throw_not_finite(job, source, first_element);
+}
+
+void settle_range(TensorJob& job) {
+    if (job.codec == Codec::kScan) return;
+    if (quant::overflows(job.range)) {
+        throw Error(ErrorCode::kBadInput, printable(job.source->name()),
+                    fmt::format("tensor {} spans {} to {}, a range that overflows float32; --on-non-finite keep copies "
+                                "such tensors",
+                                in_quotes(job.name), job.range.min, job.range.max));
+    }
+    job.state = quant::affine_state(job.range);
+}
+
+void encode(const TensorJob& job, ConstBytes source, Bytes target, TileResult& result) {
+    switch (job.codec) {
+        case Codec::kQuantize:
+            quant::quantize_values(job.source_dtype, source, quant::loop_parameters(job.state, job.range), job.rounding,
+                                   target, result.lanes);
+            if (quant::may_clip(job.state, job.range, job.rounding)) {
+                result.clipped += quant::count_clipped(job.source_dtype, source, job.state, job.rounding);
+            }
+            break;
+        case Codec::kDequantize:
+            quant::restore_values(source, job.state, job.target_dtype, target, result.narrowing);
+            break;
+        case Codec::kConvert:
+            quant::convert_values(job.source_dtype, source, job.target_dtype, target, result.narrowing);
+            break;
+        case Codec::kCopy:
+            std::copy(source.begin(), source.end(), target.begin());
+            break;
+        case Codec::kScan:
+            break;
+    }
+}
+
+void add_tile(TensorJob& job, const TileResult& result) {
+    if (job.codec == Codec::kQuantize) {
+        quant::ErrorSums sums = quant::tile_sums(result.lanes, quant::loop_parameters(job.state, job.range));
+        sums.clipped = result.clipped;
+        job.sums.merge(sums);
+    }
+    kernels::Narrowing& all = job.narrowing;
+    all.max_abs_difference = std::max(all.max_abs_difference, result.narrowing.max_abs_difference);
+    if (!result.narrowing.overflowed) return;
+    all.overflowed = true;
+    throw Error(ErrorCode::kBadInput, printable(job.source->name()),
+                fmt::format("tensor {} holds values that overflow {}; choose --dtype f32 or bf16", in_quotes(job.name),
+                            dtype_name(job.target_dtype)));
+}
+
+void encode_whole(TensorJob& job, ConstBytes source, Bytes target) {
+    if (has_range(job)) {
+        job.range = quant::empty_range();
+        add_range(job, source, 0, job.range);
+        settle_range(job);
+    }
+    if (job.codec == Codec::kScan) return;
+    const std::uint64_t source_each = dtype_bits(job.source_dtype) / 8;
+    const std::uint64_t target_each = dtype_bits(job.target_dtype) / 8;
+    const std::uint64_t tile = tile_elements(job);
+    for (std::uint64_t first = 0; first < job.elements; first += tile) {
+        const std::uint64_t count = std::min(tile, job.elements - first);
+        TileResult result;
+        encode(job, source.subspan(first * source_each, count * source_each),
+               target.subspan(first * target_each, count * target_each), result);
+        add_tile(job, result);
+    }
+}
+
+}  // namespace octet::run
