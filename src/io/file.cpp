@@ -90,6 +90,12 @@ File File::create(const std::filesystem::path& path, std::uint64_t byte_count) {
     return file;
 }
 
+std::uint64_t File::current_size() const {
+    struct stat status {};
+    if (::fstat(fd_, &status) != 0) throw_io_error(name_, "read the size of", errno);
+    return static_cast<std::uint64_t>(status.st_size);
+}
+
 FileIdentity File::identity() const {
     struct stat status {};
     if (::fstat(fd_, &status) != 0) throw_io_error(name_, "examine", errno);

@@ -35,6 +35,7 @@ class File {
     std::uint64_t size() const noexcept { return size_; }
     const std::string& name() const noexcept { return name_; }  ///< the path as it was given, for messages
     int descriptor() const noexcept { return fd_; }
+    std::uint64_t current_size() const;  ///< asked anew: less than size() once somebody cut the file. kIo
     FileIdentity identity() const;
 
     /// Fills `buffer` from `offset`; the file having become shorter than `offset + buffer.size()` is kIo.
