@@ -132,16 +132,19 @@ bool same_job(const TensorJob& a, const TensorJob& b) {
            a.narrowing.overflowed == b.narrowing.overflowed;
 }
 
-TEST_CASE("the result does not depend on the number of threads", "[pipeline]") {
+TEST_CASE("the result does not depend on the number of threads or the way of reading", "[pipeline]") {
     const TemporaryFolder folder;
     Pipe pipe(folder.path());
     fill(pipe, kLargeElements);
     pipe.run(1);
     const std::string expected = pipe.output();
     const std::vector<TensorJob> expected_jobs = pipe.done();
-    for (const unsigned threads : {2U, 3U, 8U}) {
+    const std::pair<unsigned, const char*> runs[] = {{2, ""}, {1, "pread"}, {3, "pread"}, {1, "mapped"}, {8, "mapped"}};
+    for (const auto& [threads, reader] : runs) {
+        ::setenv("OCTET_READER", reader, 1);
         pipe.run(threads);
-        INFO(threads << " threads");
+        ::unsetenv("OCTET_READER");
+        INFO(threads << " threads, reader " << reader);
         REQUIRE((pipe.output() == expected));
         for (std::size_t i = 0; i < expected_jobs.size(); ++i) {
             INFO("tensor " << i);
