@@ -11,11 +11,12 @@ namespace octet {
 
 /// Why an operation did not succeed. The values are the exit codes of the command line and never change.
 enum class ErrorCode : int {
-    kCheckFailed = 1,  ///< a gate, target or verification did not hold; the work itself was done
-    kUsage = 2,        ///< the request cannot be meant: unknown option, output folder not acceptable, output = input
-    kBadInput = 3,     ///< the input is not a checkpoint, malformed, not finite, already quantized
-    kIo = 4,           ///< the system refused: permission, disk full, a file vanished or shrank while it was read
-    kInternal = 5,     ///< a defect of octet or out of memory; nothing was written
+    kCheckFailed = 1,    ///< a gate, target or verification did not hold; the work itself was done
+    kUsage = 2,          ///< the request cannot be meant: unknown option, output folder not acceptable, output = input
+    kBadInput = 3,       ///< the input is not a checkpoint, malformed, not finite, already quantized
+    kIo = 4,             ///< the system refused: permission, disk full, a file vanished or shrank while it was read
+    kInternal = 5,       ///< a defect of octet or out of memory; nothing was written
+    kInterrupted = 128,  ///< WriteOptions::stop_requested said so; the command line adds the number of the signal
 };
 
 /// The one exception of the library. `what()` is the whole line, without the program's name and without a newline.

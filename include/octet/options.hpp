@@ -31,6 +31,8 @@ struct WriteOptions {
     bool force = false;    ///< replace an existing set (or files of the same names)
     bool sync = true;      ///< flush everything to the disk before it becomes visible
     Progress progress;     ///< may be empty
+    /// Asked between tiles, from any worker; true ends the run with kInterrupted and leaves everything as it was. May be empty.
+    std::function<bool()> stop_requested;
 };
 
 /// Options of quantize().

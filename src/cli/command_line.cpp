@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/signals.hpp"
 #include "octet/octet.hpp"
 
 namespace octet::cli {
@@ -73,14 +74,14 @@ std::vector<std::string> with_link_name(const std::vector<std::string>& argument
 int fail(Terminal& terminal, const Invocation& invocation, ErrorCode code, const std::string& message) {
     terminal.error(message);
     const CommonOptions& common = invocation.common;
+    const int exit_code = static_cast<int>(code) + (code == ErrorCode::kInterrupted ? signal_received() : 0);
     try {
         if (common.json)
-            terminal.out(
-                report::json_error(invocation.command, common.input, common.output, static_cast<int>(code), message));
+            terminal.out(report::json_error(invocation.command, common.input, common.output, exit_code, message));
     } catch (const Error&) {
         // Standard output is what failed, or fails too: the line on stderr has to do.
     }
-    return static_cast<int>(code);
+    return exit_code;
 }
 
 int run_invocation(Terminal& terminal, const Invocation& invocation) {
@@ -90,8 +91,7 @@ int run_invocation(Terminal& terminal, const Invocation& invocation) {
     terminal.set_quiet(invocation.common.quiet);
     terminal.set_color(when_of("--color", invocation.common.color));
     terminal.set_progress(when_of("--progress", invocation.common.progress));
-    invocation.run(terminal, invocation.common);
-    return 0;
+    return invocation.run(terminal, invocation.common);
 }
 
 /// Nothing but octet::Error is expected; anything else is a defect, except that memory can run out anywhere.
@@ -116,6 +116,7 @@ int guarded(Terminal& terminal, const Invocation& invocation, const std::functio
 
 int run_command_line(const std::vector<std::string>& arguments) {
     Terminal terminal;
+    watch_signals();
     Invocation invocation;
     CLI::App app;
     describe(app);

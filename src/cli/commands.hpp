@@ -33,7 +33,7 @@ struct CommonOptions {
 struct Invocation {
     std::string command;
     CommonOptions common;
-    std::function<void(Terminal&, const CommonOptions&)> run;
+    std::function<int(Terminal&, const CommonOptions&)> run;  ///< returns the exit code
 };
 
 void add_quantize(CLI::App& app, Invocation& invocation);
@@ -52,8 +52,8 @@ std::size_t choice_of(std::string_view option, const std::string& value, const s
 /// The write options with threads and progress of this invocation filled in.
 WriteOptions with_progress(WriteOptions write, Terminal& terminal, const CommonOptions& common, std::string_view verb);
 
-/// Prints a report the way the user asked for it.
-void print_report(Terminal& terminal, const CommonOptions& common, const Report& report, report::ReportOptions options);
+/// Prints a report the way the user asked for it; returns the exit code.
+int print_report(Terminal& terminal, const CommonOptions& common, const Report& report, report::ReportOptions options);
 
 /// Runs a command line; returns the exit code. Everything but main().
 int run_command_line(const std::vector<std::string>& arguments);

@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/signals.hpp"
 #include "octet/error.hpp"
 
 namespace octet::cli {
@@ -47,6 +48,7 @@ std::size_t choice_of(std::string_view option, const std::string& value, const s
 
 WriteOptions with_progress(WriteOptions write, Terminal& terminal, const CommonOptions& common, std::string_view verb) {
     write.threads = common.threads;
+    write.stop_requested = [] { return signal_received() != 0; };
     if (terminal.shows_progress()) {
         write.progress = [&terminal, verb](std::uint64_t done, std::uint64_t total) {
             terminal.draw_progress(verb, done, total);
@@ -55,8 +57,7 @@ WriteOptions with_progress(WriteOptions write, Terminal& terminal, const CommonO
     return write;
 }
 
-void print_report(Terminal& terminal, const CommonOptions& common, const Report& report,
-                  report::ReportOptions options) {
+int print_report(Terminal& terminal, const CommonOptions& common, const Report& report, report::ReportOptions options) {
     for (const std::string& note : report.notes) terminal.note(note);
     if (options.shown.empty()) {
         options.shown.resize(report.tensors.size());
@@ -69,6 +70,7 @@ void print_report(Terminal& terminal, const CommonOptions& common, const Report&
     } else if (!common.quiet) {
         terminal.out(report::text(report, options));
     }
+    return 0;
 }
 
 }  // namespace octet::cli

@@ -14,14 +14,14 @@ struct DequantizeArguments {
     std::string dtype = "source";
 };
 
-void run_dequantize(DequantizeArguments& arguments, Terminal& terminal, const CommonOptions& common) {
+int run_dequantize(DequantizeArguments& arguments, Terminal& terminal, const CommonOptions& common) {
     static constexpr std::array<std::optional<Dtype>, 4> kDtypes = {std::nullopt, Dtype::kF32, Dtype::kF16,
                                                                     Dtype::kBF16};
     arguments.options.dtype = kDtypes[choice_of("--dtype", arguments.dtype, {"source", "f32", "f16", "bf16"})];
     arguments.options.write = with_progress(arguments.options.write, terminal, common, "restoring");
     report::ReportOptions shown;
     shown.command = "dequantize";
-    print_report(terminal, common, dequantize(common.input, common.output, arguments.options), shown);
+    return print_report(terminal, common, dequantize(common.input, common.output, arguments.options), shown);
 }
 
 }  // namespace
@@ -40,7 +40,7 @@ void add_dequantize(CLI::App& app, Invocation& invocation) {
     command->callback([arguments, &invocation] {
         invocation.command = "dequantize";
         invocation.run = [arguments](Terminal& terminal, const CommonOptions& common) {
-            run_dequantize(*arguments, terminal, common);
+            return run_dequantize(*arguments, terminal, common);
         };
     });
 }

@@ -53,14 +53,14 @@ std::vector<std::uint32_t> selected(const Report& report, const InspectArguments
     return order;
 }
 
-void run_inspect(const InspectArguments& arguments, Terminal& terminal, const CommonOptions& common) {
+int run_inspect(const InspectArguments& arguments, Terminal& terminal, const CommonOptions& common) {
     const Report report = inspect(common.input);
     report::ReportOptions shown;
     shown.command = "inspect";
     shown.shown = selected(report, arguments);
     shown.sizes = arguments.sizes;
     shown.table = !arguments.sizes || !arguments.tensors.empty() || !arguments.sort.empty();
-    print_report(terminal, common, report, shown);
+    return print_report(terminal, common, report, shown);
 }
 
 }  // namespace
@@ -76,7 +76,7 @@ void add_inspect(CLI::App& app, Invocation& invocation) {
     command->callback([arguments, &invocation] {
         invocation.command = "inspect";
         invocation.run = [arguments](Terminal& terminal, const CommonOptions& common) {
-            run_inspect(*arguments, terminal, common);
+            return run_inspect(*arguments, terminal, common);
         };
     });
 }

@@ -15,7 +15,7 @@ struct QuantizeArguments {
     std::string on_non_finite = "error";
 };
 
-void run_quantize(QuantizeArguments& arguments, Terminal& terminal, const CommonOptions& common) {
+int run_quantize(QuantizeArguments& arguments, Terminal& terminal, const CommonOptions& common) {
     QuantizeOptions& options = arguments.options;
     options.preset = static_cast<Preset>(choice_of("--preset", arguments.preset, {"all", "lesson"}));
     if (!arguments.rounding.empty()) {
@@ -26,7 +26,7 @@ void run_quantize(QuantizeArguments& arguments, Terminal& terminal, const Common
     options.write = with_progress(options.write, terminal, common, "quantizing");
     report::ReportOptions shown;
     shown.command = "quantize";
-    print_report(terminal, common, quantize(common.input, common.output, options), shown);
+    return print_report(terminal, common, quantize(common.input, common.output, options), shown);
 }
 
 }  // namespace
@@ -47,7 +47,7 @@ void add_quantize(CLI::App& app, Invocation& invocation) {
     command->callback([arguments, &invocation] {
         invocation.command = "quantize";
         invocation.run = [arguments](Terminal& terminal, const CommonOptions& common) {
-            run_quantize(*arguments, terminal, common);
+            return run_quantize(*arguments, terminal, common);
         };
     });
 }

@@ -187,13 +187,14 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     const std::vector<io::File> files =
         run::create_files(plan, [&](const std::string& name) { return destination.place(name); });
     std::vector<run::TensorJob> jobs = restore_jobs(set, plan, files, options.dtype);
-    run::run_jobs(jobs, options.write.threads, options.write.progress);
-    run::sync_files(files, options.write.sync);
+    run::run_jobs(jobs, options.write);
+    run::sync_files(files, options.write);
     for (const plan::FilePlan& file : plan.files) report.output_files.push_back({file.name, file.byte_count});
     report.totals = state::totals_of(set.sidecar.tensors, set.sidecar.source_sum_of_squares);
     report.totals.source_bytes = state::total_bytes(set.sidecar.files);
     report.totals.output_bytes = state::total_bytes(report.output_files);
     if (!single) write_companions(set, plan, destination, options.write.sync, report);
+    run::check_stop(options.write);
     destination.commit(names);
 
     const checkpoint::Family family = checkpoint::assign_kinds(set.sidecar.tensors);

@@ -2,22 +2,14 @@
 
 #include <algorithm>
 #include <atomic>
-#include <exception>
-#include <limits>
-#include <memory>
-#include <mutex>
-#include <thread>
 #include <vector>
 
-#include <fmt/format.h>
-
 #include "base/checked.hpp"
-#include "base/text.hpp"
-#include "octet/error.hpp"
 #include "quant/active_kernels.hpp"
 #include "run/source_reader.hpp"
 #include "run/steps.hpp"
 #include "run/tile_work.hpp"
+#include "run/workers.hpp"
 
 namespace octet::run {
 namespace {
@@ -37,13 +29,13 @@ void merge(kernels::Range& range, const kernels::Range& other) {
 
 class Run {
   public:
-    Run(std::span<TensorJob> jobs, unsigned workers, const Progress& progress)
+    Run(std::span<TensorJob> jobs, unsigned workers, const WriteOptions& options)
         : jobs_(jobs),
-          memory_(kBufferBytes / workers),
-          plan_(cut_steps(jobs, memory_)),
+          workers_(workers, options.stop_requested),
+          plan_(cut_steps(jobs, workers_.memory_bytes())),
           splits_(plan_.split_jobs.size()),
           reader_(jobs, workers),
-          progress_(progress) {
+          progress_(options.progress, total_source_bytes(jobs)) {
         for (std::size_t i = 0; i < splits_.size(); ++i) {
             const TensorJob& job = jobs_[plan_.split_jobs[i]];
             const std::uint64_t tiles = divide_up(job.elements, tile_elements(job));
@@ -51,46 +43,28 @@ class Run {
             splits_[i].results.resize(tiles);
             splits_[i].ranges_left = tiles;
         }
-        for (const TensorJob& job : jobs_) total_bytes_ += job.source_bytes();
     }
 
-    void run(unsigned workers) {
-        std::vector<std::jthread> others;
-        for (unsigned i = 1; i < workers; ++i) others.emplace_back([this] { work(); });
-        work();
-        for (std::jthread& other : others) other.join();
-        if (error_) std::rethrow_exception(error_);
+    void run() {
+        const auto do_one = [this](std::uint64_t number, Bytes memory) {
+            do_step(plan_.steps[number], memory);
+            report(plan_.steps[number]);
+        };
+        // Also when a range step failed or was left out: somebody may wait for it.
+        const auto settled = [this](std::uint64_t number) {
+            const Step& step = plan_.steps[number];
+            if (step.kind == StepKind::kRange) finish_range(splits_[step.split]);
+        };
+        workers_.run(plan_.steps.size(), do_one, settled);
         for (std::size_t i = 0; i < splits_.size(); ++i) settle_split(splits_[i], jobs_[plan_.split_jobs[i]]);
-        if (progress_) progress_(total_bytes_, total_bytes_);
+        progress_.finish();
     }
 
   private:
-    void work() {
-        std::unique_ptr<std::byte[]> memory;
-        for (;;) {
-            const std::uint64_t number = next_step_.fetch_add(1);
-            if (number >= plan_.steps.size()) return;
-            const Step& step = plan_.steps[number];
-            const bool wanted = number <= last_step_.load();
-            try {
-                if (wanted && !memory) memory = std::make_unique_for_overwrite<std::byte[]>(memory_);
-                if (wanted) do_step(step, {memory.get(), memory_});
-                if (wanted) report(step);
-            } catch (...) {
-                remember_error(number);
-            }
-            // Also when it failed or was left out: somebody may wait for it.
-            if (step.kind == StepKind::kRange) finish_range(splits_[step.split]);
-            if (!wanted) return;
-        }
-    }
-
-    /// Keeps the error of the earliest step and lets only earlier steps start from now on.
-    void remember_error(std::uint64_t number) {
-        const std::lock_guard lock(error_mutex_);
-        if (number > last_step_.load()) return;
-        last_step_ = number;
-        error_ = std::current_exception();
+    static std::uint64_t total_source_bytes(std::span<const TensorJob> jobs) {
+        std::uint64_t total = 0;
+        for (const TensorJob& job : jobs) total += job.source_bytes();
+        return total;
     }
 
     static void finish_range(Split& split) {
@@ -160,7 +134,7 @@ class Run {
         for (std::uint64_t left = split.ranges_left; has_range && left != 0; left = split.ranges_left) {
             split.ranges_left.wait(left);
         }
-        if (last_step_.load() < static_cast<std::uint64_t>(&step - plan_.steps.data())) return;
+        if (workers_.is_futile(static_cast<std::uint64_t>(&step - plan_.steps.data()))) return;
         TensorJob job = jobs_[step.first_job];
         settle_from(split, job);
         const std::uint64_t source_each = dtype_bits(job.source_dtype) / 8;
@@ -191,48 +165,29 @@ class Run {
 
     /// Bytes count when they are through: range tiles of a tensor that comes again do not.
     void report(const Step& step) {
-        if (!progress_) return;
-        std::uint64_t bytes = 0;
         const TensorJob& job = jobs_[step.first_job];
-        if (step.kind == StepKind::kTile || job.codec == Codec::kScan)
-            bytes = step.elements * (dtype_bits(job.source_dtype) / 8);
+        std::uint64_t bytes = 0;
         if (step.kind == StepKind::kBatch) {
-            bytes = 0;
-            for (const TensorJob& each : jobs_.subspan(step.first_job, step.job_count)) bytes += each.source_bytes();
+            bytes = total_source_bytes(jobs_.subspan(step.first_job, step.job_count));
+        } else if (step.kind == StepKind::kTile || job.codec == Codec::kScan) {
+            bytes = step.elements * (dtype_bits(job.source_dtype) / 8);
         }
-        const std::uint64_t done = done_bytes_.fetch_add(bytes) + bytes;
-        const std::unique_lock lock(progress_mutex_, std::try_to_lock);
-        if (lock.owns_lock()) progress_(done, total_bytes_);
+        progress_.add(bytes);
     }
 
     std::span<TensorJob> jobs_;
-    std::uint64_t memory_;
+    Workers workers_;
     StepPlan plan_;
     std::vector<Split> splits_;
     SourceReader reader_;
-    const Progress& progress_;
-    std::uint64_t total_bytes_ = 0;
-    std::atomic<std::uint64_t> done_bytes_{0};
-    std::atomic<std::uint64_t> next_step_{0};
-    std::atomic<std::uint64_t> last_step_{std::numeric_limits<std::uint64_t>::max()};
-    std::mutex progress_mutex_;
-    std::mutex error_mutex_;
-    std::exception_ptr error_;
+    ProgressMeter progress_;
 };
 
 }  // namespace
 
-unsigned worker_count(unsigned threads) {
-    constexpr unsigned kMostThreads = 1024;
-    if (threads > kMostThreads)
-        throw Error(ErrorCode::kUsage, "--threads", fmt::format("{} is more than {}", threads, kMostThreads));
-    return threads != 0 ? threads : std::max(1U, std::thread::hardware_concurrency());
-}
-
-void run_jobs(std::span<TensorJob> jobs, unsigned threads, const Progress& progress) {
+void run_jobs(std::span<TensorJob> jobs, const WriteOptions& options) {
     quant::active_kernels();  // an unknown OCTET_ISA is refused here, not in a worker
-    const unsigned workers = worker_count(threads);
-    Run(jobs, workers, progress).run(workers);
+    Run(jobs, worker_count(options.threads), options).run();
 }
 
 }  // namespace octet::run

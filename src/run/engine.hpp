@@ -21,9 +21,6 @@ namespace octet::run {
 /// Bytes of source (or restored) data that one slot of statistics covers.
 inline constexpr std::uint64_t kTileBytes = 4U << 20U;
 
-/// Bytes of tensor data in memory at once, over all workers.
-inline constexpr std::uint64_t kBufferBytes = 40U << 20U;
-
 enum class Codec : std::uint8_t {
     kCopy,        ///< bytes as they are
     kQuantize,    ///< floats to codes
@@ -56,11 +53,16 @@ struct TensorJob {
     }
 };
 
-/// The number of workers that `threads` asks for: 0 means one a core. More than 1024: kUsage.
-unsigned worker_count(unsigned threads);
-
 /// Runs all jobs. On failure everything stops soon and the error of the first tensor in file order is thrown: kBadInput (a value that is
-/// not finite, or that overflows the target dtype), kIo.
-void run_jobs(std::span<TensorJob> jobs, unsigned threads, const Progress& progress);
+/// not finite, or that overflows the target dtype), kIo; kInterrupted when `options.stop_requested` says so.
+void run_jobs(std::span<TensorJob> jobs, const WriteOptions& options);
+
+/// The same with nothing but threads and progress.
+inline void run_jobs(std::span<TensorJob> jobs, unsigned threads, const Progress& progress) {
+    WriteOptions options;
+    options.threads = threads;
+    options.progress = progress;
+    run_jobs(jobs, options);
+}
 
 }  // namespace octet::run

@@ -19,9 +19,15 @@ std::vector<io::File> create_files(const plan::OutputPlan& plan,
     return files;
 }
 
-void sync_files(const std::vector<io::File>& files, bool sync) {
+void check_stop(const WriteOptions& options) {
+    if (options.stop_requested && options.stop_requested())
+        throw Error(ErrorCode::kInterrupted, "interrupted; nothing was changed");
+}
+
+void sync_files(const std::vector<io::File>& files, const WriteOptions& options) {
     for (const io::File& file : files) {
-        if (sync) file.sync();
+        check_stop(options);
+        if (options.sync) file.sync();
     }
 }
 

@@ -15,8 +15,11 @@ namespace octet::run {
 std::vector<io::File> create_files(const plan::OutputPlan& plan,
                                    const std::function<std::filesystem::path(const std::string&)>& place);
 
-/// Waits until all are on the disk, if `sync`.
-void sync_files(const std::vector<io::File>& files, bool sync);
+/// Waits until all are on the disk, if `options.sync`.
+void sync_files(const std::vector<io::File>& files, const WriteOptions& options);
+
+/// Throws kInterrupted if the run has been asked to stop. Called before what cannot be undone.
+void check_stop(const WriteOptions& options);
 
 /// Throws kUsage if any of `names` in `folder` is one of the input's files (by device and inode). `given` stands in the message.
 void refuse_inputs(const std::filesystem::path& folder, const std::filesystem::path& given,

@@ -72,7 +72,9 @@ std::vector<run::TensorJob> scan_jobs(const checkpoint::Checkpoint& checkpoint,
 std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
                                   const QuantizeOptions& options) {
     std::vector<run::TensorJob> jobs = scan_jobs(checkpoint, tensors);
-    run::run_jobs(jobs, options.write.threads, {});
+    WriteOptions quiet = options.write;
+    quiet.progress = {};
+    run::run_jobs(jobs, quiet);
     std::vector<bool> keep;
     for (const run::TensorJob& job : jobs) keep.push_back(!job.range.finite || quant::overflows(job.range));
     return keep;
@@ -184,9 +186,9 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     const std::vector<io::File> files =
         run::create_files(plan, [&](const std::string& name) { return output.place(name); });
     std::vector<run::TensorJob> jobs = quantize_jobs(checkpoint, tensors, plan, files);
-    run::run_jobs(jobs, options.write.threads, options.write.progress);
+    run::run_jobs(jobs, options.write);
     const double sum_of_squares = take_results(jobs, tensors);
-    run::sync_files(files, options.write.sync);
+    run::sync_files(files, options.write);
 
     state::Sidecar sidecar = sidecar_of(checkpoint, plan, code_options, std::move(tensors), sum_of_squares);
     for (const fs::path& companion : checkpoint.companions)
@@ -195,6 +197,7 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     if (checkpoint.index) io::write_text_file(output.place(kSetIndexName), index, options.write.sync);
     const std::string text = state::sidecar_text(sidecar);
     io::write_text_file(output.place(kSidecarName), text, options.write.sync);
+    run::check_stop(options.write);
     output.commit();
 
     Report report = report_of(std::move(sidecar), input, out_dir, text.size(), index.size());
