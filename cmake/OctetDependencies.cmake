@@ -37,6 +37,17 @@ FetchContent_Declare(xsimd
     FIND_PACKAGE_ARGS)
 FetchContent_MakeAvailable(fmt nlohmann_json CLI11 xsimd)
 
+# xxHash is used as one header, compiled into the kernels; its packages bring no CMake files.
+find_path(OCTET_XXHASH_INCLUDE_DIR xxhash.h)
+if(NOT OCTET_XXHASH_INCLUDE_DIR OR FETCHCONTENT_TRY_FIND_PACKAGE_MODE STREQUAL "NEVER")
+    FetchContent_Declare(xxhash
+        URL https://github.com/Cyan4973/xxHash/archive/v0.8.2.tar.gz
+        URL_HASH SHA256=baee0c6afd4f03165de7a4e67988d16f0f2b257b51d0e3cb91909302a26a79c4
+        SOURCE_SUBDIR no_cmake_here)
+    FetchContent_MakeAvailable(xxhash)
+    set(OCTET_XXHASH_INCLUDE_DIR "${xxhash_SOURCE_DIR}" CACHE PATH "where xxhash.h is" FORCE)
+endif()
+
 # octet_header_only(name dependency): an INTERFACE target with the dependency's headers (as system headers: its warnings are
 # not ours) and definitions, and nothing of its link interface. Debian's xsimd needs that: it asks for a library "xtl" which
 # its package does not bring. And nothing that is linked this way can slip into the installed package of octet.
@@ -50,6 +61,8 @@ octet_header_only(octet_fmt fmt::fmt-header-only)
 octet_header_only(octet_json nlohmann_json::nlohmann_json)
 octet_header_only(octet_cli11 CLI11::CLI11)
 octet_header_only(octet_xsimd xsimd)
+add_library(octet_xxhash INTERFACE)
+target_include_directories(octet_xxhash SYSTEM INTERFACE "${OCTET_XXHASH_INCLUDE_DIR}")
 
 if(PROJECT_IS_TOP_LEVEL AND BUILD_TESTING)
     # No version: the package of Catch2 2 refuses to be asked for 3 and the other way round; the tests take both.

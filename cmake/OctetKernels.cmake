@@ -15,7 +15,7 @@ list(REMOVE_ITEM octet_kernel_files ${octet_isa_files})
 add_library(octet_kernels OBJECT ${octet_kernel_files})
 octet_settings(octet_kernels)
 target_include_directories(octet_kernels PRIVATE src include)
-target_link_libraries(octet_kernels PRIVATE octet_xsimd)
+target_link_libraries(octet_kernels PRIVATE octet_xsimd octet_xxhash)
 target_compile_options(octet_kernels PRIVATE -O3 -fno-exceptions)
 set_target_properties(octet_kernels PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF)
 

@@ -3,10 +3,12 @@
 // the same run never disagree.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -35,6 +37,19 @@ struct TensorStatistics {
     friend bool operator==(const TensorStatistics&, const TensorStatistics&) = default;
 };
 
+/// An XXH3-128 checksum in its canonical (big-endian) form.
+struct Checksum {
+    std::array<unsigned char, 16> bytes{};
+
+    friend bool operator==(const Checksum&, const Checksum&) = default;
+};
+
+/// 32 hexadecimal digits, as xxhsum -H2 prints them.
+std::string checksum_text(const Checksum& checksum);
+
+/// The checksum of that text, or nothing if it is none.
+std::optional<Checksum> parse_checksum(std::string_view text);
+
 /// One tensor of a checkpoint or set.
 struct TensorReport {
     std::string name;
@@ -48,6 +63,8 @@ struct TensorReport {
     std::optional<float> scale;       ///< per-tensor state
     std::optional<float> zero_point;  ///< the value of code 0
     std::optional<TensorStatistics> statistics;
+    std::optional<Checksum> source_checksum;       ///< of the source's bytes, by pieces of 4 MiB (docs/format.md)
+    std::optional<Checksum> stored_checksum;       ///< the same of the bytes in the set
     std::optional<double> narrowed_max_abs_error;  ///< dequantize: at most this after narrowing to F16 or BF16
 };
 
@@ -55,6 +72,8 @@ struct TensorReport {
 struct FileReport {
     std::string name;  ///< base name
     std::uint64_t byte_count = 0;
+    std::optional<Checksum> checksum{};  ///< of a set's data file by pieces of 4 MiB, of a companion as a whole
+    std::string sha256{};                ///< 64 hexadecimal digits, or empty
 
     friend bool operator==(const FileReport&, const FileReport&) = default;
 };

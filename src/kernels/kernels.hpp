@@ -44,6 +44,11 @@ struct Narrowing {
     bool overflowed;           ///< a finite x became infinite
 };
 
+/// The state of one XXH3-128 hash.
+struct HashState {
+    alignas(64) unsigned char bytes[640];
+};
+
 /// One implementation of every loop. `values` point at little-endian elements of the named dtype, at any alignment.
 struct Kernels {
     const char* name;
@@ -70,6 +75,11 @@ struct Kernels {
     void (*narrow_to_f16)(const float* values, std::size_t count, void* out, Narrowing& narrowing);
     void (*narrow_to_bf16)(const float* values, std::size_t count, void* out, Narrowing& narrowing);
     void (*widen_to_f64)(const float* values, std::size_t count, void* out);
+
+    /// XXH3-128 with seed 0 of bytes that come in any number of parts; the digest is in its canonical (big-endian) form.
+    void (*hash_begin)(HashState& state);
+    void (*hash_add)(HashState& state, const void* data, std::size_t size);
+    void (*hash_end)(HashState& state, unsigned char (&digest)[16]);
 };
 
 /// The instruction sets that octet knows, slowest first.

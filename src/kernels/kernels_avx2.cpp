@@ -1,4 +1,8 @@
 #define OCTET_ARCH_AVX2 1
+#define XXH_INLINE_ALL 1
+#define XXH_VECTOR XXH_AVX2
+#include <xxhash.h>
+
 #include <xsimd/xsimd.hpp>
 
 namespace octet::kernels {

@@ -1,4 +1,9 @@
 // The specification: every loop, one element at a time.
+#define XXH_INLINE_ALL 1
+#define XXH_VECTOR XXH_SCALAR
+#include <xxhash.h>
+
+#include "kernels/hash_text.hpp"
 #include "kernels/scalar_text.hpp"
 #include "kernels/tables.hpp"
 
@@ -42,8 +47,9 @@ void widen_bf16(const void* values, std::size_t count, float* out) {
 }  // namespace
 
 const Kernels kScalarKernels = {
-    "scalar",  range_f32,  quantize<false>, quantize<true>,     dequantize,          error_f64,
-    widen_f16, widen_bf16, narrow_f64_loop, narrow_to_f16_loop, narrow_to_bf16_loop, widen_to_f64_loop,
+    "scalar",   range_f32,  quantize<false>, quantize<true>,     dequantize,          error_f64,
+    widen_f16,  widen_bf16, narrow_f64_loop, narrow_to_f16_loop, narrow_to_bf16_loop, widen_to_f64_loop,
+    hash_begin, hash_add,   hash_end,
 };
 
 }  // namespace octet::kernels

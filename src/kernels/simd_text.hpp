@@ -4,6 +4,7 @@
 
 #include <xsimd/xsimd.hpp>
 
+#include "kernels/hash_text.hpp"
 #include "kernels/scalar_text.hpp"
 #include "kernels/simd_registers.hpp"
 
@@ -221,8 +222,9 @@ void widen_bf16(const void* values, std::size_t count, float* out) {
 }
 
 constexpr Kernels table_named(const char* name) {
-    return {name,      range_f32,  quantize<false>, quantize<true>, dequantize,     error_f64,
-            widen_f16, widen_bf16, narrow_f64_loop, narrow_to_f16,  narrow_to_bf16, widen_to_f64_loop};
+    return {name,           range_f32,         quantize<false>, quantize<true>,  dequantize,
+            error_f64,      widen_f16,         widen_bf16,      narrow_f64_loop, narrow_to_f16,
+            narrow_to_bf16, widen_to_f64_loop, hash_begin,      hash_add,        hash_end};
 }
 
 }  // namespace

@@ -18,6 +18,8 @@ namespace {
 struct Split {
     std::vector<kernels::Range> ranges;
     std::vector<TileResult> results;
+    std::vector<std::vector<Checksum>> source_pieces;  // a range step each
+    std::vector<std::vector<Checksum>> stored_pieces;  // a tile step each
     std::atomic<std::uint64_t> ranges_left{0};
 };
 
@@ -41,6 +43,8 @@ class Run {
             const std::uint64_t tiles = divide_up(job.elements, tile_elements(job));
             splits_[i].ranges.assign(tiles, quant::empty_range());
             splits_[i].results.resize(tiles);
+            splits_[i].source_pieces.resize(tiles);
+            splits_[i].stored_pieces.resize(divide_up(job.elements, piece_elements(job)));
             splits_[i].ranges_left = tiles;
         }
     }
@@ -93,13 +97,14 @@ class Run {
         }
         // Codes first: they stay at the same place from step to step, and with it in the cache.
         const Bytes target = memory.first(target_bytes);
+        Hashers hashers;
         reader_.visit(*front.source, front.source_offset, source_bytes, memory.subspan(target_bytes),
                       [&](ConstBytes source) {
                           std::uint64_t source_at = 0;
                           std::uint64_t target_at = 0;
                           for (TensorJob& job : batch) {
                               encode_whole(job, source.subspan(source_at, job.source_bytes()),
-                                           target.subspan(target_at, job.target_bytes()));
+                                           target.subspan(target_at, job.target_bytes()), hashers);
                               source_at += job.source_bytes();
                               target_at += job.target_bytes();
                           }
@@ -107,25 +112,27 @@ class Run {
         if (target_bytes > 0) front.target->write_at(target, front.target_offset);
     }
 
-    /// Calls visit(first element, count) for pieces of the step's tile that fit the memory, `each` bytes an element.
+    /// Calls visit(first element, count) for parts of at most `fitting` elements, whole folding blocks but for the last.
     template <typename Visit>
-    static void for_each_piece(const Step& step, std::uint64_t memory, std::uint64_t each, Visit visit) {
-        const std::uint64_t fitting = memory / each;
-        const std::uint64_t piece = fitting - fitting % kernels::kFoldElements;
-        for (std::uint64_t done = 0; done < step.elements; done += piece) {
-            visit(step.first_element + done, std::min(piece, step.elements - done));
-        }
+    static void for_each_part(std::uint64_t first, std::uint64_t elements, std::uint64_t fitting, Visit visit) {
+        const std::uint64_t part = fitting - fitting % kernels::kFoldElements;
+        for (std::uint64_t done = 0; done < elements; done += part)
+            visit(first + done, std::min(part, elements - done));
     }
 
     void do_range(const Step& step, Bytes memory) {
         const TensorJob& job = jobs_[step.first_job];
         const std::uint64_t each = dtype_bits(job.source_dtype) / 8;
         kernels::Range range = quant::empty_range();
-        for_each_piece(step, memory.size(), each, [&](std::uint64_t first, std::uint64_t count) {
-            reader_.visit(*job.source, job.source_offset + first * each, count * each, memory,
-                          [&](ConstBytes source) { add_range(job, source, first, range); });
-        });
-        splits_[step.split].ranges[step.first_element / tile_elements(job)] = range;
+        quant::PieceHasher hasher;
+        for_each_part(step.first_element, step.elements, memory.size() / each,
+                      [&](std::uint64_t first, std::uint64_t count) {
+                          reader_.visit(*job.source, job.source_offset + first * each, count * each, memory,
+                                        [&](ConstBytes source) { add_range(job, source, first, range, hasher); });
+                      });
+        const std::uint64_t tile = step.first_element / tile_elements(job);
+        splits_[step.split].ranges[tile] = range;
+        splits_[step.split].source_pieces[tile] = hasher.take_pieces();
     }
 
     void do_tile(const Step& step, Bytes memory) {
@@ -137,17 +144,29 @@ class Run {
         if (workers_.is_futile(static_cast<std::uint64_t>(&step - plan_.steps.data()))) return;
         TensorJob job = jobs_[step.first_job];
         settle_from(split, job);
+        quant::PieceHasher hasher;
+        for_each_part(step.first_element, step.elements, tile_elements(job),
+                      [&](std::uint64_t first, std::uint64_t count) {
+                          TileResult& result = split.results[first / tile_elements(job)];
+                          encode_tile(job, first, count, memory, result, hasher);
+                          add_tile(job, result);
+                      });
+        split.stored_pieces[step.first_element / piece_elements(job)] = hasher.take_pieces();
+    }
+
+    void encode_tile(const TensorJob& job, std::uint64_t tile_first, std::uint64_t tile_count, Bytes memory,
+                     TileResult& result, quant::PieceHasher& hasher) {
         const std::uint64_t source_each = dtype_bits(job.source_dtype) / 8;
         const std::uint64_t target_each = dtype_bits(job.target_dtype) / 8;
-        TileResult& result = split.results[step.first_element / tile_elements(job)];
-        for_each_piece(step, memory.size(), source_each + target_each, [&](std::uint64_t first, std::uint64_t count) {
+        const std::uint64_t fitting = memory.size() / (source_each + target_each);
+        for_each_part(tile_first, tile_count, fitting, [&](std::uint64_t first, std::uint64_t count) {
             const Bytes target = memory.first(count * target_each);
             reader_.visit(*job.source, job.source_offset + first * source_each, count * source_each,
                           memory.subspan(target.size()),
                           [&](ConstBytes source) { encode(job, source, target, result); });
+            if (makes_checksums(job)) hasher.add(target);
             job.target->write_at(target, job.target_offset + first * target_each);
         });
-        add_tile(job, result);
     }
 
     /// Range and state of a split tensor, from its finished range tiles.
@@ -161,6 +180,15 @@ class Run {
     static void settle_split(const Split& split, TensorJob& job) {
         settle_from(split, job);
         for (const TileResult& result : split.results) add_tile(job, result);
+        if (!makes_checksums(job)) return;
+        job.stored_checksum = joined(split.stored_pieces);
+        job.source_checksum = job.codec == Codec::kCopy ? job.stored_checksum : joined(split.source_pieces);
+    }
+
+    static Checksum joined(const std::vector<std::vector<Checksum>>& steps) {
+        std::vector<Checksum> pieces;
+        for (const auto& step : steps) pieces.insert(pieces.end(), step.begin(), step.end());
+        return quant::checksum_of_pieces(pieces);
     }
 
     /// Bytes count when they are through: range tiles of a tensor that comes again do not.

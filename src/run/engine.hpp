@@ -46,6 +46,8 @@ struct TensorJob {
     kernels::Range range{};          ///< made by kQuantize and kScan
     quant::ErrorSums sums;           ///< made by kQuantize
     kernels::Narrowing narrowing{};  ///< made by kDequantize and kConvert
+    Checksum source_checksum;        ///< made by kQuantize and kCopy
+    Checksum stored_checksum;        ///< made by kQuantize and kCopy
 
     std::uint64_t source_bytes() const noexcept { return elements * (dtype_bits(source_dtype) / 8); }
     std::uint64_t target_bytes() const noexcept {

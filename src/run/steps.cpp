@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "quant/checksum.hpp"
+
 namespace octet::run {
 namespace {
 
@@ -33,6 +35,11 @@ std::uint64_t tile_elements(const TensorJob& job) noexcept {
     return kTileBytes / (widest / 8);
 }
 
+std::uint64_t piece_elements(const TensorJob& job) noexcept {
+    // Codes are bytes: a piece of them takes several tiles of source.
+    return job.codec == Codec::kQuantize ? quant::kPieceBytes : tile_elements(job);
+}
+
 StepPlan cut_steps(std::span<const TensorJob> jobs, std::uint64_t memory) {
     StepPlan plan;
     for (std::uint32_t i = 0; i < jobs.size();) {
@@ -42,7 +49,7 @@ StepPlan cut_steps(std::span<const TensorJob> jobs, std::uint64_t memory) {
             const bool needs_range = jobs[i].codec == Codec::kQuantize || jobs[i].codec == Codec::kScan;
             if (needs_range) add_tiles(plan, StepKind::kRange, split, i, jobs[i].elements, tile_elements(jobs[i]));
             if (jobs[i].codec != Codec::kScan)
-                add_tiles(plan, StepKind::kTile, split, i, jobs[i].elements, tile_elements(jobs[i]));
+                add_tiles(plan, StepKind::kTile, split, i, jobs[i].elements, piece_elements(jobs[i]));
             ++i;
             continue;
         }

@@ -12,7 +12,7 @@ namespace octet::run {
 enum class StepKind : std::uint8_t {
     kBatch,  ///< whole tensors that lie one behind the other in source and target: one read, one write
     kRange,  ///< first pass over one tile
-    kTile,   ///< the codec of one tile; after all range steps of its tensor, if it has any
+    kTile,  ///< the codec of one or more tiles, a whole piece of output; after all range steps of its tensor, if it has any
 };
 
 struct Step {
@@ -26,6 +26,9 @@ struct Step {
 
 /// Elements of one tile of the job: a multiple of 16 lanes and of the folding block.
 std::uint64_t tile_elements(const TensorJob& job) noexcept;
+
+/// Elements of one kTile step: whole tiles, and, where the job makes checksums, a whole piece of its output.
+std::uint64_t piece_elements(const TensorJob& job) noexcept;
 
 struct StepPlan {
     std::vector<Step> steps;                ///< in file order

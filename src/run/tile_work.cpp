@@ -23,15 +23,29 @@ namespace {
                     in_quotes(job.name), where));
 }
 
+/// What both the range and the hash go over before the next part: stays in the second-level cache, whole elements of every dtype.
+constexpr std::uint64_t kCacheBytes = 128U << 10U;
+
 bool has_range(const TensorJob& job) {
     return job.codec == Codec::kQuantize || job.codec == Codec::kScan;
 }
 
 }  // namespace
 
-void add_range(const TensorJob& job, ConstBytes source, std::uint64_t first_element, kernels::Range& range) {
-    quant::add_range(job.source_dtype, source, range);
-    if (!range.finite && job.codec != Codec::kScan) throw_not_finite(job, source, first_element);
+bool makes_checksums(const TensorJob& job) noexcept {
+    return job.codec == Codec::kQuantize || job.codec == Codec::kCopy;
+}
+
+void add_range(const TensorJob& job, ConstBytes source, std::uint64_t first_element, kernels::Range& range,
+               quant::PieceHasher& hasher) {
+    const std::uint64_t each = dtype_bits(job.source_dtype) / 8;
+    for (std::uint64_t at = 0; at < source.size(); at += kCacheBytes) {
+        const ConstBytes part = source.subspan(at, std::min(kCacheBytes, source.size() - at));
+        quant::add_range(job.source_dtype, part, range);
+        if (job.codec == Codec::kScan) continue;
+        if (!range.finite) throw_not_finite(job, part, first_element + at / each);
+        hasher.add(part);
+    }
 }
 
 void settle_range(TensorJob& job) {
@@ -83,11 +97,12 @@ void add_tile(TensorJob& job, const TileResult& result) {
                             dtype_name(job.target_dtype)));
 }
 
-void encode_whole(TensorJob& job, ConstBytes source, Bytes target) {
+void encode_whole(TensorJob& job, ConstBytes source, Bytes target, Hashers& hashers) {
     if (has_range(job)) {
         job.range = quant::empty_range();
-        add_range(job, source, 0, job.range);
+        add_range(job, source, 0, job.range, hashers.source);
         settle_range(job);
+        job.source_checksum = quant::checksum_of_pieces(hashers.source.take_pieces());
     }
     if (job.codec == Codec::kScan) return;
     const std::uint64_t source_each = dtype_bits(job.source_dtype) / 8;
@@ -95,11 +110,15 @@ void encode_whole(TensorJob& job, ConstBytes source, Bytes target) {
     const std::uint64_t tile = tile_elements(job);
     for (std::uint64_t first = 0; first < job.elements; first += tile) {
         const std::uint64_t count = std::min(tile, job.elements - first);
+        const Bytes part = target.subspan(first * target_each, count * target_each);
         TileResult result;
-        encode(job, source.subspan(first * source_each, count * source_each),
-               target.subspan(first * target_each, count * target_each), result);
+        encode(job, source.subspan(first * source_each, count * source_each), part, result);
+        if (makes_checksums(job)) hashers.stored.add(part);
         add_tile(job, result);
     }
+    if (!makes_checksums(job)) return;
+    job.stored_checksum = quant::checksum_of_pieces(hashers.stored.take_pieces());
+    if (job.codec == Codec::kCopy) job.source_checksum = job.stored_checksum;
 }
 
 }  // namespace octet::run

@@ -1,0 +1,44 @@
+// Checksums as the sidecar stores them: XXH3-128, and for data that several threads share the hash of the hashes of consecutive pieces of
+// 4 MiB (docs/format.md). The same for any number of threads and any instruction set.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kernels/kernels.hpp"
+#include "octet/report.hpp"
+
+namespace octet::quant {
+
+/// Bytes that one piece's hash covers; the last piece of anything may be short.
+inline constexpr std::uint64_t kPieceBytes = 4U << 20U;
+
+/// XXH3-128 of one run of bytes.
+Checksum checksum_of(std::span<const std::byte> bytes);
+
+/// The checksum of the checksums of pieces, in order. Of no pieces: of the empty string.
+Checksum checksum_of_pieces(const std::vector<Checksum>& pieces);
+
+/// Hashes bytes that come one after the other, piece by piece.
+class PieceHasher {
+  public:
+    PieceHasher();
+
+    void add(std::span<const std::byte> bytes);
+
+    /// The pieces' checksums, the last one included; the hasher is as new afterwards.
+    std::vector<Checksum> take_pieces();
+
+  private:
+    void end_piece();
+
+    const kernels::Kernels& kernels_;
+    kernels::HashState state_;
+    std::uint64_t piece_bytes_ = 0;
+    std::vector<Checksum> pieces_;
+};
+
+}  // namespace octet::quant
