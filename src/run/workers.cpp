@@ -66,9 +66,10 @@ void Workers::remember_error(std::uint64_t number) {
 
 void ProgressMeter::add(std::uint64_t bytes) {
     if (!progress_) return;
-    const std::uint64_t done = done_bytes_.fetch_add(bytes) + bytes;
+    done_bytes_ += bytes;
     const std::unique_lock lock(mutex_, std::try_to_lock);
-    if (lock.owns_lock()) progress_(done, total_bytes_);
+    // Read under the lock: a sum from before it could be less than what another worker has told since.
+    if (lock.owns_lock()) progress_(done_bytes_.load(), total_bytes_);
 }
 
 void ProgressMeter::finish() {

@@ -8,6 +8,7 @@
 
 #include "io/file.hpp"
 #include "run/engine.hpp"
+#include "run/workers.hpp"
 #include "support.hpp"
 
 namespace octet::test {

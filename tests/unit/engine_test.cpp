@@ -10,6 +10,7 @@
 #include "quant/values.hpp"
 #include "run/engine.hpp"
 #include "run/steps.hpp"
+#include "run/workers.hpp"
 #include "support.hpp"
 
 namespace octet::test {
@@ -296,12 +297,6 @@ TEST_CASE("a range that overflows float32 is refused and so is a value that over
                         ": tensor 't0' holds values that overflow F16; choose --dtype f32 or bf16");
         }
     }
-}
-
-TEST_CASE("more than 1024 threads are a usage error and 0 means the cores") {
-    REQUIRE(run::worker_count(1024) == 1024);
-    REQUIRE(run::worker_count(0) >= 1);
-    REQUIRE(error_of([] { run::worker_count(1025); }) == "2 --threads: 1025 is more than 1024");
 }
 
 }  // namespace
