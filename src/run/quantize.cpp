@@ -15,6 +15,7 @@
 #include "plan/output_plan.hpp"
 #include "run/engine.hpp"
 #include "run/output.hpp"
+#include "run/regions.hpp"
 #include "state/quantized_set.hpp"
 #include "state/totals.hpp"
 
@@ -108,8 +109,10 @@ std::vector<run::TensorJob> quantize_jobs(const checkpoint::Checkpoint& checkpoi
 double take_results(const std::vector<run::TensorJob>& jobs, std::vector<TensorReport>& tensors) {
     double sum_of_squares = 0;
     for (std::size_t i = 0; i < jobs.size(); ++i) {
-        if (!tensors[i].scheme) continue;
         const run::TensorJob& job = jobs[i];
+        tensors[i].source_checksum = job.source_checksum;
+        tensors[i].stored_checksum = job.stored_checksum;
+        if (!tensors[i].scheme) continue;
         tensors[i].scale = job.state.scale;
         tensors[i].zero_point = job.state.zero_point;
         const double bound = quant::error_bound(job.state, job.range, job.rounding, job.source_dtype);
@@ -140,11 +143,29 @@ state::Sidecar sidecar_of(const checkpoint::Checkpoint& checkpoint, const plan::
     sidecar.source_framework_bytes = checkpoint::framework_bytes(family, tensors, checkpoint::Counted::kSource);
     sidecar.source_sum_of_squares = sum_of_squares;
     for (const plan::FilePlan& file : plan.files) sidecar.files.push_back({file.name, file.byte_count});
-    for (const fs::path& companion : checkpoint.companions)
-        sidecar.companions.push_back({companion.filename().native(), fs::file_size(companion)});
     sidecar.options = options;
     sidecar.tensors = std::move(tensors);
     return sidecar;
+}
+
+/// Copies the companions and hashes the copies.
+std::vector<FileReport> write_companions(const checkpoint::Checkpoint& checkpoint, const io::OutputFolder& output,
+                                         bool sync) {
+    std::vector<FileReport> written;
+    for (const fs::path& companion : checkpoint.companions) {
+        const fs::path place = output.place(companion.filename().native());
+        io::copy_file(companion, place, sync);
+        written.push_back(run::whole_file_checksum(place));
+    }
+    return written;
+}
+
+/// Checksums of the data files as they were written.
+void hash_files(std::vector<FileReport>& reports, const std::vector<io::File>& files, const WriteOptions& options) {
+    std::vector<run::Region> regions;
+    for (const io::File& file : files) regions.push_back({&file, 0, file.size()});
+    const std::vector<Checksum> checksums = run::piece_checksums(regions, options);
+    for (std::size_t i = 0; i < reports.size(); ++i) reports[i].checksum = checksums[i];
 }
 
 Report report_of(state::Sidecar sidecar, const fs::path& input, const fs::path& out_dir, std::uint64_t sidecar_bytes,
@@ -191,8 +212,8 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     run::sync_files(files, options.write);
 
     state::Sidecar sidecar = sidecar_of(checkpoint, plan, code_options, std::move(tensors), sum_of_squares);
-    for (const fs::path& companion : checkpoint.companions)
-        io::copy_file(companion, output.place(companion.filename().native()), options.write.sync);
+    hash_files(sidecar.files, files, options.write);
+    sidecar.companions = write_companions(checkpoint, output, options.write.sync);
     const std::string index = checkpoint.index ? set_index_text(checkpoint, plan) : "";
     if (checkpoint.index) io::write_text_file(output.place(kSetIndexName), index, options.write.sync);
     const std::string text = state::sidecar_text(sidecar);

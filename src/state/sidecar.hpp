@@ -49,6 +49,16 @@ std::optional<Preset> parse_preset(std::string_view name) noexcept;
 /// The sidecar's text.
 std::string sidecar_text(const Sidecar& sidecar);
 
+/// Keys of checksums: of a run of bytes as a whole, and by pieces of 4 MiB.
+inline constexpr std::string_view kChecksumKey = "xxh3_128";
+inline constexpr std::string_view kPieceChecksumKey = "xxh3_128_tiles";
+
+/// The end of a sidecar whose text begins with `before`: its last member and the closing bracket.
+std::string seal_of(std::string_view before);
+
+/// `text` (an object without its closing bracket) with its seal.
+std::string sealed_text(std::string text);
+
 /// Reads a sidecar's text. Not JSON, another version, a missing or unknown or repeated key, a value of the wrong type: kBadInput,
 /// naming `file_name` and the place.
 Sidecar parse_sidecar(std::string_view text, std::string_view file_name);

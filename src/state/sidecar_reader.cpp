@@ -35,6 +35,7 @@ class Reader {
             fail("not valid JSON: " + printable(at == what.npos ? what : what.substr(at + 2, 160)));
         }
         read_top(top);
+        check_seal();
         return std::move(sidecar_);
     }
 
@@ -132,24 +133,48 @@ class Reader {
         fail(place + " is not a number");
     }
 
-    std::vector<FileReport> files_of(const json& value, const std::string& place) const {
+    Checksum checksum_of(const json& value, const std::string& place) const {
+        const auto checksum = parse_checksum(string_of(value, place));
+        if (!checksum) fail(place + " is not 32 hexadecimal digits");
+        return *checksum;
+    }
+
+    /// Every byte before the last member is hashed by it, and the bytes from there on can only be one text.
+    void check_seal() const {
+        const std::size_t length = seal_of("").size();
+        const std::string_view before = text_.substr(0, text_.size() - std::min(length, text_.size()));
+        if (text_.substr(before.size()) != seal_of(before))
+            fail("does not match its own checksum: it was changed after it was written");
+    }
+
+    std::vector<FileReport> files_of(const json& value, const std::string& place, std::string_view checksum_key) const {
         if (!value.is_array()) fail(place + " is not an array");
         std::vector<FileReport> files;
         for (const json& file : value) {
-            check_keys(file, place, {"name", "bytes"}, {});
-            files.push_back({string_of(file["name"], place + ".name"), unsigned_of(file["bytes"], place + ".bytes")});
+            const bool hashed = !checksum_key.empty();
+            if (hashed) {
+                check_keys(file, place, {"name", "bytes", checksum_key}, {"sha256"});
+            } else {
+                check_keys(file, place, {"name", "bytes"}, {"sha256"});
+            }
+            FileReport read{string_of(file["name"], place + ".name"), unsigned_of(file["bytes"], place + ".bytes")};
+            if (hashed) read.checksum = checksum_of(file[std::string(checksum_key)], place + " checksum");
+            if (file.contains("sha256")) read.sha256 = string_of(file["sha256"], place + ".sha256");
+            files.push_back(std::move(read));
         }
         return files;
     }
 
     void read_top(const json& top) {
-        check_keys(top, "the sidecar",
-                   {"format", "version", "generator", "source", "files", "companions", "options", "tensors"}, {});
+        check_keys(
+            top, "the sidecar",
+            {"format", "version", "generator", "source", "files", "companions", "options", "tensors", kChecksumKey},
+            {});
         if (!top["tensors"].is_object()) fail("tensors is not an object");
         sidecar_.generator = string_of(top["generator"], "generator");
         read_source(top["source"]);
-        sidecar_.files = files_of(top["files"], "files");
-        sidecar_.companions = files_of(top["companions"], "companions");
+        sidecar_.files = files_of(top["files"], "files", kPieceChecksumKey);
+        sidecar_.companions = files_of(top["companions"], "companions", kChecksumKey);
         read_options(top["options"]);
         if (sidecar_.files.size() != sidecar_.source_files.size())
             fail("lists another number of files than its source had");
@@ -157,7 +182,7 @@ class Reader {
 
     void read_source(const json& source) {
         check_keys(source, "source", {"files", "framework_bytes", "sum_of_squares"}, {"index"});
-        sidecar_.source_files = files_of(source["files"], "source.files");
+        sidecar_.source_files = files_of(source["files"], "source.files", "");
         sidecar_.source_framework_bytes = unsigned_of(source["framework_bytes"], "source.framework_bytes");
         sidecar_.source_sum_of_squares = statistic_of(source["sum_of_squares"], "source.sum_of_squares");
         if (!source.contains("index")) return;
@@ -191,10 +216,11 @@ class Reader {
         tensor.name = name;
         const bool keep = entry.contains("scheme") && entry["scheme"] == "keep";
         if (keep) {
-            check_keys(entry, place, {"dtype", "shape", "scheme", "reason"}, {});
+            check_keys(entry, place, {"dtype", "shape", "scheme", "reason", kPieceChecksumKey}, {});
             tensor.reason = string_of(entry["reason"], place + " reason");
         } else {
-            check_keys(entry, place, {"dtype", "shape", "scheme", "scale", "zero_point", "stats"}, {});
+            check_keys(entry, place, {"dtype", "shape", "scheme", "scale", "zero_point", "stats", kPieceChecksumKey},
+                       {});
             tensor.scheme = parse_scheme(string_of(entry["scheme"], place + " scheme"));
             if (!tensor.scheme)
                 fail(fmt::format("{}: the scheme {} is not known to this octet", place,
@@ -204,6 +230,10 @@ class Reader {
             tensor.zero_point = float_of(entry["zero_point"], place + " zero_point");
             tensor.statistics = statistics_of(entry["stats"], place + " stats");
         }
+        const json& checksums = entry[std::string(kPieceChecksumKey)];
+        check_keys(checksums, place + " checksums", {"source", "stored"}, {});
+        tensor.source_checksum = checksum_of(checksums["source"], place + " source checksum");
+        tensor.stored_checksum = checksum_of(checksums["stored"], place + " stored checksum");
         const auto dtype = parse_dtype(string_of(entry["dtype"], place + " dtype"));
         if (!dtype) fail(place + " has an unknown dtype");
         tensor.dtype = *dtype;

@@ -1,22 +1,27 @@
 #include <array>
 
 #include "base/json_text.hpp"
+#include "quant/checksum.hpp"
 #include "state/sidecar.hpp"
 
 namespace octet::state {
 namespace {
 
-void write_files(JsonWriter& writer, const std::vector<FileReport>& files) {
+/// `checksum_key` is how files of this list are hashed: as a whole or by pieces.
+void write_files(JsonWriter& writer, const std::vector<FileReport>& files, std::string_view checksum_key) {
     writer.begin_array();
     for (const FileReport& file : files) {
-        writer.begin_object().key("name").string(file.name).key("bytes").integer(file.byte_count).end_object();
+        writer.begin_object().key("name").string(file.name).key("bytes").integer(file.byte_count);
+        if (file.checksum) writer.key(checksum_key).string(checksum_text(*file.checksum));
+        if (!file.sha256.empty()) writer.key("sha256").string(file.sha256);
+        writer.end_object();
     }
     writer.end_array();
 }
 
 void write_source(JsonWriter& writer, const Sidecar& sidecar) {
     writer.begin_object().key("files");
-    write_files(writer, sidecar.source_files);
+    write_files(writer, sidecar.source_files, kPieceChecksumKey);
     if (sidecar.source_index) {
         writer.key("index").begin_object().key("name").string(sidecar.source_index->name);
         if (!sidecar.source_index->metadata.empty()) writer.key("metadata").raw(sidecar.source_index->metadata);
@@ -61,6 +66,12 @@ void write_tensor(JsonWriter& writer, const TensorReport& t) {
     } else {
         writer.key("reason").string(t.reason);
     }
+    if (t.source_checksum && t.stored_checksum) {
+        writer.key(kPieceChecksumKey).begin_object();
+        writer.key("source").string(checksum_text(*t.source_checksum));
+        writer.key("stored").string(checksum_text(*t.stored_checksum));
+        writer.end_object();
+    }
     writer.end_object();
 }
 
@@ -89,15 +100,26 @@ std::string sidecar_text(const Sidecar& sidecar) {
     writer.key("source");
     write_source(writer, sidecar);
     writer.key("files");
-    write_files(writer, sidecar.files);
+    write_files(writer, sidecar.files, kPieceChecksumKey);
     writer.key("companions");
-    write_files(writer, sidecar.companions);
+    write_files(writer, sidecar.companions, kChecksumKey);
     writer.key("options");
     write_options(writer, sidecar.options);
     writer.key("tensors").begin_object();
     for (const TensorReport& tensor : sidecar.tensors) write_tensor(writer, tensor);
-    writer.end_object().end_object();
-    return text + "\n";
+    writer.end_object();
+    return sealed_text(std::move(text));
+}
+
+/// The object's last member is the checksum of everything before it, so that no byte of the file goes unchecked.
+std::string sealed_text(std::string text) {
+    text += ",\n  ";
+    return text + seal_of(text);
+}
+
+std::string seal_of(std::string_view before) {
+    const Checksum checksum = quant::checksum_of(std::as_bytes(std::span(before)));
+    return "\"" + std::string(kChecksumKey) + "\": \"" + checksum_text(checksum) + "\"\n}\n";
 }
 
 }  // namespace octet::state
