@@ -1,0 +1,174 @@
+#include "run/promise.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/checked.hpp"
+#include "base/text.hpp"
+#include "quant/active_kernels.hpp"
+#include "quant/values.hpp"
+#include "run/tile_work.hpp"
+#include "run/workers.hpp"
+
+namespace octet::run {
+namespace {
+
+/// Elements of one step; its slot is what stays in memory of them.
+constexpr std::uint64_t kStepElements = 1U << 20U;
+
+/// Bytes that an element may take at once: its source (8 at most), its code, and the code made again.
+constexpr std::uint64_t kMostBytesEach = 10;
+
+/// What one step has found out. Slots are merged in order.
+struct Slot {
+    kernels::Range range = quant::empty_range();
+    double max_abs_error = 0;
+    std::optional<std::uint64_t> first_difference;  ///< element whose code (or byte, of a copy) is another
+};
+
+struct Pair {
+    const TensorReport* tensor;
+    const state::StoredTensor* stored;
+    const checkpoint::Tensor* source;
+    std::uint64_t first_step = 0;
+    std::uint64_t elements = 0;  ///< of a copy: bytes
+};
+
+/// The kernels want the range only for the scaling of sums; any that covers the values will do.
+kernels::Affine affine_of(const TensorReport& tensor) {
+    const quant::AffineState state{*tensor.scale, *tensor.zero_point};
+    const float largest = state.zero_point + static_cast<float>(kMaxCode) * state.scale;
+    return quant::loop_parameters(state, {state.zero_point, largest, true});
+}
+
+class Promise {
+  public:
+    Promise(const state::QuantizedSet& set, const checkpoint::Checkpoint& source, const WriteOptions& options)
+        : set_(set), source_(source), options_(options) {}
+
+    std::vector<Finding> check() {
+        pair_up();
+        std::uint64_t steps = 0;
+        for (Pair& pair : pairs_) {
+            pair.first_step = steps;
+            steps += divide_up(pair.elements, kStepElements);
+        }
+        slots_.resize(steps);
+        Workers workers(worker_count(options_.threads), options_.stop_requested);
+        workers.run(steps, [&](std::uint64_t number, std::span<std::byte> memory) { check_step(number, memory); });
+        for (const Pair& pair : pairs_) judge(pair);
+        return std::move(findings_);
+    }
+
+  private:
+    void add(const TensorReport& tensor, const state::StoredTensor& stored, std::string what) {
+        findings_.push_back({set_.sidecar.files[stored.file].name, tensor.name, std::move(what)});
+    }
+
+    /// Tensors by name; what has no partner, or one of another dtype or shape, is a finding.
+    void pair_up() {
+        std::vector<const checkpoint::Tensor*> by_name;
+        for (const checkpoint::Tensor& tensor : source_.tensors) by_name.push_back(&tensor);
+        const auto before = [](const checkpoint::Tensor* a, const checkpoint::Tensor* b) { return a->name < b->name; };
+        std::sort(by_name.begin(), by_name.end(), before);
+        std::size_t paired = 0;
+        for (std::size_t i = 0; i < set_.stored.size(); ++i) {
+            const TensorReport& tensor = set_.sidecar.tensors[i];
+            const auto found = std::lower_bound(by_name.begin(), by_name.end(), tensor.name,
+                                                [](const checkpoint::Tensor* a, const std::string& name) { return a->name < name; });
+            if (found == by_name.end() || (*found)->name != tensor.name) {
+                add(tensor, set_.stored[i], "is not in the source");
+                continue;
+            }
+            ++paired;
+            if ((*found)->dtype != tensor.dtype || (*found)->shape != tensor.shape) {
+                add(tensor, set_.stored[i], fmt::format("was made from {} {}, the source has {} {}", dtype_name(tensor.dtype), shape_text(tensor.shape),
+                                                        dtype_name((*found)->dtype), shape_text((*found)->shape)));
+                continue;
+            }
+            const std::uint64_t elements = tensor.scheme ? set_.stored[i].byte_count : tensor.source_bytes;
+            pairs_.push_back({&tensor, &set_.stored[i], *found, 0, elements});
+        }
+        if (paired < by_name.size()) {
+            findings_.push_back({"", "", fmt::format("the source has {} that the set does not", counted(by_name.size() - paired, "tensor"))});
+        }
+    }
+
+    void check_step(std::uint64_t number, std::span<std::byte> memory) {
+        const auto after = std::upper_bound(pairs_.begin(), pairs_.end(), number, [](std::uint64_t n, const Pair& pair) { return n < pair.first_step; });
+        const Pair& pair = *std::find_if(std::make_reverse_iterator(after), pairs_.rend(), [](const Pair& p) { return p.elements > 0; });
+        const std::uint64_t start = (number - pair.first_step) * kStepElements;
+        const std::uint64_t stop = std::min(start + kStepElements, pair.elements);
+        const std::uint64_t fitting = memory.size() / kMostBytesEach;
+        for (std::uint64_t first = start; first < stop; first += fitting) {
+            check_part(pair, first, std::min(fitting, stop - first), memory, slots_[number]);
+        }
+    }
+
+    void check_part(const Pair& pair, std::uint64_t first, std::uint64_t count, Bytes memory, Slot& slot) const {
+        const TensorReport& tensor = *pair.tensor;
+        const std::uint64_t each = tensor.scheme ? dtype_bits(tensor.dtype) / 8 : 1;
+        const Bytes stored = memory.first(count);
+        const Bytes made = memory.subspan(count, count);
+        const Bytes source = memory.subspan(2 * count, count * each);
+        set_.data_files[pair.stored->file].file.read_at(stored, pair.stored->offset + first);
+        source_.shards[pair.source->shard].file.read_at(source, pair.source->offset + first * each);
+        if (!tensor.scheme) return compare(stored, source, first, slot);
+        kernels::LaneSums lanes{};
+        quant::add_range(tensor.dtype, source, slot.range);
+        quant::quantize_values(tensor.dtype, source, affine_of(tensor), tensor.scheme->rounding, made, lanes);
+        slot.max_abs_error = std::max(slot.max_abs_error, lanes.max_abs_error);
+        compare(stored, made, first, slot);
+    }
+
+    static void compare(ConstBytes stored, ConstBytes expected, std::uint64_t first, Slot& slot) {
+        if (slot.first_difference) return;
+        const auto at = std::mismatch(stored.begin(), stored.end(), expected.begin()).first;
+        if (at != stored.end()) slot.first_difference = first + static_cast<std::uint64_t>(at - stored.begin());
+    }
+
+    void judge(const Pair& pair) {
+        const TensorReport& tensor = *pair.tensor;
+        Slot all;
+        const std::uint64_t steps = divide_up(pair.elements, kStepElements);
+        for (std::uint64_t i = pair.first_step; i < pair.first_step + steps; ++i) {
+            const Slot& slot = slots_[i];
+            all.range = {std::min(all.range.min, slot.range.min), std::max(all.range.max, slot.range.max), all.range.finite && slot.range.finite};
+            all.max_abs_error = std::max(all.max_abs_error, slot.max_abs_error);
+            if (!all.first_difference) all.first_difference = slot.first_difference;
+        }
+        if (!tensor.scheme) {
+            if (all.first_difference) add(tensor, *pair.stored, fmt::format("is not a copy of its source: byte {} differs", with_commas(*all.first_difference)));
+            return;
+        }
+        if (!all.range.finite) return add(tensor, *pair.stored, "its source holds values that are not finite");
+        const quant::AffineState state = quant::affine_state(all.range);
+        if (state.scale != *tensor.scale || state.zero_point != *tensor.zero_point) {
+            return add(tensor, *pair.stored, fmt::format("scale {} and zero point {} do not follow from the source, whose range gives {} and {}", *tensor.scale,
+                                                         *tensor.zero_point, state.scale, state.zero_point));
+        }
+        if (all.first_difference) {
+            return add(tensor, *pair.stored, fmt::format("the code at {} is not what its scale and zero point give", index_text(*all.first_difference, tensor.shape)));
+        }
+        const double bound = quant::error_bound(state, all.range, tensor.scheme->rounding, tensor.dtype);
+        if (all.max_abs_error > bound) add(tensor, *pair.stored, fmt::format("its largest error {:.6g} is beyond its bound {:.6g}", all.max_abs_error, bound));
+    }
+
+    const state::QuantizedSet& set_;
+    const checkpoint::Checkpoint& source_;
+    const WriteOptions& options_;
+    std::vector<Pair> pairs_;
+    std::vector<Slot> slots_;
+    std::vector<Finding> findings_;
+};
+
+}  // namespace
+
+std::vector<Finding> check_promise(const state::QuantizedSet& set, const checkpoint::Checkpoint& source, const WriteOptions& options) {
+    quant::active_kernels();
+    return Promise(set, source, options).check();
+}
+
+}  // namespace octet::run
