@@ -35,11 +35,29 @@ struct WriteOptions {
     std::function<bool()> stop_requested;
 };
 
+/// Options that every operation that reads tensor data and writes nothing shares; the members mean what they mean in WriteOptions.
+struct ReadOptions {
+    unsigned threads = 0;
+    Progress progress;
+    std::function<bool()> stop_requested;
+};
+
+/// Limits that a result has to keep, in the units of its report. An empty one does not apply. A limit that is not finite, or an error that
+/// is negative: kUsage. Figures are judged as they are printed, in six significant digits.
+struct Gates {
+    std::optional<double> min_sqnr_tensor;         ///< dB, of every tensor that has figures
+    std::optional<double> min_sqnr;                ///< dB, Totals::sqnr_db
+    std::optional<double> max_abs_error;           ///< of every tensor that has figures
+    std::optional<std::uint64_t> max_output_size;  ///< Totals::output_bytes
+};
+
 /// Options of quantize().
 struct QuantizeOptions {
     Preset preset = Preset::kAll;
     std::optional<Rounding> rounding;  ///< empty: the preset's own
     OnNonFinite on_non_finite = OnNonFinite::kError;
+    Gates gates;
+    bool keep_on_failure = false;  ///< the set becomes visible even when a gate failed
     WriteOptions write;
 };
 

@@ -3,6 +3,7 @@
 // the same run never disagree.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -102,6 +103,20 @@ struct Totals {
     std::optional<double> narrowed_max_abs_error;         ///< dequantize: over the narrowed tensors
 };
 
+/// How a gate went.
+struct Check {
+    std::string name;    ///< the option without its dashes, such as "min-sqnr-tensor"
+    double limit = 0;    ///< as it was asked for
+    double value = 0;    ///< the figure that was judged; of the worst tensor, where the gate is about each
+    bool passed = true;  ///< a figure that is NaN does not pass
+    std::string detail;  ///< one line: which tensor or figure, and by how much it missed
+};
+
+/// True if every gate held.
+inline bool all_passed(const std::vector<Check>& checks) {
+    return std::all_of(checks.begin(), checks.end(), [](const Check& check) { return check.passed; });
+}
+
 /// What quantize(), dequantize() and inspect() return.
 struct Report {
     std::string input;    ///< the path as it was given
@@ -111,6 +126,8 @@ struct Report {
     std::vector<TensorReport> tensors;  ///< in file order
     std::vector<FileReport> input_files;
     std::vector<FileReport> output_files;  ///< everything written: data, sidecar, index, companions
+    std::vector<Check> checks;             ///< one for each gate that was asked for, in the order of Gates
+    bool written = true;                   ///< quantize: false when a gate failed, so that everything is as it was
     std::vector<std::string> notes;        ///< things the user should know, such as leftovers that were removed
     double seconds = 0;                    ///< wall time of the operation
 };

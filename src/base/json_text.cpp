@@ -181,6 +181,13 @@ JsonWriter& JsonWriter::statistic(double value) {
     return *this;
 }
 
+JsonWriter& JsonWriter::number(double value) {
+    if (!std::isfinite(value)) return statistic(value);
+    separate();
+    out_ += fmt::format("{}", value);
+    return *this;
+}
+
 JsonWriter& JsonWriter::raw(std::string_view json) {
     separate();
     out_ += json;

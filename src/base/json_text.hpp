@@ -40,6 +40,7 @@ class JsonWriter {
     JsonWriter& boolean(bool value);
     JsonWriter& float32(float value);
     JsonWriter& statistic(double value);
+    JsonWriter& number(double value);        ///< all its digits; whole ones without ".0"; not finite: as a statistic
     JsonWriter& raw(std::string_view json);  ///< a value that is JSON text already
 
   private:

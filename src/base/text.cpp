@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 
 #include <fmt/format.h>
+
+#include "base/checked.hpp"
 
 namespace octet {
 namespace {
@@ -66,6 +70,20 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
         }
     }
     return d[a.size()][b.size()];
+}
+
+/// What the letters behind a size multiply it by.
+std::optional<std::uint64_t> unit_of(std::string_view suffix) {
+    while (suffix.starts_with(' ')) suffix.remove_prefix(1);
+    std::string letters;
+    for (const char c : suffix) letters += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (letters.empty() || letters == "b") return 1;
+    const std::size_t power = std::string_view("kmgtpe").find(letters.front());
+    const bool binary = letters.substr(1) == "ib";
+    if (power == std::string_view::npos || (!binary && letters.substr(1) != "b")) return std::nullopt;
+    std::uint64_t unit = 1;
+    for (std::size_t i = 0; i <= power; ++i) unit *= binary ? 1024 : 1000;
+    return unit;
 }
 
 }  // namespace
@@ -131,13 +149,39 @@ std::string shape_text(const std::vector<std::uint64_t>& shape) {
     return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
-std::string index_text(std::uint64_t flat, const std::vector<std::uint64_t>& shape) {
+std::optional<double> parse_number(std::string_view text) {
+    double number = 0;
+    const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (result.ec != std::errc() || result.ptr != text.data() + text.size()) return std::nullopt;
+    return number;
+}
+
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+    const std::size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+    const std::optional<std::uint64_t> unit = unit_of(text.substr(digits));
+    const std::string_view number = text.substr(0, digits);
+    const std::size_t point = std::min(number.find('.'), number.size());
+    std::uint64_t whole = 0;
+    const auto result = std::from_chars(number.data(), number.data() + point, whole);
+    if (!unit || result.ec != std::errc() || result.ptr != number.data() + point) return std::nullopt;
+    const std::optional<std::uint64_t> bytes = checked_multiply(whole, *unit);
+    if (!bytes || point == number.size()) return bytes;
+    const std::optional<double> fraction = parse_number("0" + std::string(number.substr(point)));
+    if (!fraction || point + 1 == number.size() || *unit == 1) return std::nullopt;
+    return checked_add(*bytes, static_cast<std::uint64_t>(std::llround(*fraction * static_cast<double>(*unit))));
+}
+
+std::vector<std::uint64_t> index_of(std::uint64_t flat, const std::vector<std::uint64_t>& shape) {
     std::vector<std::uint64_t> index(shape.size());
     for (std::size_t d = shape.size(); d-- > 0;) {
         index[d] = shape[d] == 0 ? 0 : flat % shape[d];
         flat = shape[d] == 0 ? 0 : flat / shape[d];
     }
-    return shape_text(index);
+    return index;
+}
+
+std::string index_text(std::uint64_t flat, const std::vector<std::uint64_t>& shape) {
+    return shape_text(index_of(flat, shape));
 }
 
 std::optional<std::string> nearest_spelling(std::string_view word, const std::vector<std::string>& candidates) {

@@ -31,6 +31,16 @@ std::string full_size(std::uint64_t byte_count);
 /// "[768, 2304]"; "[]" for a scalar.
 std::string shape_text(const std::vector<std::uint64_t>& shape);
 
+/// The bytes that a size such as "70MB", "1.5 GiB" or "1024" says, to the nearest: SI and IEC units in any case; a bare number, or one with
+/// "B", is bytes. "70M" could be either and is refused. Nothing if it is no size or does not fit 64 bits.
+std::optional<std::uint64_t> parse_size(std::string_view text);
+
+/// The number that `text` as a whole is: "40", "-3.5", "1e-3", also "inf" and "nan". Nothing if it is none or out of range.
+std::optional<double> parse_number(std::string_view text);
+
+/// The position per dimension of element `flat` (C order) in `shape`.
+std::vector<std::uint64_t> index_of(std::uint64_t flat, const std::vector<std::uint64_t>& shape);
+
 /// "[3, 5]": the position of element `flat` (C order) in `shape`; "[]" in a scalar.
 std::string index_text(std::uint64_t flat, const std::vector<std::uint64_t>& shape);
 

@@ -13,7 +13,7 @@
 namespace octet::cli {
 namespace {
 
-const std::vector<std::string> kCommandNames = {"quantize", "dequantize", "inspect"};
+const std::vector<std::string> kCommandNames = {"quantize", "dequantize", "inspect", "verify"};
 
 When when_of(std::string_view option, const std::string& value) {
     return static_cast<When>(choice_of(option, value, {"auto", "always", "never"}));
@@ -85,7 +85,7 @@ int fail(Terminal& terminal, const Invocation& invocation, ErrorCode code, const
 }
 
 int run_invocation(Terminal& terminal, const Invocation& invocation) {
-    const bool has_output = invocation.command != "inspect";
+    const bool has_output = invocation.command != "inspect" && invocation.command != "verify";
     if (invocation.common.input.empty() || (has_output && invocation.common.output.empty()))
         throw Error(ErrorCode::kUsage, "a path is empty; see octet " + invocation.command + " --help");
     terminal.set_quiet(invocation.common.quiet);
@@ -123,6 +123,7 @@ int run_command_line(const std::vector<std::string>& arguments) {
     add_quantize(app, invocation);
     add_dequantize(app, invocation);
     add_inspect(app, invocation);
+    add_verify(app, invocation);
     return guarded(terminal, invocation, [&]() -> int {
         std::vector<std::string> reversed = with_link_name(arguments);
         if (reversed.empty()) {

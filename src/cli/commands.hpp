@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,7 @@ struct Invocation {
 void add_quantize(CLI::App& app, Invocation& invocation);
 void add_dequantize(CLI::App& app, Invocation& invocation);
 void add_inspect(CLI::App& app, Invocation& invocation);
+void add_verify(CLI::App& app, Invocation& invocation);
 
 /// --threads, --quiet, --verbose, --color, --progress, --json.
 void add_common_options(CLI::App& command, CommonOptions& common);
@@ -46,13 +48,27 @@ void add_common_options(CLI::App& command, CommonOptions& common);
 /// --force and --no-sync.
 void add_write_options(CLI::App& command, WriteOptions& write);
 
+/// What the user gave for the gates, before it is understood.
+struct GateArguments {
+    std::optional<std::string> min_sqnr_tensor;
+    std::optional<std::string> min_sqnr;
+    std::optional<std::string> max_abs_error;
+    std::optional<std::string> max_output_size;
+};
+
+/// --min-sqnr-tensor, --min-sqnr, --max-abs-error, --max-output-size.
+void add_gate_options(CLI::App& command, GateArguments& arguments);
+
+/// The gates that were asked for; kUsage naming the option where a value is no number or no size.
+Gates gates_of(const GateArguments& arguments);
+
 /// `value` if it is one of `choices`; kUsage naming the option and the nearest right spelling otherwise.
 std::size_t choice_of(std::string_view option, const std::string& value, const std::vector<std::string>& choices);
 
 /// The write options with threads and progress of this invocation filled in.
 WriteOptions with_progress(WriteOptions write, Terminal& terminal, const CommonOptions& common, std::string_view verb);
 
-/// Prints a report the way the user asked for it; returns the exit code.
+/// Prints a report the way the user asked for it; returns the exit code: 1, with a line on stderr, when a check failed.
 int print_report(Terminal& terminal, const CommonOptions& common, const Report& report, report::ReportOptions options);
 
 /// Runs a command line; returns the exit code. Everything but main().

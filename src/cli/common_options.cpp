@@ -70,7 +70,9 @@ int print_report(Terminal& terminal, const CommonOptions& common, const Report& 
     } else if (!common.quiet) {
         terminal.out(report::text(report, options));
     }
-    return 0;
+    const std::optional<std::string> failure = report::failure(report);
+    if (failure) terminal.error(*failure);
+    return failure ? static_cast<int>(ErrorCode::kCheckFailed) : 0;
 }
 
 }  // namespace octet::cli

@@ -10,6 +10,7 @@ namespace {
 
 struct QuantizeArguments {
     QuantizeOptions options;
+    GateArguments gates;
     std::string preset = "all";
     std::string rounding;
     std::string on_non_finite = "error";
@@ -23,6 +24,7 @@ int run_quantize(QuantizeArguments& arguments, Terminal& terminal, const CommonO
     }
     options.on_non_finite =
         static_cast<OnNonFinite>(choice_of("--on-non-finite", arguments.on_non_finite, {"error", "keep"}));
+    options.gates = gates_of(arguments.gates);
     options.write = with_progress(options.write, terminal, common, "quantizing");
     report::ReportOptions shown;
     shown.command = "quantize";
@@ -42,6 +44,8 @@ void add_quantize(CLI::App& app, Invocation& invocation) {
     command->add_option("--preset", arguments->preset, "all: every float tensor; lesson: parameters only, truncated");
     command->add_option("--rounding", arguments->rounding, "nearest (ties to even) or truncate");
     command->add_option("--on-non-finite", arguments->on_non_finite, "error, or keep: copy such a tensor");
+    add_gate_options(*command, arguments->gates);
+    command->add_flag("--keep-on-failure", arguments->options.keep_on_failure, "write the set even when a gate failed");
     add_write_options(*command, arguments->options.write);
     add_common_options(*command, invocation.common);
     command->callback([arguments, &invocation] {

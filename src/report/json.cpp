@@ -1,17 +1,12 @@
 #include <algorithm>
 
 #include "base/json_text.hpp"
-#include "base/text.hpp"
 #include "octet/octet.hpp"
+#include "report/json_parts.hpp"
 #include "report/report_options.hpp"
 
 namespace octet::report {
 namespace {
-
-/// Paths are bytes; JSON is UTF-8.
-std::string json_path(const std::string& path) {
-    return is_utf8(path) ? path : printable(path);
-}
 
 void write_shares(JsonWriter& writer, std::string_view key, const Shares& shares) {
     writer.key(key).begin_object();
@@ -28,32 +23,10 @@ void write_shares(JsonWriter& writer, std::string_view key, const Shares& shares
     writer.end_object();
 }
 
-void write_totals(JsonWriter& writer, const Report& report, const ReportOptions& options) {
-    const Totals& t = report.totals;
-    writer.key("totals").begin_object();
-    writer.key("tensors").integer(t.tensors).key("quantized").integer(t.quantized).key("kept").integer(t.kept);
-    writer.key("parameters").integer(t.parameters);
-    writer.key("source_bytes").integer(t.source_bytes).key("output_bytes").integer(t.output_bytes);
-    writer.key("state_bytes").integer(t.state_bytes);
-    if (t.bits_per_weight) writer.key("bits_per_weight").statistic(*t.bits_per_weight);
-    if (t.sqnr_db) writer.key("sqnr_db").statistic(*t.sqnr_db);
-    if (t.max_abs_error) writer.key("max_abs_error").statistic(*t.max_abs_error);
-    if (t.narrowed_max_abs_error) writer.key("narrowed_max_abs_error").statistic(*t.narrowed_max_abs_error);
-    writer.key("framework_bytes").integer(t.framework_bytes);
-    if (t.source_framework_bytes) writer.key("source_framework_bytes").integer(*t.source_framework_bytes);
-    if (options.command == "inspect") {
-        write_shares(writer, "by_dtype", shares_by_dtype(report));
-        write_shares(writer, "by_kind", shares_by_kind(report));
-    }
-    writer.end_object();
-}
-
 void write_tensor(JsonWriter& writer, const TensorReport& t) {
     writer.begin_object();
     writer.key("name").string(t.name).key("dtype").string(dtype_name(t.dtype));
-    writer.key("shape").begin_array();
-    for (const std::uint64_t dimension : t.shape) writer.integer(dimension);
-    writer.end_array();
+    write_numbers(writer, "shape", t.shape);
     writer.key("kind").string(kind_name(t.kind));
     writer.key("scheme").string(t.scheme ? scheme_name(*t.scheme) : "keep");
     if (!t.reason.empty()) writer.key("reason").string(t.reason);
@@ -77,14 +50,21 @@ std::string json(const Report& report, const ReportOptions& options) {
     writer.begin_object();
     writer.key("command").string(options.command).key("version").string(version());
     writer.key("input").string(json_path(report.input)).key("output").string(json_path(report.output));
-    write_totals(writer, report, options);
+    writer.key("totals").begin_object();
+    write_totals(writer, report.totals);
+    if (options.command == "inspect") {
+        write_shares(writer, "by_dtype", shares_by_dtype(report));
+        write_shares(writer, "by_kind", shares_by_kind(report));
+    }
+    writer.end_object();
     writer.key("tensors").begin_array();
     std::vector<std::uint32_t> order = options.shown;
     std::sort(order.begin(), order.end());
     for (const std::uint32_t i : order) write_tensor(writer, report.tensors[i]);
     writer.end_array();
-    writer.key("checks").begin_array().end_array();
+    write_checks(writer, report.checks);
     writer.key("seconds").statistic(report.seconds);
+    write_failure(writer, failure(report));
     writer.end_object();
     return text + "\n";
 }
@@ -96,9 +76,8 @@ std::string json_error(const std::string& command, const std::string& input, con
     writer.begin_object();
     writer.key("command").string(command).key("version").string(version());
     writer.key("input").string(json_path(input)).key("output").string(json_path(output));
-    writer.key("error").begin_object();
-    writer.key("code").integer(static_cast<std::uint64_t>(code)).key("message").string(json_path(message));
-    writer.end_object().end_object();
+    write_error(writer, code, message);
+    writer.end_object();
     return text + "\n";
 }
 

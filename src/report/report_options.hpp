@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,12 @@ std::string json(const Report& report, const ReportOptions& options);
 /// The JSON object of a command that failed.
 std::string json_error(const std::string& command, const std::string& input, const std::string& output, int code,
                        const std::string& message);
+
+/// The details of the checks that failed.
+std::vector<std::string> failed_checks(const std::vector<Check>& checks);
+
+/// The error line of a report with checks that failed; nothing when all held.
+std::optional<std::string> failure(const Report& report);
 
 /// A share for each name (dtype or kind) that occurs, in the order of the format's enumeration.
 using Shares = std::vector<std::pair<std::string, Share>>;

@@ -6,43 +6,12 @@
 
 #include "base/text.hpp"
 #include "report/report_options.hpp"
+#include "report/text_parts.hpp"
 
 namespace octet::report {
 namespace {
 
 constexpr std::size_t kWorstShown = 5;
-
-class Lines {
-  public:
-    explicit Lines(bool color) : color_(color) {}
-
-    void line(std::string_view text) {
-        text_ += text;
-        text_ += '\n';
-    }
-
-    void heading(std::string_view text) { line(color_ ? fmt::format("\x1b[1m{}\x1b[0m", text) : std::string(text)); }
-
-    void fact(std::string_view name, std::string_view value) { line(fmt::format("  {:<11}{}", name, value)); }
-
-    std::string take() { return std::move(text_); }
-
-  private:
-    std::string text_;
-    bool color_;
-};
-
-std::string decibels(double value) {
-    return fmt::format("{:.2f} dB", value);
-}
-
-/// The name in `width` columns, cut in the middle when it is longer.
-std::string fitted(std::string_view name, std::size_t width) {
-    const std::string text = printable(name);
-    if (text.size() <= width) return text;
-    const std::size_t tail = (width - 2) * 2 / 3;
-    return text.substr(0, width - 2 - tail) + ".." + text.substr(text.size() - tail);
-}
 
 std::string ratio_text(std::uint64_t before, std::uint64_t after) {
     if (after == 0 || before == 0) return "";
@@ -111,12 +80,13 @@ void add_error_facts(Lines& lines, const Report& report) {
 void add_run_report(Lines& lines, const Report& report, const ReportOptions& options) {
     const Totals& t = report.totals;
     const bool quantized = options.command == "quantize";
-    lines.heading(fmt::format("{} {} -> {}", quantized ? "quantized" : "restored", printable(report.input),
-                              printable(report.output)));
+    const std::string_view done = !report.written ? "not written:" : quantized ? "quantized" : "restored";
+    lines.heading(fmt::format("{} {} -> {}", done, printable(report.input), printable(report.output)));
     lines.fact("read", fmt::format("{}, {}, {} parameters", full_size(t.source_bytes), counted(t.tensors, "tensor"),
                                    with_commas(t.parameters)));
     const std::string ratio = ratio_text(t.source_bytes, t.output_bytes);
-    lines.fact("written", full_size(t.output_bytes) + (ratio.empty() ? "" : ", " + ratio));
+    lines.fact(report.written ? "written" : "would be",
+               full_size(t.output_bytes) + (ratio.empty() ? "" : ", " + ratio));
     if (quantized) {
         const std::string bits = t.bits_per_weight ? fmt::format(", {:.4g} bits per weight", *t.bits_per_weight) : "";
         lines.fact("codes", fmt::format("{} quantized, {} kept, {} bytes of state{}", t.quantized, t.kept,
@@ -124,11 +94,12 @@ void add_run_report(Lines& lines, const Report& report, const ReportOptions& opt
     }
     add_error_facts(lines, report);
     if (quantized) add_kept(lines, report);
-    add_files(lines, report);
+    if (report.written) add_files(lines, report);
     if (quantized && t.quantized > 0) {
         lines.heading(options.table ? "all tensors" : "worst tensors");
         add_quality_table(lines, report, options.table ? options.shown : worst_tensors(report));
     }
+    add_checks(lines, report.checks);
     lines.line(fmt::format("done in {:.3g} s", report.seconds));
 }
 

@@ -76,29 +76,35 @@ class Promise {
         std::size_t paired = 0;
         for (std::size_t i = 0; i < set_.stored.size(); ++i) {
             const TensorReport& tensor = set_.sidecar.tensors[i];
-            const auto found = std::lower_bound(by_name.begin(), by_name.end(), tensor.name,
-                                                [](const checkpoint::Tensor* a, const std::string& name) { return a->name < name; });
+            const auto found =
+                std::lower_bound(by_name.begin(), by_name.end(), tensor.name,
+                                 [](const checkpoint::Tensor* a, const std::string& name) { return a->name < name; });
             if (found == by_name.end() || (*found)->name != tensor.name) {
                 add(tensor, set_.stored[i], "is not in the source");
                 continue;
             }
             ++paired;
             if ((*found)->dtype != tensor.dtype || (*found)->shape != tensor.shape) {
-                add(tensor, set_.stored[i], fmt::format("was made from {} {}, the source has {} {}", dtype_name(tensor.dtype), shape_text(tensor.shape),
-                                                        dtype_name((*found)->dtype), shape_text((*found)->shape)));
+                add(tensor, set_.stored[i],
+                    fmt::format("was made from {} {}, the source has {} {}", dtype_name(tensor.dtype),
+                                shape_text(tensor.shape), dtype_name((*found)->dtype), shape_text((*found)->shape)));
                 continue;
             }
             const std::uint64_t elements = tensor.scheme ? set_.stored[i].byte_count : tensor.source_bytes;
             pairs_.push_back({&tensor, &set_.stored[i], *found, 0, elements});
         }
         if (paired < by_name.size()) {
-            findings_.push_back({"", "", fmt::format("the source has {} that the set does not", counted(by_name.size() - paired, "tensor"))});
+            findings_.push_back(
+                {"", "",
+                 fmt::format("the source has {} that the set does not", counted(by_name.size() - paired, "tensor"))});
         }
     }
 
     void check_step(std::uint64_t number, std::span<std::byte> memory) {
-        const auto after = std::upper_bound(pairs_.begin(), pairs_.end(), number, [](std::uint64_t n, const Pair& pair) { return n < pair.first_step; });
-        const Pair& pair = *std::find_if(std::make_reverse_iterator(after), pairs_.rend(), [](const Pair& p) { return p.elements > 0; });
+        const auto after = std::upper_bound(pairs_.begin(), pairs_.end(), number,
+                                            [](std::uint64_t n, const Pair& pair) { return n < pair.first_step; });
+        const Pair& pair = *std::find_if(std::make_reverse_iterator(after), pairs_.rend(),
+                                         [](const Pair& p) { return p.elements > 0; });
         const std::uint64_t start = (number - pair.first_step) * kStepElements;
         const std::uint64_t stop = std::min(start + kStepElements, pair.elements);
         const std::uint64_t fitting = memory.size() / kMostBytesEach;
@@ -135,25 +141,34 @@ class Promise {
         const std::uint64_t steps = divide_up(pair.elements, kStepElements);
         for (std::uint64_t i = pair.first_step; i < pair.first_step + steps; ++i) {
             const Slot& slot = slots_[i];
-            all.range = {std::min(all.range.min, slot.range.min), std::max(all.range.max, slot.range.max), all.range.finite && slot.range.finite};
+            all.range = {std::min(all.range.min, slot.range.min), std::max(all.range.max, slot.range.max),
+                         all.range.finite && slot.range.finite};
             all.max_abs_error = std::max(all.max_abs_error, slot.max_abs_error);
             if (!all.first_difference) all.first_difference = slot.first_difference;
         }
         if (!tensor.scheme) {
-            if (all.first_difference) add(tensor, *pair.stored, fmt::format("is not a copy of its source: byte {} differs", with_commas(*all.first_difference)));
+            if (all.first_difference)
+                add(tensor, *pair.stored,
+                    fmt::format("is not a copy of its source: byte {} differs", with_commas(*all.first_difference)));
             return;
         }
         if (!all.range.finite) return add(tensor, *pair.stored, "its source holds values that are not finite");
         const quant::AffineState state = quant::affine_state(all.range);
         if (state.scale != *tensor.scale || state.zero_point != *tensor.zero_point) {
-            return add(tensor, *pair.stored, fmt::format("scale {} and zero point {} do not follow from the source, whose range gives {} and {}", *tensor.scale,
-                                                         *tensor.zero_point, state.scale, state.zero_point));
+            return add(
+                tensor, *pair.stored,
+                fmt::format("scale {} and zero point {} do not follow from the source, whose range gives {} and {}",
+                            *tensor.scale, *tensor.zero_point, state.scale, state.zero_point));
         }
         if (all.first_difference) {
-            return add(tensor, *pair.stored, fmt::format("the code at {} is not what its scale and zero point give", index_text(*all.first_difference, tensor.shape)));
+            return add(tensor, *pair.stored,
+                       fmt::format("the code at {} is not what its scale and zero point give",
+                                   index_text(*all.first_difference, tensor.shape)));
         }
         const double bound = quant::error_bound(state, all.range, tensor.scheme->rounding, tensor.dtype);
-        if (all.max_abs_error > bound) add(tensor, *pair.stored, fmt::format("its largest error {:.6g} is beyond its bound {:.6g}", all.max_abs_error, bound));
+        if (all.max_abs_error > bound)
+            add(tensor, *pair.stored,
+                fmt::format("its largest error {:.6g} is beyond its bound {:.6g}", all.max_abs_error, bound));
     }
 
     const state::QuantizedSet& set_;
@@ -166,7 +181,8 @@ class Promise {
 
 }  // namespace
 
-std::vector<Finding> check_promise(const state::QuantizedSet& set, const checkpoint::Checkpoint& source, const WriteOptions& options) {
+std::vector<Finding> check_promise(const state::QuantizedSet& set, const checkpoint::Checkpoint& source,
+                                   const WriteOptions& options) {
     quant::active_kernels();
     return Promise(set, source, options).check();
 }

@@ -11,6 +11,7 @@
 namespace octet::run {
 
 /// What does not hold, at most one finding a tensor and kind of check, in file order. kIo, kInterrupted.
-std::vector<Finding> check_promise(const state::QuantizedSet& set, const checkpoint::Checkpoint& source, const WriteOptions& options);
+std::vector<Finding> check_promise(const state::QuantizedSet& set, const checkpoint::Checkpoint& source,
+                                   const WriteOptions& options);
 
 }  // namespace octet::run

@@ -14,6 +14,7 @@
 #include "octet/octet.hpp"
 #include "plan/output_plan.hpp"
 #include "run/engine.hpp"
+#include "run/gates.hpp"
 #include "run/output.hpp"
 #include "run/regions.hpp"
 #include "state/quantized_set.hpp"
@@ -192,6 +193,7 @@ Report report_of(state::Sidecar sidecar, const fs::path& input, const fs::path& 
 
 Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOptions& options) {
     const auto start = std::chrono::steady_clock::now();
+    run::check_limits(options.gates);
     const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input);
     const state::CodeOptions code_options{options.preset, options.rounding, options.on_non_finite};
     std::vector<TensorReport> tensors = plan::decide(checkpoint, code_options, {});
@@ -218,10 +220,11 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     if (checkpoint.index) io::write_text_file(output.place(kSetIndexName), index, options.write.sync);
     const std::string text = state::sidecar_text(sidecar);
     io::write_text_file(output.place(kSidecarName), text, options.write.sync);
-    run::check_stop(options.write);
-    output.commit();
-
     Report report = report_of(std::move(sidecar), input, out_dir, text.size(), index.size());
+    report.checks = run::check_gates(options.gates, report);
+    report.written = options.keep_on_failure || all_passed(report.checks);
+    run::check_stop(options.write);
+    if (report.written) output.commit();
     report.notes = std::move(notes);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;

@@ -55,7 +55,8 @@ class Verification {
     /// Opens the set; what is wrong with its structure becomes a finding. Nothing at that path at all stays an error.
     bool open() {
         std::error_code ignored;
-        if (!fs::exists(path_, ignored)) throw Error(ErrorCode::kBadInput, printable(path_.native()), "not found; check the path");
+        if (!fs::exists(path_, ignored))
+            throw Error(ErrorCode::kBadInput, printable(path_.native()), "not found; check the path");
         try {
             set_ = state::open_set(run::find_set_folder(path_));
             return true;
@@ -74,7 +75,11 @@ class Verification {
             const FileReport& listed = set_.sidecar.files[i];
             const bool same = found[i] == *listed.checksum;
             broken_.push_back(!same);
-            if (!same) add(listed.name, "", fmt::format("its {} bytes have the checksum {}, the sidecar says {}", with_commas(listed.byte_count), checksum_text(found[i]), checksum_text(*listed.checksum)));
+            if (!same)
+                add(listed.name, "",
+                    fmt::format("its {} bytes have the checksum {}, the sidecar says {}",
+                                with_commas(listed.byte_count), checksum_text(found[i]),
+                                checksum_text(*listed.checksum)));
         }
     }
 
@@ -96,10 +101,12 @@ class Verification {
             const state::StoredTensor& stored = set_.stored[tensors[k]];
             explained[stored.file] = true;
             add(set_.sidecar.files[stored.file].name, tensor.name,
-                fmt::format("bytes {} to {} are not what was written", with_commas(stored.offset), with_commas(stored.offset + stored.byte_count)));
+                fmt::format("bytes {} to {} are not what was written", with_commas(stored.offset),
+                            with_commas(stored.offset + stored.byte_count)));
         }
         for (std::size_t i = 0; i < broken_.size(); ++i) {
-            if (broken_[i] && !explained[i]) add(set_.sidecar.files[i].name, "", "its header is not what was written; all tensor data are");
+            if (broken_[i] && !explained[i])
+                add(set_.sidecar.files[i].name, "", "its header is not what was written; all tensor data are");
         }
     }
 
@@ -112,7 +119,9 @@ class Verification {
             }
             const FileReport found = run::whole_file_checksum(set_.folder / listed.name);
             if (found.byte_count != listed.byte_count) {
-                add(listed.name, "", fmt::format("has {} bytes, the sidecar says {}", with_commas(found.byte_count), with_commas(listed.byte_count)));
+                add(listed.name, "",
+                    fmt::format("has {} bytes, the sidecar says {}", with_commas(found.byte_count),
+                                with_commas(listed.byte_count)));
             } else if (found.checksum != listed.checksum) {
                 add(listed.name, "", "is not what was copied: its checksum differs");
             }
@@ -131,7 +140,8 @@ class Verification {
             weights.emplace_back(set_.sidecar.tensors[i].name, set_.sidecar.files[set_.stored[i].file].name);
             bytes += set_.stored[i].byte_count;
         }
-        const std::string expected = checkpoint::index_text_of(checkpoint::with_total_size(set_.sidecar.source_index->metadata, bytes), weights);
+        const std::string expected =
+            checkpoint::index_text_of(checkpoint::with_total_size(set_.sidecar.source_index->metadata, bytes), weights);
         std::string found;
         try {
             found = io::read_text_file(set_.folder / name, expected.size());
@@ -143,7 +153,8 @@ class Verification {
 
     void check_source() {
         report_.source = options_.source->native();
-        for (Finding& finding : run::check_promise(set_, checkpoint::open_checkpoint(*options_.source), reading(options_))) {
+        for (Finding& finding :
+             run::check_promise(set_, checkpoint::open_checkpoint(*options_.source), reading(options_))) {
             report_.findings.push_back(std::move(finding));
         }
     }

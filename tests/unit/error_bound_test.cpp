@@ -42,6 +42,7 @@ struct Result {
 Result round_trip(const Source& source, Rounding rounding) {
     Result result;
     quant::add_range(source.dtype, source.bytes, result.range);
+    if (!result.range.finite || quant::overflows(result.range)) return result;  // refused before there is a state
     result.state = quant::affine_state(result.range);
     result.codes.resize(source.exact.size());
     result.restored.resize(source.exact.size());
@@ -56,7 +57,7 @@ Result round_trip(const Source& source, Rounding rounding) {
 
 void check_bound(const Source& source, Rounding rounding, const std::string& label) {
     const Result result = round_trip(source, rounding);
-    if (!result.range.finite || quant::overflows(result.range)) return;
+    if (result.codes.empty()) return;
     const double bound = quant::error_bound(result.state, result.range, rounding, source.dtype);
     for (std::size_t i = 0; i < source.exact.size(); ++i) {
         const double error = std::fabs(source.exact[i] - static_cast<double>(result.restored[i]));

@@ -60,7 +60,8 @@ void write_set(const fs::path& folder, const std::string& age, const std::string
 
 /// The age of the set that stands whole in the folder; "mixed" if files are missing or of different ages or strange.
 std::string standing_set(const fs::path& folder) {
-    for (const auto& [age, extra] : {std::pair{"old", "a-old"}, std::pair{"new", "z-new"}}) {
+    for (const std::string age : {"old", "new"}) {
+        const std::string extra = age == "old" ? "a-old" : "z-new";
         std::vector<std::string> expected{"model.octet.safetensors", "config.json", extra, kLast};
         std::sort(expected.begin(), expected.end());
         if (io::visible_names(folder) != expected) continue;

@@ -1,0 +1,51 @@
+#include "report/json_parts.hpp"
+
+#include "base/text.hpp"
+#include "octet/error.hpp"
+
+namespace octet::report {
+
+std::string json_path(const std::string& path) {
+    return is_utf8(path) ? path : printable(path);
+}
+
+void write_numbers(JsonWriter& writer, std::string_view key, const std::vector<std::uint64_t>& numbers) {
+    writer.key(key).begin_array();
+    for (const std::uint64_t number : numbers) writer.integer(number);
+    writer.end_array();
+}
+
+void write_totals(JsonWriter& writer, const Totals& t) {
+    writer.key("tensors").integer(t.tensors).key("quantized").integer(t.quantized).key("kept").integer(t.kept);
+    writer.key("parameters").integer(t.parameters);
+    writer.key("source_bytes").integer(t.source_bytes).key("output_bytes").integer(t.output_bytes);
+    writer.key("state_bytes").integer(t.state_bytes);
+    if (t.bits_per_weight) writer.key("bits_per_weight").statistic(*t.bits_per_weight);
+    if (t.sqnr_db) writer.key("sqnr_db").statistic(*t.sqnr_db);
+    if (t.max_abs_error) writer.key("max_abs_error").statistic(*t.max_abs_error);
+    if (t.narrowed_max_abs_error) writer.key("narrowed_max_abs_error").statistic(*t.narrowed_max_abs_error);
+    writer.key("framework_bytes").integer(t.framework_bytes);
+    if (t.source_framework_bytes) writer.key("source_framework_bytes").integer(*t.source_framework_bytes);
+}
+
+void write_checks(JsonWriter& writer, const std::vector<Check>& checks) {
+    writer.key("checks").begin_array();
+    for (const Check& check : checks) {
+        writer.begin_object().key("name").string(check.name);
+        writer.key("limit").number(check.limit).key("value").number(check.value);
+        writer.key("passed").boolean(check.passed).end_object();
+    }
+    writer.end_array();
+}
+
+void write_error(JsonWriter& writer, int code, const std::string& message) {
+    writer.key("error").begin_object();
+    writer.key("code").integer(static_cast<std::uint64_t>(code)).key("message").string(json_path(message));
+    writer.end_object();
+}
+
+void write_failure(JsonWriter& writer, const std::optional<std::string>& message) {
+    if (message) write_error(writer, static_cast<int>(ErrorCode::kCheckFailed), *message);
+}
+
+}  // namespace octet::report

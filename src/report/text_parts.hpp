@@ -1,0 +1,44 @@
+// What the text reports of several commands share: lines with headings and facts, names cut to a column.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "octet/report.hpp"
+
+namespace octet::report {
+
+class Lines {
+  public:
+    explicit Lines(bool color) : color_(color) {}
+
+    void line(std::string_view text) {
+        text_ += text;
+        text_ += '\n';
+    }
+
+    /// In bold, where there is colour.
+    void heading(std::string_view text);
+
+    /// "  name       value"
+    void fact(std::string_view name, std::string_view value);
+
+    std::string take() { return std::move(text_); }
+
+  private:
+    std::string text_;
+    bool color_;
+};
+
+/// "49.24 dB".
+std::string decibels(double value);
+
+/// The name in `width` columns, cut in the middle when it is longer.
+std::string fitted(std::string_view name, std::size_t width);
+
+/// A line for each gate that was asked for.
+void add_checks(Lines& lines, const std::vector<Check>& checks);
+
+}  // namespace octet::report

@@ -1,0 +1,31 @@
+#include "octet/octet.hpp"
+#include "report/json_parts.hpp"
+#include "report/verify_report.hpp"
+
+namespace octet::report {
+
+std::string verify_json(const VerifyReport& report) {
+    std::string text;
+    JsonWriter writer(text, JsonWriter::Style::kLines);
+    writer.begin_object();
+    writer.key("command").string("verify").key("version").string(version());
+    writer.key("input").string(json_path(report.input)).key("output").string("");
+    if (!report.source.empty()) writer.key("source").string(json_path(report.source));
+    writer.key("totals").begin_object();
+    write_totals(writer, report.totals);
+    writer.end_object();
+    writer.key("findings").begin_array();
+    for (const Finding& finding : report.findings) {
+        writer.begin_object();
+        writer.key("file").string(json_path(finding.file)).key("tensor").string(finding.tensor);
+        writer.key("what").string(json_path(finding.what));
+        writer.end_object();
+    }
+    writer.end_array();
+    if (!report.findings.empty()) write_error(writer, 1, verify_failure(report));
+    writer.key("seconds").statistic(report.seconds);
+    writer.end_object();
+    return text + "\n";
+}
+
+}  // namespace octet::report

@@ -1,0 +1,19 @@
+// Exporters of what verify() found.
+#pragma once
+
+#include <string>
+
+#include "octet/verify.hpp"
+
+namespace octet::report {
+
+/// A line for each finding, then the verdict.
+std::string verify_text(const VerifyReport& report, bool color);
+
+/// One JSON object (docs/cli.md).
+std::string verify_json(const VerifyReport& report);
+
+/// The error line when there are findings.
+std::string verify_failure(const VerifyReport& report);
+
+}  // namespace octet::report

@@ -1,0 +1,36 @@
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "report/text_parts.hpp"
+#include "report/verify_report.hpp"
+
+namespace octet::report {
+
+std::string verify_failure(const VerifyReport& report) {
+    return fmt::format("{}: {}; restore the files or quantize again", printable(report.input),
+                       counted(report.findings.size(), "finding"));
+}
+
+std::string verify_text(const VerifyReport& report, bool color) {
+    Lines lines(color);
+    lines.heading(fmt::format("verified {}", printable(report.input)));
+    for (const Finding& finding : report.findings) {
+        const std::string tensor = finding.tensor.empty() ? "" : " tensor " + in_quotes(finding.tensor);
+        const std::string file = finding.file.empty() ? "" : printable(finding.file);
+        lines.line(fmt::format("  {}{}: {}", file, tensor, finding.what));
+    }
+    if (!report.findings.empty()) {
+        lines.line(counted(report.findings.size(), "finding"));
+        return lines.take();
+    }
+    const Totals& t = report.totals;
+    lines.fact("whole", fmt::format("{}, {}: every byte is as it was written", full_size(t.output_bytes),
+                                    counted(t.tensors, "tensor")));
+    if (!report.source.empty()) {
+        lines.fact("promise", fmt::format("every value within its bound of {}", printable(report.source)));
+    }
+    lines.line(fmt::format("done in {:.3g} s", report.seconds));
+    return lines.take();
+}
+
+}  // namespace octet::report
