@@ -42,7 +42,7 @@ int significant_digits(const std::string& text) {
     return first == digits.npos ? 1 : static_cast<int>(last - first + 1);
 }
 
-/// True if some decimal of `digits` digits reads back. The nearest of that length and its two neighbours are all that can.
+/// True if some decimal of `digits` digits reads back: the nearest of that length or one of its two neighbours.
 bool shorter_exists(float value, int digits) {
     char buffer[64];
     std::snprintf(buffer, sizeof buffer, "%.*e", digits - 1, static_cast<double>(value));
