@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "octet/compare.hpp"
 #include "octet/dtype.hpp"
 #include "octet/error.hpp"
 #include "octet/options.hpp"

@@ -10,12 +10,27 @@
 namespace octet {
 namespace {
 
+/// The value in scientific form with that many digits; with 0, the fewest that read back to the same float.
 std::string_view float_digits(float value, int digits, std::array<char, 64>& buffer) {
     char* const first = buffer.data();
     char* const last = first + buffer.size();
-    const auto result = digits == 0 ? std::to_chars(first, last, value)
-                                    : std::to_chars(first, last, value, std::chars_format::general, digits);
+    const auto result = digits == 0 ? std::to_chars(first, last, value, std::chars_format::scientific)
+                                    : std::to_chars(first, last, value, std::chars_format::scientific, digits - 1);
     return {first, static_cast<std::size_t>(result.ptr - first)};
+}
+
+/// "-1.25e+02" as "-125.0": positional between 1e-4 and 1e16, as Python prints it, scientific elsewhere.
+std::string positional(std::string_view scientific) {
+    const std::size_t e = scientific.find('e');
+    const int exponent = std::atoi(std::string(scientific.substr(e + 1)).c_str());
+    if (exponent < -4 || exponent >= 16) return std::string(scientific);
+    std::string digits(scientific.substr(0, e));
+    const std::string sign = digits.front() == '-' ? "-" : "";
+    std::erase_if(digits, [](char c) { return c == '-' || c == '.'; });
+    if (exponent < 0) return sign + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
+    const auto whole = static_cast<std::size_t>(exponent) + 1;
+    if (digits.size() <= whole) return sign + digits + std::string(whole - digits.size(), '0') + ".0";
+    return sign + digits.substr(0, whole) + "." + digits.substr(whole);
 }
 
 bool reads_back_through_double(std::string_view text, float value) {
@@ -67,7 +82,7 @@ void append_json_float(std::string& out, float value) {
     for (int digits = 2; !reads_back_through_double(text, value) && digits <= 17; ++digits) {
         text = float_digits(value, digits, buffer);
     }
-    append_number_text(out, text);
+    out += positional(text);
 }
 
 void append_json_statistic(std::string& out, double value) {

@@ -13,7 +13,10 @@
 namespace octet::cli {
 namespace {
 
-const std::vector<std::string> kCommandNames = {"quantize", "dequantize", "inspect", "verify"};
+const std::vector<std::string> kCommandNames = {"quantize", "dequantize", "inspect", "verify", "compare"};
+
+/// Called under one of these names the program is that command.
+const std::vector<std::string> kLinkNames = {"quantize", "dequantize", "inspect"};
 
 When when_of(std::string_view option, const std::string& value) {
     return static_cast<When>(choice_of(option, value, {"auto", "always", "never"}));
@@ -65,7 +68,7 @@ void describe(CLI::App& app) {
 std::vector<std::string> with_link_name(const std::vector<std::string>& arguments) {
     const std::string name = std::filesystem::path(arguments.front()).filename().native();
     std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
-    const bool linked = std::find(kCommandNames.begin(), kCommandNames.end(), name) != kCommandNames.end();
+    const bool linked = std::find(kLinkNames.begin(), kLinkNames.end(), name) != kLinkNames.end();
     const bool asks_version = !rest.empty() && rest.front() == "--version";
     if (linked && !asks_version) rest.insert(rest.begin(), name);
     return rest;
@@ -124,6 +127,7 @@ int run_command_line(const std::vector<std::string>& arguments) {
     add_dequantize(app, invocation);
     add_inspect(app, invocation);
     add_verify(app, invocation);
+    add_compare(app, invocation);
     return guarded(terminal, invocation, [&]() -> int {
         std::vector<std::string> reversed = with_link_name(arguments);
         if (reversed.empty()) {

@@ -41,12 +41,16 @@ void add_quantize(CLI::App& app, Invocation& invocation);
 void add_dequantize(CLI::App& app, Invocation& invocation);
 void add_inspect(CLI::App& app, Invocation& invocation);
 void add_verify(CLI::App& app, Invocation& invocation);
+void add_compare(CLI::App& app, Invocation& invocation);
 
 /// --threads, --quiet, --verbose, --color, --progress, --json.
 void add_common_options(CLI::App& command, CommonOptions& common);
 
 /// --force and --no-sync.
 void add_write_options(CLI::App& command, WriteOptions& write);
+
+/// Threads and progress of this invocation, for a command that writes nothing.
+ReadOptions reading_with_progress(Terminal& terminal, const CommonOptions& common, std::string_view verb);
 
 /// What the user gave for the gates, before it is understood.
 struct GateArguments {

@@ -57,6 +57,11 @@ WriteOptions with_progress(WriteOptions write, Terminal& terminal, const CommonO
     return write;
 }
 
+ReadOptions reading_with_progress(Terminal& terminal, const CommonOptions& common, std::string_view verb) {
+    const WriteOptions write = with_progress({}, terminal, common, verb);
+    return {write.threads, write.progress, write.stop_requested};
+}
+
 int print_report(Terminal& terminal, const CommonOptions& common, const Report& report, report::ReportOptions options) {
     for (const std::string& note : report.notes) terminal.note(note);
     if (options.shown.empty()) {

@@ -52,7 +52,8 @@ bool read_mapped(Work&& work) {
     };
     sigjmp_buf target;
     const Restore restore{detail::fault_target()};
-    if (sigsetjmp(target, 0) != 0) return false;
+    // The mask is saved too: the thread sanitizer blocks every signal while a handler runs.
+    if (sigsetjmp(target, 1) != 0) return false;
     detail::fault_target() = &target;
     work();
     return true;

@@ -6,12 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "octet/compare.hpp"
 #include "octet/report.hpp"
 
 namespace octet::report {
 
 struct ReportOptions {
-    std::string command;               ///< "quantize", "dequantize", "inspect"
+    std::string command;               ///< "quantize", "dequantize", "inspect", "compare"
     std::vector<std::uint32_t> shown;  ///< which tensors, in the order to show them in text (JSON keeps file order)
     bool sizes = false;                ///< inspect: the summary by dtype and kind
     bool table = false;                ///< the table of all shown tensors
@@ -20,9 +21,11 @@ struct ReportOptions {
 
 /// Text for a terminal of 80 columns.
 std::string text(const Report& report, const ReportOptions& options);
+std::string compare_text(const CompareReport& report, const ReportOptions& options);
 
 /// One JSON object (docs/cli.md).
 std::string json(const Report& report, const ReportOptions& options);
+std::string compare_json(const CompareReport& report);
 
 /// The JSON object of a command that failed.
 std::string json_error(const std::string& command, const std::string& input, const std::string& output, int code,
@@ -33,6 +36,9 @@ std::vector<std::string> failed_checks(const std::vector<Check>& checks);
 
 /// The error line of a report with checks that failed; nothing when all held.
 std::optional<std::string> failure(const Report& report);
+
+/// The same of a comparison, for what is missing, extra or changed too; a dtype alone is no failure.
+std::optional<std::string> failure(const CompareReport& report);
 
 /// A share for each name (dtype or kind) that occurs, in the order of the format's enumeration.
 using Shares = std::vector<std::pair<std::string, Share>>;

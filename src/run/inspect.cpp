@@ -4,6 +4,7 @@
 #include "checkpoint/kind.hpp"
 #include "octet/octet.hpp"
 #include "run/find_set.hpp"
+#include "run/float_source.hpp"
 #include "state/quantized_set.hpp"
 #include "state/totals.hpp"
 
@@ -29,14 +30,7 @@ Report inspect_set(const std::filesystem::path& path) {
 Report inspect_checkpoint(const std::filesystem::path& path) {
     const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path);
     Report report;
-    for (const checkpoint::Tensor& tensor : checkpoint.tensors) {
-        TensorReport entry;
-        entry.name = tensor.name;
-        entry.dtype = tensor.dtype;
-        entry.shape = tensor.shape;
-        entry.source_bytes = entry.output_bytes = tensor.byte_count;
-        report.tensors.push_back(std::move(entry));
-    }
+    report.tensors = run::tensors_of(checkpoint);
     const checkpoint::Family family = checkpoint::assign_kinds(report.tensors);
     for (const checkpoint::Shard& shard : checkpoint.shards)
         report.input_files.push_back({shard.base_name, shard.file.size()});

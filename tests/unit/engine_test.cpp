@@ -1,4 +1,4 @@
-// The pipeline over real files: every codec, any number of threads, tensors larger than its memory, and failing system calls.
+// The pipeline over real files: every codec, any number of threads, tensors larger than its memory.
 #include <unistd.h>
 
 #include <atomic>

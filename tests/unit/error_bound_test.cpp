@@ -129,8 +129,8 @@ TEST_CASE("no error exceeds the bound in random tensors of many distributions") 
     }
 }
 
-/// The worst that four thousand million values next to the borders between codes gave: 2.992 (nearest) and 1.453 (truncate) ulp
-/// of the larger end beyond scale/2 and scale.
+/// The worst that four thousand million values next to the borders between codes gave: 2.992 (nearest) and 1.453
+/// (truncate) ulp of the larger end beyond scale/2 and scale.
 TEST_CASE("the worst known ranges stay within the bound") {
     struct Worst {
         double min;

@@ -14,8 +14,8 @@ namespace fs = std::filesystem;
 
 const std::string kLast = "quantization_state.json";
 
-/// Not an octet::Error and not a std::exception: nothing on the way may treat it as a failed call. Clean-up that still runs while it
-/// passes goes through the same calls, which keep throwing or refusing: see `dead`.
+/// Not an octet::Error and not a std::exception: nothing on the way may treat it as a failed call. Clean-up that still
+/// runs while it passes goes through the same calls, which then change nothing: see `dead`.
 struct Killed {};
 
 int calls_left = 0;

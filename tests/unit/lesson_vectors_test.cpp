@@ -42,7 +42,7 @@ struct Lesson {
     std::vector<float> restored;
 };
 
-/// Bit for bit, except that where torch keeps a zero point of -0 octet stores +0: then a restored 0 may differ in its sign.
+/// Bit for bit, except where torch keeps a zero point of -0 and octet stores +0: a restored 0 may differ in its sign.
 bool same_restored(const std::vector<float>& ours, const Lesson& lesson) {
     constexpr std::uint32_t kMinusZero = 0x80000000U;
     for (std::size_t i = 0; i < ours.size(); ++i) {

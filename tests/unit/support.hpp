@@ -1,4 +1,4 @@
-// What several unit tests need: bit patterns, folders that vanish, errors as text, system calls that can be made to fail.
+// What several unit tests need: bit patterns, folders that vanish, errors as text, system calls that can fail.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,107 @@
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "report/report_options.hpp"
+#include "report/text_parts.hpp"
+
+namespace octet::report {
+namespace {
+
+/// Without --verbose no list is longer.
+constexpr std::size_t kMostLines = 10;
+
+std::size_t shown_of(std::size_t count, bool all) {
+    return all ? count : std::min(count, kMostLines);
+}
+
+void add_more(Lines& lines, std::size_t count, std::size_t shown) {
+    if (count > shown) lines.fact("", fmt::format("and {} more; --verbose lists them", with_commas(count - shown)));
+}
+
+void add_structure(Lines& lines, const CompareReport& report, bool all) {
+    const auto add_names = [&](std::string_view fact, const std::vector<std::string>& names) {
+        const std::size_t shown = shown_of(names.size(), all);
+        for (std::size_t i = 0; i < shown; ++i) lines.fact(fact, fitted(names[i], 66));
+        add_more(lines, names.size(), shown);
+    };
+    add_names("missing", report.missing);
+    add_names("extra", report.extra);
+    const std::size_t shown = shown_of(report.changed.size(), all);
+    for (std::size_t i = 0; i < shown; ++i) {
+        lines.fact("changed", fitted(report.changed[i].name, 66));
+        lines.fact("", report.changed[i].what);
+    }
+    add_more(lines, report.changed.size(), shown);
+}
+
+/// Tensors with figures, worst SQNR first; those that do not differ only with `all`.
+std::vector<const TensorComparison*> worst_first(const CompareReport& report, bool all) {
+    std::vector<const TensorComparison*> order;
+    for (const TensorComparison& t : report.tensors) {
+        if (t.differences && (all || t.differences->max_abs_error > 0)) order.push_back(&t);
+    }
+    const auto rank = [](const TensorComparison* t) {
+        const double sqnr_db = t->differences->sqnr_db;
+        return std::isnan(sqnr_db) ? std::pair(0, 0.0) : std::pair(1, sqnr_db);
+    };
+    std::stable_sort(order.begin(), order.end(), [&](const auto* a, const auto* b) { return rank(a) < rank(b); });
+    return order;
+}
+
+void add_table(Lines& lines, const CompareReport& report, bool all) {
+    const std::vector<const TensorComparison*> order = worst_first(report, all);
+    if (order.empty()) return;
+    lines.heading(all ? "tensors, worst first" : "worst tensors");
+    lines.line(fmt::format("  {:<32} {:>8} {:>11} {:>11} {:>9}", "tensor", "SQNR dB", "RMSE", "max error", "cosine"));
+    const std::size_t shown = shown_of(order.size(), all);
+    for (std::size_t i = 0; i < shown; ++i) {
+        const Differences& d = *order[i]->differences;
+        lines.line(fmt::format("  {:<32} {:>8.2f} {:>11.5g} {:>11.5g} {:>9.6g}", fitted(order[i]->name, 32), d.sqnr_db,
+                               d.rmse, d.max_abs_error, d.cosine));
+    }
+    add_more(lines, order.size(), shown);
+}
+
+void add_totals(Lines& lines, const CompareReport& report) {
+    const Totals& t = report.totals;
+    std::size_t equal = 0;
+    std::uint64_t flips = 0;
+    std::uint64_t zeros = 0;
+    for (const TensorComparison& tensor : report.tensors) {
+        if (tensor.differences && tensor.differences->max_abs_error == 0) ++equal;
+        if (!tensor.differences) continue;
+        flips += tensor.differences->sign_flips;
+        zeros += tensor.differences->to_zero;
+    }
+    lines.heading("in all");
+    lines.fact("compared", fmt::format("{}, {} parameters", counted(t.tensors, "tensor"), with_commas(t.parameters)));
+    if (equal > 0) lines.fact("equal", fmt::format("{} of floats", counted(equal, "tensor")));
+    if (t.sqnr_db) lines.fact("SQNR", decibels(*t.sqnr_db));
+    if (t.max_abs_error) lines.fact("max error", fmt::format("{:.6g}", *t.max_abs_error));
+    if (flips + zeros > 0)
+        lines.fact("values", fmt::format("{} changed sign, {} became 0", with_commas(flips), with_commas(zeros)));
+}
+
+std::string_view what_it_is(bool is_set) {
+    return is_set ? "a quantized set" : "a checkpoint";
+}
+
+}  // namespace
+
+std::string compare_text(const CompareReport& report, const ReportOptions& options) {
+    Lines lines(options.color);
+    lines.heading(fmt::format("compared {} with {}", printable(report.input), printable(report.output)));
+    lines.fact("A", fmt::format("{}, {}", what_it_is(report.input_is_set), full_size(report.totals.source_bytes)));
+    lines.fact("B", fmt::format("{}, {}", what_it_is(report.output_is_set), full_size(report.totals.output_bytes)));
+    add_structure(lines, report, options.table);
+    add_table(lines, report, options.table);
+    add_totals(lines, report);
+    add_checks(lines, report.checks);
+    lines.line(fmt::format("done in {:.3g} s", report.seconds));
+    return lines.take();
+}
+
+}  // namespace octet::report

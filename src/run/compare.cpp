@@ -1,0 +1,213 @@
+#include "octet/compare.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "base/json_text.hpp"
+#include "base/pattern.hpp"
+#include "base/text.hpp"
+#include "octet/error.hpp"
+#include "quant/error_sums.hpp"
+#include "run/compare_steps.hpp"
+#include "run/float_source.hpp"
+#include "run/gates.hpp"
+#include "state/totals.hpp"
+
+namespace octet {
+namespace {
+
+using run::FloatSource;
+using run::TensorPair;
+
+/// A pair, and what is known to differ before its data are read.
+struct Candidate {
+    TensorPair pair;
+    std::string what;
+    bool has_data = true;  ///< of one shape, so that the data can be compared
+};
+
+/// "F32 in A, F16 in B"
+std::string dtype_difference(const TensorReport& a, const TensorReport& b) {
+    return fmt::format("dtype {} in A, {} in B", dtype_name(a.dtype), dtype_name(b.dtype));
+}
+
+Candidate candidate_of(const FloatSource& a, std::size_t place_a, const FloatSource& b, std::size_t place_b) {
+    const TensorReport& in_a = a.tensors()[place_a];
+    const TensorReport& in_b = b.tensors()[place_b];
+    Candidate candidate;
+    candidate.pair.a = place_a;
+    candidate.pair.b = place_b;
+    if (in_a.dtype != in_b.dtype) candidate.what = dtype_difference(in_a, in_b);
+    if (in_a.shape != in_b.shape) {
+        candidate.has_data = false;
+        candidate.what += fmt::format("{}shape {} in A, {} in B", candidate.what.empty() ? "" : ", ",
+                                      shape_text(in_a.shape), shape_text(in_b.shape));
+        return candidate;
+    }
+    candidate.pair.as_bytes = !is_quantizable(in_a.dtype) || !is_quantizable(in_b.dtype);
+    const TensorReport& quantized = in_b.scheme ? in_b : in_a;
+    if (!candidate.pair.as_bytes && quantized.scale) candidate.pair.scale = static_cast<double>(*quantized.scale);
+    return candidate;
+}
+
+/// Codes against what is no float, or sizes that differ: there is nothing to hold against each other.
+bool has_comparable_data(const FloatSource& a, const FloatSource& b, const Candidate& candidate) {
+    if (!candidate.has_data || !candidate.pair.as_bytes) return candidate.has_data;
+    const bool codes = a.tensors()[candidate.pair.a].scheme || b.tensors()[candidate.pair.b].scheme;
+    return !codes && a.byte_count(candidate.pair.a) == b.byte_count(candidate.pair.b);
+}
+
+/// Who is on both sides; `missing` and `extra` of the report are filled in.
+std::vector<Candidate> match(const FloatSource& a, const FloatSource& b, const std::string& tensors,
+                             CompareReport& report) {
+    const Pattern pattern(tensors.empty() ? "*" : tensors, "--tensors");
+    std::vector<Candidate> candidates;
+    for (std::size_t i = 0; i < a.tensors().size(); ++i) {
+        const std::string& name = a.tensors()[i].name;
+        if (!pattern.matches(name)) continue;
+        const std::optional<std::size_t> in_b = b.find(name);
+        if (in_b) {
+            candidates.push_back(candidate_of(a, i, b, *in_b));
+        } else {
+            report.missing.push_back(name);
+        }
+    }
+    for (const TensorReport& tensor : b.tensors()) {
+        if (pattern.matches(tensor.name) && !a.find(tensor.name)) report.extra.push_back(tensor.name);
+    }
+    if (!tensors.empty() && candidates.empty() && report.missing.empty() && report.extra.empty()) {
+        throw Error(ErrorCode::kUsage, "--tensors",
+                    in_quotes(tensors) + " matches no tensor; octet inspect PATH lists their names");
+    }
+    return candidates;
+}
+
+Histogram histogram_of(const quant::DifferenceSums& sums) {
+    return {{quant::kHistogramEdges.begin(), quant::kHistogramEdges.end()},
+            {sums.histogram.begin(), sums.histogram.end()}};
+}
+
+Differences differences_of(const TensorPair& pair, const Shape& shape) {
+    const quant::DifferenceSums& sums = pair.sums;
+    const std::uint64_t elements = element_count(shape).value_or(0);
+    Differences d;
+    d.sqnr_db = six_digits(quant::sqnr_db(sums.signal, sums.noise));
+    const double rmse = elements == 0 ? 0.0 : std::sqrt(sums.noise / static_cast<double>(elements));
+    d.rmse = six_digits(rmse);
+    d.max_abs_error = six_digits(sums.max_abs_error);
+    if (sums.max_abs_error > 0) d.max_at = index_of(sums.max_element, shape);
+    d.cosine = six_digits(quant::cosine(sums));
+    d.sign_flips = sums.sign_flips;
+    d.to_zero = sums.to_zero;
+    if (pair.scale > 0) {
+        d.srmse = six_digits(rmse / pair.scale);
+        d.histogram = histogram_of(sums);
+    }
+    return d;
+}
+
+TensorComparison comparison_of(const FloatSource& a, const FloatSource& b, const TensorPair& pair) {
+    const TensorReport& in_a = a.tensors()[pair.a];
+    const TensorReport& in_b = b.tensors()[pair.b];
+    const TensorReport& quantized = in_b.scheme ? in_b : in_a;
+    TensorComparison comparison;
+    comparison.name = in_a.name;
+    comparison.dtype = in_a.dtype;
+    comparison.shape = in_a.shape;
+    comparison.kind = in_a.kind;
+    comparison.scheme = quantized.scheme;
+    comparison.scale = quantized.scale;
+    comparison.zero_point = quantized.zero_point;
+    comparison.source_bytes = in_a.output_bytes;
+    comparison.output_bytes = in_b.output_bytes;
+    if (!pair.as_bytes) comparison.differences = differences_of(pair, in_a.shape);
+    return comparison;
+}
+
+/// What the data of the pair add to the structure's differences.
+void add_change(const FloatSource& a, const FloatSource& b, const Candidate& candidate, CompareReport& report) {
+    TensorChange change{a.tensors()[candidate.pair.a].name, candidate.what, false};
+    if (candidate.has_data && !has_comparable_data(a, b, candidate)) {
+        change.what += ", which cannot be compared";
+    } else if (candidate.has_data && candidate.pair.bytes_differ > 0) {
+        change.what += fmt::format("{}{} of {} bytes differ, the first at {}", change.what.empty() ? "" : ", ",
+                                   with_commas(candidate.pair.bytes_differ),
+                                   with_commas(a.byte_count(candidate.pair.a)), candidate.pair.first_byte);
+    } else {
+        change.dtype_only = candidate.has_data;
+    }
+    if (!change.what.empty()) report.changed.push_back(std::move(change));
+}
+
+/// Sums as quantize makes them: what a set keeps as it is and does not differ has no part in its SQNR.
+Totals totals_of(const FloatSource& a, const FloatSource& b, const std::vector<TensorPair>& pairs,
+                 const std::vector<TensorComparison>& tensors) {
+    std::vector<TensorReport> in_b;
+    double signal = 0;
+    double noise = 0;
+    std::optional<double> largest;
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+        in_b.push_back(b.tensors()[pairs[i].b]);
+        if (!tensors[i].differences) continue;
+        const Differences& d = *tensors[i].differences;
+        const bool kept = (a.is_set() || b.is_set()) && !tensors[i].scheme;
+        largest = std::max(largest.value_or(0.0), d.max_abs_error);
+        if (kept && d.max_abs_error == 0) continue;
+        signal += pairs[i].sums.signal;
+        noise += d.rmse * d.rmse * static_cast<double>(element_count(tensors[i].shape).value_or(0));
+    }
+    Totals totals = state::totals_of(in_b, 0.0);
+    totals.sqnr_db.reset();
+    totals.max_abs_error = largest;
+    if (largest) totals.sqnr_db = six_digits(quant::sqnr_db(six_digits(signal), noise));
+    totals.source_bytes = a.file_bytes();
+    totals.output_bytes = b.file_bytes();
+    totals.framework_bytes = b.framework_bytes();
+    totals.source_framework_bytes = a.framework_bytes();
+    return totals;
+}
+
+std::vector<Check> checks_of(const Gates& gates, const CompareReport& report) {
+    std::vector<run::TensorFigures> figures;
+    for (const TensorComparison& t : report.tensors) {
+        if (t.differences) figures.push_back({t.name, t.differences->sqnr_db, t.differences->max_abs_error});
+    }
+    return run::check_gates(gates, figures, report.totals);
+}
+
+}  // namespace
+
+CompareReport compare(const std::filesystem::path& path_a, const std::filesystem::path& path_b,
+                      const CompareOptions& options) {
+    const auto start = std::chrono::steady_clock::now();
+    run::check_limits(options.gates);
+    const FloatSource a(path_a);
+    const FloatSource b(path_b);
+    CompareReport report;
+    report.input = path_a.native();
+    report.output = path_b.native();
+    report.input_is_set = a.is_set();
+    report.output_is_set = b.is_set();
+    std::vector<Candidate> candidates = match(a, b, options.tensors, report);
+
+    std::vector<TensorPair> pairs;
+    for (const Candidate& candidate : candidates) {
+        if (has_comparable_data(a, b, candidate)) pairs.push_back(candidate.pair);
+    }
+    run::compare_data(a, b, pairs, options.read);
+    auto next = pairs.cbegin();
+    for (Candidate& candidate : candidates) {
+        if (has_comparable_data(a, b, candidate)) candidate.pair = *next++;
+        add_change(a, b, candidate, report);
+    }
+    for (const TensorPair& pair : pairs) report.tensors.push_back(comparison_of(a, b, pair));
+    report.totals = totals_of(a, b, pairs, report.tensors);
+    report.checks = checks_of(options.gates, report);
+    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return report;
+}
+
+}  // namespace octet

@@ -1,0 +1,88 @@
+#include "run/float_source.hpp"
+
+#include "quant/values.hpp"
+#include "run/find_set.hpp"
+
+namespace octet::run {
+
+std::vector<TensorReport> tensors_of(const checkpoint::Checkpoint& checkpoint) {
+    std::vector<TensorReport> tensors;
+    for (const checkpoint::Tensor& tensor : checkpoint.tensors) {
+        TensorReport entry;
+        entry.name = tensor.name;
+        entry.dtype = tensor.dtype;
+        entry.shape = tensor.shape;
+        entry.source_bytes = entry.output_bytes = tensor.byte_count;
+        tensors.push_back(std::move(entry));
+    }
+    return tensors;
+}
+
+FloatSource::FloatSource(const std::filesystem::path& path) : is_set_(run::is_set(path)) {
+    if (is_set_) {
+        open_set(path);
+    } else {
+        open_checkpoint(path);
+    }
+    for (const io::File& file : files_) file_bytes_ += file.size();
+    for (std::size_t i = 0; i < tensors_.size(); ++i) by_name_.emplace(tensors_[i].name, i);
+    const checkpoint::Family family = checkpoint::assign_kinds(tensors_);
+    framework_bytes_ = checkpoint::framework_bytes(
+        family, tensors_, is_set_ ? checkpoint::Counted::kStored : checkpoint::Counted::kSource);
+}
+
+void FloatSource::open_set(const std::filesystem::path& path) {
+    state::QuantizedSet set = state::open_set(find_set_folder(path));
+    for (state::DataFile& data : set.data_files) files_.push_back(std::move(data.file));
+    tensors_ = std::move(set.sidecar.tensors);
+    for (std::size_t i = 0; i < set.stored.size(); ++i) {
+        const state::StoredTensor& stored = set.stored[i];
+        places_.push_back({&files_[stored.file], stored.offset, stored.byte_count, std::nullopt});
+        if (tensors_[i].scheme) places_.back().state = quant::AffineState{*tensors_[i].scale, *tensors_[i].zero_point};
+    }
+}
+
+void FloatSource::open_checkpoint(const std::filesystem::path& path) {
+    checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path);
+    for (checkpoint::Shard& shard : checkpoint.shards) files_.push_back(std::move(shard.file));
+    tensors_ = tensors_of(checkpoint);
+    for (const checkpoint::Tensor& tensor : checkpoint.tensors)
+        places_.push_back({&files_[tensor.shard], tensor.offset, tensor.byte_count, std::nullopt});
+}
+
+std::optional<std::size_t> FloatSource::find(std::string_view name) const {
+    const auto found = by_name_.find(name);
+    return found == by_name_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void FloatSource::read_as(Dtype target, std::size_t tensor, std::uint64_t first, std::uint64_t count,
+                          std::span<std::byte> values, std::span<std::byte> scratch) const {
+    const Place& place = places_[tensor];
+    const Dtype dtype = tensors_[tensor].dtype;
+    const std::uint64_t each = place.state ? 1 : dtype_bits(dtype) / 8;
+    const bool as_it_is = !place.state && dtype == target;
+    const std::span<std::byte> stored = as_it_is ? values : scratch.first(count * each);
+    place.file->read_at(stored, place.offset + first * each);
+    kernels::Narrowing ignored{};
+    if (place.state) {
+        quant::restore_values(stored, *place.state, target, values, ignored);
+    } else if (!as_it_is) {
+        quant::convert_values(dtype, stored, target, values, ignored);
+    }
+}
+
+void FloatSource::read(std::size_t tensor, std::uint64_t first, std::span<float> values,
+                       std::span<std::byte> scratch) const {
+    read_as(Dtype::kF32, tensor, first, values.size(), std::as_writable_bytes(values), scratch);
+}
+
+void FloatSource::read(std::size_t tensor, std::uint64_t first, std::span<double> values,
+                       std::span<std::byte> scratch) const {
+    read_as(Dtype::kF64, tensor, first, values.size(), std::as_writable_bytes(values), scratch);
+}
+
+void FloatSource::read_bytes(std::size_t tensor, std::uint64_t first, std::span<std::byte> bytes) const {
+    places_[tensor].file->read_at(bytes, places_[tensor].offset + first);
+}
+
+}  // namespace octet::run
