@@ -1,49 +1,12 @@
 // The sidecar: what is written reads back, and every text that is not one is refused with its reason.
 #include <chrono>
-#include <limits>
 
-#include <nlohmann/json.hpp>
-
-#include "state/sidecar.hpp"
-#include "support.hpp"
+#include "sidecar_sample.hpp"
 
 namespace octet::test {
 namespace {
 
 using nlohmann::ordered_json;
-
-state::Sidecar sample() {
-    state::Sidecar sidecar;
-    sidecar.generator = "octet 0.1.0";
-    sidecar.source_files = {{"model.safetensors", 548105171}};
-    sidecar.source_framework_bytes = 510342192;
-    sidecar.source_sum_of_squares = 1234.5;
-    sidecar.files = {{"model.octet.safetensors", 137040000}};
-    sidecar.companions = {{"config.json", 665}, {"LICENSE é", 0}};
-    TensorReport quantized;
-    quantized.name = "wte.\"weight\"";
-    quantized.dtype = Dtype::kF32;
-    quantized.shape = {50257, 768};
-    quantized.scheme = Scheme{Rounding::kTruncate};
-    quantized.scale = 0.012345679F;
-    quantized.zero_point = -1.27F;
-    quantized.statistics = TensorStatistics{24.1, 0.0035, 0.0061, 0.0062, 3};
-    TensorReport exact;
-    exact.name = "ln.weight";
-    exact.dtype = Dtype::kBF16;
-    exact.shape = {};
-    exact.scheme = Scheme{};
-    exact.scale = 0.0F;
-    exact.zero_point = 1.0F;
-    exact.statistics = TensorStatistics{std::numeric_limits<double>::infinity(), 0, 0, 0, 0};
-    TensorReport kept;
-    kept.name = "ids";
-    kept.dtype = Dtype::kI64;
-    kept.shape = {4, 0};
-    kept.reason = "integer dtype";
-    sidecar.tensors = {quantized, exact, kept};
-    return sidecar;
-}
 
 void check_same(const state::Sidecar& a, const state::Sidecar& b) {
     REQUIRE(a.generator == b.generator);
@@ -71,6 +34,8 @@ void check_same(const state::Sidecar& a, const state::Sidecar& b) {
         REQUIRE(x.scale == y.scale);
         REQUIRE(x.zero_point == y.zero_point);
         REQUIRE(x.statistics == y.statistics);
+        REQUIRE(x.source_checksum == y.source_checksum);
+        REQUIRE(x.stored_checksum == y.stored_checksum);
     }
 }
 
@@ -86,7 +51,7 @@ TEST_CASE("a sidecar reads back as it was written") {
 TEST_CASE("a sidecar of shards with all options reads back as it was written") {
     state::Sidecar sidecar = sample();
     sidecar.source_files.push_back({"model-2.safetensors", 17});
-    sidecar.files.push_back({"model.octet-2.safetensors", 18});
+    sidecar.files.push_back({"model.octet-2.safetensors", 18, checksum(15)});
     sidecar.source_index = state::SourceIndex{"model.safetensors.index.json", "{\"total_size\":5,\"x\":[1.5,null]}"};
     sidecar.options = {Preset::kLesson, Rounding::kNearest, OnNonFinite::kKeep};
     check_same(sidecar, state::parse_sidecar(state::sidecar_text(sidecar), "f"));
@@ -108,7 +73,7 @@ TEST_CASE("a sidecar is JSON with its members in the documented order") {
     std::vector<std::string> keys;
     for (const auto& [key, value] : parsed.items()) keys.push_back(key);
     REQUIRE(keys == std::vector<std::string>{"format", "version", "generator", "source", "files", "companions",
-                                             "options", "tensors"});
+                                             "options", "tensors", "xxh3_128"});
     keys.clear();
     for (const auto& [key, value] : parsed["tensors"].items()) keys.push_back(key);
     REQUIRE(keys == std::vector<std::string>{"wte.\"weight\"", "ln.weight", "ids"});
@@ -116,28 +81,20 @@ TEST_CASE("a sidecar is JSON with its members in the documented order") {
     REQUIRE(parsed["options"]["rules"] == ordered_json::array());
 }
 
-std::string refusal(std::string_view text) {
-    return error_of([&] { state::parse_sidecar(text, "f"); });
-}
-
-std::string refused(std::string_view what) {
-    return "3 f: " + std::string(what) + "; restore the sidecar or quantize again";
-}
-
-/// The refusal of the sample after a change at a JSON pointer; null takes the member away.
+/// The refusal of the sample after a change at a JSON pointer, sealed anew; null takes the member away.
 std::string refusal_with(const std::string& pointer, const ordered_json& value) {
-    ordered_json sidecar = ordered_json::parse(state::sidecar_text(sample()));
+    ordered_json sidecar = unsealed_sample();
     const ordered_json::json_pointer at(pointer);
     if (value.is_null()) {
         sidecar[at.parent_pointer()].erase(at.back());
     } else {
         sidecar[at] = value;
     }
-    return refusal(sidecar.dump());
+    return refusal(sealed(sidecar));
 }
 
 TEST_CASE("the sample is only refused for what a test changes") {
-    REQUIRE(refusal(ordered_json::parse(state::sidecar_text(sample())).dump()) == "nothing");
+    REQUIRE(refusal(sealed(unsealed_sample())) == "nothing");
 }
 
 TEST_CASE("a sidecar that is not JSON is refused") {
@@ -198,14 +155,21 @@ TEST_CASE("missing keys are refused at every level") {
                 refused("source has no '" + std::string(key) + "'"));
     }
     REQUIRE(refusal_with("/files/0/bytes", nullptr) == refused("files has no 'bytes'"));
+    REQUIRE(refusal_with("/files/0/xxh3_128_tiles", nullptr) == refused("files has no 'xxh3_128_tiles'"));
+    REQUIRE(refusal_with("/companions/1/xxh3_128", nullptr) == refused("companions has no 'xxh3_128'"));
     REQUIRE(refusal_with("/companions/0/name", nullptr) == refused("companions has no 'name'"));
     REQUIRE(refusal_with("/options/preset", nullptr) == refused("options has no 'preset'"));
     REQUIRE(refusal_with("/options/rules", nullptr) == refused("options has no 'rules'"));
-    for (const std::string_view key : {"dtype", "shape", "scheme", "scale", "zero_point", "stats"}) {
+    for (const std::string_view key : {"dtype", "shape", "scheme", "scale", "zero_point", "stats", "xxh3_128_tiles"}) {
         REQUIRE(refusal_with("/tensors/ln.weight/" + std::string(key), nullptr) ==
                 refused("tensor 'ln.weight' has no '" + std::string(key) + "'"));
     }
     REQUIRE(refusal_with("/tensors/ids/reason", nullptr) == refused("tensor 'ids' has no 'reason'"));
+    REQUIRE(refusal_with("/tensors/ids/xxh3_128_tiles", nullptr) == refused("tensor 'ids' has no 'xxh3_128_tiles'"));
+    for (const std::string_view key : {"source", "stored"}) {
+        REQUIRE(refusal_with("/tensors/ids/xxh3_128_tiles/" + std::string(key), nullptr) ==
+                refused("tensor 'ids' checksums has no '" + std::string(key) + "'"));
+    }
     for (const std::string_view key : {"sqnr_db", "rmse", "max_abs_error", "bound", "clipped"}) {
         REQUIRE(refusal_with("/tensors/ln.weight/stats/" + std::string(key), nullptr) ==
                 refused("tensor 'ln.weight' stats has no '" + std::string(key) + "'"));
@@ -222,7 +186,8 @@ TEST_CASE("keys that stand twice are refused at every level") {
     }
     std::string twice = text;
     const std::size_t at = twice.find("\"ids\": ");
-    twice.insert(twice.find("}", at) + 1, ", " + twice.substr(at, twice.find("}", at) + 1 - at));
+    const std::size_t end = twice.find("}}", at) + 2;
+    twice.insert(end, ", " + twice.substr(at, end - at));
     REQUIRE(refusal(twice) == refused("the key 'ids' stands twice"));
     REQUIRE(refusal("{\"version\": 1, \"version\": 1}") == refused("the key 'version' stands twice"));
 }
@@ -250,6 +215,10 @@ TEST_CASE("values of the wrong type are refused with their place") {
         {"/files", 1, "files is not an array"},
         {"/files/0/bytes", -5, "files.bytes is not a whole number from 0 up"},
         {"/companions/0/bytes", 1e30, "companions.bytes is not a whole number from 0 up"},
+        {"/files/0/xxh3_128_tiles", 5, "files checksum is not a string"},
+        {"/companions/0/xxh3_128", 5, "companions checksum is not a string"},
+        {"/tensors/ids/xxh3_128_tiles", "x", "tensor 'ids' checksums is not an object"},
+        {"/tensors/ids/xxh3_128_tiles/source", 1, "tensor 'ids' source checksum is not a string"},
         {"/options", false, "options is not an object"},
         {"/options/preset", 1, "options.preset is not a string"},
         {"/options/rules", 1, "options.rules is not an empty array"},
@@ -288,6 +257,14 @@ TEST_CASE("values that this octet does not know are refused with their place") {
         {"/tensors/ids/shape",
          {4294967296U, 4294967296U},
          "tensor 'ids' has a shape whose size overflows or does not fill whole bytes"},
+        {"/files/0/xxh3_128_tiles", "", "files checksum is not 32 hexadecimal digits"},
+        {"/files/0/xxh3_128_tiles", std::string(31, 'a'), "files checksum is not 32 hexadecimal digits"},
+        {"/companions/1/xxh3_128", std::string(32, 'A'), "companions checksum is not 32 hexadecimal digits"},
+        {"/tensors/ids/xxh3_128_tiles/source", std::string(32, 'g'),
+         "tensor 'ids' source checksum is not 32 hexadecimal digits"},
+        {"/tensors/ids/xxh3_128_tiles/stored", std::string(33, '0'),
+         "tensor 'ids' stored checksum is not 32 hexadecimal digits"},
+        {"/tensors/ids/xxh3_128_tiles/extra", 1, "tensor 'ids' checksums has the unknown key 'extra'"},
         {"/files", ordered_json::array(), "lists another number of files than its source had"},
     };
     for (const Change& change : changes) {
