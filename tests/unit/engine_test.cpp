@@ -199,7 +199,12 @@ TEST_CASE("tensors beyond a worker's memory are cut in tiles and small ones batc
         std::uint64_t next_job = 0;
         for (const run::Step& step : plan.steps) {
             if (step.kind != run::StepKind::kBatch) {
-                REQUIRE(step.elements <= run::tile_elements(pipe.jobs()[step.first_job]));
+                const TensorJob& job = pipe.jobs()[step.first_job];
+                const std::uint64_t most =
+                    step.kind == run::StepKind::kRange ? run::tile_elements(job) : run::piece_elements(job);
+                REQUIRE(step.elements <= most);
+                REQUIRE(step.first_element % most == 0);
+                REQUIRE(most % run::tile_elements(job) == 0);
                 continue;
             }
             std::uint64_t bytes = 0;
