@@ -2,6 +2,7 @@
 import json
 
 from octet_case import DATA_FILE, SIDECAR, OctetCase, Tensor, f32, main, make_file, make_sharded
+from xxh3 import sealed
 
 RESTORE = "; restore the sidecar or quantize again"
 MISFIT = "; codes and sidecar are not of one set: restore the files or quantize again"
@@ -54,9 +55,17 @@ WRONG_CONTENT = [
     (changed("files", 0, name="../x"), "names the file '../x'" + PLAIN),
     (changed("source", "files", 0, name="/etc/x"), "names the file '/etc/x'" + PLAIN),
     (changed("source", index={"name": "sub/i"}), "names the file 'sub/i'" + PLAIN),
-    (changed(companions=[{"name": "..", "bytes": 1}]), "names the file '..'" + PLAIN),
+    (changed(companions=[{"name": "..", "bytes": 1, "xxh3_128": "0" * 32}]), "names the file '..'" + PLAIN),
     (changed(files=[]), "lists another number of files than its source had" + RESTORE),
-    (changed("tensors", z={"dtype": "I8", "shape": [1], "scheme": "keep", "reason": "integer dtype"}),
+    (changed("files", 0, xxh3_128_tiles=None), "files has no 'xxh3_128_tiles'" + RESTORE),
+    (changed("files", 0, xxh3_128_tiles="0" * 31), "files checksum is not 32 hexadecimal digits" + RESTORE),
+    (changed(companions=[{"name": "c", "bytes": 1}]), "companions has no 'xxh3_128'" + RESTORE),
+    (tensor_a(xxh3_128_tiles=None), "tensor 'a' has no 'xxh3_128_tiles'" + RESTORE),
+    (changed("tensors", "a", "xxh3_128_tiles", stored=None), "tensor 'a' checksums has no 'stored'" + RESTORE),
+    (changed("tensors", "i", "xxh3_128_tiles", source="F" * 32),
+     "tensor 'i' source checksum is not 32 hexadecimal digits" + RESTORE),
+    (changed("tensors", z={"dtype": "I8", "shape": [1], "scheme": "keep", "reason": "integer dtype",
+                           "xxh3_128_tiles": {"source": "0" * 32, "stored": "0" * 32}}),
      "lists tensor 'z' that no data file holds" + MISFIT),
 ]
 # Those that only the codes give away, and the line after "set/model.octet.safetensors: ".
@@ -91,9 +100,24 @@ class BadSets(OctetCase):
             for change, message in cases:
                 with self.subTest(message):
                     sidecar = json.loads(self.text)
+                    del sidecar["xxh3_128"]
                     change(sidecar)
-                    self.state.write_text(json.dumps(sidecar))
+                    self.state.write_text(sealed(json.dumps(sidecar)))
                     self.refuse(f"set/{name}: {message}")
+
+    def test_a_sidecar_that_does_not_fit_its_seal(self):
+        self.assertEqual(sealed(self.text), self.text)
+        broken = "does not match its own checksum: it was changed after it was written"
+        seal = self.text[-36:-4]
+        changed_seal = self.text.replace(seal, seal[1:] + seal[0])
+        for text, message in (
+                (self.text.replace('"clipped": 0', '"clipped": 1', 1), broken),
+                (changed_seal, broken), (self.text + " ", broken), (json.dumps(json.loads(self.text)), broken),
+                (self.text[:-50].rstrip(" \n,") + "\n}\n", "the sidecar has no 'xxh3_128'")):
+            with self.subTest(text[-60:]):
+                self.assertNotEqual(text, self.text)
+                self.state.write_text(text)
+                self.refuse(f"set/{SIDECAR}: {message}{RESTORE}")
 
     def test_a_sidecar_is_strict_json(self):
         parse = "not valid JSON: parse error at line 1, column"
@@ -111,7 +135,7 @@ class BadSets(OctetCase):
                 self.refuse(f"set/{SIDECAR}: {message}{RESTORE}")
 
     def test_every_cut_of_the_sidecar_is_refused(self):
-        for size in range(1, len(self.text) - 1, 7):
+        for size in [*range(1, len(self.text), 7), len(self.text) - 1]:
             self.state.write_text(self.text[:size])
             self.assertEqual(self.run_octet("inspect", "set").code, 3, size)
 

@@ -6,6 +6,7 @@ import struct
 
 from octet_case import (DATA_FILE, SHARED, SIDECAR, TESTDATA, OctetCase, Tensor, contents, f32, main, make_file, make_sharded,
                         needs_shared, read_file, read_header)
+from xxh3 import sealed
 
 COMPANIONS = ("config.json", "generation_config.json", "vocab.json", "merges.txt", "spiece.model", "LICENSE")
 FLOATS = ("F32", "F16", "BF16", "F64")
@@ -58,13 +59,16 @@ class MainRoad(RoadCase):
         metadata, tensors, order = read_file(model / "model.safetensors")
         stored_metadata, stored, stored_order = read_file(self.dir / "set" / DATA_FILE)
         sidecar = self.sidecar("set")
-        self.assertEqual(list(sidecar), ["format", "version", "generator", "source", "files", "companions", "options", "tensors"])
+        self.assertEqual(list(sidecar), ["format", "version", "generator", "source", "files", "companions", "options", "tensors",
+                                         "xxh3_128"])
         self.assertEqual((sidecar["format"], sidecar["version"]), ("octet", 1))
         version = self.octet("--version").out.strip()
         self.assertEqual(sidecar["generator"], version)
         size = (model / "model.safetensors").stat().st_size
         self.assertEqual(sidecar["source"]["files"], [{"name": "model.safetensors", "bytes": size}])
-        self.assertEqual(sidecar["files"], [{"name": DATA_FILE, "bytes": (self.dir / "set" / DATA_FILE).stat().st_size}])
+        self.assertEqual([(f["name"], f["bytes"]) for f in sidecar["files"]],
+                         [(DATA_FILE, (self.dir / "set" / DATA_FILE).stat().st_size)])
+        self.assertEqual((self.dir / "set" / SIDECAR).read_text(), sealed((self.dir / "set" / SIDECAR).read_text()))
         self.assertEqual(sidecar["options"], {"preset": preset, "rules": []})
         self.assertEqual(list(sidecar["tensors"]), [t.name for t in tensors])
         self.assertEqual(stored_metadata, {**metadata, "octet.version": version.split()[1]})
@@ -74,10 +78,11 @@ class MainRoad(RoadCase):
             self.assertEqual((entry["dtype"], entry["shape"]), (source.dtype, source.shape))
             self.assertEqual((codes.name, codes.shape), (source.name, source.shape))
             if entry["scheme"] == "keep":
-                self.assertEqual((codes, set(entry)), (source, {"dtype", "shape", "scheme", "reason"}))
+                self.assertEqual((codes, set(entry)), (source, {"dtype", "shape", "scheme", "reason", "xxh3_128_tiles"}))
+                self.assertEqual(entry["xxh3_128_tiles"]["source"], entry["xxh3_128_tiles"]["stored"])
                 continue
             self.assertEqual(entry["scheme"], "u8" if preset == "all" else "u8-trunc")
-            self.assertEqual(list(entry), ["dtype", "shape", "scheme", "scale", "zero_point", "stats"])
+            self.assertEqual(list(entry), ["dtype", "shape", "scheme", "scale", "zero_point", "stats", "xxh3_128_tiles"])
             self.assertEqual(list(entry["stats"]), ["sqnr_db", "rmse", "max_abs_error", "bound", "clipped"])
             self.assertEqual(codes.dtype, "U8")
             self.assertLessEqual(entry["stats"]["max_abs_error"], entry["stats"]["bound"])
