@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the path of a Python interpreter that has numpy and safetensors, for the checks that are independent of octet's own
+# Prints the path of a Python interpreter that has numpy, safetensors and xxhash, for the checks that are independent of octet's own
 # code. Makes a virtual environment on the first call. Where that cannot be done: prints nothing on stdout, exits 77.
 set -euo pipefail
 
@@ -16,7 +16,7 @@ mkdir -p "$cache" 2> /dev/null || give_up "cannot make $cache"
 exec 9> "$env.lock" || give_up "cannot write $env.lock"
 if command -v flock > /dev/null; then flock 9; fi  # tests run side by side
 
-usable() { [ -x "$env/bin/python" ] && "$env/bin/python" -c 'import numpy, safetensors.numpy' 2> /dev/null; }
+usable() { [ -x "$env/bin/python" ] && "$env/bin/python" -c 'import numpy, safetensors.numpy, xxhash' 2> /dev/null; }
 
 if [ ! -e "$env/ready" ] || ! usable; then
     # Without a network every try costs half a minute; do not try again at once.
@@ -27,8 +27,8 @@ if [ ! -e "$env/ready" ] || ! usable; then
         give_up "$(cat "$env.failed")"
     fi
     if ! "$env/bin/python" -m pip install -q --disable-pip-version-check --retries 2 --only-binary :all: \
-        numpy safetensors > "$env/pip.log" 2>&1 || ! usable; then
-        echo "pip cannot install numpy and safetensors: $(tail -n 1 "$env/pip.log")" > "$env.failed"
+        numpy safetensors xxhash > "$env/pip.log" 2>&1 || ! usable; then
+        echo "pip cannot install numpy, safetensors and xxhash: $(tail -n 1 "$env/pip.log")" > "$env.failed"
         give_up "$(cat "$env.failed")"
     fi
     rm -f "$env.failed"

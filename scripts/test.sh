@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 scripts/setup.sh
 if ! scripts/python_env.sh > /dev/null; then
-    echo "test.sh: no Python with numpy and safetensors: the independent checks are skipped"
+    echo "test.sh: no Python with numpy, safetensors and xxhash: the independent checks are skipped"
 fi
 
 jobs=$(nproc)

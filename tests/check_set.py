@@ -5,13 +5,14 @@
 
 Recomputes every code, scale and zero point from the source by the documented rule and compares them with the set as the
 safetensors package reads it; computes what the codes stand for and compares it with RESTORED, and RESTORED with SOURCE under
-the documented bound. Needs numpy and safetensors. Exits 0 or 1.
+the documented bound; recomputes every checksum with the xxhash package. Needs numpy, safetensors and xxhash. Exits 0 or 1.
 """
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
+import xxhash
 from safetensors import safe_open
 
 KINDS = {"F32": "<f4", "F16": "<f2", "BF16": "<u2", "F64": "<f8"}
@@ -124,7 +125,31 @@ def check_quantized(source, entry, codes, back):
         yield f"restored as {back.dtype} the error {error:g} exceeds the bound {limit:g}"
 
 
+def by_pieces(raw):
+    """The hash of the hashes of consecutive 4 MiB."""
+    size = 4 << 20
+    return xxhash.xxh3_128_hexdigest(b"".join(xxhash.xxh3_128_digest(raw[at:at + size]) for at in range(0, len(raw), size)))
+
+
+def check_files(folder, sidecar):
+    """Yields what is wrong with the checksums of files, the sidecar's own included."""
+    for file in sidecar["files"] + sidecar["companions"]:
+        raw = (folder / file["name"]).read_bytes()
+        found = by_pieces(raw) if "xxh3_128_tiles" in file else xxhash.xxh3_128_hexdigest(raw)
+        if file.get("xxh3_128_tiles", file.get("xxh3_128")) != found:
+            yield f"{file['name']}: the checksum is not {found}"
+        if file["bytes"] != len(raw):
+            yield f"{file['name']}: has {len(raw)} bytes, not {file['bytes']}"
+    raw = (folder / "quantization_state.json").read_bytes()
+    before = raw[:raw.rindex(b'"xxh3_128"')]
+    if raw != before + b'"xxh3_128": "%s"\n}\n' % xxhash.xxh3_128_hexdigest(before).encode():
+        yield "the sidecar does not end in the checksum of what stands before it"
+
+
 def check_tensor(source, entry, code, package, back):
+    for what, raw in (("source", source.raw), ("stored", code.raw)):
+        if entry["xxh3_128_tiles"][what] != by_pieces(raw):
+            yield f"the {what} checksum is not {by_pieces(raw)}"
     if (entry["dtype"], entry["shape"]) != (source.dtype, source.shape):
         yield "dtype or shape in the sidecar is not the source's"
     if code.shape != source.shape or back.shape != source.shape:
@@ -145,7 +170,7 @@ def main(source_path, set_path, restored_path):
     metadata, source = read(files_of(source_path))
     set_metadata, codes = read([Path(set_path) / file["name"] for file in sidecar["files"]])
     restored_metadata, restored = read(files_of(restored_path))
-    problems = []
+    problems = list(check_files(Path(set_path), sidecar))
     names = [tensor.name for tensor in source]
     for what, found in (("the sidecar", list(sidecar["tensors"])), ("the set", [t.name for t in codes]),
                         ("the restored checkpoint", [t.name for t in restored])):

@@ -149,7 +149,7 @@ class OctetCase(unittest.TestCase):
         self.assertEqual(snapshot(self.dir), before)
 
     def check_set(self, source, folder, restored):
-        """Runs the independent check; leaves it out, visibly, where there is no Python with numpy and safetensors."""
+        """Runs the independent check; leaves it out, visibly, where there is no Python with numpy, safetensors and xxhash."""
         found = subprocess.run([str(SOURCE_DIR / "scripts" / "python_env.sh")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         if found.returncode == 77:
             with self.subTest("the independent check"):  # the rest of the test goes on

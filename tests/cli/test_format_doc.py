@@ -80,6 +80,6 @@ if __name__ == "__main__":
     else:
         python = subprocess.run([SOURCE / "scripts/python_env.sh"], stdout=subprocess.PIPE, text=True)
         if python.returncode != 0:
-            print("skipped: no Python with numpy and safetensors")
+            print("skipped: no Python with numpy, safetensors and xxhash")
             sys.exit(77)
         sys.exit(subprocess.run([python.stdout.strip(), __file__, "inside"]).returncode)
