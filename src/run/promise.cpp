@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "quant/active_kernels.hpp"
 #include "quant/values.hpp"
+#include "run/regions.hpp"
 #include "run/tile_work.hpp"
 #include "run/workers.hpp"
 
@@ -58,7 +59,12 @@ class Promise {
         slots_.resize(steps);
         Workers workers(worker_count(options_.threads), options_.stop_requested);
         workers.run(steps, [&](std::uint64_t number, std::span<std::byte> memory) { check_step(number, memory); });
-        for (const Pair& pair : pairs_) judge(pair);
+        hash_sources();
+        for (std::size_t i = 0; i < pairs_.size(); ++i) {
+            const std::size_t before = findings_.size();
+            judge(pairs_[i]);
+            if (findings_.size() == before) judge_checksum(pairs_[i], source_checksums_[i]);
+        }
         return std::move(findings_);
     }
 
@@ -73,7 +79,7 @@ class Promise {
         for (const checkpoint::Tensor& tensor : source_.tensors) by_name.push_back(&tensor);
         const auto before = [](const checkpoint::Tensor* a, const checkpoint::Tensor* b) { return a->name < b->name; };
         std::sort(by_name.begin(), by_name.end(), before);
-        std::size_t paired = 0;
+        std::vector<bool> paired(by_name.size());
         for (std::size_t i = 0; i < set_.stored.size(); ++i) {
             const TensorReport& tensor = set_.sidecar.tensors[i];
             const auto found =
@@ -83,7 +89,7 @@ class Promise {
                 add(tensor, set_.stored[i], "is not in the source");
                 continue;
             }
-            ++paired;
+            paired[static_cast<std::size_t>(found - by_name.begin())] = true;
             if ((*found)->dtype != tensor.dtype || (*found)->shape != tensor.shape) {
                 add(tensor, set_.stored[i],
                     fmt::format("was made from {} {}, the source has {} {}", dtype_name(tensor.dtype),
@@ -93,10 +99,11 @@ class Promise {
             const std::uint64_t elements = tensor.scheme ? set_.stored[i].byte_count : tensor.source_bytes;
             pairs_.push_back({&tensor, &set_.stored[i], *found, 0, elements});
         }
-        if (paired < by_name.size()) {
+        for (std::size_t i = 0; i < by_name.size(); ++i) {
+            if (paired[i]) continue;
+            const checkpoint::Tensor& tensor = *by_name[i];
             findings_.push_back(
-                {"", "",
-                 fmt::format("the source has {} that the set does not", counted(by_name.size() - paired, "tensor"))});
+                {source_.shards[tensor.shard].base_name, tensor.name, "is in the source, not in the set"});
         }
     }
 
@@ -123,7 +130,12 @@ class Promise {
         source_.shards[pair.source->shard].file.read_at(source, pair.source->offset + first * each);
         if (!tensor.scheme) return compare(stored, source, first, slot);
         kernels::LaneSums lanes{};
-        quant::add_range(tensor.dtype, source, slot.range);
+        kernels::Range range = quant::empty_range();
+        quant::add_range(tensor.dtype, source, range);
+        slot.range = {std::min(slot.range.min, range.min), std::max(slot.range.max, range.max),
+                      slot.range.finite && range.finite};
+        // Of another source, and not for the kernels: judge() says what is wrong with the range.
+        if (!range.finite || range.min < *tensor.zero_point) return;
         quant::quantize_values(tensor.dtype, source, affine_of(tensor), tensor.scheme->rounding, made, lanes);
         slot.max_abs_error = std::max(slot.max_abs_error, lanes.max_abs_error);
         compare(stored, made, first, slot);
@@ -171,10 +183,28 @@ class Promise {
                 fmt::format("its largest error {:.6g} is beyond its bound {:.6g}", all.max_abs_error, bound));
     }
 
+    void hash_sources() {
+        std::vector<Region> regions;
+        for (const Pair& pair : pairs_)
+            regions.push_back({&source_.shards[pair.source->shard].file, pair.source->offset, pair.source->byte_count});
+        source_checksums_ = piece_checksums(regions, options_);
+    }
+
+    /// The promise holds, but of other values: codes can hide a small change.
+    void judge_checksum(const Pair& pair, const Checksum& found) {
+        if (found == *pair.tensor->source_checksum) return;
+        add(*pair.tensor, *pair.stored,
+            fmt::format(
+                "was made from other bytes than the source has, though the same codes follow: the source's have "
+                "the checksum {}, the sidecar says {}",
+                checksum_text(found), checksum_text(*pair.tensor->source_checksum)));
+    }
+
     const state::QuantizedSet& set_;
     const checkpoint::Checkpoint& source_;
     const WriteOptions& options_;
     std::vector<Pair> pairs_;
+    std::vector<Checksum> source_checksums_;  ///< parallel to pairs_
     std::vector<Slot> slots_;
     std::vector<Finding> findings_;
 };

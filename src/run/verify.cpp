@@ -8,6 +8,7 @@
 #include "base/set_names.hpp"
 #include "base/text.hpp"
 #include "checkpoint/index.hpp"
+#include "checkpoint/kind.hpp"
 #include "octet/error.hpp"
 #include "run/find_set.hpp"
 #include "run/promise.hpp"
@@ -28,21 +29,29 @@ WriteOptions reading(const VerifyOptions& options) {
     return reading;
 }
 
+/// `what` without the path in front of it, where that is what it begins with.
+std::optional<std::string> after_subject(std::string_view what, const fs::path& path) {
+    const std::string subject = printable(path.native()) + ": ";
+    if (!what.starts_with(subject)) return std::nullopt;
+    return std::string(what.substr(subject.size()));
+}
+
 class Verification {
   public:
     Verification(const fs::path& path, const VerifyOptions& options) : path_(path), options_(options) {}
 
     VerifyReport run() {
         report_.input = path_.native();
-        if (open()) {
-            check_files();
-            check_tensors();
-            check_companions();
+        if (options_.source) report_.source = options_.source->native();
+        if (!read_sidecar()) return std::move(report_);
+        check_files();
+        const bool fits = open();
+        if (fits) check_tensors();
+        check_companions();
+        if (fits) {
             check_index();
             if (options_.source) check_source();
-            report_.totals = state::totals_of(set_.sidecar.tensors, set_.sidecar.source_sum_of_squares);
-            report_.totals.source_bytes = state::total_bytes(set_.sidecar.source_files);
-            report_.totals.output_bytes = state::total_bytes(set_.sidecar.files);
+            sum_up();
         }
         return std::move(report_);
     }
@@ -52,35 +61,93 @@ class Verification {
         report_.findings.push_back({std::move(file), std::move(tensor), std::move(what)});
     }
 
-    /// Opens the set; what is wrong with its structure becomes a finding. Nothing at that path at all stays an error.
-    bool open() {
+    bool has_finding_about(std::string_view file) const {
+        return std::any_of(report_.findings.begin(), report_.findings.end(),
+                           [&](const Finding& finding) { return finding.file == file; });
+    }
+
+    /// What is wrong with the sidecar becomes a finding. Nothing at that path at all stays an error.
+    bool read_sidecar() {
         std::error_code ignored;
         if (!fs::exists(path_, ignored))
             throw Error(ErrorCode::kBadInput, printable(path_.native()), "not found; check the path");
+        fs::path folder = path_;
         try {
-            set_ = state::open_set(run::find_set_folder(path_));
+            folder = run::find_set_folder(path_);
+            sidecar_ = state::read_sidecar(folder);
+            folder_ = folder;
             return true;
         } catch (const Error& error) {
             if (error.code() != ErrorCode::kBadInput) throw;
-            add(std::string(kSidecarName), "", error.what());
+            const auto what = after_subject(error.what(), folder / kSidecarName);
+            add(std::string(kSidecarName), "", what.value_or(error.what()));
             return false;
         }
     }
 
+    /// Every data file that can be opened and has its size, against its checksum.
     void check_files() {
-        std::vector<run::Region> regions;
-        for (const state::DataFile& data : set_.data_files) regions.push_back({&data.file, 0, data.file.size()});
+        std::vector<io::File> files(sidecar_.files.size());
+        std::vector<run::Region> regions(files.size());
+        broken_.resize(files.size());
+        for (std::size_t i = 0; i < files.size(); ++i) {
+            broken_[i] = !open_listed(sidecar_.files[i], files[i]);
+            regions[i] = {&files[i], 0, broken_[i] ? 0 : files[i].size()};
+        }
         const std::vector<Checksum> found = run::piece_checksums(regions, reading(options_));
         for (std::size_t i = 0; i < found.size(); ++i) {
-            const FileReport& listed = set_.sidecar.files[i];
-            const bool same = found[i] == *listed.checksum;
-            broken_.push_back(!same);
-            if (!same)
-                add(listed.name, "",
-                    fmt::format("its {} bytes have the checksum {}, the sidecar says {}",
-                                with_commas(listed.byte_count), checksum_text(found[i]),
-                                checksum_text(*listed.checksum)));
+            const FileReport& listed = sidecar_.files[i];
+            if (broken_[i] || found[i] == *listed.checksum) continue;
+            broken_[i] = true;
+            add(listed.name, "",
+                fmt::format("its {} bytes have the checksum {}, the sidecar says {}", with_commas(listed.byte_count),
+                            checksum_text(found[i]), checksum_text(*listed.checksum)));
         }
+    }
+
+    /// A file that the sidecar lists: there, a file, and of that size, or a finding.
+    bool open_listed(const FileReport& listed, io::File& file) {
+        const fs::path path = folder_ / listed.name;
+        std::error_code ignored;
+        if (!fs::exists(path, ignored)) {
+            add(listed.name, "", "is missing");
+            return false;
+        }
+        try {
+            file = io::File::open_for_reading(path);
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::kBadInput) throw;
+            add(listed.name, "", after_subject(error.what(), path).value_or(error.what()));
+            return false;
+        }
+        if (file.size() == listed.byte_count) return true;
+        add(listed.name, "",
+            fmt::format("has {} bytes, the sidecar says {}", with_commas(file.size()), with_commas(listed.byte_count)));
+        return false;
+    }
+
+    /// Sidecar and headers against each other. One that does not fit is a finding, unless its file has a plainer one already.
+    bool open() {
+        try {
+            set_ = state::open_set(folder_);
+            return true;
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::kBadInput) throw;
+            for (const FileReport& listed : sidecar_.files) {
+                const auto what = after_subject(error.what(), folder_ / listed.name);
+                if (!what) continue;
+                if (!is_missing_or_resized(listed)) add(listed.name, "", *what);
+                return false;
+            }
+            const auto what = after_subject(error.what(), folder_ / kSidecarName);
+            add(std::string(kSidecarName), "", what.value_or(error.what()));
+            return false;
+        }
+    }
+
+    bool is_missing_or_resized(const FileReport& listed) const {
+        std::error_code failed;
+        return fs::file_size(folder_ / listed.name, failed) != listed.byte_count && has_finding_about(listed.name);
     }
 
     /// Which tensors of a broken file are touched; whole files need no second look.
@@ -101,7 +168,7 @@ class Verification {
             const state::StoredTensor& stored = set_.stored[tensors[k]];
             explained[stored.file] = true;
             add(set_.sidecar.files[stored.file].name, tensor.name,
-                fmt::format("bytes {} to {} are not what was written", with_commas(stored.offset),
+                fmt::format("something in its bytes {} to {} is not what was written", with_commas(stored.offset),
                             with_commas(stored.offset + stored.byte_count)));
         }
         for (std::size_t i = 0; i < broken_.size(); ++i) {
@@ -111,20 +178,11 @@ class Verification {
     }
 
     void check_companions() {
-        for (const FileReport& listed : set_.sidecar.companions) {
-            std::error_code ignored;
-            if (!fs::exists(set_.folder / listed.name, ignored)) {
-                add(listed.name, "", "is missing");
-                continue;
-            }
-            const FileReport found = run::whole_file_checksum(set_.folder / listed.name);
-            if (found.byte_count != listed.byte_count) {
-                add(listed.name, "",
-                    fmt::format("has {} bytes, the sidecar says {}", with_commas(found.byte_count),
-                                with_commas(listed.byte_count)));
-            } else if (found.checksum != listed.checksum) {
+        for (const FileReport& listed : sidecar_.companions) {
+            io::File file;
+            if (!open_listed(listed, file)) continue;
+            if (run::whole_file_checksum(folder_ / listed.name).checksum != listed.checksum)
                 add(listed.name, "", "is not what was copied: its checksum differs");
-            }
         }
     }
 
@@ -148,22 +206,34 @@ class Verification {
         } catch (const Error& error) {
             if (error.code() != ErrorCode::kBadInput) throw;
         }
-        if (found != expected) add(name, "", "does not name the tensors and files of the sidecar");
+        if (found != expected) add(name, "", "is not what was written, which follows from the sidecar");
     }
 
     void check_source() {
-        report_.source = options_.source->native();
         for (Finding& finding :
              run::check_promise(set_, checkpoint::open_checkpoint(*options_.source), reading(options_))) {
             report_.findings.push_back(std::move(finding));
         }
     }
 
+    void sum_up() {
+        state::Sidecar& sidecar = set_.sidecar;
+        const checkpoint::Family family = checkpoint::assign_kinds(sidecar.tensors);
+        report_.totals = state::totals_of(sidecar.tensors, sidecar.source_sum_of_squares);
+        report_.totals.source_bytes = state::total_bytes(sidecar.source_files);
+        report_.totals.output_bytes = state::total_bytes(sidecar.files);
+        report_.totals.source_framework_bytes = sidecar.source_framework_bytes;
+        report_.totals.framework_bytes =
+            checkpoint::framework_bytes(family, sidecar.tensors, checkpoint::Counted::kStored);
+    }
+
     fs::path path_;
     const VerifyOptions& options_;
     VerifyReport report_;
+    fs::path folder_;
+    state::Sidecar sidecar_;
     state::QuantizedSet set_;
-    std::vector<bool> broken_;  // data files whose checksum does not match
+    std::vector<bool> broken_;  // data files that are not what was written
 };
 
 }  // namespace
