@@ -1,5 +1,5 @@
-// Comparing two checkpoints: what is there, and how far the values are apart. Plain values; A is the reference, B is what is judged.
-// Statistics are rounded to six significant digits where they are made, as in report.hpp.
+// Comparing two checkpoints: what is there, and how far the values are apart. Plain values; A is the reference, B is
+// what is judged. Statistics are rounded to six significant digits where they are made, as in report.hpp.
 #pragma once
 
 #include <cstdint>
@@ -22,15 +22,16 @@ struct CompareOptions {
     ReadOptions read;
 };
 
-/// counts[i] elements have edges[i] <= |error| / scale < edges[i + 1]; the last edge is +inf, and its bin takes infinite errors.
+/// counts[i] elements have edges[i] <= |error| / scale < edges[i + 1]; the last edge is +inf, and its bin takes
+/// infinite errors.
 struct Histogram {
     std::vector<double> edges;
     std::vector<std::uint64_t> counts;
 };
 
-/// How far the values of a float tensor of B are from those of A. Differences are of float32, or of float64 where either side is F64.
-/// NaN equals NaN and an infinity equals itself; any other pair that is not finite on both sides counts as an infinite error and is left
-/// out of the cosine and the counts.
+/// How far the values of a float tensor of B are from those of A. Differences are of float32, or of float64 where
+/// either side is F64. NaN equals NaN and an infinity equals itself; any other pair that is not finite on both sides
+/// counts as an infinite error and is left out of the cosine and the counts.
 struct Differences {
     double sqnr_db = 0;        ///< 10 log10(sum a^2 / sum (a - b)^2); +inf when nothing differs
     double rmse = 0;           ///< sqrt(mean (a - b)^2)
@@ -71,8 +72,9 @@ struct CompareReport {
     std::string output;  ///< the path of B as it was given
     bool input_is_set = false;
     bool output_is_set = false;
-    /// Of the compared tensors as they lie in B; source_bytes and source_framework_bytes are those of A. sqnr_db and max_abs_error are over
-    /// all compared float tensors, but for those that a set keeps and that do not differ: as quantize counts them.
+    /// Of the compared tensors as they lie in B; source_bytes and source_framework_bytes are those of A. sqnr_db and
+    /// max_abs_error are over all compared float tensors, but for those that a set keeps and that do not differ: as
+    /// quantize counts them.
     Totals totals;
     std::vector<TensorComparison> tensors;  ///< in file order of A
     std::vector<std::string> missing;       ///< in A and not in B, in file order of A
@@ -82,9 +84,10 @@ struct CompareReport {
     double seconds = 0;                     ///< wall time of the operation
 };
 
-/// Compares two checkpoints, each a plain one (file, shards, folder) or a set, whose codes are restored on the fly: code * scale + zero_point
-/// in float32, not narrowed to the source dtype. Reads both once, in bounded memory; the result does not depend on the number of
-/// threads. Differences and gates that fail do not throw. Throws Error: kUsage (a limit, or a pattern that matches nothing), kBadInput, kIo.
+/// Compares two checkpoints, each a plain one (file, shards, folder) or a set, whose codes are restored on the fly:
+/// code * scale + zero_point in float32, not narrowed to the source dtype. Reads both once, in bounded memory; the
+/// result does not depend on the number of threads. Differences and gates that fail do not throw. Throws Error: kUsage
+/// (a limit, or a pattern that matches nothing), kBadInput, kIo.
 CompareReport compare(const std::filesystem::path& a, const std::filesystem::path& b, const CompareOptions& options);
 
 }  // namespace octet

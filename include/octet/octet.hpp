@@ -26,8 +26,8 @@ std::string_view version() noexcept;
 /// an existing set when `options.write.force`. The set becomes visible whole or not at all; on any error everything is as it was.
 /// Peak memory does not grow with the checkpoint's data. The bytes written depend on the input and the options that decide
 /// codes only: not on threads, instruction set or compiler.
-/// A gate that fails (`options.gates`) does not throw: see Report::checks. The report then says what the set would have been, and unless
-/// `options.keep_on_failure` nothing is written (Report::written).
+/// A gate that fails (`options.gates`) does not throw: see Report::checks. The report then says what the set would have
+/// been, and unless `options.keep_on_failure` nothing is written (Report::written).
 /// Throws Error: kUsage (out_dir not acceptable), kBadInput (malformed, not finite, already quantized), kIo.
 Report quantize(const std::filesystem::path& input, const std::filesystem::path& out_dir,
                 const QuantizeOptions& options);

@@ -1,4 +1,5 @@
-// What the operations can be asked to do. Plain structs with the defaults of the command line; nothing is owned but values.
+// What the operations can be asked to do. Plain structs with the defaults of the command line; nothing is owned but
+// values.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,8 @@
 
 namespace octet {
 
-/// Called as work proceeds, from any worker but never by two at once: bytes read so far, bytes to read in all. Must not throw.
+/// Called as work proceeds, from any worker but never by two at once: bytes read so far, bytes to read in all. Must not
+/// throw.
 using Progress = std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)>;
 
 /// Which tensors are quantized and how, when nothing more specific is said.
@@ -31,24 +33,26 @@ struct WriteOptions {
     bool force = false;    ///< replace an existing set (or files of the same names)
     bool sync = true;      ///< flush everything to the disk before it becomes visible
     Progress progress;     ///< may be empty
-    /// Asked between tiles, from any worker; true ends the run with kInterrupted and leaves everything as it was. May be empty.
+    /// Asked between tiles, from any worker; true ends the run with kInterrupted and leaves everything as it was. May
+    /// be empty.
     std::function<bool()> stop_requested;
 };
 
-/// Options that every operation that reads tensor data and writes nothing shares; the members mean what they mean in WriteOptions.
+/// Options that every operation that reads tensor data and writes nothing shares; the members mean what they mean in
+/// WriteOptions.
 struct ReadOptions {
     unsigned threads = 0;
     Progress progress;
     std::function<bool()> stop_requested;
 };
 
-/// Limits that a result has to keep, in the units of its report. An empty one does not apply. A limit that is not finite, or an error that
-/// is negative: kUsage. Figures are judged as they are printed, in six significant digits.
+/// Limits that a result has to keep, in the units of its report. An empty one does not apply. A limit that is not
+/// finite, or an error that is negative: kUsage. Figures are judged as they are printed, in six significant digits.
 struct Gates {
-    std::optional<double> min_sqnr_tensor;         ///< dB, of every tensor that has figures
-    std::optional<double> min_sqnr;                ///< dB, Totals::sqnr_db
-    std::optional<double> max_abs_error;           ///< of every tensor that has figures
-    std::optional<std::uint64_t> max_output_size;  ///< Totals::output_bytes
+    std::optional<double> min_sqnr_tensor = {};         ///< dB, of every tensor that has figures
+    std::optional<double> min_sqnr = {};                ///< dB, Totals::sqnr_db
+    std::optional<double> max_abs_error = {};           ///< of every tensor that has figures
+    std::optional<std::uint64_t> max_output_size = {};  ///< Totals::output_bytes
 };
 
 /// Options of quantize().

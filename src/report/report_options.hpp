@@ -1,4 +1,5 @@
-// What an exporter is asked to show. Every exporter has the signature `std::string NAME(const Report&, const ReportOptions&)`.
+// What an exporter is asked to show. Every exporter has the signature `std::string NAME(const Report&, const
+// ReportOptions&)`.
 #pragma once
 
 #include <cstdint>

@@ -21,7 +21,8 @@ struct TensorPair {
     std::uint64_t first_byte = 0;    ///< of bytes: the first that does
 };
 
-/// Fills in the results of all pairs. Memory is bounded; the results do not depend on the number of workers. kIo, kInterrupted.
+/// Fills in the results of all pairs. Memory is bounded; the results do not depend on the number of workers. kIo,
+/// kInterrupted.
 void compare_data(const FloatSource& a, const FloatSource& b, std::vector<TensorPair>& pairs,
                   const ReadOptions& options);
 

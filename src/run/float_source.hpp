@@ -1,5 +1,5 @@
-// A plain checkpoint or a set, opened to read its tensors as floating-point numbers: a set's codes are restored as they are read. Owns the open
-// files; reading is safe from several threads at once.
+// A plain checkpoint or a set, opened to read its tensors as floating-point numbers: a set's codes are restored as they
+// are read. Owns the open files; reading is safe from several threads at once.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +44,8 @@ class FloatSource {
     /// Bytes of `scratch` that read() needs for each element.
     static constexpr std::size_t kScratchBytes = 8;
 
-    /// Reads elements [first, first + values.size()) of a float tensor, converted to the nearest; float64 keeps F64 as it is, and
-    /// what was restored from codes is float32 in either. kIo.
+    /// Reads elements [first, first + values.size()) of a float tensor, converted to the nearest; float64 keeps F64 as
+    /// it is, and what was restored from codes is float32 in either. kIo.
     void read(std::size_t tensor, std::uint64_t first, std::span<float> values, std::span<std::byte> scratch) const;
     void read(std::size_t tensor, std::uint64_t first, std::span<double> values, std::span<std::byte> scratch) const;
 

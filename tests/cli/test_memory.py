@@ -31,7 +31,7 @@ class Memory(OctetCase):
         return path
 
     def peak(self, *arguments):
-        with subprocess.Popen([BIN, *map(str, arguments), "--quiet", "--no-sync"]) as process:
+        with subprocess.Popen([BIN, *map(str, arguments), "--quiet"]) as process:
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         self.assertEqual(process.returncode, 0)
@@ -43,10 +43,13 @@ class Memory(OctetCase):
             for threads in (1, 2, 64):
                 folder = self.dir / f"{mebibytes}-{threads}"
                 with self.subTest(mebibytes=mebibytes, threads=threads):
-                    self.assertLess(self.peak("quantize", source, folder, "--threads", threads), MOST_RESIDENT)
+                    self.assertLess(self.peak("quantize", source, folder, "--threads", threads, "--no-sync"), MOST_RESIDENT)
             with self.subTest(mebibytes=mebibytes, command="dequantize"):
                 restored = self.dir / "restored.safetensors"
-                self.assertLess(self.peak("dequantize", folder, restored, "--force", "--threads", 2), MOST_RESIDENT)
+                self.assertLess(self.peak("dequantize", folder, restored, "--force", "--threads", 2, "--no-sync"), MOST_RESIDENT)
+            with self.subTest(mebibytes=mebibytes, command="compare"):
+                for threads in (1, 1024):
+                    self.assertLess(self.peak("compare", source, folder, "--threads", threads), MOST_RESIDENT)
 
 
 if __name__ == "__main__":
