@@ -1,5 +1,6 @@
-// How a tensor is quantized: bits, affine or symmetric, granularity, rounding. A scheme is a plain value; its name (such as
-// "u8" or "u8-trunc") parses back to the same scheme, is what the sidecar stores, and never changes its meaning.
+// How a tensor is quantized: bits, affine or symmetric, granularity, range and rounding, the state's dtype. A scheme is a plain
+// value; its name (such as "u8", "s8-channel-axis0" or "u4-group32-axis1-mse-two") parses back to the same scheme, is what the
+// sidecar stores, and never changes its meaning. The formulas are in docs/quantization.md, the bytes in docs/format.md.
 #pragma once
 
 #include <cstdint>
@@ -15,23 +16,92 @@ enum class Rounding : std::uint8_t {
     kTruncate,  ///< toward zero: the cast of the lesson
 };
 
-/// A way to turn a float tensor into codes. Today: 8-bit affine codes with one real zero point and one scale for the tensor.
+/// Which elements share a scale. Channels and groups see the tensor as a matrix: two dimensions, or the first against the rest.
+enum class Granularity : std::uint8_t {
+    kTensor,   ///< all of them; the state stands in the sidecar
+    kChannel,  ///< those of one output channel: one row (output axis 0) or one column (output axis 1)
+    kGroup,    ///< runs of `group_size` inputs of one output channel; the last run may be short
+};
+
+/// Which axis of the matrix counts the outputs. Inputs, and with them groups, run along the other one.
+enum class OutputAxis : std::uint8_t {
+    kAuto,  ///< not resolved yet, or per tensor, where there is none
+    k0,     ///< [out, in], as Linear weights are stored
+    k1,     ///< [in, out], as GPT-2's Conv1D weights are stored
+};
+
+/// What stands for the value of code 0 (of affine schemes).
+enum class ZeroPoint : std::uint8_t {
+    kReal,     ///< a real number: x' = code * scale + zero_point
+    kInteger,  ///< a code: x' = (code - zero_point) * scale; the range is extended to include 0
+};
+
+/// Where scale and zero point come from.
+enum class RangeSearch : std::uint8_t {
+    kMinMax,      ///< the smallest and the largest value
+    kMse,         ///< a search for the least sum of squared errors
+    kPercentile,  ///< the central `percentile_ppm` millionths of the values
+};
+
+/// How scales and real zero points of channels and groups are stored.
+enum class ScaleDtype : std::uint8_t {
+    kF32,
+    kF16,
+    kBF16,
+    kTwoLevel,  ///< small integers against one F16 for each superblock
+};
+
+/// A way to turn a float tensor into codes. Members that a scheme has no use for keep their defaults (see scheme_problem).
 struct Scheme {
+    std::uint32_t bits = 8;  ///< of one code: 2, 3, 4, 5, 6 or 8
+    bool symmetric = false;  ///< codes around 0 and no zero point; else codes from 0 up
+    Granularity granularity = Granularity::kTensor;
+    std::uint32_t group_size = 0;  ///< inputs of one group, 16 .. 1024; 0 without groups
+    OutputAxis axis = OutputAxis::kAuto;
+    ZeroPoint zero_point = ZeroPoint::kReal;
     Rounding rounding = Rounding::kNearest;
+    RangeSearch range = RangeSearch::kMinMax;
+    std::uint32_t percentile_ppm = 0;  ///< 500,001 .. 999,999, of 1,000,000; 0 without percentile
+    ScaleDtype scale_dtype = ScaleDtype::kF32;
 
     friend bool operator==(const Scheme&, const Scheme&) = default;
 };
 
-/// Bits of one code.
-inline constexpr unsigned kCodeBits = 8;
+/// Bounds of Scheme::group_size, and what it is when nobody says.
+inline constexpr std::uint32_t kLeastGroupSize = 16;
+inline constexpr std::uint32_t kMostGroupSize = 1024;
+inline constexpr std::uint32_t kDefaultGroupSize = 64;
 
-/// The largest code, 2^bits - 1.
+/// The largest affine code, 2^bits - 1.
+constexpr std::uint32_t max_code(const Scheme& scheme) noexcept {
+    return (1U << scheme.bits) - 1U;
+}
+
+/// The largest symmetric code that quantizing gives, 2^(bits-1) - 1; the smallest is its negative.
+constexpr std::uint32_t max_symmetric_code(const Scheme& scheme) noexcept {
+    return (1U << (scheme.bits - 1U)) - 1U;
+}
+
+/// Bits of one 8-bit code, and the largest one.
+inline constexpr unsigned kCodeBits = 8;
 inline constexpr unsigned kMaxCode = 255;
 
-/// The scheme's name: "u8" or "u8-trunc".
+/// What makes the scheme impossible, for a message ("group size 8 is not from 16 to 1024"); empty when nothing does. An axis that is
+/// still kAuto is no problem. Impossible are: bits other than 2, 3, 4, 5, 6, 8; a group size outside of its bounds, or without groups;
+/// an axis for a tensor; an integer zero point of a symmetric or two-level scheme; two levels without groups, and a 16-bit state
+/// for a tensor, whose state is in the sidecar; truncation after a search that assumes nearest codes (mse, two levels); a percentile
+/// outside of its bounds, or without being asked for.
+std::string scheme_problem(const Scheme& scheme);
+
+/// The scheme's name: `u8`, `s4`, ..., then each part only when it is not the default, in this order: -channel or -group64; -axis0
+/// or -axis1; -intzp; -trunc; -mse or -pct99.9; -f16, -bf16 or -two.
 std::string scheme_name(const Scheme& scheme);
 
-/// The scheme of that name, or nothing if it is none.
+/// The possible scheme of exactly that name, or nothing.
 std::optional<Scheme> parse_scheme(std::string_view name);
+
+/// The millionths that a percentile such as "99.9" says; nothing unless it is a plain decimal number of at most four places, above 50
+/// and below 100.
+std::optional<std::uint32_t> parse_percentile(std::string_view text);
 
 }  // namespace octet

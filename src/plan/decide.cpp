@@ -2,13 +2,17 @@
 
 #include "checkpoint/kind.hpp"
 #include "plan/output_plan.hpp"
+#include "quant/codecs.hpp"
 
 namespace octet::plan {
 namespace {
 
 Scheme scheme_of(const state::CodeOptions& options) {
     const Rounding preset = options.preset == Preset::kLesson ? Rounding::kTruncate : Rounding::kNearest;
-    return {options.rounding.value_or(preset)};
+    Scheme scheme;
+    scheme.rounding = options.rounding.value_or(preset);
+    quant::check_has_codec(scheme);
+    return scheme;
 }
 
 std::string reason_to_keep(const TensorReport& tensor, const state::CodeOptions& options, bool not_finite) {

@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "octet/error.hpp"
+#include "quant/codecs.hpp"
 #include "state/sidecar.hpp"
 
 namespace octet::state {
@@ -222,7 +223,7 @@ class Reader {
             check_keys(entry, place, {"dtype", "shape", "scheme", "scale", "zero_point", "stats", kPieceChecksumKey},
                        {});
             tensor.scheme = parse_scheme(string_of(entry["scheme"], place + " scheme"));
-            if (!tensor.scheme)
+            if (!tensor.scheme || !quant::has_codec(*tensor.scheme))
                 fail(fmt::format("{}: the scheme {} is not known to this octet", place,
                                  in_quotes(string_of(entry["scheme"], place))));
             tensor.scale = float_of(entry["scale"], place + " scale");

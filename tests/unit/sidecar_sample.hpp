@@ -32,7 +32,7 @@ inline state::Sidecar sample() {
     quantized.name = "wte.\"weight\"";
     quantized.dtype = Dtype::kF32;
     quantized.shape = {50257, 768};
-    quantized.scheme = Scheme{Rounding::kTruncate};
+    quantized.scheme = parse_scheme("u8-trunc");
     quantized.scale = 0.012345679F;
     quantized.zero_point = -1.27F;
     quantized.statistics = TensorStatistics{24.1, 0.0035, 0.0061, 0.0062, 3};

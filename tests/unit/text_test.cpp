@@ -3,7 +3,6 @@
 
 #include "base/pattern.hpp"
 #include "base/text.hpp"
-#include "octet/scheme.hpp"
 #include "support.hpp"
 
 namespace octet::test {
@@ -173,15 +172,6 @@ TEST_CASE("regular expressions match whole names and bad ones are usage errors")
     REQUIRE_FALSE(glob("re:", "a"));
     const std::string error = error_of([] { Pattern("re:(", "--tensors"); });
     REQUIRE(error.rfind("2 --tensors: 're:(' is not a regular expression: ", 0) == 0);
-}
-
-TEST_CASE("scheme names parse back to themselves") {
-    for (const Rounding rounding : {Rounding::kNearest, Rounding::kTruncate})
-        REQUIRE(parse_scheme(scheme_name({rounding})) == Scheme{rounding});
-    REQUIRE(scheme_name({Rounding::kNearest}) == "u8");
-    REQUIRE(scheme_name({Rounding::kTruncate}) == "u8-trunc");
-    for (const std::string_view unknown : {"", "u9", "U8", "u8-", "u8-trunc-", "keep"})
-        REQUIRE_FALSE(parse_scheme(unknown));
 }
 
 }  // namespace
