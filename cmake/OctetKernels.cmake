@@ -39,7 +39,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64|i[3-6]86)$")
     if(OCTET_AVX512)
         set(octet_avx512_flags -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx2 -mfma -mf16c)
         if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-            list(APPEND octet_avx512_flags -Wno-maybe-uninitialized)  # false alarms from GCC's own avx512 headers
+            list(APPEND octet_avx512_flags -Wno-maybe-uninitialized -Wno-uninitialized)  # false alarms from GCC's own avx512 headers
         endif()
         octet_kernel(avx512 ${octet_avx512_flags})
     endif()

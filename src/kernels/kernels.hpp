@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/columns.hpp"
+
 namespace octet::kernels {
 
 /// Virtual lanes of every reduction: element i of a call belongs to lane i % 16, whatever the width of the registers.
@@ -80,6 +82,13 @@ struct Kernels {
     void (*hash_begin)(HashState& state);
     void (*hash_add)(HashState& state, const void* data, std::size_t size);
     void (*hash_end)(HashState& state, unsigned char (&digest)[16]);
+
+    /// Scale and zero point of one group of 16 columns by a search for the least sum of (weighted) squared errors; never worse than
+    /// the range of the values.
+    void (*range_search)(const ColumnBlock& block, const RangeLimits& limits, ColumnState& state);
+
+    /// Small numbers and super floats of one superblock of 16 columns.
+    void (*two_level_search)(const ColumnBlock& block, const TwoLevelLimits& limits, TwoLevelState& state);
 };
 
 /// The instruction sets that octet knows, slowest first.

@@ -4,8 +4,10 @@
 #include <xxhash.h>
 
 #include "kernels/hash_text.hpp"
+#include "kernels/range_search_text.hpp"
 #include "kernels/scalar_text.hpp"
 #include "kernels/tables.hpp"
+#include "kernels/two_level_text.hpp"
 
 namespace octet::kernels {
 namespace {
@@ -47,9 +49,23 @@ void widen_bf16(const void* values, std::size_t count, float* out) {
 }  // namespace
 
 const Kernels kScalarKernels = {
-    "scalar",   range_f32,  quantize<false>, quantize<true>,     dequantize,          error_f64,
-    widen_f16,  widen_bf16, narrow_f64_loop, narrow_to_f16_loop, narrow_to_bf16_loop, widen_to_f64_loop,
-    hash_begin, hash_add,   hash_end,
+    "scalar",
+    range_f32,
+    quantize<false>,
+    quantize<true>,
+    dequantize,
+    error_f64,
+    widen_f16,
+    widen_bf16,
+    narrow_f64_loop,
+    narrow_to_f16_loop,
+    narrow_to_bf16_loop,
+    widen_to_f64_loop,
+    hash_begin,
+    hash_add,
+    hash_end,
+    range_search<ScalarColumns>,
+    two_level_search<ScalarColumns>,
 };
 
 }  // namespace octet::kernels

@@ -5,8 +5,10 @@
 #include <xsimd/xsimd.hpp>
 
 #include "kernels/hash_text.hpp"
+#include "kernels/range_search_text.hpp"
 #include "kernels/scalar_text.hpp"
 #include "kernels/simd_registers.hpp"
+#include "kernels/two_level_text.hpp"
 
 namespace octet::kernels {
 namespace {
@@ -221,10 +223,39 @@ void widen_bf16(const void* values, std::size_t count, float* out) {
     for (std::size_t i = 0; i < count; ++i) out[i] = bf16_to_f32(load<std::uint16_t>(values, i));
 }
 
+/// A register of columns (see column_text.hpp).
+struct SimdColumns {
+    using Register = Floats;
+    static constexpr std::size_t kColumns = kWidth;
+    static Floats all(float value) { return Floats(value); }
+    static Floats load(const float* from) { return Floats::load_unaligned(from); }
+    static void store(const Floats& value, float* to) { value.store_unaligned(to); }
+    static Floats least(const Floats& a, const Floats& b) { return xsimd::min(a, b); }
+    static Floats largest(const Floats& a, const Floats& b) { return xsimd::max(a, b); }
+    static Floats nearest(const Floats& a) { return xsimd::nearbyint(a); }
+    static Floats if_less(const Floats& a, const Floats& b, const Floats& yes, const Floats& no) {
+        return xsimd::select(a < b, yes, no);
+    }
+};
+
 constexpr Kernels table_named(const char* name) {
-    return {name,           range_f32,         quantize<false>, quantize<true>,  dequantize,
-            error_f64,      widen_f16,         widen_bf16,      narrow_f64_loop, narrow_to_f16,
-            narrow_to_bf16, widen_to_f64_loop, hash_begin,      hash_add,        hash_end};
+    return {name,
+            range_f32,
+            quantize<false>,
+            quantize<true>,
+            dequantize,
+            error_f64,
+            widen_f16,
+            widen_bf16,
+            narrow_f64_loop,
+            narrow_to_f16,
+            narrow_to_bf16,
+            widen_to_f64_loop,
+            hash_begin,
+            hash_add,
+            hash_end,
+            range_search<SimdColumns>,
+            two_level_search<SimdColumns>};
 }
 
 }  // namespace

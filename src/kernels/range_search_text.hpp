@@ -1,0 +1,173 @@
+// The search for the range of a one-level scheme: one group of each column of a block (docs/quantization.md, "Range search").
+#pragma once
+
+#include <type_traits>
+
+#include "kernels/column_text.hpp"
+
+namespace octet::kernels {
+namespace {
+
+/// Least squares steps from the best candidate.
+constexpr int kRangeRefinements = 3;
+
+/// One group of a register of columns.
+template <typename L, bool kWeighted>
+struct RangeSearch {
+    using R = typename L::Register;
+    const float* x;
+    const float* w;
+    std::size_t inputs;
+    const RangeLimits& limits;
+    R best_noise;
+    R best_scale;
+    R best_zero;  ///< what is added for real zero points, the code of 0 for integer ones
+
+    R stored(R value) const {
+        switch (limits.rounding) {
+            case StateRounding::kF16:
+                return each_rounded<L>(value, to_finite_f16);
+            case StateRounding::kBF16:
+                return each_rounded<L>(value, to_finite_bf16);
+            case StateRounding::kF32:
+                break;
+        }
+        return value;
+    }
+
+    /// The fit that a stored scale and zero point mean; integer zero points move the codes instead of the values.
+    Fit<L> fit_of(R scale, R zero_point) const {
+        const R none = L::all(0.0F);
+        if (limits.symmetric) return {scale, none, L::all(-limits.largest_code), L::all(limits.largest_code)};
+        if (limits.integer_zero) return {scale, none, none - zero_point, L::all(limits.largest_code) - zero_point};
+        return {scale, zero_point, none, L::all(limits.largest_code)};
+    }
+
+    /// Measures what would be stored, and keeps it if it is the best so far.
+    void offer(R scale, R zero_point) {
+        const R tiny = L::all(std::numeric_limits<float>::denorm_min());
+        const R kept_scale = L::largest(stored(scale), tiny);
+        const R kept_zero = limits.integer_zero ? zero_point : stored(zero_point);
+        const R noise = noise_of<L, kWeighted>(x, w, inputs, fit_of(kept_scale, kept_zero));
+        best_scale = L::if_less(noise, best_noise, kept_scale, best_scale);
+        best_zero = L::if_less(noise, best_noise, kept_zero, best_zero);
+        best_noise = L::least(noise, best_noise);
+    }
+
+    /// Real zero points: every candidate, also moved by a third of a step either way, takes one step of least squares; the best goes
+    /// on alone.
+    void search_real(R low, R high, R weight) {
+        const R steps = L::all(limits.largest_code);
+        const R whole = L::largest(high / steps - low / steps, L::all(std::numeric_limits<float>::min()));
+        const R middle = low * L::all(0.5F) + high * L::all(0.5F);
+        const R half = L::all(limits.largest_code * 0.5F);
+        R least = L::all(std::numeric_limits<float>::infinity());
+        R scale = whole;
+        R zero_point = low;
+        const auto step = [&](R from_scale, R from_zero) {
+            const auto sums = sums_of<L, kWeighted>(x, w, inputs, fit_of(from_scale, from_zero));
+            R change;
+            R zero_change;
+            least_squares<L>(sums, weight, change, zero_change);
+            const R gain = change * sums.code_res + zero_change * sums.residual;
+            const R noise = sums.noise - gain;
+            scale = L::if_less(noise, least, from_scale + change, scale);
+            zero_point = L::if_less(noise, least, from_zero + zero_change, zero_point);
+            least = L::least(noise, least);
+        };
+        for (unsigned candidate = 0; candidate < limits.candidates; ++candidate) {
+            const R from = whole * L::all(1.0F - limits.step * static_cast<float>(candidate));
+            for (int third = -1; third <= 1; ++third) {
+                step(from, middle - (half + L::all(static_cast<float>(third) / 3.0F)) * from);
+            }
+        }
+        for (int refinement = 0; refinement < kRangeRefinements; ++refinement) step(scale, zero_point);
+        offer(scale, zero_point);
+        // The zero point that the stored scale wants: the codes' mean moves with it.
+        const R kept = L::largest(stored(scale), L::all(std::numeric_limits<float>::denorm_min()));
+        const auto sums = sums_of<L, kWeighted>(x, w, inputs, fit_of(kept, zero_point));
+        const R safe_weight = L::if_less(L::all(0.0F), weight, weight, L::all(1.0F));
+        offer(scale, zero_point + sums.residual / safe_weight);
+    }
+
+    /// The scale of least squares for codes that are multiplied only.
+    R better_scale(R scale, R zero_point) const {
+        const R none = L::all(0.0F);
+        const auto sums = sums_of<L, kWeighted>(x, w, inputs, fit_of(scale, zero_point));
+        const R safe = L::if_less(none, sums.code_code, sums.code_code, L::all(1.0F));
+        return L::largest(scale + sums.code_res / safe, L::all(std::numeric_limits<float>::denorm_min()));
+    }
+
+    /// Symmetric codes and integer zero points: each candidate as it is and after one step, the zero points next to the wished one.
+    void search_scaled(R low, R high) {
+        const R none = L::all(0.0F);
+        const R steps = L::all(limits.largest_code);
+        R whole = L::largest(high, none - low) / steps;
+        if (!limits.symmetric) whole = L::largest(high, none) / steps - L::least(low, none) / steps;
+        whole = L::largest(whole, L::all(std::numeric_limits<float>::min()));
+        best_scale = stored(whole);
+        best_zero = limits.symmetric ? none : L::nearest(L::largest(none - low, none) / whole);
+        offer(best_scale, best_zero);
+        for (unsigned candidate = 0; candidate < limits.candidates; ++candidate) {
+            const R scale = whole * L::all(1.0F - limits.step * static_cast<float>(candidate));
+            const int reach = limits.symmetric ? 0 : 1;
+            const R middle = (low * L::all(0.5F) + high * L::all(0.5F)) / scale;
+            const R wish = limits.symmetric ? none : L::nearest(L::all(limits.largest_code * 0.5F) - middle);
+            for (int offset = -reach; offset <= reach; ++offset) {
+                const R zero_point = limits.symmetric
+                                         ? none
+                                         : L::least(L::largest(wish + L::all(static_cast<float>(offset)), none), steps);
+                offer(scale, zero_point);
+                offer(better_scale(scale, zero_point), zero_point);
+            }
+        }
+        for (int refinement = 0; refinement < kRangeRefinements; ++refinement) {
+            offer(better_scale(best_scale, best_zero), best_zero);
+        }
+    }
+
+    void run() {
+        R low;
+        R high;
+        extremes_of<L>(x, inputs, low, high);
+        const R none = L::all(0.0F);
+        const R steps = L::all(limits.largest_code);
+        best_noise = L::all(std::numeric_limits<float>::infinity());
+        if (!limits.symmetric && !limits.integer_zero) {
+            // The plain range first, as minmax stores it: a search is never worse.
+            best_scale = stored(high / steps - low / steps);
+            best_zero = stored(low);
+            offer(best_scale, best_zero);
+            search_real(low, high, L::all(weight_of(w, inputs)));
+            best_scale = L::if_less(low, high, best_scale, none);
+            best_zero = L::if_less(low, high, best_zero, stored(low));
+        } else {
+            search_scaled(low, high);
+            const R magnitude = L::largest(high, none - low);
+            best_scale = L::if_less(none, magnitude, best_scale, none);
+        }
+    }
+};
+
+template <typename L>
+void range_search(const ColumnBlock& block, const RangeLimits& limits, ColumnState& state) {
+    using R = typename L::Register;
+    const auto search = [&](auto weighted, std::size_t column) {
+        const R none = L::all(0.0F);
+        RangeSearch<L, decltype(weighted)::value> one = {
+            block.values + column, block.weights, block.inputs, limits, none, none, none};
+        one.run();
+        L::store(one.best_scale, state.scale + column);
+        L::store(one.best_zero, state.zero_point + column);
+    };
+    for (std::size_t column = 0; column < kBlockColumns; column += L::kColumns) {
+        if (block.weights == nullptr) {
+            search(std::false_type{}, column);
+        } else {
+            search(std::true_type{}, column);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace octet::kernels

@@ -1,0 +1,299 @@
+// The search of a two-level scheme over one superblock of one register of columns (docs/quantization.md, "Two levels").
+#pragma once
+
+#include "kernels/column_text.hpp"
+
+namespace octet::kernels {
+namespace {
+
+/// Small numbers of every group, and the two floats above them.
+template <typename R>
+struct Superblock {
+    R scale[kMaxSuperblockGroups];
+    R zero_point[kMaxSuperblockGroups];
+    R super_scale;
+    R super_zero_point;
+    R noise;
+};
+
+/// Where a group would like its scale and zero point, if they were free, and how the zero point follows the scale.
+template <typename R>
+struct Wish {
+    R scale[kMaxSuperblockGroups];
+    R zero_point[kMaxSuperblockGroups];
+    R slope[kMaxSuperblockGroups];  ///< mean code: a larger scale wants a zero point smaller by this times the change
+};
+
+/// Normal equations of the two floats: x ~ (q s) S + z Z, with what is left over.
+template <typename R>
+struct SuperSums {
+    R scale_scale;
+    R scale_zero;
+    R zero_zero;
+    R scale_res;
+    R zero_res;
+};
+
+/// The smallest super float that is used, so that nothing divides by 0: the smallest F16.
+constexpr float kLeastSuper = 0x1p-24F;
+
+/// Everything about one superblock of one register of columns.
+template <typename L, bool kWeighted>
+struct TwoLevelSearch {
+    using R = typename L::Register;
+    const float* x;
+    const float* w;
+    std::size_t inputs;
+    const TwoLevelLimits& limits;
+    std::size_t groups;
+    Wish<R> wish;
+
+    std::size_t size_of(std::size_t group) const {
+        const std::size_t start = group * limits.group_size;
+        return inputs - start < limits.group_size ? inputs - start : limits.group_size;
+    }
+    const float* values_of(std::size_t group) const { return x + group * limits.group_size * kBlockColumns; }
+    const float* weights_of(std::size_t group) const { return kWeighted ? w + group * limits.group_size : nullptr; }
+
+    static R f16_of(R value) { return each_rounded<L>(value, to_finite_f16); }
+
+    Fit<L> fit_of(R scale, R zero_point) const {
+        return {scale, zero_point, L::all(limits.least_code), L::all(limits.largest_code)};
+    }
+
+    /// The scale and zero point at which the codes just reach the smallest and the largest value.
+    void wish_for_extremes() {
+        const R zero = L::all(0.0F);
+        const R steps = L::all(limits.largest_code - limits.least_code);
+        const R middle = L::all((limits.largest_code + limits.least_code) * 0.5F);
+        for (std::size_t group = 0; group < groups; ++group) {
+            R low;
+            R high;
+            extremes_of<L>(values_of(group), size_of(group), low, high);
+            if (limits.largest_zero_point > 0.0F) {
+                wish.scale[group] = high / steps - low / steps;
+                wish.zero_point[group] = (low * L::all(0.5F) + high * L::all(0.5F)) - middle * wish.scale[group];
+            } else {
+                wish.scale[group] = L::largest(high / L::all(limits.largest_code), low / L::all(limits.least_code));
+                wish.zero_point[group] = zero;
+            }
+            wish.slope[group] = middle;
+        }
+    }
+
+    /// The F16 float that makes the largest wish the largest small number; the wider side of zero points becomes the negative one, which
+    /// has one number more.
+    R first_super_scale() const {
+        R most = L::all(0.0F);
+        for (std::size_t group = 0; group < groups; ++group) most = L::largest(most, wish.scale[group]);
+        return L::largest(most / L::all(limits.largest_scale), L::all(kLeastSuper));
+    }
+    R first_super_zero_point() const {
+        if (limits.largest_zero_point == 0.0F) return L::all(kLeastSuper);
+        R low = L::all(0.0F);
+        R high = L::all(0.0F);
+        for (std::size_t group = 0; group < groups; ++group) {
+            low = L::least(low, wish.zero_point[group]);
+            high = L::largest(high, wish.zero_point[group]);
+        }
+        const R below = L::all(0.0F) - low;
+        const R wide = L::largest(below, high);
+        const R narrow = L::least(below, high);
+        const R size =
+            L::largest(L::largest(wide / L::all(-limits.least_zero_point), narrow / L::all(limits.largest_zero_point)),
+                       L::all(kLeastSuper));
+        return L::if_less(below, high, L::all(0.0F) - size, size);
+    }
+
+    /// The best small numbers of one group next to its wish: three scales, and `zero_points` zero points for each.
+    void choose(std::size_t group, int zero_points, Superblock<R>& block) const {
+        const R scale_wish = L::nearest(wish.scale[group] / block.super_scale) - L::all(1.0F);
+        const R per_zero = L::all(1.0F) / block.super_zero_point;
+        const R none = L::all(std::numeric_limits<float>::infinity());
+        R best = none;
+        R best_scale = L::all(1.0F);
+        R best_zero = L::all(0.0F);
+        for (int i = 0; i < 3; ++i) {
+            const R small = L::least(L::largest(scale_wish + L::all(static_cast<float>(i)), L::all(1.0F)),
+                                     L::all(limits.largest_scale));
+            const R scale = small * block.super_scale;
+            const R zero_wish = wish.zero_point[group] - wish.slope[group] * (scale - wish.scale[group]);
+            const R first_zero = L::nearest(zero_wish * per_zero) - L::all(static_cast<float>(zero_points / 2));
+            for (int j = 0; j < zero_points; ++j) {
+                const R small_zero =
+                    L::least(L::largest(first_zero + L::all(static_cast<float>(j)), L::all(limits.least_zero_point)),
+                             L::all(limits.largest_zero_point));
+                const R noise = noise_of<L, kWeighted>(values_of(group), weights_of(group), size_of(group),
+                                                       fit_of(scale, small_zero * block.super_zero_point));
+                best_scale = L::if_less(noise, best, small, best_scale);
+                best_zero = L::if_less(noise, best, small_zero, best_zero);
+                best = L::if_less(noise, best, noise, best);
+            }
+        }
+        block.scale[group] = best_scale;
+        block.zero_point[group] = best_zero;
+        block.noise = block.noise + best;
+    }
+
+    /// Adds a group's part of the normal equations, and lets its wish be the least squares of its codes.
+    void learn(std::size_t group, const Superblock<R>& block, SuperSums<R>& sums) {
+        const R small = block.scale[group];
+        const R small_zero = block.zero_point[group];
+        const R scale = small * block.super_scale;
+        const R zero_point = small_zero * block.super_zero_point;
+        const auto found =
+            sums_of<L, kWeighted>(values_of(group), weights_of(group), size_of(group), fit_of(scale, zero_point));
+        const R weight = L::all(weight_of(weights_of(group), size_of(group)));
+        sums.scale_scale = sums.scale_scale + small * small * found.code_code;
+        sums.scale_zero = sums.scale_zero + small * small_zero * found.code;
+        sums.zero_zero = sums.zero_zero + small_zero * small_zero * weight;
+        sums.scale_res = sums.scale_res + small * found.code_res;
+        sums.zero_res = sums.zero_res + small_zero * found.residual;
+        R change;
+        R zero_change;
+        least_squares<L>(found, weight, change, zero_change);
+        wish.scale[group] = scale + change;
+        wish.zero_point[group] = zero_point + zero_change;
+        wish.slope[group] = found.code / L::largest(weight, L::all(std::numeric_limits<float>::min()));
+    }
+
+    /// Solves the normal equations; where they are nearly singular (as without zero points) only for the scale.
+    void improve_supers(const SuperSums<R>& sums, Superblock<R>& block) const {
+        const R zero = L::all(0.0F);
+        const R product = sums.scale_scale * sums.zero_zero;
+        const R determinant = product - sums.scale_zero * sums.scale_zero;
+        const R both = product * L::all(1e-4F);
+        const R safe = L::if_less(both, determinant, determinant, L::all(1.0F));
+        const R alone = sums.scale_res / L::if_less(zero, sums.scale_scale, sums.scale_scale, L::all(1.0F));
+        const R change = L::if_less(both, determinant,
+                                    (sums.scale_res * sums.zero_zero - sums.zero_res * sums.scale_zero) / safe, alone);
+        const R zero_change = L::if_less(
+            both, determinant, (sums.zero_res * sums.scale_scale - sums.scale_res * sums.scale_zero) / safe, zero);
+        block.super_scale = L::largest(f16_of(block.super_scale + change), L::all(kLeastSuper));
+        const R changed = f16_of(block.super_zero_point + zero_change);
+        const R size = L::largest(changed, zero - changed);
+        block.super_zero_point = L::if_less(zero, size, changed, L::all(kLeastSuper));
+    }
+
+    /// Round one from the extremes with five zero points a scale, then the two floats by least squares, then round two with three.
+    void run(R super_scale, R super_zero_point, Superblock<R>& block) {
+        const R zero = L::all(0.0F);
+        const bool has_zero = limits.largest_zero_point > 0.0F;
+        block.super_scale = L::largest(f16_of(super_scale), L::all(kLeastSuper));
+        block.super_zero_point = f16_of(super_zero_point);
+        block.noise = zero;
+        SuperSums<R> sums = {zero, zero, zero, zero, zero};
+        for (std::size_t group = 0; group < groups; ++group) {
+            choose(group, has_zero ? 5 : 1, block);
+            learn(group, block, sums);
+        }
+        improve_supers(sums, block);
+        block.noise = zero;
+        for (std::size_t group = 0; group < groups; ++group) choose(group, has_zero ? 3 : 1, block);
+    }
+
+    /// Without a search: nearest zero points, then the smallest scales that reach the extremes. Nothing is clipped unless F16 is too small
+    /// for the largest scale.
+    void cover(Superblock<R>& block) const {
+        block.super_zero_point = f16_of(first_super_zero_point());
+        R most = L::all(0.0F);
+        for (std::size_t group = 0; group < groups; ++group) {
+            const R wanted = L::nearest(wish.zero_point[group] / block.super_zero_point);
+            block.zero_point[group] =
+                L::least(L::largest(wanted, L::all(limits.least_zero_point)), L::all(limits.largest_zero_point));
+            most = L::largest(most, reach(group, block));
+        }
+        const R super = L::largest(most / L::all(limits.largest_scale), L::all(kLeastSuper));
+        block.super_scale = each_rounded<L>(super, [](float value) {
+            const float down = to_finite_f16(value);
+            return down < value && down < 65504.0F ? f16_to_f32(static_cast<std::uint16_t>(f32_to_f16(down) + 1U))
+                                                   : down;
+        });
+        for (std::size_t group = 0; group < groups; ++group) {
+            const R wanted = reach(group, block) / block.super_scale;
+            const R near = L::nearest(wanted);
+            const R up = L::if_less(near, wanted, near + L::all(1.0F), near);
+            block.scale[group] = L::least(L::largest(up, L::all(1.0F)), L::all(limits.largest_scale));
+        }
+    }
+
+    R noise_of_block(const Superblock<R>& block) const {
+        R noise = L::all(0.0F);
+        for (std::size_t group = 0; group < groups; ++group) {
+            const auto fit =
+                fit_of(block.scale[group] * block.super_scale, block.zero_point[group] * block.super_zero_point);
+            noise = noise + noise_of<L, kWeighted>(values_of(group), weights_of(group), size_of(group), fit);
+        }
+        return noise;
+    }
+
+    /// The scale with which a group's codes reach both ends from its zero point.
+    R reach(std::size_t group, const Superblock<R>& block) const {
+        R low;
+        R high;
+        extremes_of<L>(values_of(group), size_of(group), low, high);
+        const R zero_point = block.zero_point[group] * block.super_zero_point;
+        return L::largest(high / L::all(limits.largest_code) - zero_point / L::all(limits.largest_code),
+                          low / L::all(limits.least_code) - zero_point / L::all(limits.least_code));
+    }
+};
+
+/// Super scales to start from, as parts of the one that makes the largest scale the largest small number. Least squares moves each to
+/// the nearest good one; which is best differs from row to row.
+constexpr float kSuperStarts[5] = {1.0F, 0.96F, 1.04F, 0.92F, 1.08F};
+
+template <typename L, typename R = typename L::Register>
+inline void keep_better(const Superblock<R>& other, std::size_t groups, Superblock<R>& best) {
+    const auto better = [&](R mine, R yours) { return L::if_less(other.noise, best.noise, mine, yours); };
+    for (std::size_t group = 0; group < groups; ++group) {
+        best.scale[group] = better(other.scale[group], best.scale[group]);
+        best.zero_point[group] = better(other.zero_point[group], best.zero_point[group]);
+    }
+    best.super_scale = better(other.super_scale, best.super_scale);
+    best.super_zero_point = better(other.super_zero_point, best.super_zero_point);
+    best.noise = L::least(other.noise, best.noise);
+}
+
+/// One register of columns, all of it.
+template <typename L, bool kWeighted>
+inline void two_level_columns(const ColumnBlock& block, const TwoLevelLimits& limits, std::size_t column,
+                              TwoLevelState& state) {
+    using R = typename L::Register;
+    const std::size_t groups = (block.inputs + limits.group_size - 1) / limits.group_size;
+    TwoLevelSearch<L, kWeighted> search = {block.values + column, block.weights, block.inputs, limits, groups, {}};
+    search.wish_for_extremes();
+    Superblock<R> best;
+    search.cover(best);
+    if (limits.starts > 0) {
+        best.noise = search.noise_of_block(best);
+        const Wish<R> wish = search.wish;
+        const R super_scale = search.first_super_scale();
+        const R super_zero_point = search.first_super_zero_point();
+        for (unsigned start = 0; start < limits.starts; ++start) {
+            Superblock<R> other;
+            search.wish = wish;
+            search.run(super_scale * L::all(kSuperStarts[start]), super_zero_point, other);
+            keep_better<L>(other, groups, best);
+        }
+    }
+    L::store(best.super_scale, state.super_scale + column);
+    L::store(best.super_zero_point, state.super_zero_point + column);
+    for (std::size_t group = 0; group < groups; ++group) {
+        L::store(best.scale[group], state.scales + group * kBlockColumns + column);
+        L::store(best.zero_point[group], state.zero_points + group * kBlockColumns + column);
+    }
+}
+
+template <typename L>
+void two_level_search(const ColumnBlock& block, const TwoLevelLimits& limits, TwoLevelState& state) {
+    for (std::size_t column = 0; column < kBlockColumns; column += L::kColumns) {
+        if (block.weights == nullptr) {
+            two_level_columns<L, false>(block, limits, column, state);
+        } else {
+            two_level_columns<L, true>(block, limits, column, state);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace octet::kernels

@@ -1,0 +1,60 @@
+#include "quant/range_search.hpp"
+
+namespace octet::quant {
+namespace {
+
+/// How far the best range lies inside of the whole one depends on the bits: the fewer codes, the more is worth clipping.
+struct Candidates {
+    unsigned count;
+    float step;
+};
+
+Candidates candidates_for(std::uint32_t bits) {
+    switch (bits) {
+        case 2:
+            return {12, 0.05F};
+        case 3:
+            return {12, 0.04F};
+        case 4:
+            return {12, 0.03F};
+        case 5:
+            return {14, 0.02F};
+        case 6:
+            return {16, 0.008F};
+        default:
+            return {16, 0.003F};
+    }
+}
+
+kernels::StateRounding rounding_of(ScaleDtype dtype) {
+    switch (dtype) {
+        case ScaleDtype::kF16:
+            return kernels::StateRounding::kF16;
+        case ScaleDtype::kBF16:
+            return kernels::StateRounding::kBF16;
+        default:
+            return kernels::StateRounding::kF32;
+    }
+}
+
+}  // namespace
+
+kernels::RangeLimits range_limits(const Scheme& scheme) noexcept {
+    const Candidates candidates = candidates_for(scheme.bits);
+    const std::uint32_t largest = scheme.symmetric ? max_symmetric_code(scheme) : max_code(scheme);
+    return {static_cast<float>(largest),
+            scheme.symmetric,
+            !scheme.symmetric && scheme.zero_point == ZeroPoint::kInteger,
+            rounding_of(scheme.scale_dtype),
+            candidates.count,
+            candidates.step};
+}
+
+kernels::ColumnState search_range(const kernels::ColumnBlock& block, const Scheme& scheme,
+                                  const kernels::Kernels& loops) {
+    kernels::ColumnState state;
+    loops.range_search(block, range_limits(scheme), state);
+    return state;
+}
+
+}  // namespace octet::quant
