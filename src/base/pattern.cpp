@@ -1,10 +1,15 @@
 #include "base/pattern.hpp"
 
+#include <fmt/format.h>
+
 #include "base/text.hpp"
 #include "octet/error.hpp"
 
 namespace octet {
 namespace {
+
+/// std::regex recurses for every character: a name of some 100,000 bytes would end on the stack's guard page.
+constexpr std::size_t kMostRegexBytes = 1024;
 
 /// Matches one set such as "[a-z]" at the start of `glob` against `c`; `length` becomes the set's length, 0 if it does not end.
 bool in_set(std::string_view glob, char c, std::size_t& length) {
@@ -74,6 +79,12 @@ Pattern::Pattern(std::string_view text, std::string_view option) : matcher_(std:
 
 bool Pattern::matches(std::string_view name) const {
     if (const auto* glob = std::get_if<std::string>(&matcher_)) return glob_matches(*glob, name);
+    if (name.size() > kMostRegexBytes) {
+        throw Error(
+            ErrorCode::kBadInput, "tensor " + in_quotes(name),
+            fmt::format("its name has {} bytes, more than the {} that a regular expression is tried on; use a glob",
+                        with_commas(name.size()), with_commas(kMostRegexBytes)));
+    }
     return std::regex_match(name.begin(), name.end(), std::get<std::regex>(matcher_));
 }
 

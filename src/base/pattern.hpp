@@ -14,6 +14,7 @@ class Pattern {
     /// A regular expression that cannot be compiled: kUsage naming `option`.
     Pattern(std::string_view text, std::string_view option);
 
+    /// A name too long for a regular expression (1,024 bytes) is kBadInput; globs take any.
     bool matches(std::string_view name) const;
 
   private:

@@ -14,4 +14,9 @@ inline constexpr std::string_view kSetIndexName = "model.safetensors.index.octet
 /// The metadata key that marks a file of codes; its value is the version of octet that wrote it.
 inline constexpr std::string_view kVersionKey = "octet.version";
 
+/// True for names that octet gives a meaning: no file of a checkpoint may have one.
+inline bool is_octets_own(std::string_view file_name) noexcept {
+    return file_name == kSidecarName || file_name == kSetIndexName || file_name.starts_with(".octet-");
+}
+
 }  // namespace octet

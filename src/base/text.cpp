@@ -107,6 +107,22 @@ std::string printable(std::string_view text) {
     return out;
 }
 
+std::string printable_json(std::string_view json) {
+    std::string out;
+    out.reserve(json.size());
+    for (std::size_t at = 0; at < json.size();) {
+        std::uint32_t code_point = 0;
+        const std::size_t taken = std::max<std::size_t>(utf8_length(json, at, code_point), 1);
+        if (code_point >= 0x7F && is_unsafe(code_point)) {  // all of them lie below 0x10000
+            out += fmt::format("\\u{:04x}", code_point);
+        } else {
+            out += json.substr(at, taken);
+        }
+        at += taken;
+    }
+    return out;
+}
+
 bool is_utf8(std::string_view text) {
     for (std::size_t at = 0; at < text.size();) {
         std::uint32_t code_point = 0;
@@ -146,7 +162,10 @@ std::string full_size(std::uint64_t byte_count) {
 }
 
 std::string shape_text(const std::vector<std::uint64_t>& shape) {
-    return fmt::format("[{}]", fmt::join(shape, ", "));
+    constexpr std::size_t kMostShown = 16;  // a hostile header can list millions
+    if (shape.size() <= kMostShown) return fmt::format("[{}]", fmt::join(shape, ", "));
+    return fmt::format("[{}, and {} more]", fmt::join(shape.begin(), shape.begin() + kMostShown, ", "),
+                       with_commas(shape.size() - kMostShown));
 }
 
 std::optional<double> parse_number(std::string_view text) {

@@ -13,6 +13,10 @@ namespace octet {
 /// terminal and always one line. C1 controls and Unicode line separators and direction marks are escaped too.
 std::string printable(std::string_view text);
 
+/// JSON text with every character that printable() would escape beyond ASCII, and DEL, as \uXXXX: the same value, safe on a
+/// terminal.
+std::string printable_json(std::string_view json);
+
 /// True if the bytes are valid UTF-8.
 bool is_utf8(std::string_view text);
 
@@ -28,7 +32,7 @@ std::string si_size(std::uint64_t byte_count);
 /// "126.8 MB (126,828,680 bytes)".
 std::string full_size(std::uint64_t byte_count);
 
-/// "[768, 2304]"; "[]" for a scalar.
+/// "[768, 2304]"; "[]" for a scalar; of more than 16 dimensions the first ones and how many more there are.
 std::string shape_text(const std::vector<std::uint64_t>& shape);
 
 /// The bytes that a size such as "70MB", "1.5 GiB" or "1024" says, to the nearest: SI and IEC units in any case; a bare

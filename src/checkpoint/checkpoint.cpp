@@ -70,6 +70,10 @@ void check_index(const Checkpoint& checkpoint, const ParsedIndex& index, const f
 void add_indexed_shards(Checkpoint& checkpoint, const Location& location) {
     const ParsedIndex index = read_index(location.path);
     for (const std::string& name : index.shard_names) {
+        if (is_octets_own(name) || name == location.path.filename().native()) {
+            throw Error(ErrorCode::kBadInput, printable(location.path.native()),
+                        fmt::format("index: {} cannot be the name of a shard; rename the file", in_quotes(name)));
+        }
         io::check_plain_name(location.folder, name, location.path.native());
         std::error_code ignored;
         if (!fs::exists(location.folder / name, ignored)) {
@@ -97,7 +101,12 @@ Checkpoint open_checkpoint(const fs::path& path) {
     } else {
         add_shard(checkpoint, location.path);
     }
-    if (location.is_folder) checkpoint.companions = find_companions(location.folder);
+    if (!location.is_folder) return checkpoint;
+    checkpoint.companions = find_companions(location.folder);
+    std::erase_if(checkpoint.companions, [&](const fs::path& companion) {  // an index may call anything a shard
+        return std::any_of(checkpoint.shards.begin(), checkpoint.shards.end(),
+                           [&](const Shard& shard) { return shard.base_name == companion.filename().native(); });
+    });
     return checkpoint;
 }
 

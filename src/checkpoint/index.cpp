@@ -49,10 +49,15 @@ json parse_strictly(const std::filesystem::path& path, const std::string& text) 
 }  // namespace
 
 ParsedIndex read_index(const std::filesystem::path& path) {
-    const json parsed = parse_strictly(path, io::read_text_file(path, kMostIndexBytes));
+    return parse_index(io::read_text_file(path, kMostIndexBytes), path);
+}
+
+ParsedIndex parse_index(const std::string& text, const std::filesystem::path& path) {
+    const json parsed = parse_strictly(path, text);
     if (!parsed.is_object()) throw_bad_index(path, "does not hold an object");
     const auto map = parsed.find("weight_map");
     if (map == parsed.end() || !map->is_object()) throw_bad_index(path, "has no weight_map object");
+    if (map->empty()) throw_bad_index(path, "its weight_map is empty, so the checkpoint has no tensors");
     ParsedIndex index;
     if (const auto metadata = parsed.find("metadata"); metadata != parsed.end() && !metadata->is_null()) {
         if (!metadata->is_object()) throw_bad_index(path, "metadata is not an object");

@@ -15,8 +15,11 @@ struct ParsedIndex {
         weights;  ///< tensor name, index into shard_names; sorted by name
 };
 
-/// Reads and validates an index. Malformed, twice the same name, or no weight_map: kBadInput.
+/// Reads and validates an index. Malformed, twice the same name, no weight_map or an empty one: kBadInput.
 ParsedIndex read_index(const std::filesystem::path& path);
+
+/// The same on the index's text; `path` stands in messages.
+ParsedIndex parse_index(const std::string& text, const std::filesystem::path& path);
 
 /// The text of an index: `metadata` as JSON text (may be empty), weights in the order given.
 std::string index_text_of(std::string_view metadata, const std::vector<std::pair<std::string, std::string>>& weights);

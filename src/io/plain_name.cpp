@@ -24,6 +24,12 @@ void check_plain_name(const std::filesystem::path& folder, std::string_view name
             ErrorCode::kBadInput, printable(named_by),
             fmt::format("names the file {}, which is not a plain name; files must lie beside it", in_quotes(name)));
     }
+    constexpr std::size_t kMostNameBytes = 255;  // of every file system that octet is likely to meet
+    if (name.size() > kMostNameBytes) {
+        throw Error(ErrorCode::kBadInput, printable(named_by),
+                    fmt::format("names the file {}, whose name has {} bytes; {} are the most that a file can have",
+                                in_quotes(name), with_commas(name.size()), kMostNameBytes));
+    }
     std::error_code ignored;
     if (std::filesystem::is_symlink(std::filesystem::symlink_status(folder / name, ignored)) &&
         !stays_in(folder, folder / name)) {

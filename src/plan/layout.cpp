@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <numeric>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -74,9 +75,10 @@ safetensors::Metadata without_octet(const safetensors::Metadata& metadata) {
 /// The metadata of all files together; where two files differ, the first one's value.
 safetensors::Metadata joined(const std::vector<safetensors::Metadata>& all) {
     safetensors::Metadata result;
+    std::unordered_set<std::string_view> known;  // a header can have millions of keys
     for (const safetensors::Metadata& metadata : all) {
         for (const auto& pair : metadata) {
-            if (safetensors::find_metadata(result, pair.first) == nullptr) result.push_back(pair);
+            if (known.insert(pair.first).second) result.push_back(pair);
         }
     }
     return result;

@@ -1,3 +1,4 @@
+#include "base/text.hpp"
 #include "octet/octet.hpp"
 #include "report/json_parts.hpp"
 #include "report/report_options.hpp"
@@ -63,7 +64,7 @@ std::string compare_json(const CompareReport& report) {
     writer.key("seconds").statistic(report.seconds);
     write_failure(writer, failure(report));
     writer.end_object();
-    return text + "\n";
+    return printable_json(text) + "\n";
 }
 
 }  // namespace octet::report

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/json_text.hpp"
+#include "base/text.hpp"
 #include "octet/octet.hpp"
 #include "report/json_parts.hpp"
 #include "report/report_options.hpp"
@@ -66,7 +67,7 @@ std::string json(const Report& report, const ReportOptions& options) {
     writer.key("seconds").statistic(report.seconds);
     write_failure(writer, failure(report));
     writer.end_object();
-    return text + "\n";
+    return printable_json(text) + "\n";
 }
 
 std::string json_error(const std::string& command, const std::string& input, const std::string& output, int code,
@@ -78,7 +79,7 @@ std::string json_error(const std::string& command, const std::string& input, con
     writer.key("input").string(json_path(input)).key("output").string(json_path(output));
     write_error(writer, code, message);
     writer.end_object();
-    return text + "\n";
+    return printable_json(text) + "\n";
 }
 
 }  // namespace octet::report

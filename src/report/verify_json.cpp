@@ -1,3 +1,4 @@
+#include "base/text.hpp"
 #include "octet/octet.hpp"
 #include "report/json_parts.hpp"
 #include "report/verify_report.hpp"
@@ -25,7 +26,7 @@ std::string verify_json(const VerifyReport& report) {
     if (!report.findings.empty()) write_error(writer, 1, verify_failure(report));
     writer.key("seconds").statistic(report.seconds);
     writer.end_object();
-    return text + "\n";
+    return printable_json(text) + "\n";
 }
 
 }  // namespace octet::report

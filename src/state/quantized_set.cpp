@@ -47,6 +47,34 @@ void pair_tensors(QuantizedSet& set, std::uint32_t file_number, safetensors::Hea
     }
 }
 
+/// Two files of one name in the set, or among those that it restores to, would replace each other.
+void check_distinct(std::vector<std::string> names, const std::filesystem::path& path) {
+    std::sort(names.begin(), names.end());
+    const auto twice = std::adjacent_find(names.begin(), names.end());
+    if (twice == names.end()) return;
+    throw Error(ErrorCode::kBadInput, printable(path.native()),
+                fmt::format("has two files of the name {}; restore the sidecar or quantize again", in_quotes(*twice)));
+}
+
+/// Every file that the sidecar names has a plain name of its own, there and among what the set restores to.
+void check_names(const Sidecar& sidecar, const std::filesystem::path& folder, const std::filesystem::path& path) {
+    std::vector<std::string> restored;
+    for (const auto* list : {&sidecar.source_files, &sidecar.companions}) {
+        for (const FileReport& file : *list) restored.push_back(file.name);
+    }
+    if (sidecar.source_index) restored.push_back(sidecar.source_index->name);
+    for (const FileReport& file : sidecar.files) io::check_plain_name(folder, file.name, path.native());
+    for (const std::string& name : restored) {
+        io::check_plain_name(folder, name, path.native());
+        if (!is_octets_own(name)) continue;
+        throw Error(ErrorCode::kBadInput, printable(path.native()),
+                    fmt::format("restores to a file {}, a name of octet's own; restore the sidecar or quantize again",
+                                in_quotes(name)));
+    }
+    check_distinct(file_names_of(sidecar), path);
+    check_distinct(std::move(restored), path);
+}
+
 }  // namespace
 
 Sidecar read_sidecar(const std::filesystem::path& folder) {
@@ -56,10 +84,7 @@ Sidecar read_sidecar(const std::filesystem::path& folder) {
         throw Error(ErrorCode::kBadInput, printable(path.native()), "not found; a folder without it is no set");
     }
     Sidecar sidecar = parse_sidecar(io::read_text_file(path, kMostSidecarBytes), path.native());
-    for (const auto* list : {&sidecar.files, &sidecar.companions, &sidecar.source_files}) {
-        for (const FileReport& file : *list) io::check_plain_name(folder, file.name, path.native());
-    }
-    if (sidecar.source_index) io::check_plain_name(folder, sidecar.source_index->name, path.native());
+    check_names(sidecar, folder, path);
     return sidecar;
 }
 

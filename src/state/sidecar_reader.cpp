@@ -88,8 +88,8 @@ class Reader {
 
     void check_version(const json& value) {
         if (value != kSidecarVersion)
-            fail(
-                fmt::format("is of version {}; this octet reads version {}", printable(value.dump()), kSidecarVersion));
+            fail(fmt::format("is of version {}; this octet reads version {}", printable(value.dump().substr(0, 40)),
+                             kSidecarVersion));
         version_seen_ = true;
     }
 

@@ -279,6 +279,7 @@ class BadIndexes(OctetCase):
         self.refuse("index: weight_map of 'x' is not a file name" + broken, self.with_map(x=5))
         self.refuse("index: has no weight_map object" + broken, {"metadata": {}})
         self.refuse("index: has no weight_map object" + broken, {"weight_map": []})
+        self.refuse("index: its weight_map is empty, so the checkpoint has no tensors" + broken, {"weight_map": {}})
         self.refuse("index: metadata is not an object" + broken, {**json.loads(self.text), "metadata": 5})
         self.refuse("index: does not hold an object" + broken, "[]")
         self.refuse("index: 'a' stands twice" + broken, '{"weight_map":{"a":"b","a":"c"}}')

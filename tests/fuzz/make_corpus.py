@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Makes the seeds of the fuzz targets.
+
+    make_corpus.py OCTET FOLDER        OCTET: the program, whose sets and sidecars are among the seeds
+
+Writes FOLDER/TARGET/NN for every target in the form that it takes (fuzz_support.hpp): text cut by NUL bytes.
+"""
+import itertools
+import json
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "I32": 32, "U8": 8, "I8": 8, "BOOL": 8, "F8_E4M3": 8, "F4": 4,
+        "F6_E2M3": 6, "C64": 64}
+
+
+def header(tensors, metadata=None, order=None):
+    """JSON text of a header; tensors: (name, dtype, shape) in the order of their data."""
+    entries, at = {}, 0
+    for name, dtype, shape in tensors:
+        bits = BITS[dtype]
+        for dimension in shape:
+            bits *= dimension
+        entries[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + bits // 8]}
+        at += bits // 8
+    named = {"__metadata__": metadata} if metadata is not None else {}
+    named.update((name, entries[name]) for name in order or entries)
+    return json.dumps(named, separators=(",", ":"), ensure_ascii=False)
+
+
+GPT2 = [("wte.weight", "F32", [6, 4]), ("wpe.weight", "F32", [4, 4]), ("h.0.attn.bias", "F32", [1, 1, 4, 4]),
+        ("h.0.attn.c_proj.weight", "F32", [4, 4]), ("h.0.ln_1.bias", "F32", [4]), ("lm_head.weight", "F32", [6, 4])]
+MIXED = [("d", "F64", [3]), ("w", "F32", [2, 3]), ("h", "F16", [5]), ("b", "BF16", [2, 2]), ("i", "I64", [2]), ("m", "BOOL", [3])]
+HEADERS = [
+    "{}",
+    header([], {}),
+    header([], {"format": "pt", "k": "v\n\"é"}),
+    header([("a", "F32", [2])]),
+    header([("a", "F32", [])], {"format": "pt"}),
+    header(MIXED, {"format": "pt"}, ["m", "i", "b", "h", "w", "d"]),
+    header(MIXED) + "   ",
+    header([("z", "F32", [0, 5]), ("a", "F32", [2]), ("e", "U8", [0])]),
+    header([("x", "F4", [4]), ("y", "F6_E2M3", [4]), ("q", "F8_E4M3", [3]), ("c", "C64", [1])]),
+    header(GPT2, {"format": "pt"}),
+    header([("权重", "F32", [3]), ("a\u001b[31m\u009b", "F16", [2]), ("", "I8", [1])]),
+    header([(f"t{i}", "F32", [1]) for i in range(20)]),
+    '{"a":{"dtype":"F32","shape":[18446744073709551615,0],"data_offsets":[0,0]}}',
+    '{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}',
+    '{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
+    '{"__metadata__":{"octet.version":"0.1.0"},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
+]
+SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+INDEXES = [
+    {"metadata": {"total_size": 32}, "weight_map": {"a": SHARDS[0], "b": SHARDS[1]}},
+    {"weight_map": {"a": SHARDS[0]}},
+    {"weight_map": {"a": "x.safetensors", "b": "x.safetensors"}, "metadata": {}},
+    {"metadata": {"total_size": 1e300, "nested": {"a": [1, -2, 0.5, None, True, "é"]}}, "weight_map": {"": "a", "\u001b": "b"}},
+    {"metadata": None, "weight_map": {"a": "../x"}},
+    {"weight_map": {}},
+]
+FLOATS = struct.pack("<12f", 1, -1, 0.5, 3.25, -0.0, 1e-40, 3e38, -3e38, float("inf"), float("nan"), 255, 1e-3)
+PLAIN = struct.pack("<8f", 0.1, -0.2, 0.3, 0.7, -0.9, 0.01, 0.5, -0.4)
+
+
+def control(*bits):
+    value = ord("0")
+    for bit in bits:
+        value ^= bit
+    return bytes([value])
+
+
+def joined(first, *parts):
+    return first + b"\0".join(part.encode() if isinstance(part, str) else part for part in parts)
+
+
+def quantize_seeds():
+    for text in HEADERS:
+        for data in (PLAIN, FLOATS, b"\x01"):
+            yield joined(control(), text, data)
+        yield joined(control(4), text, FLOATS)
+    yield joined(control(2, 8), header(GPT2), PLAIN)
+    yield joined(control(128), header(MIXED), PLAIN)
+    yield joined(control(64), "", struct.pack("<Q", 2) + b"{}")
+    shards = header([("a", "F32", [3])]), header([("b", "F16", [2]), ("c", "I8", [2])], {"format": "pt"})
+    for bits in ((1,), (1, 128), (1, 2), (1, 4)):
+        yield joined(control(*bits), json.dumps({"weight_map": {"a": SHARDS[0], "b": SHARDS[1], "c": SHARDS[1]}}), *shards, PLAIN)
+    yield joined(control(1), json.dumps(INDEXES[0]), header([("a", "F32", [1])]), header([("b", "F32", [1])], {}), PLAIN)
+
+
+def write_checkpoint(folder, text, data):
+    raw = text.encode()
+    announced = max((entry["data_offsets"][1] for name, entry in json.loads(text).items() if name != "__metadata__"), default=0)
+    data = (data * (announced // len(data) + 1))[:announced]
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(raw)) + raw + data)
+
+
+def sets(octet, folder):
+    """Folders of sets that the program makes of small checkpoints, with as many options as it has."""
+    numbers = itertools.count()
+    texts = [header(MIXED, {"format": "pt"}), header(GPT2), header([("a", "F32", [2])]), "{}", header([("z", "F32", [0, 3])])]
+    for text, options in itertools.product(texts, ([], ["--preset", "lesson"], ["--rounding", "truncate"])):
+        source = folder / f"in{next(numbers)}"
+        source.mkdir()
+        write_checkpoint(source, text, PLAIN)
+        (source / "config.json").write_text("{}")
+        target = folder / f"set{next(numbers)}"
+        if subprocess.run([octet, "quantize", source, target, "--quiet", "--no-sync", *options], stderr=subprocess.DEVNULL).returncode == 0:
+            yield target
+    source = folder / "sharded"
+    source.mkdir()
+    for name, tensor in zip(SHARDS, "ab"):
+        write_checkpoint(source, header([(tensor, "F32", [5])]), PLAIN)
+        (source / "model.safetensors").rename(source / name)
+    (source / "model.safetensors.index.json").write_text(json.dumps(INDEXES[0]))
+    target = folder / "sharded-set"
+    subprocess.run([octet, "quantize", source, target, "--quiet", "--no-sync"], check=True)
+    yield target
+
+
+def unsealed(text):
+    return text[:text.rindex(',\n  "xxh3_128"')]
+
+
+def set_seeds(folder):
+    """(the sidecar without its seal, the seed of the whole set)"""
+    text = (folder / "quantization_state.json").read_text("utf-8")
+    headers, data = [], b""
+    for file in json.loads(text)["files"]:
+        raw = (folder / file["name"]).read_bytes()
+        start = 8 + struct.unpack("<Q", raw[:8])[0]
+        headers.append(raw[8:start])
+        data += raw[start:]
+    return unsealed(text), b"\0".join([unsealed(text).encode(), *headers, data])
+
+
+def write(folder, seeds):
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    count = 0
+    for count, seed in enumerate(seeds, 1):
+        (folder / f"{count:03}").write_bytes(seed)
+    print(f"corpus: {folder.name}: {count} seeds")
+
+
+def main(octet, target):
+    target = Path(target)
+    write(target / "header", (text.encode() for text in HEADERS))
+    write(target / "index", (json.dumps(index, indent=indent).encode() for index in INDEXES for indent in (None, 1)))
+    write(target / "quantize", quantize_seeds())
+    with tempfile.TemporaryDirectory(prefix="octet-corpus-") as work:
+        seeds = [set_seeds(folder) for folder in sets(octet, Path(work))]
+    write(target / "sidecar", [joined(b"0", text) for text, _ in seeds] + [joined(b"!", seeds[0][0])])
+    write(target / "dequantize", [joined(control(*bits), seed) for _, seed in seeds for bits in ((), (1, 4), (2,))])
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])

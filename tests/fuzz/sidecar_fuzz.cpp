@@ -1,0 +1,19 @@
+// The sidecar: the input is its text without the last member, the seal, which is put there so that a mutation does not end at
+// it; or, by the control byte, the whole text. What is accepted is written and read again without a change.
+#include "fuzz_support.hpp"
+#include "state/sidecar.hpp"
+
+using namespace octet;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    fuzz::Parts parts(data, size);
+    const bool sealed = parts.control() != '!';
+    const std::string_view given = parts.text();
+    const std::string text = sealed ? state::sealed_text(std::string(given)) : std::string(given);
+    std::optional<state::Sidecar> sidecar;
+    if (!fuzz::accepted([&] { sidecar = state::parse_sidecar(text, "f\x1b"); })) return 0;
+    const std::string written = state::sidecar_text(*sidecar);
+    fuzz::expect(state::sidecar_text(state::parse_sidecar(written, "again")) == written,
+                 "a written sidecar reads back as another");
+    return 0;
+}
