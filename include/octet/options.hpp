@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "octet/dtype.hpp"
 #include "octet/scheme.hpp"
@@ -36,6 +37,9 @@ struct WriteOptions {
     /// Asked between tiles, from any worker; true ends the run with kInterrupted and leaves everything as it was. May
     /// be empty.
     std::function<bool()> stop_requested;
+    /// Told, on the calling thread, what the user should know and what stays true when the run then fails, such as
+    /// leftovers of a killed run that were removed; Report::notes has the same lines. Must not throw. May be empty.
+    std::function<void(const std::string& line)> note;
 };
 
 /// Options that every operation that reads tensor data and writes nothing shares; the members mean what they mean in

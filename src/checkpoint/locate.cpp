@@ -7,6 +7,7 @@
 #include "base/set_names.hpp"
 #include "base/text.hpp"
 #include "checkpoint/checkpoint.hpp"
+#include "io/folder_names.hpp"
 #include "io/plain_name.hpp"
 #include "octet/error.hpp"
 
@@ -16,14 +17,11 @@ namespace {
 namespace fs = std::filesystem;
 
 std::vector<std::string> file_names(const fs::path& folder) {
-    std::vector<std::string> names;
-    std::error_code error;
-    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::vector<std::string> names = io::folder_names(folder);
+    std::erase_if(names, [&](const std::string& name) {
         std::error_code ignored;
-        if (it->is_regular_file(ignored)) names.push_back(it->path().filename().native());
-    }
-    if (error) io::throw_io_error(folder, "list", error.value());
-    std::sort(names.begin(), names.end());
+        return !fs::is_regular_file(folder / name, ignored);
+    });
     return names;
 }
 

@@ -49,6 +49,7 @@ std::size_t choice_of(std::string_view option, const std::string& value, const s
 WriteOptions with_progress(WriteOptions write, Terminal& terminal, const CommonOptions& common, std::string_view verb) {
     write.threads = common.threads;
     write.stop_requested = [] { return signal_received() != 0; };
+    write.note = [&terminal](const std::string& line) { terminal.note(line); };
     if (terminal.shows_progress()) {
         write.progress = [&terminal, verb](std::uint64_t done, std::uint64_t total) {
             terminal.draw_progress(verb, done, total);
@@ -63,7 +64,6 @@ ReadOptions reading_with_progress(Terminal& terminal, const CommonOptions& commo
 }
 
 int print_report(Terminal& terminal, const CommonOptions& common, const Report& report, report::ReportOptions options) {
-    for (const std::string& note : report.notes) terminal.note(note);
     if (options.shown.empty()) {
         options.shown.resize(report.tensors.size());
         std::iota(options.shown.begin(), options.shown.end(), 0U);

@@ -5,8 +5,10 @@
 
 #include "base/text.hpp"
 #include "io/file.hpp"
+#include "io/folder_names.hpp"
 #include "io/staging_folder.hpp"
 #include "io/system_calls.hpp"
+#include "octet/error.hpp"
 
 namespace octet::io {
 namespace {
@@ -24,8 +26,7 @@ enum class LastFile { kFirst, kLast };
 std::vector<std::string> names_in(const fs::path& folder, std::string_view last_file, LastFile order) {
     std::vector<std::string> names;
     bool has_last = false;
-    for (const auto& entry : fs::directory_iterator(folder)) {
-        std::string name = entry.path().filename().native();
+    for (std::string& name : folder_names(folder)) {
         if (is_swap_name(name)) continue;
         if (name == last_file) {
             has_last = true;
@@ -33,7 +34,6 @@ std::vector<std::string> names_in(const fs::path& folder, std::string_view last_
             names.push_back(std::move(name));
         }
     }
-    std::sort(names.begin(), names.end());
     if (has_last) names.insert(order == LastFile::kFirst ? names.begin() : names.end(), std::string(last_file));
     return names;
 }
@@ -46,12 +46,10 @@ void remove_hidden(const fs::path& folder) {
     if (is_there(folder) && !remove_flat_folder(folder)) throw_io_error(folder, "remove", errno);
 }
 
-/// The new files are complete in .octet-new and no old ones stand in the way any more.
-void finish(const fs::path& target, std::string_view last_file, bool sync) {
-    const fs::path fresh = target / kNewName;
-    move_all(fresh, target, names_in(fresh, last_file, LastFile::kLast));
+/// All new files stand in the target.
+void tidy_up(const fs::path& target, bool sync) {
     if (sync) sync_folder(target);
-    remove_hidden(fresh);
+    remove_hidden(target / kNewName);
     remove_hidden(target / kOldName);
 }
 
@@ -62,7 +60,27 @@ void put_back(const fs::path& target, std::string_view last_file, bool sync) {
     remove_hidden(saving);
 }
 
+/// Back to the old set after a failure, as far as that goes: what fails here too is left for mend_swap(), so that the first error is
+/// the one to be told. `new_names` are the files of .octet-new in the order in which they leave it.
+void undo(const fs::path& target, std::string_view last_file, const std::vector<std::string>& new_names) {
+    try {
+        const fs::path fresh = target / kNewName;
+        for (auto name = new_names.rbegin(); name != new_names.rend(); ++name) {
+            if (!is_there(fresh / *name)) rename_or_throw(target / *name, fresh / *name);
+        }
+        if (is_there(target / kOldName)) rename_or_throw(target / kOldName, target / kSavingName);
+        if (is_there(target / kSavingName)) put_back(target, last_file, false);
+        remove_hidden(fresh);
+    } catch (const Error&) {
+        return;
+    }
+}
+
 }  // namespace
+
+void throw_whole_but(const fs::path& target, std::string_view what) {
+    throw Error(ErrorCode::kIo, printable(target.native()), "the new files are whole, but then: " + std::string(what));
+}
 
 bool is_swap_name(std::string_view name) noexcept {
     return name == kBuildingName || name == kSavingName || name == kNewName || name == kOldName;
@@ -80,8 +98,13 @@ void mend_swap(const fs::path& target, std::string_view last_file, bool sync, st
         put_back(target, last_file, sync);
         notes.push_back("put back the old set in " + name + ", which an interrupted run was replacing");
     } else if (is_there(target / kNewName) && !is_there(target / last_file)) {
-        finish(target, last_file, sync);
-        notes.push_back("completed the new set in " + name + ", which an interrupted run had built");
+        move_all(target / kNewName, target, names_in(target / kNewName, last_file, LastFile::kLast));
+        tidy_up(target, sync);
+        notes.push_back("completed the new files in " + name + ", which an interrupted run had built");
+    } else if (is_there(target / kOldName / last_file) && !is_there(target / last_file)) {
+        rename_or_throw(target / kOldName, target / kSavingName);
+        put_back(target, last_file, sync);
+        notes.push_back("put back the old set in " + name + ", which an interrupted run was replacing");
     } else {
         notes.push_back("removed what an interrupted run had left in " + name);
     }
@@ -91,20 +114,28 @@ void mend_swap(const fs::path& target, std::string_view last_file, bool sync, st
 }
 
 void swap_in(const fs::path& target, std::string_view last_file, bool sync) {
+    const fs::path fresh = target / kNewName;
     const fs::path saving = target / kSavingName;
-    const std::vector<std::string> old_names = names_in(target, last_file, LastFile::kFirst);
-    if (!old_names.empty()) {
-        if (system_calls().mkdir(saving.c_str(), 0777) != 0) throw_io_error(saving, "create the folder", errno);
-        try {
+    std::vector<std::string> new_names;
+    try {
+        const std::vector<std::string> old_names = names_in(target, last_file, LastFile::kFirst);
+        new_names = names_in(fresh, last_file, LastFile::kLast);
+        if (!old_names.empty()) {
+            if (system_calls().mkdir(saving.c_str(), 0777) != 0) throw_io_error(saving, "create the folder", errno);
             move_all(target, saving, old_names);
             if (sync) sync_folder(saving);
             rename_or_throw(saving, target / kOldName);
-        } catch (...) {
-            put_back(target, last_file, false);
-            throw;
         }
+        move_all(fresh, target, new_names);
+    } catch (...) {
+        undo(target, last_file, new_names);
+        throw;
     }
-    finish(target, last_file, sync);
+    try {
+        tidy_up(target, sync);
+    } catch (const Error& error) {
+        throw_whole_but(target, error.what());
+    }
 }
 
 }  // namespace octet::io

@@ -4,7 +4,7 @@
 //   .octet-building   files are being written             -> removed; the target is as it was
 //   .octet-saving     old files are being moved into it   -> moved back, the last file last; the old set stands again
 //   .octet-new        complete; being moved out           -> the rest is moved out, the last file last; the new set stands
-//   .octet-old        complete old files                  -> removed once the new set stands
+//   .octet-old        complete old files                  -> removed once the new set stands; put back where none is to come
 //
 // The "last file" (the sidecar) leaves first and arrives last: it never stands beside codes that are not its own.
 #pragma once
@@ -21,18 +21,23 @@ inline constexpr std::string_view kSavingName = ".octet-saving";
 inline constexpr std::string_view kNewName = ".octet-new";
 inline constexpr std::string_view kOldName = ".octet-old";
 
+/// Throws kIo saying that what was to be written stands in `target` all the same. `what`: the message of the error.
+[[noreturn]] void throw_whole_but(const std::filesystem::path& target, std::string_view what);
+
 /// True for the four names above.
 bool is_swap_name(std::string_view name) noexcept;
 
 /// True if a killed run left the target in the middle of the fallback road.
 bool is_swap_unfinished(const std::filesystem::path& target);
 
-/// Brings the target back to its old set or on to its new one, and says which in `notes`. The caller holds the target's lock. kIo.
+/// Brings a target that a killed run left unfinished back to its old set or on to its new one, and says which in `notes`. Does nothing
+/// where nothing is unfinished. The caller holds the target's lock. kIo.
 void mend_swap(const std::filesystem::path& target, std::string_view last_file, bool sync,
                std::vector<std::string>& notes);
 
-/// Moves the files of `target`/.octet-new out, after saving what stands in the target. Before the old last file moves a failure
-/// changes nothing; after that mend_swap() finishes. kIo.
+/// Moves the files of `target`/.octet-new out, after saving what stands in the target. A failure before the new last file stands undoes
+/// everything, .octet-new included; where undoing fails too, mend_swap() does the rest. A failure after it says that the new
+/// files are whole. kIo.
 void swap_in(const std::filesystem::path& target, std::string_view last_file, bool sync);
 
 }  // namespace octet::io

@@ -4,11 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "base/text.hpp"
 #include "io/file.hpp"
+#include "io/folder_names.hpp"
 #include "io/folder_swap.hpp"
 #include "io/system_calls.hpp"
 #include "octet/error.hpp"
@@ -53,24 +53,21 @@ fs::path resolved_target(const fs::path& path) {
 }
 
 std::vector<std::string> visible_names(const fs::path& folder) {
-    std::vector<std::string> names;
-    std::error_code error;
-    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-        std::string name = it->path().filename().native();
-        if (!is_swap_name(name)) names.push_back(std::move(name));
-    }
-    if (error && error.value() != ENOENT) throw_io_error(folder, "list", error.value());
-    std::sort(names.begin(), names.end());
+    std::vector<std::string> names = folder_names(folder);
+    std::erase_if(names, is_swap_name);
     return names;
+}
+
+void mend_folder(const fs::path& target, std::string_view last_file, bool sync, std::vector<std::string>& notes) {
+    if (!is_folder(target) || !is_swap_unfinished(target)) return;
+    FolderLock lock;
+    lock.acquire(target, target);
+    mend_swap(target, last_file, sync, notes);
 }
 
 OutputFolder::OutputFolder(const fs::path& target, std::string last_file, bool sync, std::vector<std::string>& notes)
     : target_(target), last_file_(std::move(last_file)), sync_(sync) {
-    if (is_folder(target_) && is_swap_unfinished(target_)) {
-        FolderLock lock;
-        lock.acquire(target_, target_);
-        mend_swap(target_, last_file_, sync_, notes);
-    }
+    mend_folder(target_, last_file_, sync_, notes);
     inside_ = is_folder(target_) && (is_mount_point(target_) || !is_writable(target_.parent_path()));
     if (inside_) target_lock_.acquire(target_, target_);
     staging_ = std::make_unique<StagingFolder>(inside_ ? target_ / kBuildingName : sibling_staging_path(target_),
@@ -91,18 +88,18 @@ void OutputFolder::commit_sibling() {
     if (!replaces) {
         rename_or_throw(staging_->path(), target_);
         staging_->release();
-        if (sync_) sync_folder(target_.parent_path());
-        return;
+        return sync_parent();
     }
+    // Also the old set's lock: after the exchange it lies where the next run builds, which must not begin before it is removed.
+    target_lock_.acquire(target_, target_);
     if (system_calls().exchange(staging_->path().c_str(), target_.c_str()) != 0) {
         if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP)
             throw_io_error(target_, "exchange with the new set", errno);
-        target_lock_.acquire(target_, target_);
         return commit_inside();
     }
     const fs::path old_set = staging_->path();
     staging_->release();
-    if (sync_) sync_folder(target_.parent_path());
+    sync_parent();
     if (!remove_flat_folder(old_set)) {
         throw Error(ErrorCode::kIo, printable(target_.native()),
                     "the new set is whole, but the old one could not be removed from " + printable(old_set.native()) +
@@ -115,8 +112,17 @@ void OutputFolder::commit_inside() {
     rename_or_throw(staging_->path(), fresh);
     staging_->moved_to(fresh);
     if (sync_) sync_folder(target_);
+    staging_->release();  // swap_in() cleans up itself, or leaves what the next run needs
     swap_in(target_, last_file_, sync_);
-    staging_->release();
+}
+
+/// Makes the decisive step last. It has been taken: failing now does not undo it.
+void OutputFolder::sync_parent() {
+    try {
+        if (sync_) sync_folder(target_.parent_path());
+    } catch (const Error& error) {
+        throw_whole_but(target_, error.what());
+    }
 }
 
 OutputFiles::OutputFiles(const fs::path& folder, const fs::path& label, bool sync, std::vector<std::string>& notes)
@@ -128,7 +134,12 @@ OutputFiles::OutputFiles(const fs::path& folder, const fs::path& label, bool syn
 void OutputFiles::commit(const std::vector<std::string>& names) {
     if (sync_) sync_folder(staging_->path());
     for (const std::string& name : names) rename_or_throw(staging_->path() / name, folder_ / name);
-    if (sync_) sync_folder(folder_);
+    if (system_calls().rmdir(staging_->path().c_str()) == 0) staging_->release();
+    try {
+        if (sync_) sync_folder(folder_);
+    } catch (const Error& error) {
+        throw_whole_but(folder_, error.what());
+    }
 }
 
 }  // namespace octet::io

@@ -23,22 +23,24 @@ class OutputFolder {
     OutputFolder(const std::filesystem::path& target, std::string last_file, bool sync,
                  std::vector<std::string>& notes);
 
-    /// Where to build `name`.
+    /// Where the files are built, and where `name` is.
+    const std::filesystem::path& building() const { return staging_->path(); }
     std::filesystem::path place(std::string_view name) const { return staging_->path() / name; }
 
     /// Makes everything visible. Before the decisive rename a failure leaves all as it was; after it the new files are whole, and the
-    /// error (kIo) says what could not be tidied up.
+    /// error (kIo) says so, and what could not be tidied up.
     void commit();
 
   private:
     void commit_sibling();
     void commit_inside();
+    void sync_parent();
 
     std::filesystem::path target_;
     std::string last_file_;
     bool sync_;
     bool inside_ = false;
-    FolderLock target_lock_;  // the inside road's lock
+    FolderLock target_lock_;  // of the inside road; of an old set, until it is removed
     std::unique_ptr<StagingFolder> staging_;
 };
 
@@ -50,6 +52,7 @@ class OutputFiles {
     OutputFiles(const std::filesystem::path& folder, const std::filesystem::path& label, bool sync,
                 std::vector<std::string>& notes);
 
+    const std::filesystem::path& building() const { return staging_->path(); }
     std::filesystem::path place(std::string_view name) const { return staging_->path() / name; }
 
     /// Renames `names` into the folder in this order, replacing files of the same names.
@@ -60,6 +63,10 @@ class OutputFiles {
     bool sync_;
     std::unique_ptr<StagingFolder> staging_;
 };
+
+/// Mends what a killed run left unfinished in a folder (folder_swap.hpp), if anything, with a line in `notes`. kIo.
+void mend_folder(const std::filesystem::path& target, std::string_view last_file, bool sync,
+                 std::vector<std::string>& notes);
 
 /// The path with links in its parent resolved, and the target itself when it exists. The parent not existing: kUsage.
 std::filesystem::path resolved_target(const std::filesystem::path& path);

@@ -1,7 +1,6 @@
 #include "io/staging_folder.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "io/file.hpp"
+#include "io/folder_names.hpp"
 #include "io/system_calls.hpp"
 #include "octet/error.hpp"
 
@@ -16,6 +16,14 @@ namespace octet::io {
 namespace {
 
 namespace fs = std::filesystem;
+
+void empty(const fs::path& folder) {
+    try {
+        for (const std::string& name : folder_names(folder)) fs::remove_all(folder / name);
+    } catch (const fs::filesystem_error& error) {
+        throw_io_error(folder, "remove what an interrupted run had left", error.code().value());
+    }
+}
 
 }  // namespace
 
@@ -31,11 +39,12 @@ FolderLock::~FolderLock() {
 }
 
 bool FolderLock::acquire(const fs::path& folder, const fs::path& target) {
-    fd_ = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd_ = system_calls().open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (fd_ < 0 && errno == ENOENT) return false;
     if (fd_ < 0) throw_io_error(folder, "open", errno);
-    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK) throw_io_error(folder, "lock", errno);
+    if (system_calls().lock(fd_) != 0) {
+        held_by_another_ = errno == EWOULDBLOCK;
+        if (!held_by_another_) throw_io_error(folder, "lock", errno);
         throw Error(ErrorCode::kIo, printable(target.native()),
                     "another run of octet is writing it; wait for that run or choose another target");
     }
@@ -53,14 +62,25 @@ StagingFolder::StagingFolder(fs::path folder, const fs::path& target, std::vecto
     for (int attempt = 0; attempt < kMostTries; ++attempt) {
         const bool created = system_calls().mkdir(folder.c_str(), 0777) == 0;
         if (!created && errno != EEXIST) throw_io_error(folder, "create the folder", errno);
-        if (!lock_.acquire(folder, target)) continue;
+        if (!lock_new(folder, target, created)) continue;
+        if (!created) {
+            empty(folder);
+            notes.push_back("removed what an interrupted run had left in " + printable(folder.native()));
+        }
         path_ = std::move(folder);
-        if (created) return;
-        for (const auto& entry : fs::directory_iterator(path_)) fs::remove_all(entry.path());
-        notes.push_back("removed what an interrupted run had left in " + printable(path_.native()));
         return;
     }
     throw Error(ErrorCode::kIo, printable(target.native()), "other runs of octet keep writing it; wait for them");
+}
+
+/// A folder that was `created` for this run goes away again when it cannot be locked, unless another run was quicker to lock it.
+bool StagingFolder::lock_new(const fs::path& folder, const fs::path& target, bool created) {
+    try {
+        return lock_.acquire(folder, target);
+    } catch (...) {
+        if (created && !lock_.is_held_by_another()) system_calls().rmdir(folder.c_str());
+        throw;
+    }
 }
 
 StagingFolder::~StagingFolder() {
@@ -74,11 +94,17 @@ fs::path sibling_staging_path(const fs::path& target) {
 
 bool remove_flat_folder(const fs::path& folder) {
     std::error_code error;
-    bool removed = true;
-    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-        removed = system_calls().unlink(it->path().c_str()) == 0 && removed;
-    }
-    return system_calls().rmdir(folder.c_str()) == 0 && removed && !error;
+    int first_error = 0;
+    const auto note = [&](int result) {
+        if (result != 0 && errno != ENOENT && first_error == 0) first_error = errno;
+    };
+    for (const std::string& name : folder_names(folder, error)) note(system_calls().unlink((folder / name).c_str()));
+    if (error) first_error = error.value();
+    const int result = system_calls().rmdir(folder.c_str());
+    if (result == 0) return true;  // whatever was in the way before
+    note(result);
+    errno = first_error;
+    return first_error == 0;
 }
 
 void sync_folder(const fs::path& folder) {

@@ -20,8 +20,12 @@ class FolderLock {
     /// Locks the folder. Held by another run: kIo naming `target`. Returns false if the folder vanished meanwhile.
     bool acquire(const std::filesystem::path& folder, const std::filesystem::path& target);
 
+    /// True when acquire() threw because another run holds the lock.
+    bool is_held_by_another() const noexcept { return held_by_another_; }
+
   private:
     int fd_ = -1;
+    bool held_by_another_ = false;
 };
 
 class StagingFolder {
@@ -42,6 +46,8 @@ class StagingFolder {
     void moved_to(std::filesystem::path path) { path_ = std::move(path); }
 
   private:
+    bool lock_new(const std::filesystem::path& folder, const std::filesystem::path& target, bool created);
+
     std::filesystem::path path_;
     FolderLock lock_;
 };
@@ -49,7 +55,8 @@ class StagingFolder {
 /// ".NAME.octet-building" beside `target`: where output for it is built.
 std::filesystem::path sibling_staging_path(const std::filesystem::path& target);
 
-/// Removes the files of a flat folder and the folder; false (and errno) when something could not be removed.
+/// Removes the files of a flat folder and the folder; false (and errno) when something could not be removed. What is gone already,
+/// or goes meanwhile, counts as removed.
 bool remove_flat_folder(const std::filesystem::path& folder);
 
 /// Waits until a folder's entries are on the disk. kIo.

@@ -1,6 +1,7 @@
 #include "io/system_calls.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -11,35 +12,43 @@
 namespace octet::io {
 namespace {
 
+/// Calls until no signal interrupts it any more. Reads and writes do that where they count their bytes.
+template <typename Call>
+int uninterrupted(Call call) {
+    int result = call();
+    while (result < 0 && errno == EINTR) result = call();
+    return result;
+}
+
 int open_file(const char* path, int flags, mode_t mode) {
-    return ::open(path, flags, mode);
+    return uninterrupted([&] { return ::open(path, flags, mode); });
+}
+
+int sync_file(int fd) {
+    return uninterrupted([&] { return ::fsync(fd); });
+}
+
+int lock_file(int fd) {
+    return uninterrupted([&] { return ::flock(fd, LOCK_EX | LOCK_NB); });
 }
 
 /// fallocate(2) itself rather than posix_fallocate, which falls back to writing every block.
 int allocate_file(int fd, off_t length) {
     if (length == 0) return 0;
-    if (::fallocate(fd, 0, 0, length) == 0) return 0;
+    if (uninterrupted([&] { return ::fallocate(fd, 0, 0, length); }) == 0) return 0;
     if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL) return -1;
-    return ::ftruncate(fd, length);
-}
-
-int rename2(const char* from, const char* to, unsigned flags) {
-    return static_cast<int>(::syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags));
-}
-
-int rename_without_replacing(const char* from, const char* to) {
-    return rename2(from, to, RENAME_NOREPLACE);
+    return uninterrupted([&] { return ::ftruncate(fd, length); });
 }
 
 int exchange_paths(const char* a, const char* b) {
-    return rename2(a, b, RENAME_EXCHANGE);
+    return static_cast<int>(::syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE));
 }
 
 }  // namespace
 
 SystemCalls real_system_calls() noexcept {
-    return {open_file,      ::pread,  ::pwrite, allocate_file, ::fsync, ::mkdir, ::rename, rename_without_replacing,
-            exchange_paths, ::unlink, ::rmdir};
+    return {open_file, ::pread,  ::pwrite,       allocate_file, sync_file, lock_file,
+            ::mkdir,   ::rename, exchange_paths, ::unlink,      ::rmdir,   ::statvfs};
 }
 
 SystemCalls& system_calls() noexcept {

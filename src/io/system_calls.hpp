@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -17,12 +18,13 @@ struct SystemCalls {
     ssize_t (*pwrite)(int fd, const void* buffer, std::size_t count, off_t offset);
     int (*allocate)(int fd, off_t length);  ///< sets the length and, where the file system can, reserves the space
     int (*fsync)(int fd);
+    int (*lock)(int fd);  ///< for this process alone, or EWOULDBLOCK at once
     int (*mkdir)(const char* path, mode_t mode);
     int (*rename)(const char* from, const char* to);
-    int (*rename_noreplace)(const char* from, const char* to);
     int (*exchange)(const char* a, const char* b);  ///< renameat2(RENAME_EXCHANGE)
     int (*unlink)(const char* path);
     int (*rmdir)(const char* path);
+    int (*statvfs)(const char* path, struct statvfs* status);
 };
 
 /// The table in use. Changed by tests only, before any worker starts.

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "checkpoint/index.hpp"
 #include "checkpoint/kind.hpp"
+#include "io/free_space.hpp"
 #include "io/output_folder.hpp"
 #include "octet/octet.hpp"
 #include "plan/output_plan.hpp"
@@ -43,9 +44,10 @@ class Destination {
         if (exists && !fs::is_directory(target_, ignored))
             refuse("is a file whose name does not end in .safetensors; name a folder or a .safetensors file");
         folder_ = target_;
+        io::mend_folder(target_, kSidecarName, sync, notes);
         const std::vector<std::string> names = io::visible_names(target_);
         if (names.empty()) {
-            own_ = std::make_unique<io::OutputFolder>(target_, "", sync, notes);
+            own_ = std::make_unique<io::OutputFolder>(target_, std::string(kSidecarName), sync, notes);
             return;
         }
         if (!options.write.force)
@@ -57,6 +59,8 @@ class Destination {
     bool is_single_file() const { return single_; }
     std::string single_name() const { return target_.filename().native(); }
     const fs::path& folder() const { return folder_; }
+    const fs::path& target() const { return target_; }
+    const fs::path& building() const { return own_ ? own_->building() : among_->building(); }
     fs::path place(std::string_view name) const { return own_ ? own_->place(name) : among_->place(name); }
 
     void commit(const std::vector<std::string>& names) {
@@ -177,13 +181,17 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     check_dtype(options.dtype);
     state::QuantizedSet set = state::open_set(run::find_set_folder(path));
     Report report;
-    Destination destination(output, options, report.notes);
+    run::Notes notes(options.write);
+    Destination destination(output, options, notes.lines);
     const bool single = destination.is_single_file();
     const plan::OutputPlan plan =
         plan::plan_restored(set, options.dtype, single ? std::optional(destination.single_name()) : std::nullopt);
     const std::vector<std::string> names = output_names(plan, set.sidecar, single);
     run::refuse_inputs(destination.folder(), output, names, identities_of(set));
 
+    io::check_free_space(destination.building(), destination.target(),
+                         run::bytes_needed(plan, single ? 0 : state::total_bytes(set.sidecar.companions),
+                                           set.sidecar.source_index ? set.stored.size() : 0));
     const std::vector<io::File> files =
         run::create_files(plan, [&](const std::string& name) { return destination.place(name); });
     std::vector<run::TensorJob> jobs = restore_jobs(set, plan, files, options.dtype);
@@ -205,6 +213,7 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     report.totals.framework_bytes =
         checkpoint::framework_bytes(family, set.sidecar.tensors, checkpoint::Counted::kSource);
     for (std::size_t i = 0; i < set.stored.size(); ++i) set.sidecar.tensors[i].source_bytes = set.stored[i].byte_count;
+    report.notes = notes.lines;
     report.input = path.native();
     report.output = output.native();
     report.input_files = set.sidecar.files;

@@ -9,6 +9,13 @@
 
 namespace octet::run {
 
+std::uint64_t bytes_needed(const plan::OutputPlan& plan, std::uint64_t companion_bytes, std::size_t tensors) {
+    constexpr std::uint64_t kTextBytes = 400;  // a tensor's entry in a sidecar, as tiny-gpt2 has it
+    std::uint64_t bytes = companion_bytes + kTextBytes * tensors;
+    for (const plan::FilePlan& file : plan.files) bytes += file.byte_count;
+    return bytes;
+}
+
 std::vector<io::File> create_files(const plan::OutputPlan& plan,
                                    const std::function<std::filesystem::path(const std::string&)>& place) {
     std::vector<io::File> files;

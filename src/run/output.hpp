@@ -11,6 +11,26 @@
 
 namespace octet::run {
 
+/// What the user should know of a run. Lines that were not told yet are told when it goes away, so also when the run fails.
+class Notes {
+  public:
+    explicit Notes(const WriteOptions& options) : options_(options) {}
+    Notes(const Notes&) = delete;
+    Notes& operator=(const Notes&) = delete;
+    ~Notes() {
+        if (!options_.note) return;
+        for (const std::string& line : lines) options_.note(line);
+    }
+
+    std::vector<std::string> lines;
+
+  private:
+    const WriteOptions& options_;
+};
+
+/// Bytes that a set or checkpoint of this plan takes, with what goes along with it: `companions`, and texts that name every tensor.
+std::uint64_t bytes_needed(const plan::OutputPlan& plan, std::uint64_t companion_bytes, std::size_t tensors);
+
 /// Creates every file of the plan at its place, full size, header written.
 std::vector<io::File> create_files(const plan::OutputPlan& plan,
                                    const std::function<std::filesystem::path(const std::string&)>& place);

@@ -58,7 +58,11 @@ class Promise {
         }
         slots_.resize(steps);
         Workers workers(worker_count(options_.threads), options_.stop_requested);
-        workers.run(steps, [&](std::uint64_t number, std::span<std::byte> memory) { check_step(number, memory); });
+        for (const Pair& pair : pairs_) source_bytes_ += pair.source->byte_count;
+        ProgressMeter progress(options_.progress, 2 * source_bytes_);
+        workers.run(steps, [&](std::uint64_t number, std::span<std::byte> memory) {
+            progress.add(check_step(number, memory));
+        });
         hash_sources();
         for (std::size_t i = 0; i < pairs_.size(); ++i) {
             const std::size_t before = findings_.size();
@@ -107,7 +111,8 @@ class Promise {
         }
     }
 
-    void check_step(std::uint64_t number, std::span<std::byte> memory) {
+    /// Returns the bytes of the source that it held the set against.
+    std::uint64_t check_step(std::uint64_t number, std::span<std::byte> memory) {
         const auto after = std::upper_bound(pairs_.begin(), pairs_.end(), number,
                                             [](std::uint64_t n, const Pair& pair) { return n < pair.first_step; });
         const Pair& pair = *std::find_if(std::make_reverse_iterator(after), pairs_.rend(),
@@ -118,6 +123,7 @@ class Promise {
         for (std::uint64_t first = start; first < stop; first += fitting) {
             check_part(pair, first, std::min(fitting, stop - first), memory, slots_[number]);
         }
+        return (stop - start) * (pair.tensor->scheme ? dtype_bits(pair.tensor->dtype) / 8 : 1);
     }
 
     void check_part(const Pair& pair, std::uint64_t first, std::uint64_t count, Bytes memory, Slot& slot) const {
@@ -187,7 +193,9 @@ class Promise {
         std::vector<Region> regions;
         for (const Pair& pair : pairs_)
             regions.push_back({&source_.shards[pair.source->shard].file, pair.source->offset, pair.source->byte_count});
-        source_checksums_ = piece_checksums(regions, options_);
+        WriteOptions second_half = options_;
+        second_half.progress = part_of(options_.progress, source_bytes_, 2 * source_bytes_);
+        source_checksums_ = piece_checksums(regions, second_half);
     }
 
     /// The promise holds, but of other values: codes can hide a small change.
@@ -206,6 +214,7 @@ class Promise {
     std::vector<Pair> pairs_;
     std::vector<Checksum> source_checksums_;  ///< parallel to pairs_
     std::vector<Slot> slots_;
+    std::uint64_t source_bytes_ = 0;
     std::vector<Finding> findings_;
 };
 

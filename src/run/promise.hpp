@@ -10,6 +10,7 @@
 
 namespace octet::run {
 
+/// Progress goes twice over the bytes of the source: its values, its checksums.
 /// What does not hold, at most one finding a tensor and kind of check, in file order. kIo, kInterrupted.
 std::vector<Finding> check_promise(const state::QuantizedSet& set, const checkpoint::Checkpoint& source,
                                    const WriteOptions& options);

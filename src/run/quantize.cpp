@@ -10,6 +10,7 @@
 #include "checkpoint/checkpoint.hpp"
 #include "checkpoint/index.hpp"
 #include "checkpoint/kind.hpp"
+#include "io/free_space.hpp"
 #include "io/output_folder.hpp"
 #include "octet/octet.hpp"
 #include "plan/output_plan.hpp"
@@ -149,6 +150,16 @@ state::Sidecar sidecar_of(const checkpoint::Checkpoint& checkpoint, const plan::
     return sidecar;
 }
 
+std::uint64_t companion_bytes(const checkpoint::Checkpoint& checkpoint) {
+    std::uint64_t bytes = 0;
+    std::error_code error;
+    for (const fs::path& companion : checkpoint.companions) {
+        const std::uint64_t size = fs::file_size(companion, error);
+        if (!error) bytes += size;
+    }
+    return bytes;
+}
+
 /// Copies the companions and hashes the copies.
 std::vector<FileReport> write_companions(const checkpoint::Checkpoint& checkpoint, const io::OutputFolder& output,
                                          bool sync) {
@@ -165,7 +176,9 @@ std::vector<FileReport> write_companions(const checkpoint::Checkpoint& checkpoin
 void hash_files(std::vector<FileReport>& reports, const std::vector<io::File>& files, const WriteOptions& options) {
     std::vector<run::Region> regions;
     for (const io::File& file : files) regions.push_back({&file, 0, file.size()});
-    const std::vector<Checksum> checksums = run::piece_checksums(regions, options);
+    WriteOptions quiet = options;  // the progress of a run is that of its source
+    quiet.progress = {};
+    const std::vector<Checksum> checksums = run::piece_checksums(regions, quiet);
     for (std::size_t i = 0; i < reports.size(); ++i) reports[i].checksum = checksums[i];
 }
 
@@ -198,14 +211,16 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     const state::CodeOptions code_options{options.preset, options.rounding, options.on_non_finite};
     std::vector<TensorReport> tensors = plan::decide(checkpoint, code_options, {});
     const fs::path target = io::resolved_target(out_dir);
-    std::vector<std::string> notes;
-    io::OutputFolder output(target, std::string(kSidecarName), options.write.sync, notes);
+    run::Notes notes(options.write);
+    io::OutputFolder output(target, std::string(kSidecarName), options.write.sync, notes.lines);
     check_out_dir(target, out_dir, options.write.force);
     run::refuse_inputs(target, out_dir, io::visible_names(target), identities_of(checkpoint));
     if (options.on_non_finite == OnNonFinite::kKeep)
         tensors = plan::decide(checkpoint, code_options, find_not_finite(checkpoint, tensors, options));
 
     const plan::OutputPlan plan = plan::plan_set(checkpoint, tensors);
+    io::check_free_space(output.building(), target,
+                         run::bytes_needed(plan, companion_bytes(checkpoint), tensors.size()));
     const std::vector<io::File> files =
         run::create_files(plan, [&](const std::string& name) { return output.place(name); });
     std::vector<run::TensorJob> jobs = quantize_jobs(checkpoint, tensors, plan, files);
@@ -225,7 +240,7 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     report.written = options.keep_on_failure || all_passed(report.checks);
     run::check_stop(options.write);
     if (report.written) output.commit();
-    report.notes = std::move(notes);
+    report.notes = notes.lines;
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }

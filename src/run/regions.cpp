@@ -53,6 +53,9 @@ std::vector<Checksum> piece_checksums(std::span<const Region> regions, const Wri
         found[i].resize(divide_up(region.byte_count, quant::kPieceBytes));
         for (std::uint32_t k = 0; k < found[i].size(); ++k) pieces.push_back({i, k});
     }
+    std::uint64_t bytes = 0;
+    for (const Region& region : regions) bytes += region.byte_count;
+    ProgressMeter progress(options.progress, bytes);
     Workers pool(workers, options.stop_requested);
     pool.run(pieces.size(), [&](std::uint64_t number, std::span<std::byte> memory) {
         const Piece piece = pieces[number];
@@ -61,7 +64,9 @@ std::vector<Checksum> piece_checksums(std::span<const Region> regions, const Wri
         const std::uint64_t size = std::min(quant::kPieceBytes, region.byte_count - at);
         found[piece.region][piece.number] =
             hash_of(*region.file, mappings.at(region.file), region.offset + at, size, memory);
+        progress.add(size);
     });
+    progress.finish();
     std::vector<Checksum> checksums;
     for (const auto& region : found) checksums.push_back(quant::checksum_of_pieces(region));
     return checksums;

@@ -13,6 +13,7 @@
 #include "run/find_set.hpp"
 #include "run/promise.hpp"
 #include "run/regions.hpp"
+#include "run/workers.hpp"
 #include "state/quantized_set.hpp"
 #include "state/totals.hpp"
 
@@ -24,7 +25,6 @@ namespace fs = std::filesystem;
 WriteOptions reading(const VerifyOptions& options) {
     WriteOptions reading;
     reading.threads = options.threads;
-    reading.progress = options.progress;
     reading.stop_requested = options.stop_requested;
     return reading;
 }
@@ -94,7 +94,9 @@ class Verification {
             broken_[i] = !open_listed(sidecar_.files[i], files[i]);
             regions[i] = {&files[i], 0, broken_[i] ? 0 : files[i].size()};
         }
-        const std::vector<Checksum> found = run::piece_checksums(regions, reading(options_));
+        WriteOptions first_part = reading(options_);
+        first_part.progress = run::part_of(options_.progress, 0, total_bytes());
+        const std::vector<Checksum> found = run::piece_checksums(regions, first_part);
         for (std::size_t i = 0; i < found.size(); ++i) {
             const FileReport& listed = sidecar_.files[i];
             if (broken_[i] || found[i] == *listed.checksum) continue;
@@ -103,6 +105,13 @@ class Verification {
                 fmt::format("its {} bytes have the checksum {}, the sidecar says {}", with_commas(listed.byte_count),
                             checksum_text(found[i]), checksum_text(*listed.checksum)));
         }
+    }
+
+    /// What is read in all, for the progress: the data files, and the source twice. A sidecar can say anything: sums that overflow wrap.
+    std::uint64_t total_bytes() const {
+        std::uint64_t bytes = state::total_bytes(sidecar_.files);
+        for (const TensorReport& tensor : sidecar_.tensors) bytes += options_.source ? 2 * tensor.source_bytes : 0;
+        return bytes;
     }
 
     /// A file that the sidecar lists: there, a file, and of that size, or a finding.
@@ -210,8 +219,9 @@ class Verification {
     }
 
     void check_source() {
-        for (Finding& finding :
-             run::check_promise(set_, checkpoint::open_checkpoint(*options_.source), reading(options_))) {
+        WriteOptions last_part = reading(options_);
+        last_part.progress = run::part_of(options_.progress, state::total_bytes(sidecar_.files), total_bytes());
+        for (Finding& finding : run::check_promise(set_, checkpoint::open_checkpoint(*options_.source), last_part)) {
             report_.findings.push_back(std::move(finding));
         }
     }

@@ -52,6 +52,13 @@ class Workers {
     std::exception_ptr error_;
 };
 
+/// Progress of one part of a longer run: bytes `before` it are through, `total` are to come in all.
+inline std::function<void(std::uint64_t, std::uint64_t)> part_of(
+    const std::function<void(std::uint64_t, std::uint64_t)>& progress, std::uint64_t before, std::uint64_t total) {
+    if (!progress) return {};
+    return [&progress, before, total](std::uint64_t done, std::uint64_t) { progress(before + done, total); };
+}
+
 /// Tells a progress callback how far a run is; never from two threads at once.
 class ProgressMeter {
   public:

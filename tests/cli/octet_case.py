@@ -118,9 +118,10 @@ def contents(folder):
 
 class OctetCase(unittest.TestCase):
     maxDiff = None
+    parent = None  # where the test's folder is made; None: where temporary files go
 
     def setUp(self):
-        self.dir = Path(tempfile.mkdtemp(prefix="octet-test-")).resolve()
+        self.dir = Path(tempfile.mkdtemp(prefix="octet-test-", dir=self.parent)).resolve()
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
 
     def run_octet(self, *arguments, program=BIN, env=None, **options):

@@ -180,10 +180,10 @@ TEST_CASE("a kill while mending is mended by the next run") {
     }
 }
 
-TEST_CASE("a move that fails before the old set is saved puts it back at once") {
+TEST_CASE("a move that fails before the new set stands puts the old one back at once") {
     const SystemCallsGuard guard;
     static int renames_left;
-    for (int failing = 0; failing < 4; ++failing) {
+    for (int failing = 0; failing < 9; ++failing) {  // four old files, the folder of them, four new files
         const Target target(true);
         renames_left = failing;
         io::system_calls().rename = [](const char* from, const char* to) {
@@ -196,7 +196,40 @@ TEST_CASE("a move that fails before the old set is saved puts it back at once") 
         INFO("rename " << failing << " failed: " << error);
         REQUIRE(error.rfind("4 ", 0) == 0);
         REQUIRE(standing_set(target.path) == "old");
+        REQUIRE_FALSE(io::is_swap_unfinished(target.path));
     }
+}
+
+TEST_CASE("when putting back fails as well nothing is thrown away and the next run mends it") {
+    const SystemCallsGuard guard;
+    static int renames_left;
+    for (int failing = 0; failing < 9; ++failing) {
+        const Target target(true);
+        renames_left = failing;
+        io::system_calls().rename = [](const char* from, const char* to) {
+            if (renames_left-- > 0) return io::real_system_calls().rename(from, to);
+            errno = EIO;
+            return -1;
+        };
+        REQUIRE(error_of([&] { swap(target.path); }).rfind("4 ", 0) == 0);
+        io::system_calls() = io::real_system_calls();
+        check_no_mixture(target.path);
+        std::vector<std::string> notes;
+        mend(target.path, notes);
+        INFO("every rename from " << failing << " on failed");
+        REQUIRE(standing_set(target.path) == (failing < 5 ? "old" : "new"));
+        REQUIRE_FALSE(io::is_swap_unfinished(target.path));
+    }
+}
+
+TEST_CASE("complete old files come back where no new ones are to come") {
+    const Target target(false);
+    fs::remove_all(target.path / io::kNewName);
+    write_set(target.path / io::kOldName, "old", "a-old");
+    std::vector<std::string> notes;
+    mend(target.path, notes);
+    REQUIRE(standing_set(target.path) == "old");
+    REQUIRE_FALSE(io::is_swap_unfinished(target.path));
 }
 
 TEST_CASE("files of an unfinished build are removed and the old set stays") {

@@ -218,6 +218,27 @@ TEST_CASE("what a killed run left beside the target is removed and said") {
     REQUIRE(content_of(target) == set_of("new"));
 }
 
+TEST_CASE("the old set is locked until it is removed, so that nobody builds where it lies") {
+    const SystemCallsGuard guard;
+    const TemporaryFolder folder;
+    static fs::path target;
+    target = folder / "out";
+    write_old_set(target);
+    static std::string second_run;
+    io::system_calls().unlink = [](const char* path) {
+        std::vector<std::string> notes;
+        if (second_run.empty()) second_run = error_of([&] { io::OutputFolder(target, kLast, false, notes); });
+        return io::real_system_calls().unlink(path);
+    };
+    std::vector<std::string> notes;
+    io::OutputFolder output(target, kLast, false, notes);
+    build(output, "new");
+    output.commit();
+    REQUIRE(second_run == "4 " + target.native() +
+                              ": another run of octet is writing it; wait for that run or choose another target");
+    REQUIRE(content_of(target) == set_of("new"));
+}
+
 TEST_CASE("files go among others one by one and replace only their names") {
     const TemporaryFolder folder;
     write_file(folder / "model.safetensors", "old");

@@ -1,0 +1,220 @@
+// A shared object for LD_PRELOAD that makes single system calls of an unchanged octet fail, be interrupted, come up short, or kill the
+// process. Calls are numbered from 1 as they come, calls of the dynamic loader and of the C library itself not among them.
+//
+//   OCTET_FAULT=CLASS:N:ACTION    what happens to call N of a class. CLASS: open read map write reserve sync rename remove mkdir lock, or any.
+//                                 ACTION: a number (the call fails with that errno), kill (SIGKILL before the call), short (half of what
+//                                 was asked for, at least one byte)
+//   OCTET_FAULT_NO_EXCHANGE=1     renameat2(RENAME_EXCHANGE) fails with EINVAL, as on a file system that has no such thing
+//   OCTET_FAULT_LOG=FILE          at the end: a line "CLASS COUNT" for each class
+#include <dirent.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace {
+
+enum Class { kOpen, kRead, kMap, kWrite, kReserve, kSync, kRename, kRemove, kMkdir, kLock, kAny, kClasses };
+constexpr std::array<const char*, kClasses> kNames = {"open",   "read",   "map",   "write", "reserve", "sync",
+                                                      "rename", "remove", "mkdir", "lock",  "any"};
+
+enum class Fate { kLive, kFail, kShort };
+
+struct Plan {
+    int where = kClasses;
+    unsigned long number = 0;
+    int error_number = 0;
+    bool kills = false;
+    bool is_short = false;
+};
+
+Plan read_plan() {
+    Plan plan;
+    const char* const text = std::getenv("OCTET_FAULT");
+    char name[16] = {};
+    char action[16] = {};
+    if (text == nullptr || std::sscanf(text, "%15[a-z]:%lu:%15s", name, &plan.number, action) != 3) return plan;
+    for (int i = 0; i < kClasses; ++i) {
+        if (std::strcmp(kNames[static_cast<std::size_t>(i)], name) == 0) plan.where = i;
+    }
+    plan.kills = std::strcmp(action, "kill") == 0;
+    plan.is_short = std::strcmp(action, "short") == 0;
+    plan.error_number = std::atoi(action);
+    return plan;
+}
+
+const Plan& plan() {
+    static const Plan read = read_plan();
+    return read;
+}
+
+std::array<std::atomic<unsigned long>, kClasses> counts{};
+
+/// What is to become of this call. Errno is set when it is to fail.
+Fate fate_of(Class what) {
+    const unsigned long number = ++counts[what];
+    const unsigned long number_of_any = ++counts[kAny];
+    const Plan& p = plan();
+    const bool is_the_one = (p.where == what && p.number == number) || (p.where == kAny && p.number == number_of_any);
+    if (!is_the_one) return Fate::kLive;
+    if (p.kills) std::raise(SIGKILL);
+    if (p.is_short) return Fate::kShort;
+    errno = p.error_number;
+    return Fate::kFail;
+}
+
+template <typename Function>
+Function real(Function, const char* name) {
+    return reinterpret_cast<Function>(::dlsym(RTLD_NEXT, name));
+}
+
+std::size_t part_of(Fate fate, std::size_t count) {
+    return fate == Fate::kShort && count > 1 ? count / 2 : count;
+}
+
+/// Writes what was counted once everything is over.
+struct Log {
+    ~Log() {
+        const char* const path = std::getenv("OCTET_FAULT_LOG");
+        std::FILE* const file = path == nullptr ? nullptr : std::fopen(path, "w");
+        if (file == nullptr) return;
+        for (std::size_t i = 0; i < kClasses; ++i) std::fprintf(file, "%s %lu\n", kNames[i], counts[i].load());
+        std::fclose(file);
+    }
+} log_at_the_end;
+
+/// The mode that follows in an open() that creates.
+mode_t mode_in(int flags, va_list arguments) {
+    return (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(arguments, mode_t) : 0;
+}
+
+}  // namespace
+
+extern "C" {
+
+int open(const char* path, int flags, ...) {
+    va_list arguments;
+    va_start(arguments, flags);
+    const mode_t mode = mode_in(flags, arguments);
+    va_end(arguments);
+    if (fate_of(kOpen) == Fate::kFail) return -1;
+    return real(&open, "open")(path, flags, mode);
+}
+
+int openat(int folder, const char* path, int flags, ...) {
+    va_list arguments;
+    va_start(arguments, flags);
+    const mode_t mode = mode_in(flags, arguments);
+    va_end(arguments);
+    if (fate_of(kOpen) == Fate::kFail) return -1;
+    return real(&openat, "openat")(folder, path, flags, mode);
+}
+
+DIR* opendir(const char* path) {
+    if (fate_of(kOpen) == Fate::kFail) return nullptr;
+    return real(&opendir, "opendir")(path);
+}
+
+struct dirent* readdir(DIR* folder) {
+    if (fate_of(kRead) == Fate::kFail) return nullptr;
+    return real(&readdir, "readdir")(folder);
+}
+
+ssize_t read(int fd, void* buffer, size_t count) {
+    const Fate fate = fate_of(kRead);
+    if (fate == Fate::kFail) return -1;
+    return real(&read, "read")(fd, buffer, part_of(fate, count));
+}
+
+ssize_t pread(int fd, void* buffer, size_t count, off_t offset) {
+    const Fate fate = fate_of(kRead);
+    if (fate == Fate::kFail) return -1;
+    return real(&pread, "pread")(fd, buffer, part_of(fate, count), offset);
+}
+
+ssize_t pwrite(int fd, const void* buffer, size_t count, off_t offset) {
+    const Fate fate = fate_of(kWrite);
+    if (fate == Fate::kFail) return -1;
+    return real(&pwrite, "pwrite")(fd, buffer, part_of(fate, count), offset);
+}
+
+void* mmap(void* address, size_t length, int protection, int flags, int fd, off_t offset) noexcept {
+    if (fd >= 0 && fate_of(kMap) == Fate::kFail) return MAP_FAILED;
+    return real(&mmap, "mmap")(address, length, protection, flags, fd, offset);
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t length) {
+    if (fate_of(kReserve) == Fate::kFail) return -1;
+    return real(&fallocate, "fallocate")(fd, mode, offset, length);
+}
+
+int ftruncate(int fd, off_t length) noexcept {
+    if (fate_of(kReserve) == Fate::kFail) return -1;
+    return real(&ftruncate, "ftruncate")(fd, length);
+}
+
+int fsync(int fd) {
+    if (fate_of(kSync) == Fate::kFail) return -1;
+    return real(&fsync, "fsync")(fd);
+}
+
+int rename(const char* from, const char* to) noexcept {
+    if (fate_of(kRename) == Fate::kFail) return -1;
+    return real(&rename, "rename")(from, to);
+}
+
+/// octet calls renameat2 this way. Futexes pass too, uncounted.
+long syscall(long number, ...) noexcept {
+    va_list arguments;
+    va_start(arguments, number);
+    std::array<long, 6> a{};
+    for (long& argument : a) argument = va_arg(arguments, long);
+    va_end(arguments);
+    if (number == SYS_renameat2) {
+        if (fate_of(kRename) == Fate::kFail) return -1;
+        if (std::getenv("OCTET_FAULT_NO_EXCHANGE") != nullptr) {
+            errno = EINVAL;
+            return -1;
+        }
+    }
+    return real(&syscall, "syscall")(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+int unlink(const char* path) noexcept {
+    if (fate_of(kRemove) == Fate::kFail) return -1;
+    return real(&unlink, "unlink")(path);
+}
+
+int unlinkat(int folder, const char* path, int flags) noexcept {
+    if (fate_of(kRemove) == Fate::kFail) return -1;
+    return real(&unlinkat, "unlinkat")(folder, path, flags);
+}
+
+int rmdir(const char* path) noexcept {
+    if (fate_of(kRemove) == Fate::kFail) return -1;
+    return real(&rmdir, "rmdir")(path);
+}
+
+int mkdir(const char* path, mode_t mode) noexcept {
+    if (fate_of(kMkdir) == Fate::kFail) return -1;
+    return real(&mkdir, "mkdir")(path, mode);
+}
+
+int flock(int fd, int operation) noexcept {
+    if (fate_of(kLock) == Fate::kFail) return -1;
+    return real(&flock, "flock")(fd, operation);
+}
+
+}  // extern "C"
