@@ -7,6 +7,7 @@ Recomputes every code, scale and zero point from the source by the documented ru
 safetensors package reads it; computes what the codes stand for and compares it with RESTORED, and RESTORED with SOURCE under
 the documented bound; recomputes every checksum with the xxhash package. Needs numpy, safetensors and xxhash. Exits 0 or 1.
 """
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -138,6 +139,8 @@ def check_files(folder, sidecar):
         found = by_pieces(raw) if "xxh3_128_tiles" in file else xxhash.xxh3_128_hexdigest(raw)
         if file.get("xxh3_128_tiles", file.get("xxh3_128")) != found:
             yield f"{file['name']}: the checksum is not {found}"
+        if file.get("sha256", hashlib.sha256(raw).hexdigest()) != hashlib.sha256(raw).hexdigest():
+            yield f"{file['name']}: its SHA-256 is not {file['sha256']}"
         if file["bytes"] != len(raw):
             yield f"{file['name']}: has {len(raw)} bytes, not {file['bytes']}"
     raw = (folder / "quantization_state.json").read_bytes()

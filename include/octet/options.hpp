@@ -33,6 +33,7 @@ struct WriteOptions {
     unsigned threads = 0;  ///< workers, 1 .. 1024; 0: as many as the machine has cores
     bool force = false;    ///< replace an existing set (or files of the same names)
     bool sync = true;      ///< flush everything to the disk before it becomes visible
+    bool sha256 = false;   ///< also SHA-256 of every file; needs OpenSSL's libcrypto when it runs (else kUsage)
     Progress progress;     ///< may be empty
     /// Asked between tiles, from any worker; true ends the run with kInterrupted and leaves everything as it was. May
     /// be empty.

@@ -1,5 +1,6 @@
 #include "io/staging_folder.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -57,6 +58,18 @@ bool FolderLock::acquire(const fs::path& folder, const fs::path& target) {
     return same;
 }
 
+void FolderLock::remove_locked(const fs::path& folder) noexcept {
+    DIR* const entries = fd_ < 0 ? nullptr : ::fdopendir(fd_);
+    while (const dirent* const entry = entries == nullptr ? nullptr : ::readdir(entries))
+        ::unlinkat(fd_, entry->d_name, 0);
+    std::error_code ignored;
+    if (system_calls().rmdir(folder.c_str()) != 0) fs::remove_all(folder, ignored);
+    // Unlocked last: from then on another run may build at that path.
+    if (entries != nullptr) ::closedir(entries);
+    if (entries == nullptr && fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+}
+
 StagingFolder::StagingFolder(fs::path folder, const fs::path& target, std::vector<std::string>& notes) {
     constexpr int kMostTries = 100;  // each means that another run came and went in between
     for (int attempt = 0; attempt < kMostTries; ++attempt) {
@@ -84,8 +97,7 @@ bool StagingFolder::lock_new(const fs::path& folder, const fs::path& target, boo
 }
 
 StagingFolder::~StagingFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
+    if (!path_.empty()) lock_.remove_locked(path_);
 }
 
 fs::path sibling_staging_path(const fs::path& target) {

@@ -20,6 +20,10 @@ class FolderLock {
     /// Locks the folder. Held by another run: kIo naming `target`. Returns false if the folder vanished meanwhile.
     bool acquire(const std::filesystem::path& folder, const std::filesystem::path& target);
 
+    /// Removes the files of the locked folder, which lies at `folder`, and the folder, as far as that goes; unlocks it. Needs no further
+    /// descriptor, so that a run that failed for want of one can clean up.
+    void remove_locked(const std::filesystem::path& folder) noexcept;
+
     /// True when acquire() threw because another run holds the lock.
     bool is_held_by_another() const noexcept { return held_by_another_; }
 

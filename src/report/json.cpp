@@ -24,6 +24,17 @@ void write_shares(JsonWriter& writer, std::string_view key, const Shares& shares
     writer.end_object();
 }
 
+/// What was written, where it was hashed for publishing.
+void write_sha256(JsonWriter& writer, const std::vector<FileReport>& files) {
+    if (files.empty() || files.front().sha256.empty()) return;
+    writer.key("files").begin_array();
+    for (const FileReport& file : files) {
+        writer.begin_object().key("name").string(json_path(file.name)).key("bytes").integer(file.byte_count);
+        writer.key("sha256").string(file.sha256).end_object();
+    }
+    writer.end_array();
+}
+
 void write_tensor(JsonWriter& writer, const TensorReport& t) {
     writer.begin_object();
     writer.key("name").string(t.name).key("dtype").string(dtype_name(t.dtype));
@@ -64,6 +75,7 @@ std::string json(const Report& report, const ReportOptions& options) {
     for (const std::uint32_t i : order) write_tensor(writer, report.tensors[i]);
     writer.end_array();
     write_checks(writer, report.checks);
+    write_sha256(writer, report.output_files);
     writer.key("seconds").statistic(report.seconds);
     write_failure(writer, failure(report));
     writer.end_object();

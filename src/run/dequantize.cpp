@@ -10,6 +10,7 @@
 #include "checkpoint/kind.hpp"
 #include "io/free_space.hpp"
 #include "io/output_folder.hpp"
+#include "io/sha256.hpp"
 #include "octet/octet.hpp"
 #include "plan/output_plan.hpp"
 #include "run/engine.hpp"
@@ -179,6 +180,7 @@ void check_dtype(std::optional<Dtype> dtype) {
 Report dequantize(const fs::path& path, const fs::path& output, const DequantizeOptions& options) {
     const auto start = std::chrono::steady_clock::now();
     check_dtype(options.dtype);
+    if (options.write.sha256) io::need_sha256();
     state::QuantizedSet set = state::open_set(run::find_set_folder(path));
     Report report;
     run::Notes notes(options.write);
@@ -202,6 +204,11 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     report.totals.source_bytes = state::total_bytes(set.sidecar.files);
     report.totals.output_bytes = state::total_bytes(report.output_files);
     if (!single) write_companions(set, plan, destination, options.write.sync, report);
+    if (options.write.sha256) {
+        for (FileReport& file : report.output_files)
+            file.sha256 =
+                io::sha256_of(io::File::open_for_reading(destination.place(file.name)), options.write.stop_requested);
+    }
     run::check_stop(options.write);
     destination.commit(names);
 

@@ -12,6 +12,7 @@
 #include "checkpoint/kind.hpp"
 #include "io/free_space.hpp"
 #include "io/output_folder.hpp"
+#include "io/sha256.hpp"
 #include "octet/octet.hpp"
 #include "plan/output_plan.hpp"
 #include "run/engine.hpp"
@@ -160,6 +161,13 @@ std::uint64_t companion_bytes(const checkpoint::Checkpoint& checkpoint) {
     return bytes;
 }
 
+/// SHA-256 of each of the files where they were built.
+void add_sha256(std::vector<FileReport>& reports, const io::OutputFolder& output, const WriteOptions& options) {
+    if (!options.sha256) return;
+    for (FileReport& report : reports)
+        report.sha256 = io::sha256_of(io::File::open_for_reading(output.place(report.name)), options.stop_requested);
+}
+
 /// Copies the companions and hashes the copies.
 std::vector<FileReport> write_companions(const checkpoint::Checkpoint& checkpoint, const io::OutputFolder& output,
                                          bool sync) {
@@ -207,6 +215,7 @@ Report report_of(state::Sidecar sidecar, const fs::path& input, const fs::path& 
 Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOptions& options) {
     const auto start = std::chrono::steady_clock::now();
     run::check_limits(options.gates);
+    if (options.write.sha256) io::need_sha256();
     const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input);
     const state::CodeOptions code_options{options.preset, options.rounding, options.on_non_finite};
     std::vector<TensorReport> tensors = plan::decide(checkpoint, code_options, {});
@@ -231,11 +240,14 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     state::Sidecar sidecar = sidecar_of(checkpoint, plan, code_options, std::move(tensors), sum_of_squares);
     hash_files(sidecar.files, files, options.write);
     sidecar.companions = write_companions(checkpoint, output, options.write.sync);
+    add_sha256(sidecar.files, output, options.write);
+    add_sha256(sidecar.companions, output, options.write);
     const std::string index = checkpoint.index ? set_index_text(checkpoint, plan) : "";
     if (checkpoint.index) io::write_text_file(output.place(kSetIndexName), index, options.write.sync);
     const std::string text = state::sidecar_text(sidecar);
     io::write_text_file(output.place(kSidecarName), text, options.write.sync);
     Report report = report_of(std::move(sidecar), input, out_dir, text.size(), index.size());
+    add_sha256(report.output_files, output, options.write);
     report.checks = run::check_gates(options.gates, report);
     report.written = options.keep_on_failure || all_passed(report.checks);
     run::check_stop(options.write);

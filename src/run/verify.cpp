@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "checkpoint/index.hpp"
 #include "checkpoint/kind.hpp"
+#include "io/sha256.hpp"
 #include "octet/error.hpp"
 #include "run/find_set.hpp"
 #include "run/promise.hpp"
@@ -105,6 +106,17 @@ class Verification {
                 fmt::format("its {} bytes have the checksum {}, the sidecar says {}", with_commas(listed.byte_count),
                             checksum_text(found[i]), checksum_text(*listed.checksum)));
         }
+        for (std::size_t i = 0; i < files.size(); ++i) {
+            if (!broken_[i]) check_sha256(sidecar_.files[i], files[i]);
+        }
+    }
+
+    /// Where the sidecar has one. A file whose other checksum differs already is not hashed again.
+    void check_sha256(const FileReport& listed, const io::File& file) {
+        if (listed.sha256.empty()) return;
+        const std::string found = io::sha256_of(file, options_.stop_requested);
+        if (found != listed.sha256)
+            add(listed.name, "", fmt::format("its SHA-256 is {}, the sidecar says {}", found, listed.sha256));
     }
 
     /// What is read in all, for the progress: the data files, and the source twice. A sidecar can say anything: sums that overflow wrap.
@@ -190,8 +202,11 @@ class Verification {
         for (const FileReport& listed : sidecar_.companions) {
             io::File file;
             if (!open_listed(listed, file)) continue;
-            if (run::whole_file_checksum(folder_ / listed.name).checksum != listed.checksum)
+            if (run::whole_file_checksum(folder_ / listed.name).checksum != listed.checksum) {
                 add(listed.name, "", "is not what was copied: its checksum differs");
+            } else {
+                check_sha256(listed, file);
+            }
         }
     }
 

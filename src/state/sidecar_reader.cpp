@@ -140,6 +140,13 @@ class Reader {
         return *checksum;
     }
 
+    std::string sha256_text_of(const json& value, const std::string& place) const {
+        std::string text = string_of(value, place);
+        if (text.size() != 64 || text.find_first_not_of("0123456789abcdef") != text.npos)
+            fail(place + " is not 64 hexadecimal digits");
+        return text;
+    }
+
     /// Every byte before the last member is hashed by it, and the bytes from there on can only be one text.
     void check_seal() const {
         const std::size_t length = seal_of("").size();
@@ -160,7 +167,7 @@ class Reader {
             }
             FileReport read{string_of(file["name"], place + ".name"), unsigned_of(file["bytes"], place + ".bytes")};
             if (hashed) read.checksum = checksum_of(file[std::string(checksum_key)], place + " checksum");
-            if (file.contains("sha256")) read.sha256 = string_of(file["sha256"], place + ".sha256");
+            if (file.contains("sha256")) read.sha256 = sha256_text_of(file["sha256"], place + ".sha256");
             files.push_back(std::move(read));
         }
         return files;

@@ -5,6 +5,7 @@
 //                                 ACTION: a number (the call fails with that errno), kill (SIGKILL before the call), short (half of what
 //                                 was asked for, at least one byte)
 //   OCTET_FAULT_NO_EXCHANGE=1     renameat2(RENAME_EXCHANGE) fails with EINVAL, as on a file system that has no such thing
+//   OCTET_FAULT_NO_LIBCRYPTO=1    dlopen() finds nothing, as where OpenSSL is not installed
 //   OCTET_FAULT_LOG=FILE          at the end: a line "CLASS COUNT" for each class
 #include <dirent.h>
 #include <dlfcn.h>
@@ -210,6 +211,11 @@ int rmdir(const char* path) noexcept {
 int mkdir(const char* path, mode_t mode) noexcept {
     if (fate_of(kMkdir) == Fate::kFail) return -1;
     return real(&mkdir, "mkdir")(path, mode);
+}
+
+void* dlopen(const char* name, int flags) noexcept {
+    if (std::getenv("OCTET_FAULT_NO_LIBCRYPTO") != nullptr) return nullptr;
+    return real(&dlopen, "dlopen")(name, flags);
 }
 
 int flock(int fd, int operation) noexcept {
