@@ -124,6 +124,32 @@ TEST_CASE("every bit of every file of a set of shards counts") {
     REQUIRE(verified(set).findings.empty());
 }
 
+TEST_CASE("verify says how far it is, with a source and without") {
+    const TemporaryFolder folder;
+    const fs::path model = fs::path(OCTET_TESTDATA_DIR) / "tiny-gpt2";
+    quantize_there(model, folder / "set");
+    for (const bool with_source : {false, true}) {
+        std::uint64_t last = 0;
+        std::uint64_t in_all = 0;
+        int calls = 0;
+        VerifyOptions options;
+        options.threads = 1;
+        if (with_source) options.source = model;
+        options.progress = [&](std::uint64_t done, std::uint64_t total) {
+            REQUIRE((done >= last && done <= total && (in_all == 0 || in_all == total)));
+            last = done;
+            in_all = total;
+            ++calls;
+        };
+        const VerifyReport report = verify(folder / "set", options);
+        REQUIRE(report.findings.empty());
+        REQUIRE(calls > 1);
+        REQUIRE(last == in_all);
+        REQUIRE(in_all > report.totals.output_bytes - 1);
+        REQUIRE((in_all > 2 * report.totals.output_bytes) == with_source);
+    }
+}
+
 /// A place in the data of a set and whose it is.
 struct Place {
     std::string file;
