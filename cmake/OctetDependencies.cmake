@@ -64,6 +64,45 @@ octet_header_only(octet_xsimd xsimd)
 add_library(octet_xxhash INTERFACE)
 target_include_directories(octet_xxhash SYSTEM INTERFACE "${OCTET_XXHASH_INCLUDE_DIR}")
 
+# The tokenizers. Debian's packages bring no CMake files for either; what is fetched is linked statically.
+find_path(OCTET_PCRE2_INCLUDE_DIR pcre2.h)
+find_library(OCTET_PCRE2_LIBRARY pcre2-8)
+add_library(octet_pcre2 INTERFACE)
+if(NOT OCTET_PCRE2_INCLUDE_DIR OR NOT OCTET_PCRE2_LIBRARY OR FETCHCONTENT_TRY_FIND_PACKAGE_MODE STREQUAL "NEVER")
+    enable_language(C)
+    set(PCRE2_BUILD_TESTS OFF)
+    set(PCRE2_BUILD_PCRE2GREP OFF)
+    set(PCRE2_SUPPORT_JIT ON)
+    FetchContent_Declare(pcre2
+        URL https://github.com/PCRE2Project/pcre2/releases/download/pcre2-10.42/pcre2-10.42.tar.bz2
+        URL_HASH SHA256=8d36cd8cb6ea2a4c2bb358ff6411b0c788633a2a45dabbf1aeb4b701d1b5e840)
+    FetchContent_MakeAvailable(pcre2)
+    target_link_libraries(octet_pcre2 INTERFACE pcre2-8-static)
+    target_include_directories(octet_pcre2 SYSTEM INTERFACE "${pcre2_BINARY_DIR}")
+    target_compile_definitions(octet_pcre2 INTERFACE PCRE2_STATIC)
+else()
+    target_link_libraries(octet_pcre2 INTERFACE "${OCTET_PCRE2_LIBRARY}")
+    target_include_directories(octet_pcre2 SYSTEM INTERFACE "${OCTET_PCRE2_INCLUDE_DIR}")
+endif()
+
+find_path(OCTET_SENTENCEPIECE_INCLUDE_DIR sentencepiece_processor.h)
+find_library(OCTET_SENTENCEPIECE_LIBRARY sentencepiece)
+add_library(octet_sentencepiece INTERFACE)
+if(NOT OCTET_SENTENCEPIECE_INCLUDE_DIR OR NOT OCTET_SENTENCEPIECE_LIBRARY
+        OR FETCHCONTENT_TRY_FIND_PACKAGE_MODE STREQUAL "NEVER")
+    set(SPM_ENABLE_SHARED OFF)
+    set(SPM_ENABLE_TCMALLOC OFF)
+    FetchContent_Declare(sentencepiece
+        URL https://github.com/google/sentencepiece/archive/refs/tags/v0.2.0.tar.gz
+        URL_HASH SHA256=9970f0a0afee1648890293321665e5b2efa04eaec9f1671fcf8048f456f5bb86)
+    FetchContent_MakeAvailable(sentencepiece)
+    target_link_libraries(octet_sentencepiece INTERFACE sentencepiece-static)
+    target_include_directories(octet_sentencepiece SYSTEM INTERFACE "${sentencepiece_SOURCE_DIR}/src")
+else()
+    target_link_libraries(octet_sentencepiece INTERFACE "${OCTET_SENTENCEPIECE_LIBRARY}")
+    target_include_directories(octet_sentencepiece SYSTEM INTERFACE "${OCTET_SENTENCEPIECE_INCLUDE_DIR}")
+endif()
+
 if(PROJECT_IS_TOP_LEVEL AND BUILD_TESTING)
     # No version: the package of Catch2 2 refuses to be asked for 3 and the other way round; the tests take both.
     FetchContent_Declare(Catch2

@@ -1,0 +1,54 @@
+// The inner loops of running a model: products of weights, as floats or as codes, with activations, and the functions between
+// them. A table for each instruction set, as in kernels.hpp, but without its promise of the same bits everywhere: AVX2, AVX-512 and NEON
+// multiply and add in one rounding, and the order of a sum follows the width of the registers. Within one table a result
+// depends on the operands alone, not on how the work is shared out. Weights have any alignment; activations are floats in memory of
+// their own. Functions are pure, never throw, and may run in any number of threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/kernels.hpp"
+
+namespace octet::kernels {
+
+/// Columns of a panel of multiply_panel().
+inline constexpr std::size_t kPanelColumns = 32;
+
+/// One implementation of every loop.
+struct Products {
+    const char* name;
+
+    /// The sum of weights[i] * x[i], codes taken as integers.
+    float (*dot_f32)(const void* weights, const float* x, std::size_t count);
+    float (*dot_u8)(const std::uint8_t* codes, const float* x, std::size_t count);
+    float (*dot_s8)(const std::int8_t* codes, const float* x, std::size_t count);
+
+    /// y[c] += sum over r of x[r] * weights[r * pitch + c], r < rows, c < columns; pitch in elements. Columns are independent of each
+    /// other: cutting them into ranges changes nothing.
+    void (*add_rows_f32)(const void* weights, std::size_t pitch, const float* x, std::size_t rows, float* y,
+                         std::size_t columns);
+    void (*add_rows_u8)(const std::uint8_t* codes, std::size_t pitch, const float* x, std::size_t rows, float* y,
+                        std::size_t columns);
+    void (*add_rows_s8)(const std::int8_t* codes, std::size_t pitch, const float* x, std::size_t rows, float* y,
+                        std::size_t columns);
+
+    /// out[t * out_pitch + c] = sum over k of x[t * x_pitch + k] * panel[k * kPanelColumns + c], t < tokens, k < depth, all
+    /// kPanelColumns columns. `panel` is aligned to 64 bytes.
+    void (*multiply_panel)(const float* x, std::size_t x_pitch, std::size_t tokens, const float* panel,
+                           std::size_t depth, float* out, std::size_t out_pitch);
+
+    /// out[c * rows + r] = in[r * columns + c].
+    void (*transpose)(const float* in, std::size_t rows, std::size_t columns, float* out);
+
+    /// values[i] = exp(values[i] - largest); returns their sum. No value exceeds `largest`.
+    float (*exponentials)(float* values, std::size_t count, float largest);
+
+    /// x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))): GELU as GPT-2 and T5 1.1 have it ("gelu_new").
+    void (*gelu)(float* values, std::size_t count);
+};
+
+/// The loops for that instruction set, or null when not built in or not supported by this processor and system.
+const Products* products_for(Isa isa) noexcept;
+
+}  // namespace octet::kernels

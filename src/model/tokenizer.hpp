@@ -1,0 +1,43 @@
+// Text to token ids and back. Two kinds: GPT-2's byte-level BPE and SentencePiece, each in a file of its own. Text that looks like a
+// special token is plain text. Tokenizers do not change after they are opened; encode and decode may run in any number of threads.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/config.hpp"
+
+namespace octet::model {
+
+using Ids = std::vector<std::uint32_t>;
+
+class Tokenizer {
+  public:
+    virtual ~Tokenizer() = default;
+
+    /// The ids of a text in valid UTF-8, without start and end. kBadInput where the vocabulary lacks what the text needs.
+    virtual Ids encode(std::string_view text) const = 0;
+
+    /// The text of the ids, as UTF-8: a character that is cut off becomes U+FFFD. Ids of no text (control tokens, beyond the
+    /// vocabulary) say nothing.
+    virtual std::string decode(std::span<const std::uint32_t> ids) const = 0;
+};
+
+/// Byte-level BPE from vocab.json and merges.txt, or from tokenizer.json where those are missing.
+std::unique_ptr<Tokenizer> open_byte_level_bpe(const std::filesystem::path& folder);
+
+/// SentencePiece from spiece.model.
+std::unique_ptr<Tokenizer> open_sentence_pieces(const std::filesystem::path& folder);
+
+/// The tokenizer of a model of that family. Missing or malformed files: kBadInput naming them.
+std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, const Config& config);
+
+/// `text` with bytes that are no UTF-8 replaced by U+FFFD.
+std::string mended_utf8(std::string_view text);
+
+}  // namespace octet::model

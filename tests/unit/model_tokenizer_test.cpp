@@ -1,0 +1,104 @@
+// Tokenizers against the ids that the reference tokenizers give, and files that are none.
+#include <cstdlib>
+
+#include <nlohmann/json.hpp>
+
+#include "model/merges.hpp"
+#include "model/tokenizer.hpp"
+#include "support.hpp"
+
+namespace octet::test {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+const fs::path kTestdata = OCTET_TESTDATA_DIR;
+
+void check_prompts(const model::Tokenizer& tokenizer, const fs::path& golden, std::size_t ends) {
+    const json file = json::parse(read_file(golden));
+    for (const json& prompt : file["variants"]["original"]["prompts"]) {
+        model::Ids expected = prompt["ids"].get<model::Ids>();
+        expected.resize(expected.size() - ends);
+        REQUIRE(tokenizer.encode(prompt["prompt"].get<std::string>()) == expected);
+        REQUIRE(tokenizer.decode(prompt["greedy_ids"].get<model::Ids>()) == prompt["greedy_text"].get<std::string>());
+    }
+}
+
+}  // namespace
+
+TEST_CASE("prompts of the tiny models have the golden ids and texts", "[model]") {
+    check_prompts(*model::open_byte_level_bpe(kTestdata / "tiny-gpt2"), kTestdata / "tiny-gpt2" / "golden.json", 0);
+    check_prompts(*model::open_sentence_pieces(kTestdata / "tiny-flan-t5"), kTestdata / "tiny-flan-t5" / "golden.json",
+                  1);
+}
+
+TEST_CASE("awkward strings have the ids of the full-size tokenizers", "[model]") {
+    const char* shared = std::getenv("OCTET_SHARED");
+    if (shared == nullptr) {
+        WARN("skipped: OCTET_SHARED is not set");
+        return;
+    }
+    const auto gpt2 = model::open_byte_level_bpe(fs::path(shared) / "data" / "tokenizers" / "gpt2");
+    const auto t5 = model::open_sentence_pieces(fs::path(shared) / "data" / "tokenizers" / "t5");
+    const json cases = json::parse(read_file(kTestdata / "tokenizer_cases.json"));
+    REQUIRE(cases.size() == 23);
+    for (const json& entry : cases) {
+        const auto text = entry["text"].get<std::string>();
+        CAPTURE(text);
+        CHECK(gpt2->encode(text) == entry["gpt2"].get<model::Ids>());
+        CHECK(gpt2->decode(entry["gpt2"].get<model::Ids>()) == entry["gpt2_back"].get<std::string>());
+        CHECK(t5->encode(text) == entry["t5"].get<model::Ids>());
+        CHECK(t5->decode(entry["t5"].get<model::Ids>()) == entry["t5_back"].get<std::string>());
+    }
+}
+
+TEST_CASE("tokenizer json alone gives the same ids", "[model]") {
+    const TemporaryFolder folder;
+    json merges = json::array();
+    std::istringstream lines(read_file(kTestdata / "tiny-gpt2" / "merges.txt"));
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with("#version")) merges.push_back(line);
+    }
+    json file = {{"model", {{"type", "BPE"}, {"merges", merges}}},
+                 {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}}};
+    file["model"]["vocab"] = json::parse(read_file(kTestdata / "tiny-gpt2" / "vocab.json"));
+    write_file(folder / "tokenizer.json", file.dump());
+    check_prompts(*model::open_byte_level_bpe(folder.path()), kTestdata / "tiny-gpt2" / "golden.json", 0);
+    file["pre_tokenizer"]["add_prefix_space"] = true;
+    REQUIRE(
+        error_of([&] { model::parse_tokenizer_json(file.dump(), "f"); }).starts_with("3 f: is not a byte-level BPE"));
+}
+
+TEST_CASE("a long word without spaces takes no quadratic time", "[model]") {
+    const auto tokenizer = model::open_byte_level_bpe(kTestdata / "tiny-gpt2");
+    std::string word;
+    for (int i = 0; i < 200'000; ++i) word += static_cast<char>('a' + i * 7 % 26);
+    const model::Ids ids = tokenizer->encode(word);
+    REQUIRE(tokenizer->decode(ids) == word);
+}
+
+TEST_CASE("what is cut off in the middle of a character becomes one sign", "[model]") {
+    REQUIRE(model::mended_utf8("a\xC3") == "a\xEF\xBF\xBD");
+    REQUIRE(model::mended_utf8("\xC3\xA9\xFFz") == "\xC3\xA9\xEF\xBF\xBDz");
+}
+
+TEST_CASE("tokenizers that are none are refused with their place", "[model]") {
+    const auto error = [](std::string_view vocab, std::string_view merges) {
+        return error_of([&] { model::parse_vocab_and_merges(vocab, "v", merges, "m"); });
+    };
+    CHECK(error("[", "") ==
+          "3 v: the vocabulary is not a JSON object of tokens and numbers; fetch the tokenizer again");
+    CHECK(error(R"({"a": -1})", "") == "3 v: token 'a' has no number below 16,777,216; fetch the tokenizer again");
+    CHECK(error(R"({"a": 1, "b": 1})", "").starts_with("3 v: token 'b' has the number 1 of another"));
+    CHECK(error(R"({"a": 1})", "#version\na\n").starts_with("3 m: line 2 'a' is not two tokens"));
+    CHECK(error(R"({"a": 1})", "a a\n").starts_with("3 m: merge 1 of 'a' and 'a': the vocabulary has no 'aa'"));
+    const TemporaryFolder folder;
+    CHECK(error_of([&] { model::open_byte_level_bpe(folder.path()); }).find("has no tokenizer") != std::string::npos);
+    CHECK(error_of([&] { model::open_sentence_pieces(folder.path()); }).find("no spiece.model") != std::string::npos);
+    write_file(folder / "spiece.model", "nonsense");
+    CHECK(error_of([&] { model::open_sentence_pieces(folder.path()); }).find("is not a SentencePiece") !=
+          std::string::npos);
+}
+
+}  // namespace octet::test

@@ -1,0 +1,161 @@
+// The loops that run models: every instruction set against sums in double, at every length and alignment that the tails know.
+#include <cmath>
+
+#include "kernels/products.hpp"
+#include "support.hpp"
+
+namespace octet::test {
+namespace {
+
+std::vector<const kernels::Products*> available_products() {
+    std::vector<const kernels::Products*> tables;
+    for (const kernels::Isa isa : quant::available_isas()) {
+        if (const kernels::Products* table = kernels::products_for(isa)) tables.push_back(table);
+    }
+    return tables;
+}
+
+std::vector<float> random_floats(std::size_t count, unsigned seed) {
+    std::mt19937 generator(seed);
+    std::normal_distribution<float> normal;
+    std::vector<float> values(count);
+    for (float& value : values) value = normal(generator);
+    return values;
+}
+
+struct Operands {
+    std::vector<float> x = random_floats(700, 1);
+    std::vector<float> weights = random_floats(90 * 70, 2);
+    std::vector<std::uint8_t> codes;
+    std::vector<std::int8_t> signed_codes;
+    std::vector<unsigned char> unaligned;  ///< the weights, one byte off
+
+    Operands() : unaligned(weights.size() * sizeof(float) + 1) {
+        for (std::size_t i = 0; i < weights.size(); ++i) {
+            codes.push_back(static_cast<std::uint8_t>(i * 37 % 256));
+            signed_codes.push_back(static_cast<std::int8_t>(static_cast<int>(i * 91 % 256) - 128));
+        }
+        std::memcpy(unaligned.data() + 1, weights.data(), weights.size() * sizeof(float));
+    }
+};
+
+}  // namespace
+
+TEST_CASE("sums of products are those of double precision on every instruction set", "[model]") {
+    const Operands o;
+    for (const kernels::Products* table : available_products()) {
+        INFO(table->name);
+        for (const std::size_t count : {0U, 1U, 7U, 16U, 31U, 64U, 100U, 255U, 700U}) {
+            double floats = 0;
+            double unsigned_sum = 0;
+            double signed_sum = 0;
+            double size = 1;
+            for (std::size_t i = 0; i < count; ++i) {
+                const double x = static_cast<double>(o.x[i]);
+                floats += static_cast<double>(o.weights[i]) * x;
+                unsigned_sum += o.codes[i] * x;
+                signed_sum += o.signed_codes[i] * x;
+                size += 255 * std::abs(x);
+            }
+            CHECK_THAT(table->dot_f32(o.unaligned.data() + 1, o.x.data(), count),
+                       Catch::Matchers::WithinAbs(floats, 1e-6 * size));
+            CHECK_THAT(table->dot_u8(o.codes.data(), o.x.data(), count),
+                       Catch::Matchers::WithinAbs(unsigned_sum, 1e-6 * size));
+            CHECK_THAT(table->dot_s8(o.signed_codes.data(), o.x.data(), count),
+                       Catch::Matchers::WithinAbs(signed_sum, 1e-6 * size));
+        }
+    }
+}
+
+TEST_CASE("rows are added column by column on every instruction set", "[model]") {
+    const Operands o;
+    constexpr std::size_t kPitch = 70;
+    for (const kernels::Products* table : available_products()) {
+        INFO(table->name);
+        for (const std::size_t rows : {1U, 8U, 19U}) {
+            for (const std::size_t columns : {1U, 16U, 50U, 70U}) {
+                std::vector<float> floats(columns, 1.0F);
+                std::vector<float> parts = floats;
+                std::vector<float> codes = floats;
+                std::vector<float> signed_codes = floats;
+                table->add_rows_f32(o.unaligned.data() + 1, kPitch, o.x.data(), rows, floats.data(), columns);
+                const std::size_t half = columns / 2;
+                table->add_rows_f32(o.weights.data(), kPitch, o.x.data(), rows, parts.data(), half);
+                table->add_rows_f32(o.weights.data() + half, kPitch, o.x.data(), rows, parts.data() + half,
+                                    columns - half);
+                table->add_rows_u8(o.codes.data(), kPitch, o.x.data(), rows, codes.data(), columns);
+                table->add_rows_s8(o.signed_codes.data(), kPitch, o.x.data(), rows, signed_codes.data(), columns);
+                REQUIRE(floats == parts);
+                for (std::size_t c = 0; c < columns; ++c) {
+                    double expected[3] = {1, 1, 1};
+                    for (std::size_t r = 0; r < rows; ++r) {
+                        const double x = static_cast<double>(o.x[r]);
+                        expected[0] += x * static_cast<double>(o.weights[r * kPitch + c]);
+                        expected[1] += x * o.codes[r * kPitch + c];
+                        expected[2] += x * o.signed_codes[r * kPitch + c];
+                    }
+                    CHECK_THAT(floats[c], Catch::Matchers::WithinAbs(expected[0], 1e-4));
+                    CHECK_THAT(codes[c], Catch::Matchers::WithinAbs(expected[1], 2e-3));
+                    CHECK_THAT(signed_codes[c], Catch::Matchers::WithinAbs(expected[2], 2e-3));
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("panels multiply any number of tokens on every instruction set", "[model]") {
+    constexpr std::size_t kDepth = 45;
+    constexpr std::size_t kColumns = kernels::kPanelColumns;
+    alignas(64) float panel[kDepth * kColumns];
+    const std::vector<float> values = random_floats(kDepth * kColumns, 3);
+    std::copy(values.begin(), values.end(), panel);
+    const std::vector<float> x = random_floats(40 * 50, 4);
+    for (const kernels::Products* table : available_products()) {
+        INFO(table->name);
+        for (const std::size_t tokens : {1U, 3U, 5U, 12U, 29U, 40U}) {
+            std::vector<float> out(tokens * 33, -1.0F);
+            table->multiply_panel(x.data(), 50, tokens, panel, kDepth, out.data(), 33);
+            for (std::size_t t = 0; t < tokens; ++t) {
+                for (std::size_t c = 0; c < kColumns; ++c) {
+                    double expected = 0;
+                    for (std::size_t k = 0; k < kDepth; ++k)
+                        expected += static_cast<double>(x[t * 50 + k]) * static_cast<double>(panel[k * kColumns + c]);
+                    CHECK_THAT(out[t * 33 + c], Catch::Matchers::WithinAbs(expected, 1e-4));
+                }
+                REQUIRE(out[t * 33 + 32] == -1.0F);
+            }
+        }
+        std::vector<float> turned(kDepth * kColumns);
+        table->transpose(panel, kDepth, kColumns, turned.data());
+        CHECK(turned[3 * kDepth + 44] == panel[44 * kColumns + 3]);
+        CHECK(turned[31 * kDepth] == panel[31]);
+    }
+}
+
+TEST_CASE("exponentials and GELU are within a few units in the last place of double precision", "[model]") {
+    for (const kernels::Products* table : available_products()) {
+        INFO(table->name);
+        std::vector<float> values;
+        for (int i = 0; i <= 3003; ++i) values.push_back(static_cast<float>(i) * -0.029F);
+        std::vector<float> exponentials = values;
+        const float sum = table->exponentials(exponentials.data(), exponentials.size(), 0.0F);
+        double expected_sum = 0;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            const double expected = std::exp(static_cast<double>(values[i]));
+            expected_sum += expected;
+            CHECK_THAT(exponentials[i], Catch::Matchers::WithinAbs(expected, 3e-7 * expected));
+        }
+        CHECK_THAT(sum, Catch::Matchers::WithinRel(expected_sum, 1e-5));
+        values.clear();
+        for (int i = -3000; i <= 3000; ++i) values.push_back(static_cast<float>(i) * 0.0113F);
+        std::vector<float> gelu = values;
+        table->gelu(gelu.data(), gelu.size());
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            const double x = static_cast<double>(values[i]);
+            const double expected = x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+            CHECK_THAT(gelu[i], Catch::Matchers::WithinAbs(expected, 4e-7 * (1 + std::abs(x))));
+        }
+    }
+}
+
+}  // namespace octet::test
