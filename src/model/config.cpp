@@ -95,6 +95,7 @@ Config gpt2_config(const Reader& reader) {
     config.inner = reader.size_or("n_inner", 4 * config.width);
     config.epsilon = reader.epsilon_or("layer_norm_epsilon", 1e-5);
     config.end_token = reader.token_or("eos_token_id", 50256);
+    config.tied_head = reader.flag_or("tie_word_embeddings", true);
     if (config.width % config.heads != 0)
         reader.fail(fmt::format("\"n_embd\" {} is no multiple of \"n_head\" {}", config.width, config.heads));
     config.head_width = config.width / config.heads;

@@ -31,7 +31,7 @@ struct Config {
     std::uint64_t max_distance = 0;    ///< T5: relative_attention_max_distance
     float epsilon = 0;                 ///< of the norms
     Activation activation = Activation::kGeluNew;
-    bool tied_head = true;  ///< T5: the head is the embedding, and its input is scaled by width^-0.5
+    bool tied_head = true;  ///< the head is the embedding; T5 then scales its input by width^-0.5
     std::uint32_t end_token = 0;
     std::uint32_t start_token = 0;  ///< T5: what the decoder begins with
 };

@@ -1,0 +1,115 @@
+// GPT-2 (A. Radford et al., 2019), as its published checkpoints have it: learned positions, norms before each half of a block, weights
+// stored by inputs (Conv1D), names with or without "transformer.".
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "model/model.hpp"
+
+namespace octet::model {
+namespace {
+
+struct Norm {
+    std::vector<float> weight;
+    std::vector<float> bias;
+};
+
+struct Product {
+    const WeightMatrix* weight = nullptr;
+    std::vector<float> bias;
+};
+
+struct Block {
+    Norm before_attention;
+    Product query_key_value;
+    Product attention_out;
+    Norm before_forward;
+    Product forward_in;
+    Product forward_out;
+};
+
+class Gpt2 : public Model {
+  public:
+    Gpt2(const Weights& weights, const Config& config, Machine& machine) : Model(config, machine) {
+        const std::string prefix = weights.has("transformer.wte.weight") ? "transformer." : "";
+        const std::uint64_t width = config.width;
+        const auto norm = [&](const std::string& name) {
+            return Norm{weights.vector(name + ".weight", width), weights.vector(name + ".bias", width)};
+        };
+        const auto product = [&](const std::string& name, std::uint64_t inputs, std::uint64_t outputs) {
+            return Product{&weights.matrix(name + ".weight", inputs, outputs), weights.vector(name + ".bias", outputs)};
+        };
+        embedding_ = &weights.matrix(prefix + "wte.weight", config.vocabulary, width);
+        positions_ = &weights.matrix(prefix + "wpe.weight", config.positions, width);
+        for (std::uint64_t layer = 0; layer < config.layers; ++layer) {
+            const std::string name = fmt::format("{}h.{}.", prefix, layer);
+            blocks_.push_back({norm(name + "ln_1"), product(name + "attn.c_attn", width, 3 * width),
+                               product(name + "attn.c_proj", width, width), norm(name + "ln_2"),
+                               product(name + "mlp.c_fc", width, config.inner),
+                               product(name + "mlp.c_proj", config.inner, width)});
+        }
+        last_norm_ = norm(prefix + "ln_f");
+        const bool own_head = !config.tied_head && weights.has("lm_head.weight");
+        head_ = own_head ? &weights.matrix("lm_head.weight", config.vocabulary, width) : embedding_;
+    }
+
+    Sequence begin(std::span<const std::uint32_t>, std::size_t capacity) override {
+        Sequence sequence;
+        sequence.capacity = capacity;
+        for (std::size_t layer = 0; layer < blocks_.size(); ++layer)
+            sequence.self.emplace_back(config_.width, capacity);
+        return sequence;
+    }
+
+    void advance(Sequence& sequence, std::span<const std::uint32_t> ids, Matrix& hidden) override {
+        Matrix x;
+        embed(*embedding_, ids, x);
+        std::vector<std::uint32_t> places(ids.size());
+        for (std::size_t t = 0; t < ids.size(); ++t) places[t] = static_cast<std::uint32_t>(sequence.length + t);
+        embed(*positions_, places, normed_);
+        add(x, normed_);
+        for (std::size_t layer = 0; layer < blocks_.size(); ++layer) run(blocks_[layer], sequence.self[layer], x);
+        layer_norm(x, last_norm_.weight, last_norm_.bias, config_.epsilon, hidden);
+        sequence.length += ids.size();
+    }
+
+  private:
+    void multiply(const Matrix& x, const Product& product, Matrix& out) {
+        machine_.multiply(x, *product.weight, Layout::kInOut, product.bias, out);
+    }
+
+    void run(const Block& block, KeyValueCache& cache, Matrix& x) {
+        layer_norm(x, block.before_attention.weight, block.before_attention.bias, config_.epsilon, normed_);
+        multiply(normed_, block.query_key_value, wide_);
+        cache.append(wide_, config_.width, wide_, 2 * config_.width);
+        Attention attention;
+        attention.heads = config_.heads;
+        attention.scale = 1.0F / std::sqrt(static_cast<float>(config_.head_width));
+        attention.causal = true;
+        attend(machine_, wide_, cache, attention, attended_);
+        multiply(attended_, block.attention_out, normed_);
+        add(x, normed_);
+        layer_norm(x, block.before_forward.weight, block.before_forward.bias, config_.epsilon, normed_);
+        multiply(normed_, block.forward_in, inner_);
+        machine_.apply_gelu(inner_);
+        multiply(inner_, block.forward_out, normed_);
+        add(x, normed_);
+    }
+
+    const WeightMatrix* embedding_ = nullptr;
+    const WeightMatrix* positions_ = nullptr;
+    std::vector<Block> blocks_;
+    Norm last_norm_;
+    Matrix normed_;
+    Matrix wide_;
+    Matrix attended_;
+    Matrix inner_;
+};
+
+}  // namespace
+
+std::unique_ptr<Model> open_gpt2(const Weights& weights, const Config& config, Machine& machine) {
+    return std::make_unique<Gpt2>(weights, config, machine);
+}
+
+}  // namespace octet::model

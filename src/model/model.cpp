@@ -1,0 +1,37 @@
+#include "model/model.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "octet/error.hpp"
+
+namespace octet::model {
+
+std::unique_ptr<Model> open_model(const Weights& weights, const Config& config, Machine& machine) {
+    return config.family == checkpoint::Family::kT5 ? open_t5(weights, config, machine)
+                                                    : open_gpt2(weights, config, machine);
+}
+
+void Model::embed(const WeightMatrix& embedding, std::span<const std::uint32_t> ids, Matrix& out) {
+    for (const std::uint32_t id : ids) {
+        if (id < embedding.rows) continue;
+        throw Error(ErrorCode::kBadInput,
+                    fmt::format("token {} is beyond the model's vocabulary of {}; the tokenizer, or the ids, belong to "
+                                "another model",
+                                id, embedding.rows));
+    }
+    out = Matrix(ids.size(), embedding.columns);
+    machine_.team().run(1, [&](std::size_t, unsigned) {
+        for (std::size_t t = 0; t < ids.size(); ++t) restore(embedding, ids[t], 0, out.columns, out.row(t));
+    });
+}
+
+void Model::logits(const Matrix& hidden, std::size_t first, std::size_t count, Matrix& logits) {
+    Matrix chosen(count, hidden.columns);
+    std::transform(hidden.row(first), hidden.row(first) + chosen.values.size(), chosen.values.begin(),
+                   [this](float value) { return value * head_scale_; });
+    machine_.multiply(chosen, *head_, Layout::kOutIn, {}, logits);
+}
+
+}  // namespace octet::model

@@ -1,0 +1,62 @@
+// Products of activations with weights, shared out over a team. A weight is read once for all tokens of a call; its values are restored
+// in panels of 32 outputs, or, for few tokens, never: y = scale * (codes . x) + zero_point * sum(x). The result does not depend on the
+// number of threads.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kernels/products.hpp"
+#include "model/matrix.hpp"
+#include "model/team.hpp"
+#include "model/weight_matrix.hpp"
+
+namespace octet::model {
+
+/// How a weight is stored.
+enum class Layout {
+    kOutIn,  ///< Linear: a row is an output
+    kInOut,  ///< GPT-2's Conv1D: a row is an input
+};
+
+/// Sums of squared inputs of every weight that was multiplied with, by its name, for calibrate.
+struct InputSquares {
+    std::vector<double> sums;  ///< one an input
+    std::uint64_t tokens = 0;
+};
+
+/// What forward passes compute with.
+class Machine {
+  public:
+    /// Threads as Team takes them; an unknown OCTET_ISA is kUsage.
+    explicit Machine(unsigned threads);
+
+    Team& team() noexcept { return team_; }
+    const kernels::Products& loops() const noexcept { return loops_; }
+
+    /// While set, every multiply() adds to it.
+    void observe(std::map<std::string, InputSquares>* squares) noexcept { squares_ = squares; }
+
+    /// out (resized to x.rows x outputs) = x times the weight, plus `bias` (one an output) unless it is empty. `x` may not be `out`.
+    void multiply(const Matrix& x, const WeightMatrix& weight, Layout layout, const std::vector<float>& bias,
+                  Matrix& out);
+
+    /// gelu_new of every value.
+    void apply_gelu(Matrix& x);
+
+  private:
+    void multiply_by_panels(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out);
+    void multiply_by_rows(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out);
+    void add_squares(const Matrix& x, const WeightMatrix& weight);
+    float* scratch(unsigned member) noexcept { return scratch_[member].data(); }
+    void reserve_scratch(std::size_t floats);
+
+    Team team_;
+    const kernels::Products& loops_;
+    std::vector<std::vector<float>> scratch_;  ///< one a member
+    std::map<std::string, InputSquares>* squares_ = nullptr;
+};
+
+}  // namespace octet::model

@@ -1,0 +1,41 @@
+// Threads that share out many short pieces of work: a token of a small model is a hundred of them, each some microseconds long, so
+// idle members spin for a while before they sleep. The caller is a member.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <thread>
+#include <vector>
+
+namespace octet::model {
+
+class Team {
+  public:
+    /// `threads` members; 0: one a core. More than 1024: kUsage.
+    explicit Team(unsigned threads);
+    Team(const Team&) = delete;
+    Team& operator=(const Team&) = delete;
+    ~Team();
+
+    unsigned size() const noexcept { return static_cast<unsigned>(members_.size()) + 1; }
+
+    /// Calls work(task, member) once for every task < tasks, on any member, and returns when all are done. `work` may read mapped
+    /// files: it must not throw and must not own anything. A page that cannot be read (a file shrank): kIo.
+    void run(std::size_t tasks, const std::function<void(std::size_t task, unsigned member)>& work);
+
+  private:
+    void serve(unsigned member);
+    void take_tasks(unsigned member) noexcept;
+
+    std::vector<std::thread> members_;
+    std::atomic<unsigned> round_{0};
+    std::atomic<unsigned> busy_{0};
+    std::atomic<std::size_t> next_{0};
+    std::atomic<bool> failed_{false};
+    std::atomic<bool> ending_{false};
+    std::size_t tasks_ = 0;
+    const std::function<void(std::size_t, unsigned)>* work_ = nullptr;
+};
+
+}  // namespace octet::model

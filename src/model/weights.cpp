@@ -1,0 +1,128 @@
+#include "model/weights.hpp"
+
+#include <fmt/format.h>
+
+#include "base/set_names.hpp"
+#include "base/text.hpp"
+#include "checkpoint/checkpoint.hpp"
+#include "octet/error.hpp"
+#include "state/quantized_set.hpp"
+
+namespace octet::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A data file of a set that was named itself: its sidecar stands beside it, and its metadata say what it holds.
+bool is_file_of_set(const checkpoint::Location& location) {
+    std::error_code ignored;
+    if (location.is_folder || !fs::exists(location.folder / kSidecarName, ignored)) return false;
+    const io::File file = io::File::open_for_reading(location.path);
+    return safetensors::has_octet_metadata(safetensors::read_header(file).metadata);
+}
+
+}  // namespace
+
+Weights Weights::open(const fs::path& path) {
+    Weights weights;
+    weights.input_ = path.native();
+    const checkpoint::Location location = checkpoint::locate(path);
+    weights.folder_ = location.folder;
+    using What = checkpoint::Location::What;
+    weights.is_set_ = location.what == What::kSet || (location.what == What::kFile && is_file_of_set(location));
+    if (weights.is_set_) {
+        weights.open_set(location.folder);
+    } else {
+        weights.open_checkpoint(path);
+    }
+    return weights;
+}
+
+void Weights::open_checkpoint(const fs::path& path) {
+    checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path);
+    for (checkpoint::Shard& shard : checkpoint.shards) map(std::move(shard.file));
+    for (checkpoint::Tensor& t : checkpoint.tensors)
+        add(std::move(t.name), t.shape, t.dtype, std::nullopt, t.shard, t.offset);
+}
+
+void Weights::open_set(const fs::path& folder) {
+    state::QuantizedSet set = state::open_set(folder);
+    for (state::DataFile& file : set.data_files) map(std::move(file.file));
+    for (std::size_t i = 0; i < set.stored.size(); ++i) {
+        TensorReport& t = set.sidecar.tensors[i];
+        std::optional<CodeState> codes;
+        if (t.scheme) {
+            codes = CodeState{t.scale.value_or(0.0F), t.zero_point.value_or(0.0F)};
+            quantized_.push_back(t.name);
+        }
+        add(std::move(t.name), t.shape, t.dtype, codes, set.stored[i].file, set.stored[i].offset);
+    }
+}
+
+void Weights::map(io::File file) {
+    mappings_.push_back(io::Mapping::of(file));
+    if (mappings_.back().is_empty() && file.size() > 0)
+        throw Error(ErrorCode::kIo, printable(file.name()), "cannot be mapped into memory; copy it to a local disk");
+    files_.push_back(std::move(file));
+}
+
+void Weights::add(std::string name, const Shape& shape, Dtype dtype, std::optional<CodeState> codes, std::size_t file,
+                  std::uint64_t offset) {
+    shapes_.emplace(name, shape);
+    if (!is_quantizable(dtype)) return;
+    WeightMatrix matrix;
+    matrix.name = name;
+    matrix.data = mappings_[file].bytes(offset, 0).data();
+    matrix.rows = shape.size() < 2 ? 1 : shape[0];
+    const std::uint64_t elements = element_count(shape).value_or(0);
+    matrix.columns = matrix.rows > 0 ? elements / matrix.rows : 0;
+    matrix.is_codes = codes.has_value();
+    matrix.dtype = dtype;
+    matrix.state = codes.value_or(CodeState{});
+    matrix.row_bytes = matrix.columns * (codes ? 1 : dtype_bits(dtype) / 8);
+    matrices_.emplace(std::move(name), matrix);
+}
+
+const WeightMatrix& Weights::matrix(std::string_view name, std::uint64_t rows, std::uint64_t columns) const {
+    const std::string key(name);
+    const auto shape = shapes_.find(key);
+    if (shape == shapes_.end()) {
+        throw Error(
+            ErrorCode::kBadInput, printable(input_),
+            fmt::format("has no tensor {}, which config.json asks for; checkpoint and config.json do not belong "
+                        "together",
+                        in_quotes(name)));
+    }
+    const auto found = matrices_.find(key);
+    if (found == matrices_.end())
+        throw Error(ErrorCode::kBadInput, printable(input_), fmt::format("tensor {} holds no floats", in_quotes(name)));
+    const WeightMatrix& matrix = found->second;
+    if (matrix.rows != rows || matrix.columns != columns) {
+        const Shape wanted = rows == 1 ? Shape{columns} : Shape{rows, columns};
+        throw Error(ErrorCode::kBadInput, printable(input_),
+                    fmt::format("tensor {} is {}, where config.json makes it {}; checkpoint and config.json do not "
+                                "belong together",
+                                in_quotes(name), shape_text(shape->second), shape_text(wanted)));
+    }
+    return matrix;
+}
+
+std::vector<float> Weights::vector(std::string_view name, std::uint64_t size) const {
+    const WeightMatrix& stored = matrix(name, 1, size);
+    std::vector<float> values(size);
+    if (!io::read_mapped([&] { restore(stored, 0, 0, values.size(), values.data()); }))
+        throw Error(ErrorCode::kIo, printable(input_), "could not be read to its end: it shrank, or its disk failed");
+    return values;
+}
+
+Weights Weights::with_one_of(const Weights& other, const std::string& name) const {
+    Weights mixed;
+    mixed.input_ = input_;
+    mixed.folder_ = folder_;
+    mixed.matrices_ = matrices_;
+    mixed.shapes_ = shapes_;
+    mixed.matrices_[name] = other.matrices_.at(name);
+    return mixed;
+}
+
+}  // namespace octet::model

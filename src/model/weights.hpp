@@ -1,0 +1,63 @@
+// The weights of a model by name, from a plain checkpoint or a quantized set, mapped and not copied.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "io/file.hpp"
+#include "io/mapping.hpp"
+#include "model/weight_matrix.hpp"
+#include "octet/scheme.hpp"
+
+namespace octet::model {
+
+class Weights {
+  public:
+    /// Opens the checkpoint or set at `path`, as docs/cli.md says of MODEL. kBadInput; kIo where a file cannot be mapped.
+    static Weights open(const std::filesystem::path& path);
+
+    /// Where config.json and the tokenizer lie.
+    const std::filesystem::path& folder() const noexcept { return folder_; }
+    bool is_set() const noexcept { return is_set_; }
+
+    /// The path as the user gave it.
+    const std::string& input() const noexcept { return input_; }
+
+    /// The names of the quantized tensors, in file order.
+    const std::vector<std::string>& quantized() const noexcept { return quantized_; }
+
+    bool has(std::string_view name) const { return matrices_.contains(std::string(name)); }
+
+    /// The weight of that name and shape. Not there, another shape, or no float: kBadInput.
+    const WeightMatrix& matrix(std::string_view name, std::uint64_t rows, std::uint64_t columns) const;
+
+    /// A copy of the short vector of that name (a norm, a bias), as float32. Errors as above.
+    std::vector<float> vector(std::string_view name, std::uint64_t size) const;
+
+    /// These weights, but `name` from `other`: for trying out one tensor at a time. Both have to outlive the result.
+    Weights with_one_of(const Weights& other, const std::string& name) const;
+
+  private:
+    void add(std::string name, const Shape& shape, Dtype dtype, std::optional<CodeState> codes, std::size_t file,
+             std::uint64_t offset);
+    void open_checkpoint(const std::filesystem::path& path);
+    void open_set(const std::filesystem::path& folder);
+    void map(io::File file);
+
+    std::string input_;
+    std::filesystem::path folder_;
+    bool is_set_ = false;
+    std::vector<io::File> files_;
+    std::vector<io::Mapping> mappings_;
+    std::unordered_map<std::string, WeightMatrix> matrices_;
+    std::unordered_map<std::string, Shape> shapes_;
+    std::vector<std::string> quantized_;
+};
+
+}  // namespace octet::model
