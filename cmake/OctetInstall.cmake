@@ -10,7 +10,8 @@ if(OCTET_INSTALL_LINKS)
 endif()
 
 install(TARGETS octet EXPORT octet-targets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
-install(DIRECTORY include/octet DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp")
+install(DIRECTORY include/octet DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp"
+    PATTERN "model.hpp" EXCLUDE)  # of octet_model, which is not installed
 
 set(octet_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/octet")
 install(EXPORT octet-targets NAMESPACE octet:: DESTINATION "${octet_package_dir}")

@@ -97,6 +97,7 @@ const WeightMatrix& Weights::matrix(std::string_view name, std::uint64_t rows, s
     if (found == matrices_.end())
         throw Error(ErrorCode::kBadInput, printable(input_), fmt::format("tensor {} holds no floats", in_quotes(name)));
     const WeightMatrix& matrix = found->second;
+    used_.insert(key);
     if (matrix.rows != rows || matrix.columns != columns) {
         const Shape wanted = rows == 1 ? Shape{columns} : Shape{rows, columns};
         throw Error(ErrorCode::kBadInput, printable(input_),

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "io/file.hpp"
@@ -31,6 +32,9 @@ class Weights {
 
     /// The names of the quantized tensors, in file order.
     const std::vector<std::string>& quantized() const noexcept { return quantized_; }
+
+    /// True once matrix() or vector() was asked for it.
+    bool is_used(const std::string& name) const { return used_.contains(name); }
 
     bool has(std::string_view name) const { return matrices_.contains(std::string(name)); }
 
@@ -58,6 +62,7 @@ class Weights {
     std::unordered_map<std::string, WeightMatrix> matrices_;
     std::unordered_map<std::string, Shape> shapes_;
     std::vector<std::string> quantized_;
+    mutable std::unordered_set<std::string> used_;
 };
 
 }  // namespace octet::model

@@ -1,0 +1,132 @@
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "model/loaded.hpp"
+#include "model/sampler.hpp"
+#include "octet/error.hpp"
+#include "octet/model.hpp"
+
+namespace octet {
+
+std::string_view stop_name(Stop stop) noexcept {
+    return stop == Stop::kEnd ? "end" : stop == Stop::kLength ? "length" : "context";
+}
+
+}  // namespace octet
+
+namespace octet::model {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+bool has_tokenizer(Loaded& loaded, bool is_needed) {
+    if (is_needed) return loaded.tokenizer(), true;
+    try {
+        return loaded.tokenizer(), true;
+    } catch (const Error&) {
+        return false;  // ids in, ids out
+    }
+}
+
+Ids prompt_ids(Loaded& loaded, const GenerateOptions& options) {
+    Ids ids;
+    if (options.ids) {
+        ids = *options.ids;
+        if (ids.empty()) throw Error(ErrorCode::kUsage, "--prompt-ids", "no id; give numbers with commas between them");
+    } else {
+        if (options.prompt.empty()) throw Error(ErrorCode::kUsage, "the prompt", "is empty; give some text");
+        if (!is_utf8(options.prompt)) throw Error(ErrorCode::kBadInput, "the prompt", "is not valid UTF-8; convert it");
+        ids = loaded.tokenizer().encode(options.prompt);
+        if (loaded.is_t5()) ids.push_back(loaded.config().end_token);
+    }
+    const std::uint64_t most = loaded.config().positions;
+    if (most > 0 && ids.size() > most) {
+        throw Error(ErrorCode::kBadInput, "the prompt",
+                    fmt::format("has {} tokens, the model reads {} at most; shorten it", with_commas(ids.size()),
+                                with_commas(most)));
+    }
+    return ids;
+}
+
+/// Decodes what is there so far, and tells the listener when whole characters have come.
+class Listener {
+  public:
+    Listener(const Tokenizer* tokenizer, const GenerateOptions& options, Generation& result)
+        : tokenizer_(tokenizer), options_(options), result_(result) {}
+
+    void token_came() {
+        if (tokenizer_ == nullptr) return;
+        const std::string text = tokenizer_->decode(result_.ids);
+        const std::size_t common = text.starts_with(result_.text) ? result_.text.size() : 0;
+        result_.pieces.push_back(text.substr(common));
+        result_.text = text;
+        if (options_.on_text && !text.ends_with("\xEF\xBF\xBD")) options_.on_text(text);
+    }
+
+  private:
+    const Tokenizer* tokenizer_;
+    const GenerateOptions& options_;
+    Generation& result_;
+};
+
+}  // namespace
+}  // namespace octet::model
+
+namespace octet {
+
+Generation generate(const std::filesystem::path& path, const GenerateOptions& options) {
+    using namespace model;
+    Sampler sampler(options.sampling);
+    if (options.max_new_tokens == 0 || options.max_new_tokens > 1'000'000)
+        throw Error(ErrorCode::kUsage, "--max-new-tokens", "not a number from 1 to 1,000,000");
+    Machine machine(options.threads);
+    Loaded loaded(path, machine);
+    const Config& config = loaded.config();
+    Generation result;
+    result.input = path.native();
+    result.continues_prompt = !loaded.is_t5();
+    result.prompt_ids = prompt_ids(loaded, options);
+    const Tokenizer* const tokenizer = has_tokenizer(loaded, !options.ids) ? &loaded.tokenizer() : nullptr;
+    result.prompt = options.ids ? (tokenizer != nullptr ? tokenizer->decode(result.prompt_ids) : "") : options.prompt;
+
+    const auto start = Clock::now();
+    const Ids read = loaded.is_t5() ? Ids{config.start_token} : result.prompt_ids;
+    std::uint64_t room = read.size() + options.max_new_tokens;
+    if (config.positions > 0) room = std::min(room, config.positions);
+    Sequence sequence = loaded.network().begin(loaded.is_t5() ? result.prompt_ids : Ids{}, room);
+    Matrix hidden;
+    Matrix logits;
+    loaded.network().advance(sequence, read, hidden);
+    Listener listener(tokenizer, options, result);
+    while (true) {
+        if (options.stop_requested && options.stop_requested())
+            throw Error(ErrorCode::kInterrupted, "interrupted; nothing was changed");
+        loaded.network().logits(hidden, hidden.rows - 1, 1, logits);
+        const std::uint32_t token = sampler.choose(logits.row_span(0));
+        if (result.prompt_seconds == 0) result.prompt_seconds = seconds_since(start);
+        if (token == config.end_token) {
+            result.stop = Stop::kEnd;
+            break;
+        }
+        result.ids.push_back(token);
+        listener.token_came();
+        if (result.ids.size() == options.max_new_tokens) break;
+        if (sequence.length == room) {
+            result.stop = Stop::kContext;
+            break;
+        }
+        loaded.network().advance(sequence, Ids{token}, hidden);
+    }
+    const double rest = seconds_since(start) - result.prompt_seconds;
+    if (result.ids.size() > 1) result.tokens_per_second = static_cast<double>(result.ids.size() - 1) / rest;
+    return result;
+}
+
+}  // namespace octet
