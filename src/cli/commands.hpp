@@ -42,6 +42,9 @@ void add_dequantize(CLI::App& app, Invocation& invocation);
 void add_inspect(CLI::App& app, Invocation& invocation);
 void add_verify(CLI::App& app, Invocation& invocation);
 void add_compare(CLI::App& app, Invocation& invocation);
+void add_generate(CLI::App& app, Invocation& invocation);
+void add_evaluate(CLI::App& app, Invocation& invocation);
+void add_calibrate(CLI::App& app, Invocation& invocation);
 
 /// --threads, --quiet, --verbose, --color, --progress, --json.
 void add_common_options(CLI::App& command, CommonOptions& common);
@@ -62,6 +65,9 @@ struct GateArguments {
 
 /// --min-sqnr-tensor, --min-sqnr, --max-abs-error, --max-output-size.
 void add_gate_options(CLI::App& command, GateArguments& arguments);
+
+/// The number that an option was given, if it was; kUsage naming the option where it is none.
+std::optional<double> number_of(std::string_view option, const std::optional<std::string>& text);
 
 /// The gates that were asked for; kUsage naming the option where a value is no number or no size.
 Gates gates_of(const GateArguments& arguments);

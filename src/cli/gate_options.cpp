@@ -7,13 +7,6 @@
 namespace octet::cli {
 namespace {
 
-std::optional<double> number_of(std::string_view option, const std::optional<std::string>& text) {
-    if (!text) return std::nullopt;
-    const std::optional<double> number = parse_number(*text);
-    if (!number) throw Error(ErrorCode::kUsage, option, in_quotes(*text) + " is not a number");
-    return number;
-}
-
 std::optional<std::uint64_t> size_of(std::string_view option, const std::optional<std::string>& text) {
     if (!text) return std::nullopt;
     const std::optional<std::uint64_t> size = parse_size(*text);
@@ -24,6 +17,13 @@ std::optional<std::uint64_t> size_of(std::string_view option, const std::optiona
 }
 
 }  // namespace
+
+std::optional<double> number_of(std::string_view option, const std::optional<std::string>& text) {
+    if (!text) return std::nullopt;
+    const std::optional<double> number = parse_number(*text);
+    if (!number) throw Error(ErrorCode::kUsage, option, in_quotes(*text) + " is not a number");
+    return number;
+}
 
 void add_gate_options(CLI::App& command, GateArguments& arguments) {
     command.add_option("--min-sqnr-tensor", arguments.min_sqnr_tensor, "DB: exit 1 if any tensor's SQNR is lower");

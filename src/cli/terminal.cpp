@@ -48,6 +48,10 @@ void Terminal::set_color(When when) {
     color_ = allowed && wanted(when, STDOUT_FILENO);
 }
 
+bool Terminal::is_terminal() const {
+    return ::isatty(STDOUT_FILENO) == 1;
+}
+
 void Terminal::set_progress(When when) {
     progress_ = wanted(when, STDERR_FILENO);
 }

@@ -21,6 +21,9 @@ class Terminal {
     void set_quiet(bool quiet) { quiet_ = quiet; }
 
     bool color() const { return color_; }
+
+    /// True if a person reads stdout.
+    bool is_terminal() const;
     bool shows_progress() const { return progress_ && !quiet_; }
 
     /// To stdout. The reader having gone away is no error; any other failure is kIo.

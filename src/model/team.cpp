@@ -40,51 +40,66 @@ Team::Team(unsigned threads) {
 
 Team::~Team() {
     ending_ = true;
-    round_.fetch_add(1, std::memory_order_release);
+    round_.fetch_add(1, std::memory_order_release);  // tasks_ is not touched: nobody finds one
     round_.notify_all();
     for (std::thread& member : members_) member.join();
 }
 
+// Nobody is waited for who has not claimed a task: a member that the system keeps from running delays nothing.
 void Team::run(std::size_t tasks, const std::function<void(std::size_t, unsigned)>& work) {
-    next_.store(0, std::memory_order_relaxed);
-    tasks_ = tasks;
-    work_ = &work;
-    const bool together = tasks > 1 && !members_.empty();
-    if (together) {
-        busy_.store(static_cast<unsigned>(members_.size()), std::memory_order_relaxed);
-        round_.fetch_add(1, std::memory_order_release);
-        round_.notify_all();
-    }
+    done_.store(0, std::memory_order_relaxed);
+    tasks_.store(tasks, std::memory_order_relaxed);
+    work_.store(&work, std::memory_order_relaxed);
+    const std::uint32_t round = round_.load(std::memory_order_relaxed) + 1;
+    ticket_.store(static_cast<std::uint64_t>(round) << 32U | tasks, std::memory_order_release);
+    round_.store(round, std::memory_order_release);
+    if (tasks > 1) round_.notify_all();
     take_tasks(0);
-    if (together) {
-        for (unsigned busy = busy_.load(std::memory_order_acquire); busy != 0;
-             busy = busy_.load(std::memory_order_acquire))
-            wait_for_change(busy_, busy);
-    }
+    for (std::size_t done = done_.load(std::memory_order_acquire); done != tasks;
+         done = done_.load(std::memory_order_acquire))
+        wait_for_change(done_, done);
     if (failed_)
         throw Error(ErrorCode::kIo, "a file of the model could not be read to its end: it shrank, or its disk failed");
 }
 
 void Team::serve(unsigned member) {
-    unsigned seen = 0;
+    std::uint32_t seen = 0;
     while (true) {
         wait_for_change(round_, seen);
         seen = round_.load(std::memory_order_acquire);
         if (ending_) return;
         take_tasks(member);
-        if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_all();
     }
 }
 
+bool Team::claim(std::size_t& task, const std::function<void(std::size_t, unsigned)>*& work) noexcept {
+    std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
+    while ((ticket & 0xFFFFFFFFU) != 0) {
+        work = work_.load(std::memory_order_relaxed);  // of the ticket's round, or the exchange fails
+        task = (ticket & 0xFFFFFFFFU) - 1;
+        if (ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel)) return true;
+    }
+    return false;
+}
+
 void Team::take_tasks(unsigned member) noexcept {
-    const bool readable = io::read_mapped([&] {
-        while (true) {
-            const std::size_t task = next_.fetch_add(1, std::memory_order_relaxed);
-            if (task >= tasks_) return;
-            (*work_)(task, member);
-        }
-    });
-    if (!readable) failed_ = true;
+    const auto one_is_done = [this] {
+        if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == tasks_.load(std::memory_order_relaxed))
+            done_.notify_all();
+    };
+    while (true) {
+        const bool readable = io::read_mapped([&] {
+            std::size_t task = 0;
+            const std::function<void(std::size_t, unsigned)>* work = nullptr;
+            while (claim(task, work)) {
+                (*work)(task, member);
+                one_is_done();
+            }
+        });
+        if (readable) return;
+        failed_ = true;  // in the middle of a task, which nobody will finish
+        one_is_done();
+    }
 }
 
 }  // namespace octet::model

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <thread>
 #include <vector>
@@ -27,15 +28,17 @@ class Team {
   private:
     void serve(unsigned member);
     void take_tasks(unsigned member) noexcept;
+    bool claim(std::size_t& task, const std::function<void(std::size_t, unsigned)>*& work) noexcept;
 
     std::vector<std::thread> members_;
-    std::atomic<unsigned> round_{0};
-    std::atomic<unsigned> busy_{0};
-    std::atomic<std::size_t> next_{0};
+    std::atomic<std::uint32_t> round_{0};  ///< what idle members wait for
+    std::atomic<std::uint64_t> ticket_{
+        0};  ///< round * 2^32 + tasks not yet claimed: who is late claims nothing of another round
+    std::atomic<std::size_t> tasks_{0};
+    std::atomic<std::size_t> done_{0};
+    std::atomic<const std::function<void(std::size_t, unsigned)>*> work_{nullptr};
     std::atomic<bool> failed_{false};
     std::atomic<bool> ending_{false};
-    std::size_t tasks_ = 0;
-    const std::function<void(std::size_t, unsigned)>* work_ = nullptr;
 };
 
 }  // namespace octet::model

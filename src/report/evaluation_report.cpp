@@ -1,0 +1,121 @@
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "octet/octet.hpp"
+#include "report/json_parts.hpp"
+#include "report/model_report.hpp"
+#include "report/report_options.hpp"
+#include "report/text_parts.hpp"
+
+namespace octet::report {
+namespace {
+
+void write_estimate(JsonWriter& writer, const std::string& name, const Estimate& estimate) {
+    writer.key(name).statistic(estimate.mean).key(name + "_se").statistic(estimate.standard_error);
+}
+
+std::string with_error(const Estimate& estimate) {
+    return fmt::format("{:.6g} +- {:.2g}", estimate.mean, estimate.standard_error);
+}
+
+}  // namespace
+
+std::string evaluation_json(const Evaluation& evaluation) {
+    std::string text;
+    JsonWriter writer(text, JsonWriter::Style::kLines);
+    writer.begin_object();
+    writer.key("command").string("evaluate").key("version").string(version());
+    writer.key("input").string(json_path(evaluation.input)).key("output").string("");
+    writer.key("text").string(json_path(evaluation.text));
+    writer.key("tokens").integer(evaluation.tokens);
+    write_estimate(writer, "loss", evaluation.loss);
+    writer.key("perplexity").statistic(evaluation.perplexity);
+    writer.key("perplexity_se").statistic(evaluation.perplexity * evaluation.loss.standard_error);
+    if (evaluation.pairs) writer.key("pairs").integer(*evaluation.pairs);
+    if (evaluation.exact) writer.key("exact").integer(*evaluation.exact);
+    if (evaluation.fidelity) {
+        const Fidelity& found = *evaluation.fidelity;
+        writer.key("reference").string(json_path(evaluation.reference));
+        writer.key("reference_loss").statistic(found.reference_loss);
+        writer.key("reference_perplexity").statistic(found.reference_perplexity);
+        writer.key("perplexity_ratio").statistic(found.perplexity_ratio);
+        write_estimate(writer, "mean_kl", found.kl);
+        writer.key("median_kl").statistic(found.median_kl).key("p99_kl").statistic(found.p99_kl);
+        writer.key("max_kl").statistic(found.max_kl);
+        write_estimate(writer, "same_top_1", found.same_top_1);
+        write_estimate(writer, "mean_delta_p", found.delta_p);
+        writer.key("rms_delta_p").statistic(found.rms_delta_p);
+    }
+    if (!evaluation.ablation.empty()) {
+        writer.key("ablation").begin_array();
+        for (const Ablation& one : evaluation.ablation) {
+            writer.begin_object().key("tensor").string(json_path(one.tensor));
+            writer.key("mean_kl").statistic(one.mean_kl).end_object();
+        }
+        writer.end_array();
+    }
+    write_checks(writer, evaluation.checks);
+    write_failure(writer, failure(evaluation));
+    writer.key("seconds").statistic(evaluation.seconds);
+    writer.end_object();
+    return text + "\n";
+}
+
+std::string evaluation_text(const Evaluation& evaluation, bool color) {
+    Lines lines(color);
+    lines.heading(fmt::format("evaluated {} on {}", printable(evaluation.input), printable(evaluation.text)));
+    lines.fact("tokens", with_commas(evaluation.tokens) + " predicted");
+    lines.fact("loss", with_error(evaluation.loss) + " nats a token");
+    lines.fact("perplexity", fmt::format("{:.6g}", evaluation.perplexity));
+    if (evaluation.pairs && evaluation.exact)
+        lines.fact("exact", fmt::format("{} of {}", *evaluation.exact, counted(*evaluation.pairs, "answer")));
+    if (evaluation.fidelity) {
+        const Fidelity& found = *evaluation.fidelity;
+        lines.heading("against " + printable(evaluation.reference));
+        lines.fact("perplexity",
+                   fmt::format("{:.6g} there, ratio {:.6g}", found.reference_perplexity, found.perplexity_ratio));
+        lines.fact("KL", fmt::format("mean {} nats", with_error(found.kl)));
+        lines.fact("", fmt::format("median {:.4g}, 99 % below {:.4g}, max {:.4g}", found.median_kl, found.p99_kl,
+                                   found.max_kl));
+        lines.fact("same top", fmt::format("{:.3f} +- {:.2g} % of the tokens", 100 * found.same_top_1.mean,
+                                           100 * found.same_top_1.standard_error));
+        lines.fact("right one", fmt::format("probability {:+.4g} +- {:.2g}, rms {:.4g}", found.delta_p.mean,
+                                            found.delta_p.standard_error, found.rms_delta_p));
+    }
+    if (!evaluation.ablation.empty()) {
+        lines.heading("one quantized tensor at a time, worst first");
+        lines.line(fmt::format("  {:<52} {:>12}", "tensor", "mean KL"));
+        for (const Ablation& one : evaluation.ablation)
+            lines.line(fmt::format("  {:<52} {:>12.4g}", fitted(one.tensor, 52), one.mean_kl));
+    }
+    add_checks(lines, evaluation.checks);
+    lines.line(fmt::format("done in {:.3g} s", evaluation.seconds));
+    return lines.take();
+}
+
+std::optional<std::string> failure(const Evaluation& evaluation) {
+    const std::vector<std::string> failed = failed_checks(evaluation.checks);
+    if (failed.empty()) return std::nullopt;
+    return fmt::format("{}: {}", printable(evaluation.input), fmt::join(failed, "; "));
+}
+
+std::string calibration_text(const Calibration& calibration) {
+    return fmt::format("calibrated {} -> {}\n  {} read, the mean squared inputs of {}\ndone in {:.3g} s\n",
+                       printable(calibration.input), printable(calibration.output),
+                       counted(calibration.tokens, "token"), counted(calibration.weights, "weight"),
+                       calibration.seconds);
+}
+
+std::string calibration_json(const Calibration& calibration) {
+    std::string text;
+    JsonWriter writer(text, JsonWriter::Style::kLines);
+    writer.begin_object();
+    writer.key("command").string("calibrate").key("version").string(version());
+    writer.key("input").string(json_path(calibration.input)).key("output").string(json_path(calibration.output));
+    writer.key("tokens").integer(calibration.tokens).key("weights").integer(calibration.weights);
+    writer.key("seconds").statistic(calibration.seconds);
+    writer.end_object();
+    return text + "\n";
+}
+
+}  // namespace octet::report

@@ -1,0 +1,30 @@
+// Exporters of what models say: text for a terminal, JSON for programs.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "octet/model.hpp"
+
+namespace octet::report {
+
+/// A generation, and beside it another of the same prompt, or null.
+std::string generation_text(const Generation& generation, const Generation* versus, bool color);
+std::string generation_json(const Generation& generation, const Generation* versus);
+
+/// "stopped at the end token after 9 tokens, 512.3 tokens/s".
+std::string generation_facts(const Generation& generation);
+
+/// The first place where the new tokens are not the same; nothing when they all are.
+std::optional<std::size_t> first_difference(const Generation& a, const Generation& b);
+
+std::string evaluation_text(const Evaluation& evaluation, bool color);
+std::string evaluation_json(const Evaluation& evaluation);
+
+/// The error line of an evaluation with gates that failed; nothing when all held.
+std::optional<std::string> failure(const Evaluation& evaluation);
+
+std::string calibration_text(const Calibration& calibration);
+std::string calibration_json(const Calibration& calibration);
+
+}  // namespace octet::report

@@ -1,0 +1,121 @@
+"""octet evaluate and calibrate: the golden figures, gates, ablation, and what they refuse."""
+import json
+import shutil
+import struct
+
+from octet_case import TESTDATA, OctetCase, main, read_file
+
+GPT2 = TESTDATA / "tiny-gpt2"
+T5 = TESTDATA / "tiny-flan-t5"
+TEXT = ("--text", GPT2 / "eval.txt")
+PAIRS = ("--pairs", T5 / "eval.tsv")
+
+
+class Evaluate(OctetCase):
+    def check_golden(self, model, path, variant, text):
+        """Losses within 1e-4, divergences within 3 % + 1e-7, counts equal within one place (near-ties)."""
+        golden = json.loads((model / "golden.json").read_text())["variants"][variant]
+        found = self.octet_json("evaluate", path, *text, "--reference", model)
+        with self.subTest(model=model.name, variant=variant):
+            self.assertAlmostEqual(found["loss"], golden["loss"], delta=1e-4)
+            self.assertAlmostEqual(found["perplexity"], golden["perplexity"], delta=2e-4)
+            for key in ("mean_kl", "max_kl"):
+                expected = golden[key + "_to_original"]
+                self.assertAlmostEqual(found[key], expected, delta=0.03 * expected + 1e-7)
+            self.assertAlmostEqual(found["same_top_1"], golden["same_top_1"], delta=1.01 / found["tokens"])
+            if "exact_answers" in golden:
+                self.assertAlmostEqual(found["exact"], golden["exact_answers"], delta=1)
+        return found
+
+    def test_figures_are_the_golden_ones(self):
+        for model, text, tokens in ((GPT2, TEXT, 89 * 127), (T5, PAIRS, 486)):
+            name = model.name
+            self.octet("quantize", model, name + "-lesson", "--preset", "lesson", "--no-sync")
+            self.octet("quantize", model, name + "-nearest", "--no-sync")
+            found = self.check_golden(model, model, "original", text)
+            self.assertEqual((found["tokens"], found["mean_kl"], found["mean_delta_p"]), (tokens, 0, 0))
+            for variant in ("lesson", "nearest"):
+                self.check_golden(model, f"{name}-{variant}", variant, text)
+
+    def test_codes_say_what_the_restored_weights_say(self):
+        self.octet("quantize", T5, "set", "--no-sync")
+        self.octet("dequantize", "set", "back", "--no-sync")
+        found = self.octet_json("evaluate", "set", *PAIRS, "--reference", "back")
+        self.assertLess(found["max_kl"], 1e-7)
+        self.assertEqual(found["same_top_1"], 1)
+        self.assertAlmostEqual(found["perplexity_ratio"], 1, delta=1e-5)
+
+    def test_the_number_of_threads_does_not_matter(self):
+        runs = [self.octet_json("evaluate", T5, *PAIRS, "--threads", threads) for threads in (1, 3)]
+        for run in runs:
+            del run["seconds"]
+        self.assertEqual(*runs)
+
+    def test_every_instruction_set_predicts_the_same_within_rounding(self):
+        losses = [json.loads(self.octet("evaluate", T5, *PAIRS, "--json", env={"OCTET_ISA": isa}).out)["loss"]
+                  for isa in ("scalar", "sse2")]
+        self.assertAlmostEqual(*losses, delta=1e-5)
+
+    def test_a_gate_that_fails_is_exit_1_and_one_line(self):
+        self.octet("quantize", T5, "set", "--no-sync")
+        run = self.run_octet("evaluate", "set", *PAIRS, "--reference", T5, "--max-kl", "1e-5", "--min-same-top-1", "0.5", "--json")
+        report = json.loads(run.out)
+        self.assertEqual(run.code, 1)
+        self.assertRegex(run.err, r"^octet: set: the mean KL divergence is 0\.00043\d+, 0\.00042\d+ above --max-kl 1e-05\n$")
+        self.assertEqual([check["passed"] for check in report["checks"]], [False, True])
+        self.assertEqual(report["error"]["code"], 1)
+        self.octet("evaluate", "set", *PAIRS, "--reference", T5, "--max-perplexity-ratio", "1.1")
+        self.assert_refused(2, "--max-kl: needs --reference, the model to hold this one against",
+                            "evaluate", "set", *PAIRS, "--max-kl", 1)
+
+    def test_ablation_ranks_each_quantized_tensor_alone(self):
+        self.octet("quantize", T5, "set", "--no-sync")
+        lines = (T5 / "eval.tsv").read_text().splitlines()[:20]
+        (self.dir / "few.tsv").write_text("\n".join(lines))
+        found = self.octet_json("evaluate", "set", "--pairs", "few.tsv", "--reference", T5, "--tensor-ablation")["ablation"]
+        kls = [one["mean_kl"] for one in found]
+        self.assertEqual((len(found), kls), (75, sorted(kls, reverse=True)))
+        self.assertTrue(all(kl >= 0 for kl in kls) and kls[0] > 0)
+        self.assert_refused(2, "--tensor-ablation: MODEL has to be a set, whose tensors are tried one by one",
+                            "evaluate", T5, *PAIRS, "--reference", T5, "--tensor-ablation")
+
+    def test_texts_that_cannot_be_evaluated_are_refused(self):
+        refuse = self.assert_refused
+        refuse(2, "give one of --text, --pairs and --ids", "evaluate", GPT2)
+        refuse(2, "--text: a GPT-2 model continues text; give --text or --ids", "evaluate", GPT2, *PAIRS)
+        (self.dir / "empty.txt").write_text("")
+        refuse(3, "empty.txt: is empty; give some text", "evaluate", GPT2, "--text", "empty.txt")
+        (self.dir / "bytes.txt").write_bytes(b"fine\nnot \xff fine\n")
+        refuse(3, "bytes.txt: line 2 is not valid UTF-8; convert the file", "evaluate", GPT2, "--text", "bytes.txt")
+        refuse(3, "bytes.txt: line 1 is no list of token ids", "evaluate", GPT2, "--ids", "bytes.txt")
+        refuse(3, "bytes.txt: line 1 has no tab; a line is a prompt, a tab, and its answer", "evaluate", T5, "--pairs", "bytes.txt")
+        refuse(3, "missing.txt: not found; check the path", "evaluate", GPT2, "--text", "missing.txt")
+        refuse(3, f"{T5}: is no reference for {GPT2}: other architecture, vocabulary (480 and 768) or context (0 and 128)",
+               "evaluate", GPT2, *TEXT, "--reference", T5)
+
+    def test_a_short_list_of_ids_is_one_window(self):
+        (self.dir / "ids.txt").write_text("411, 587 454\n509 312 692\n")
+        self.assertEqual(self.octet_json("evaluate", GPT2, "--ids", "ids.txt")["tokens"], 5)
+
+    def test_calibrate_writes_a_mean_squared_input_for_every_weight(self):
+        shutil.copytree(GPT2, self.dir / "model")
+        report = self.octet_json("calibrate", "model", *TEXT, "-o", "importance.safetensors")
+        _, tensors, _ = read_file(self.dir / "importance.safetensors")
+        weights = {t.name: t for t in tensors}
+        self.assertEqual((report["weights"], len(weights)), (17, 17))  # four a layer, and the head's
+        self.assertEqual(weights["h.0.mlp.c_proj.weight"].shape, [512])
+        for tensor in tensors:
+            values = struct.unpack(f"<{tensor.shape[0]}f", tensor.data)
+            self.assertTrue(tensor.dtype == "F32" and all(0 <= value < 1e6 for value in values) and max(values) > 0, tensor.name)
+        # The norm before c_attn makes inputs of mean square 1 but for its own weight and bias: known without running the model.
+        _, source, _ = read_file(GPT2 / "model.safetensors")
+        norm = {t.name: struct.unpack("<128f", t.data) for t in source if t.name.startswith("h.0.ln_1")}
+        expected = sum(w * w + b * b for w, b in zip(norm["h.0.ln_1.weight"], norm["h.0.ln_1.bias"])) / 128
+        found = struct.unpack("<128f", weights["h.0.attn.c_attn.weight"].data)
+        self.assertAlmostEqual(sum(found) / 128, expected, delta=0.25 * expected)
+        self.assert_refused(2, "importance.safetensors: exists; give another name or remove it",
+                            "calibrate", "model", *TEXT, "-o", "importance.safetensors")
+
+
+if __name__ == "__main__":
+    main()

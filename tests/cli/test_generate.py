@@ -1,0 +1,118 @@
+"""octet generate: the golden texts, original and on codes, side by side, sampling, and what it refuses."""
+import json
+import shutil
+import struct
+
+from octet_case import SHARED, TESTDATA, OctetCase, Tensor, f32, main, make_file, make_sharded, needs_shared, read_file
+
+GPT2 = TESTDATA / "tiny-gpt2"
+T5 = TESTDATA / "tiny-flan-t5"
+
+
+def golden(model, variant):
+    return json.loads((model / "golden.json").read_text())["variants"][variant]["prompts"]
+
+
+class Generate(OctetCase):
+    def generate(self, model, *options):
+        return self.octet_json("generate", model, "--max-new-tokens", 16, *options)
+
+    def test_texts_are_the_golden_ones(self):
+        self.octet("quantize", GPT2, "lesson", "--preset", "lesson")
+        for model, path, variant in ((GPT2, GPT2, "original"), (GPT2, "lesson", "lesson"), (T5, T5, "original")):
+            for expected in golden(model, variant):
+                found = self.generate(path, "--prompt", expected["prompt"])
+                greedy = [token for token in expected["greedy_ids"] if model is GPT2 or token > 1]
+                self.assertEqual((found["prompt_ids"], found["ids"], found["text"]),
+                                 (expected["ids"], greedy, expected["greedy_text"]))
+                self.assertEqual(found["stop"], "length" if len(greedy) == 16 else "end")
+                self.assertEqual(found["prompt"], expected["prompt"])
+
+    def test_two_models_side_by_side_show_the_first_different_token(self):
+        self.octet("quantize", GPT2, "lesson", "--preset", "lesson")
+        fox = golden(GPT2, "original")[0]["prompt"]
+        found = self.generate(GPT2, "--versus", "lesson", "--prompt", fox)
+        self.assertEqual(found["first_difference"], 0)
+        self.assertEqual(found["versus"]["text"], golden(GPT2, "lesson")[0]["greedy_text"])
+        out = self.octet("generate", GPT2, "--versus", "lesson", "--prompt", fox).out
+        self.assertIn("\n  [ fence] and ran", out)
+        self.assertIn("\n  [ wall] and ran", out)
+        same = self.generate(GPT2, "--versus", "lesson", "--prompt", "Delhi is a city in")
+        self.assertIsNone(same["first_difference"])
+
+    def test_ids_need_no_tokenizer(self):
+        shutil.copytree(GPT2, self.dir / "bare", ignore=shutil.ignore_patterns("vocab.json", "merges.txt"))
+        expected = golden(GPT2, "original")[1]
+        found = self.generate("bare", "--prompt-ids", ",".join(map(str, expected["ids"])))
+        self.assertEqual((found["ids"], found["text"]), (expected["greedy_ids"], ""))
+        self.assert_refused(3, "bare: has no tokenizer: neither vocab.json and merges.txt nor tokenizer.json; fetch them, or "
+                            "give token ids", "generate", "bare", "--prompt", "x")
+
+    def test_names_with_the_prefix_and_shards_and_doubles_are_the_same_model(self):
+        metadata, tensors, _ = read_file(GPT2 / "model.safetensors")
+        make_file(self.dir / "prefixed.safetensors",
+                  [t._replace(name="transformer." + t.name) for t in tensors if not t.name.endswith(".attn.bias")], metadata, odd=True)
+        for name in ("config.json", "vocab.json", "merges.txt"):
+            shutil.copy(GPT2 / name, self.dir / name)
+        make_sharded(self.dir / "shards", GPT2 / "model.safetensors", 3)
+        for name in ("config.json", "vocab.json", "merges.txt"):
+            shutil.copy(GPT2 / name, self.dir / "shards" / name)
+        doubles = [Tensor(t.name, "F64", t.shape, struct.pack(f"<{len(t.data) // 4}d", *struct.unpack(f"<{len(t.data) // 4}f", t.data)))
+                   for t in tensors]
+        (self.dir / "doubles").mkdir()
+        make_file(self.dir / "doubles" / "model.safetensors", doubles)
+        for name in ("config.json", "vocab.json", "merges.txt"):
+            shutil.copy(GPT2 / name, self.dir / "doubles" / name)
+        expected = golden(GPT2, "original")[0]
+        for path in ("prefixed.safetensors", "shards", "doubles"):
+            self.assertEqual(self.generate(path, "--prompt", expected["prompt"])["ids"], expected["greedy_ids"], path)
+
+    def test_sampling_depends_on_the_seed_alone(self):
+        def ids(*options):
+            return self.generate(GPT2, "--prompt", "The", *options)["ids"]
+        hot = ("--temperature", "1.5")
+        self.assertEqual(ids(*hot, "--seed", 7), ids(*hot, "--seed", 7))
+        self.assertEqual(ids(*hot, "--seed", 7), ids(*hot, "--seed", 7, "--threads", 1))
+        self.assertGreater(len({tuple(ids(*hot, "--seed", seed)) for seed in range(4)}), 1)
+        self.assertEqual(ids(*hot, "--top-k", 1), ids())
+        self.assertEqual(ids("--top-p", "1e-9"), ids())
+
+    def test_it_stops_at_the_end_of_the_context(self):
+        found = self.octet_json("generate", GPT2, "--prompt-ids", ",".join(["411"] * 120), "--max-new-tokens", 1000)
+        self.assertTrue(found["stop"] in ("context", "end") and len(found["ids"]) <= 9, found)
+        full = self.octet_json("generate", GPT2, "--prompt-ids", ",".join(["411"] * 128))
+        self.assertLessEqual(len(full["ids"]), 1)
+        self.assert_refused(3, "the prompt: has 129 tokens, the model reads 128 at most; shorten it",
+                            "generate", GPT2, "--prompt-ids", ",".join(["411"] * 129))
+
+    def test_what_cannot_be_run_is_refused(self):
+        refuse = self.assert_refused
+        refuse(2, "give one of --prompt, --prompt-file and --prompt-ids", "generate", GPT2)
+        refuse(2, "the prompt: is empty; give some text", "generate", GPT2, "--prompt", "")
+        refuse(3, "the prompt: is not valid UTF-8; convert it", "generate", GPT2, "--prompt", b"\xff".decode(errors="surrogateescape"))
+        refuse(2, "--prompt-ids: '1,,2' is no list of token ids, such as 1,2,3", "generate", GPT2, "--prompt-ids", "1,,2")
+        refuse(2, "--top-p: 2 is not above 0 and at most 1", "generate", GPT2, "--prompt", "x", "--top-p", 2)
+        refuse(3, "token 768 is beyond the model's vocabulary of 768; the tokenizer, or the ids, belong to another model",
+               "generate", GPT2, "--prompt-ids", 768)
+        make_file(self.dir / "alone.safetensors", [f32("x", [1])])
+        refuse(3, "./config.json: not found; to run a model octet needs the config.json that belongs to it",
+               "generate", "alone.safetensors", "--prompt", "x")
+        shutil.copy(GPT2 / "config.json", self.dir / "config.json")
+        refuse(3, "alone.safetensors: has no tensor 'wte.weight', which config.json asks for; checkpoint and config.json do not "
+               "belong together", "generate", "alone.safetensors", "--prompt", "x")
+        shutil.copytree(GPT2, self.dir / "wide")
+        config = json.loads((GPT2 / "config.json").read_text())
+        (self.dir / "wide" / "config.json").write_text(json.dumps({**config, "n_embd": 256}))
+        refuse(3, "wide: tensor 'wte.weight' is [768, 128], where config.json makes it [768, 256]; checkpoint and config.json do "
+               "not belong together", "generate", "wide", "--prompt", "x")
+
+    @needs_shared
+    def test_a_model_trained_by_others_runs_from_ids(self):
+        capp = SHARED / "data" / "capp-gpt2"
+        found = self.octet_json("generate", capp, "--prompt-ids", "2,10,15,18", "--max-new-tokens", 5)
+        self.assertEqual((found["prompt_ids"], found["text"]), ([2, 10, 15, 18], ""))
+        self.assertTrue(found["ids"])
+
+
+if __name__ == "__main__":
+    main()
