@@ -36,6 +36,10 @@ data_bytes() {  # of the .safetensors files of a path, links followed
 tensor_list() { octet inspect "$1" --json | grep '^    {"name"' | sed 's/,$//'; }  # one a line: name, dtype, shape, bytes
 fact() { octet inspect "$1" | awk -v name="$2" 'index($0, "  " name) == 1 { sub("  " name " *", ""); print $1 }'; }
 summary=()
+said=()  # checkpoint and set, where octet runs the model
+generate() {  # generate MODEL PROMPT: the text alone
+    octet generate "$1" --prompt "$2" --max-new-tokens 10 --json | jq -r '"\(.text)  [\(.stop)]"'
+}
 
 for checkpoint in "${checkpoints[@]}"; do
     name=$(basename "$checkpoint")
@@ -65,6 +69,16 @@ for checkpoint in "${checkpoints[@]}"; do
         exit 1
     fi
     echo "yes: $(tensor_list "$restored" | wc -l) tensors, the same names, order, types, shapes and bytes each"
+    prompt='The quick brown fox jumped over the'
+    folder=$checkpoint
+    [ -d "$folder" ] || folder=$(dirname "$folder")
+    if grep -q '"model_type": *"t5"' "$folder/config.json" 2> /dev/null; then prompt='where is Delhi'; fi
+    if before=$(generate "$checkpoint" "$prompt" 2> /dev/null); then
+        lesson=$work/$name-lesson
+        octet quantize "$checkpoint" "$lesson" --preset lesson --quiet
+        said+=("$prompt" "$name" "$before" "  8 bits, nearest" "$(generate "$set" "$prompt")" \
+            "  8 bits, as the lesson" "$(generate "$lesson" "$prompt")")
+    fi
     summary+=("$(printf '%-18s %13s %13s %13s %9s %10s' "$name" "$(data_bytes "$measured")" "$(data_bytes "$set")" \
         "$(data_bytes "$restored")" "$(fact "$set" SQNR)" "$(fact "$set" 'max error')")")
 done
@@ -72,5 +86,12 @@ done
 say "In bytes of .safetensors files; SQNR (signal to quantization noise, in dB: higher is better) and largest error of any value:"
 printf '%-18s %13s %13s %13s %9s %10s\n' checkpoint before quantized restored 'SQNR dB' 'max error'
 printf '%s\n' "${summary[@]}"
+if [ ${#said[@]} -gt 0 ]; then
+    say "And what the models say, the originals and the codes themselves (greedy, at most 10 tokens):"
+    for ((i = 0; i < ${#said[@]}; i += 7)); do
+        printf '"%s"\n' "${said[i]}"
+        for ((j = i + 1; j < i + 7; j += 2)); do printf '  %-24s %s\n' "${said[j]}" "${said[j + 1]}"; done
+    done
+fi
 say "Done. These were copies in $work, which is removed now. With your own:"
 echo "  build/release/bin/octet quantize model.safetensors out/"

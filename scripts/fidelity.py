@@ -1,0 +1,131 @@
+"""What quantizing does to what models say: fidelity.py OCTET. Writes docs/fidelity.md and docs/fidelity.svg."""
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+OCTET = Path(sys.argv[1]).resolve()
+ROOT = Path(__file__).resolve().parents[1]
+TESTDATA = ROOT / "testdata"
+SHARED = os.environ.get("OCTET_SHARED")
+PRESETS = ("lesson", "all", "linear", "q8", "q6", "q4")
+COLORS = ("#2166ac", "#b2182b", "#4d9221")
+
+
+def octet(*arguments):
+    done = subprocess.run([OCTET, *map(str, arguments), "--json"], capture_output=True, text=True)
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def sampled_ids(model, folder):
+    """capp-gpt2 has no text: 40 sequences that it says itself."""
+    path = folder / "ids.txt"
+    with open(path, "w", encoding="ascii") as out:
+        for seed in range(40):
+            prompt = f"{seed % 7},{7 + seed % 7}"
+            made = octet("generate", model, "--prompt-ids", prompt, "--temperature", 1, "--seed", seed, "--max-new-tokens", 100)
+            out.write(" ".join(map(str, made["prompt_ids"] + made["ids"])) + "\n")
+    return path
+
+
+def models(folder):
+    yield "tiny-gpt2", TESTDATA / "tiny-gpt2", ("--text", TESTDATA / "tiny-gpt2" / "eval.txt"), \
+        ("--prompt", "The quick brown fox jumped over the")
+    yield "tiny-flan-t5", TESTDATA / "tiny-flan-t5", ("--pairs", TESTDATA / "tiny-flan-t5" / "eval.tsv"), \
+        ("--prompt", "what did the fox do?")
+    if SHARED:
+        capp = Path(SHARED) / "data" / "capp-gpt2"
+        yield "capp-gpt2", capp, ("--ids", sampled_ids(capp, folder)), ("--prompt-ids", "2,10,15,18")
+
+
+def said(generation):
+    return generation["text"] or " ".join(map(str, generation["ids"]))
+
+
+def measure(model, text, prompt, folder):
+    """A row for each preset that octet knows, and what the original says."""
+    generate = ("--max-new-tokens", 10)
+    original = octet("generate", model, *prompt, *generate)
+    rows = []
+    for preset in PRESETS:
+        set_folder = folder / f"{model.name}-{preset}"
+        made = octet("quantize", model, set_folder, "--preset", preset, "--no-sync")
+        if made is None:
+            continue
+        found = octet("evaluate", set_folder, *text, "--reference", model)
+        spoken = octet("generate", set_folder, *prompt, *generate)
+        rows.append((preset, made["totals"], found, said(spoken), spoken["ids"] == original["ids"]))
+    return original, rows
+
+
+def number(value, digits=4):
+    return str(value) if isinstance(value, str) else f"{value:.{digits}g}"
+
+
+def table(name, original, rows):
+    lines = [f"## {name}", "",
+             f"{rows[0][2]['tokens']:,} predicted tokens, perplexity of the original {number(rows[0][2]['reference_perplexity'], 6)}"
+             + (f", {rows[0][2]['pairs']} answers" if "pairs" in rows[0][2] else "") + ".", "",
+             "| preset | bits/weight | bytes | SQNR dB | mean KL | 99 % below | same top | perplexity ratio | exact |",
+             "|---|---|---|---|---|---|---|---|---|"]
+    for preset, totals, found, _, _ in rows:
+        lines.append(f"| `{preset}` | {number(totals['bits_per_weight'])} | {totals['output_bytes']:,} | {number(totals['sqnr_db'])} "
+                     f"| {number(found['mean_kl'], 3)} ± {number(found['mean_kl_se'], 2)} | {number(found['p99_kl'], 3)} "
+                     f"| {100 * found['same_top_1']:.2f} % | {found['perplexity_ratio']:.5f} | {found.get('exact', '')} |")
+    lines += ["", "What they say (greedy, 10 tokens):", "", "```", f"original  {said(original)}"]
+    lines += [f"{preset:<9} {'the same' if same else text}" for preset, _, _, text, same in rows]
+    return lines + ["```", ""]
+
+
+def picture(results):
+    """KL on a logarithmic scale against the bits of all float tensors together."""
+    points = [(name, preset, 8 * totals["output_bytes"] / totals["parameters"], found["mean_kl"])
+              for name, _, rows in results for preset, totals, found, _, _ in rows if found["mean_kl"] > 0]
+    lowest = math.floor(min(math.log10(kl) for *_, kl in points))
+    highest = math.ceil(max(math.log10(kl) for *_, kl in points))
+    most_bits = math.ceil(max(bits for *_, bits, _ in points) / 4) * 4
+    x = lambda bits: 70 + 520 * bits / most_bits
+    y = lambda kl: 30 + 280 * (highest - math.log10(kl)) / (highest - lowest)
+    svg = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 370" font-family="sans-serif" font-size="12">',
+           '<rect width="720" height="370" fill="white"/>']
+    for power in range(lowest, highest + 1):
+        svg.append(f'<path d="M70 {y(10.0 ** power):.1f}H590" stroke="#ddd"/>'
+                   f'<text x="62" y="{y(10.0 ** power) + 4:.1f}" text-anchor="end">1e{power}</text>')
+    for bits in range(0, most_bits + 1, 4):
+        svg.append(f'<text x="{x(bits):.1f}" y="330" text-anchor="middle">{bits}</text>')
+    svg.append('<text x="330" y="355" text-anchor="middle">bits of the data files for each parameter</text>')
+    svg.append('<text x="20" y="170" text-anchor="middle" transform="rotate(-90 20 170)">mean KL divergence, nats</text>')
+    for color, (name, _, _) in zip(COLORS, results):
+        mine = [point for point in points if point[0] == name]
+        for _, preset, bits, kl in mine:
+            svg.append(f'<circle cx="{x(bits):.1f}" cy="{y(kl):.1f}" r="4" fill="{color}"/>'
+                       f'<text x="{x(bits) + 6:.1f}" y="{y(kl) + 4:.1f}" fill="{color}">{preset}</text>')
+    for i, (color, (name, _, _)) in enumerate(zip(COLORS, results)):
+        svg.append(f'<text x="605" y="{50 + 18 * i}" fill="{color}">{name}</text>')
+    return "\n".join(svg + ["</svg>", ""])
+
+
+def main():
+    with tempfile.TemporaryDirectory() as work:
+        folder = Path(work)
+        results = [(name, *measure(model, text, prompt, folder)) for name, model, text, prompt in models(folder)]
+    lines = ["# What models say after quantizing", "",
+             "Made by `scripts/fidelity.sh`, which quantizes small models with every preset and holds the codes against the original, by "
+             "`octet evaluate` ([cli.md](cli.md#evaluate) has the protocol). KL in nats a token, ± its standard error; *same top*: tokens "
+             "where both find the same one most likely. bits/weight counts the quantized tensors alone, bytes the data files.", "",
+             "These are models of one million parameters and fewer; larger ones have other outliers. The figures say how the presets compare, not what "
+             "they do to yours: for that there is `octet evaluate`.", "", "![KL against bits](fidelity.svg)", ""]
+    for result in results:
+        lines += table(*result)
+    if SHARED:
+        lines += ["capp-gpt2 was trained by others and has no text: its ids are 40 sequences that the original samples (seeds 0 to 39)."]
+    else:
+        lines += ["capp-gpt2 was left out: OCTET_SHARED was not set."]
+    (ROOT / "docs" / "fidelity.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (ROOT / "docs" / "fidelity.svg").write_text(picture(results), encoding="utf-8")
+
+
+main()
