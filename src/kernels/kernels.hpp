@@ -48,7 +48,7 @@ struct Narrowing {
 
 /// The state of one XXH3-128 hash.
 struct HashState {
-    alignas(64) unsigned char bytes[640];
+    alignas(64) unsigned char bytes[2048];
 };
 
 /// One implementation of every loop. `values` point at little-endian elements of the named dtype, at any alignment.

@@ -6,24 +6,21 @@
 #include "quant/active_kernels.hpp"
 
 namespace octet::quant {
-namespace {
 
-Checksum end_of(const kernels::Kernels& kernels, kernels::HashState& state) {
+Checksum end_hash(kernels::HashState& state) {
     unsigned char digest[16];
-    kernels.hash_end(state, digest);
+    active_kernels().hash_end(state, digest);
     Checksum checksum;
     std::copy(std::begin(digest), std::end(digest), checksum.bytes.begin());
     return checksum;
 }
-
-}  // namespace
 
 Checksum checksum_of(std::span<const std::byte> bytes) {
     const kernels::Kernels& k = active_kernels();
     kernels::HashState state;
     k.hash_begin(state);
     k.hash_add(state, bytes.data(), bytes.size());
-    return end_of(k, state);
+    return end_hash(state);
 }
 
 Checksum checksum_of_pieces(const std::vector<Checksum>& pieces) {
@@ -46,7 +43,7 @@ void PieceHasher::add(std::span<const std::byte> bytes) {
 }
 
 void PieceHasher::end_piece() {
-    pieces_.push_back(end_of(kernels_, state_));
+    pieces_.push_back(end_hash(state_));
     kernels_.hash_begin(state_);
     piece_bytes_ = 0;
 }

@@ -16,6 +16,9 @@ namespace octet::quant {
 /// Bytes that one piece's hash covers; the last piece of anything may be short.
 inline constexpr std::uint64_t kPieceBytes = 4U << 20U;
 
+/// The checksum that a hash has come to.
+Checksum end_hash(kernels::HashState& state);
+
 /// XXH3-128 of one run of bytes.
 Checksum checksum_of(std::span<const std::byte> bytes);
 

@@ -6,6 +6,7 @@
 
 #include "base/checked.hpp"
 #include "quant/active_kernels.hpp"
+#include "run/output_queue.hpp"
 #include "run/source_reader.hpp"
 #include "run/steps.hpp"
 #include "run/tile_work.hpp"
@@ -13,6 +14,9 @@
 
 namespace octet::run {
 namespace {
+
+/// Of kBufferBytes, what finished output waits in.
+constexpr std::uint64_t kChunkMemoryBytes = 10U << 20U;
 
 /// What the tiles of one split tensor have found so far. Each slot has one writer; readers come after `ranges_left` reached 0.
 struct Split {
@@ -33,7 +37,8 @@ class Run {
   public:
     Run(std::span<TensorJob> jobs, unsigned workers, const WriteOptions& options)
         : jobs_(jobs),
-          workers_(workers, options.stop_requested),
+          workers_(workers, options.stop_requested, kBufferBytes - kChunkMemoryBytes),
+          output_(jobs, kChunkMemoryBytes),
           plan_(cut_steps(jobs, workers_.memory_bytes())),
           splits_(plan_.split_jobs.size()),
           reader_(jobs, workers),
@@ -60,9 +65,12 @@ class Run {
             if (step.kind == StepKind::kRange) finish_range(splits_[step.split]);
         };
         workers_.run(plan_.steps.size(), do_one, settled);
+        output_.finish();
         for (std::size_t i = 0; i < splits_.size(); ++i) settle_split(splits_[i], jobs_[plan_.split_jobs[i]]);
         progress_.finish();
     }
+
+    std::vector<FileHasher> take_hashers() noexcept { return output_.take_hashers(); }
 
   private:
     static std::uint64_t total_source_bytes(std::span<const TensorJob> jobs) {
@@ -89,27 +97,16 @@ class Run {
     void do_batch(const Step& step, Bytes memory) {
         const std::span<TensorJob> batch = jobs_.subspan(step.first_job, step.job_count);
         const TensorJob& front = batch.front();
-        std::uint64_t source_bytes = 0;
-        std::uint64_t target_bytes = 0;
-        for (const TensorJob& job : batch) {
-            source_bytes += job.source_bytes();
-            target_bytes += job.target_bytes();
-        }
-        // Codes first: they stay at the same place from step to step, and with it in the cache.
-        const Bytes target = memory.first(target_bytes);
         Hashers hashers;
-        reader_.visit(*front.source, front.source_offset, source_bytes, memory.subspan(target_bytes),
-                      [&](ConstBytes source) {
-                          std::uint64_t source_at = 0;
-                          std::uint64_t target_at = 0;
-                          for (TensorJob& job : batch) {
-                              encode_whole(job, source.subspan(source_at, job.source_bytes()),
-                                           target.subspan(target_at, job.target_bytes()), hashers);
-                              source_at += job.source_bytes();
-                              target_at += job.target_bytes();
-                          }
-                      });
-        if (target_bytes > 0) front.target->write_at(target, front.target_offset);
+        OutputStream output(output_, front.target, front.target_offset);
+        reader_.visit(*front.source, front.source_offset, total_source_bytes(batch), memory, [&](SourceBytes& source) {
+            std::uint64_t from = 0;
+            for (TensorJob& job : batch) {
+                encode_whole(job, source, from, output, hashers);
+                from += job.source_bytes();
+            }
+        });
+        output.finish();
     }
 
     /// Calls visit(first element, count) for parts of at most `fitting` elements, whole folding blocks but for the last.
@@ -125,11 +122,12 @@ class Run {
         const std::uint64_t each = dtype_bits(job.source_dtype) / 8;
         kernels::Range range = quant::empty_range();
         quant::PieceHasher hasher;
-        for_each_part(step.first_element, step.elements, memory.size() / each,
-                      [&](std::uint64_t first, std::uint64_t count) {
-                          reader_.visit(*job.source, job.source_offset + first * each, count * each, memory,
-                                        [&](ConstBytes source) { add_range(job, source, first, range, hasher); });
-                      });
+        for_each_part(
+            step.first_element, step.elements, memory.size() / each, [&](std::uint64_t first, std::uint64_t count) {
+                reader_.visit(
+                    *job.source, job.source_offset + first * each, count * each, memory,
+                    [&](SourceBytes& source) { add_range(job, source, 0, source.size(), first, range, hasher); });
+            });
         const std::uint64_t tile = step.first_element / tile_elements(job);
         splits_[step.split].ranges[tile] = range;
         splits_[step.split].source_pieces[tile] = hasher.take_pieces();
@@ -144,29 +142,37 @@ class Run {
         if (workers_.is_futile(static_cast<std::uint64_t>(&step - plan_.steps.data()))) return;
         TensorJob job = jobs_[step.first_job];
         settle_from(split, job);
+        const std::uint64_t target_each = dtype_bits(job.target_dtype) / 8;
+        OutputStream output(output_, job.target, job.target_offset + step.first_element * target_each);
         quant::PieceHasher hasher;
         for_each_part(step.first_element, step.elements, tile_elements(job),
                       [&](std::uint64_t first, std::uint64_t count) {
                           TileResult& result = split.results[first / tile_elements(job)];
-                          encode_tile(job, first, count, memory, result, hasher);
+                          encode_tile(job, first, count, memory, result, output, hasher);
                           add_tile(job, result);
                       });
+        output.finish();
         split.stored_pieces[step.first_element / piece_elements(job)] = hasher.take_pieces();
     }
 
     void encode_tile(const TensorJob& job, std::uint64_t tile_first, std::uint64_t tile_count, Bytes memory,
-                     TileResult& result, quant::PieceHasher& hasher) {
+                     TileResult& result, OutputStream& output, quant::PieceHasher& hasher) {
         const std::uint64_t source_each = dtype_bits(job.source_dtype) / 8;
         const std::uint64_t target_each = dtype_bits(job.target_dtype) / 8;
-        const std::uint64_t fitting = memory.size() / (source_each + target_each);
-        for_each_part(tile_first, tile_count, fitting, [&](std::uint64_t first, std::uint64_t count) {
-            const Bytes target = memory.first(count * target_each);
-            reader_.visit(*job.source, job.source_offset + first * source_each, count * source_each,
-                          memory.subspan(target.size()),
-                          [&](ConstBytes source) { encode(job, source, target, result); });
-            if (makes_checksums(job)) hasher.add(target);
-            job.target->write_at(target, job.target_offset + first * target_each);
-        });
+        const std::uint64_t chunk = chunk_elements(job);
+        for_each_part(tile_first, tile_count, memory.size() / source_each,
+                      [&](std::uint64_t first, std::uint64_t count) {
+                          const auto encode_chunks = [&](SourceBytes& source) {
+                              for (std::uint64_t done = 0; done < count; done += chunk) {
+                                  const std::uint64_t size = std::min(chunk, count - done);
+                                  const Bytes target = output.next(size * target_each);
+                                  encode(job, source.part(done * source_each, size * source_each), target, result);
+                                  if (makes_checksums(job)) hasher.add(target);
+                              }
+                          };
+                          reader_.visit(*job.source, job.source_offset + first * source_each, count * source_each,
+                                        memory, encode_chunks);
+                      });
     }
 
     /// Range and state of a split tensor, from its finished range tiles.
@@ -205,6 +211,7 @@ class Run {
 
     std::span<TensorJob> jobs_;
     Workers workers_;
+    OutputQueue output_;
     StepPlan plan_;
     std::vector<Split> splits_;
     SourceReader reader_;
@@ -213,9 +220,11 @@ class Run {
 
 }  // namespace
 
-void run_jobs(std::span<TensorJob> jobs, const WriteOptions& options) {
+std::vector<FileHasher> run_jobs(std::span<TensorJob> jobs, const WriteOptions& options) {
     quant::active_kernels();  // an unknown OCTET_ISA is refused here, not in a worker
-    Run(jobs, worker_count(options.threads), options).run();
+    Run run(jobs, worker_count(options.threads), options);
+    run.run();
+    return run.take_hashers();
 }
 
 }  // namespace octet::run

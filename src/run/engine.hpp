@@ -9,12 +9,14 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "io/file.hpp"
 #include "octet/dtype.hpp"
 #include "octet/options.hpp"
 #include "quant/affine.hpp"
 #include "quant/error_sums.hpp"
+#include "run/file_hasher.hpp"
 
 namespace octet::run {
 
@@ -56,15 +58,16 @@ struct TensorJob {
 };
 
 /// Runs all jobs. On failure everything stops soon and the error of the first tensor in file order is thrown: kBadInput (a value that is
-/// not finite, or that overflows the target dtype), kIo; kInterrupted when `options.stop_requested` says so.
-void run_jobs(std::span<TensorJob> jobs, const WriteOptions& options);
+/// not finite, or that overflows the target dtype), kIo; kInterrupted when `options.stop_requested` says so. Returns the checksums
+/// of the files' pieces that were written in order, a target each.
+std::vector<FileHasher> run_jobs(std::span<TensorJob> jobs, const WriteOptions& options);
 
 /// The same with nothing but threads and progress.
-inline void run_jobs(std::span<TensorJob> jobs, unsigned threads, const Progress& progress) {
+inline std::vector<FileHasher> run_jobs(std::span<TensorJob> jobs, unsigned threads, const Progress& progress) {
     WriteOptions options;
     options.threads = threads;
     options.progress = progress;
-    run_jobs(jobs, options);
+    return run_jobs(jobs, options);
 }
 
 }  // namespace octet::run

@@ -180,10 +180,16 @@ std::vector<FileReport> write_companions(const checkpoint::Checkpoint& checkpoin
     return written;
 }
 
-/// Checksums of the data files as they were written.
-void hash_files(std::vector<FileReport>& reports, const std::vector<io::File>& files, const WriteOptions& options) {
+/// Checksums of the data files: of the pieces that were hashed while they were written, and of those that were not.
+void hash_files(std::vector<FileReport>& reports, const std::vector<io::File>& files,
+                std::vector<run::FileHasher>& hashers, const WriteOptions& options) {
     std::vector<run::Region> regions;
-    for (const io::File& file : files) regions.push_back({&file, 0, file.size()});
+    for (const io::File& file : files) {
+        regions.push_back({&file, 0, file.size(), {}});
+        const auto hasher = std::find_if(hashers.begin(), hashers.end(),
+                                         [&](const run::FileHasher& one) { return &one.file() == &file; });
+        if (hasher != hashers.end()) regions.back().known = hasher->take_pieces();
+    }
     WriteOptions quiet = options;  // the progress of a run is that of its source
     quiet.progress = {};
     const std::vector<Checksum> checksums = run::piece_checksums(regions, quiet);
@@ -233,12 +239,12 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     const std::vector<io::File> files =
         run::create_files(plan, [&](const std::string& name) { return output.place(name); });
     std::vector<run::TensorJob> jobs = quantize_jobs(checkpoint, tensors, plan, files);
-    run::run_jobs(jobs, options.write);
+    std::vector<run::FileHasher> hashers = run::run_jobs(jobs, options.write);
     const double sum_of_squares = take_results(jobs, tensors);
     run::sync_files(files, options.write);
 
     state::Sidecar sidecar = sidecar_of(checkpoint, plan, code_options, std::move(tensors), sum_of_squares);
-    hash_files(sidecar.files, files, options.write);
+    hash_files(sidecar.files, files, hashers, options.write);
     sidecar.companions = write_companions(checkpoint, output, options.write.sync);
     add_sha256(sidecar.files, output, options.write);
     add_sha256(sidecar.companions, output, options.write);

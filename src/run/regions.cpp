@@ -46,12 +46,18 @@ std::vector<Checksum> piece_checksums(std::span<const Region> regions, const Wri
     std::vector<Piece> pieces;
     for (std::uint32_t i = 0; i < regions.size(); ++i) {
         const Region& region = regions[i];
+        found[i].resize(divide_up(region.byte_count, quant::kPieceBytes));
+        for (std::uint32_t k = 0; k < found[i].size(); ++k) {
+            if (k >= region.known.size() || !region.known[k]) {
+                pieces.push_back({i, k});
+            } else {
+                found[i][k] = *region.known[k];
+            }
+        }
         if (!mappings.contains(region.file)) {
             mappings.emplace(region.file,
                              workers <= kMostMappingWorkers ? io::Mapping::of(*region.file) : io::Mapping());
         }
-        found[i].resize(divide_up(region.byte_count, quant::kPieceBytes));
-        for (std::uint32_t k = 0; k < found[i].size(); ++k) pieces.push_back({i, k});
     }
     std::uint64_t bytes = 0;
     for (const Region& region : regions) bytes += region.byte_count;

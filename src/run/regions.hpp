@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct Region {
     const io::File* file = nullptr;
     std::uint64_t offset = 0;
     std::uint64_t byte_count = 0;
+    std::vector<std::optional<Checksum>> known{};  ///< pieces that need not be read; may be empty
 };
 
 /// The checksum by pieces of each region. kIo when something cannot be read, kInterrupted.

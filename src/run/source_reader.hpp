@@ -10,7 +10,7 @@
 #include "io/file.hpp"
 #include "io/mapping.hpp"
 #include "run/engine.hpp"
-#include "run/tile_work.hpp"
+#include "run/source_bytes.hpp"
 
 namespace octet::run {
 
@@ -19,16 +19,17 @@ class SourceReader {
     /// For these jobs on that many workers. OCTET_READER=mapped|pread forces one of the two.
     SourceReader(std::span<const TensorJob> jobs, unsigned workers);
 
-    /// Calls visit(ConstBytes) with bytes [offset, offset + size) of `file`, which are gone afterwards. `buffer` holds `size` bytes.
-    /// `visit` must not own anything while it reads, and must not write files. kIo when the bytes cannot be read.
+    /// Calls visit(SourceBytes&) with bytes [offset, offset + size) of `file`, which are gone afterwards. `buffer` holds `size` bytes.
+    /// `visit` must not own anything while it reads, and must not hand these bytes to the system. kIo when they cannot be read.
     template <typename Visit>
     void visit(const io::File& file, std::uint64_t offset, std::uint64_t size, Bytes buffer, Visit visit) {
         const io::Mapping* const mapping = mapping_for(file, size);
         if (mapping == nullptr) {
-            file.read_at(buffer.first(size), offset);
-            return visit(ConstBytes(buffer.first(size)));
+            SourceBytes source(file, offset, buffer.first(size));
+            return visit(source);
         }
-        const bool readable = io::read_mapped([&] { visit(mapping->bytes(offset, size)); });
+        SourceBytes source(mapping->bytes(offset, size));
+        const bool readable = io::read_mapped([&] { visit(source); });
         // Where a file was cut, the rest of its last page reads as zeros and faults nobody.
         if (!readable || file.current_size() < offset + size) explain_fault(file, offset, size, buffer);
         mapping->drop(offset, size);

@@ -10,6 +10,9 @@ namespace {
 /// Small tensors are batched up to this many bytes, so that no worker is left with a long last step.
 constexpr std::uint64_t kBatchBytes = 1U << 20U;
 
+/// What is gone through once is cut finer than the memory asks for, so that the workers end together.
+constexpr std::uint64_t kMostWholeBytes = 8U << 20U;
+
 std::uint64_t memory_of(const TensorJob& job) {
     return job.source_bytes() + job.target_bytes();
 }
@@ -43,10 +46,10 @@ std::uint64_t piece_elements(const TensorJob& job) noexcept {
 StepPlan cut_steps(std::span<const TensorJob> jobs, std::uint64_t memory) {
     StepPlan plan;
     for (std::uint32_t i = 0; i < jobs.size();) {
-        if (memory_of(jobs[i]) > memory) {
+        const bool needs_range = jobs[i].codec == Codec::kQuantize || jobs[i].codec == Codec::kScan;
+        if (needs_range ? jobs[i].source_bytes() > memory : memory_of(jobs[i]) > std::min(memory, kMostWholeBytes)) {
             const auto split = static_cast<std::uint32_t>(plan.split_jobs.size());
             plan.split_jobs.push_back(i);
-            const bool needs_range = jobs[i].codec == Codec::kQuantize || jobs[i].codec == Codec::kScan;
             if (needs_range) add_tiles(plan, StepKind::kRange, split, i, jobs[i].elements, tile_elements(jobs[i]));
             if (jobs[i].codec != Codec::kScan)
                 add_tiles(plan, StepKind::kTile, split, i, jobs[i].elements, piece_elements(jobs[i]));

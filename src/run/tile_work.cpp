@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "octet/error.hpp"
 #include "quant/values.hpp"
+#include "run/output_queue.hpp"
 #include "run/steps.hpp"
 
 namespace octet::run {
@@ -36,11 +37,11 @@ bool makes_checksums(const TensorJob& job) noexcept {
     return job.codec == Codec::kQuantize || job.codec == Codec::kCopy;
 }
 
-void add_range(const TensorJob& job, ConstBytes source, std::uint64_t first_element, kernels::Range& range,
-               quant::PieceHasher& hasher) {
+void add_range(const TensorJob& job, SourceBytes& source, std::uint64_t from, std::uint64_t size,
+               std::uint64_t first_element, kernels::Range& range, quant::PieceHasher& hasher) {
     const std::uint64_t each = dtype_bits(job.source_dtype) / 8;
-    for (std::uint64_t at = 0; at < source.size(); at += kCacheBytes) {
-        const ConstBytes part = source.subspan(at, std::min(kCacheBytes, source.size() - at));
+    for (std::uint64_t at = 0; at < size; at += kCacheBytes) {
+        const ConstBytes part = source.part(from + at, std::min(kCacheBytes, size - at));
         quant::add_range(job.source_dtype, part, range);
         if (job.codec == Codec::kScan) continue;
         if (!range.finite) throw_not_finite(job, part, first_element + at / each);
@@ -97,10 +98,14 @@ void add_tile(TensorJob& job, const TileResult& result) {
                             dtype_name(job.target_dtype)));
 }
 
-void encode_whole(TensorJob& job, ConstBytes source, Bytes target, Hashers& hashers) {
+std::uint64_t chunk_elements(const TensorJob& job) noexcept {
+    return kChunkBytes / (dtype_bits(job.target_dtype) / 8);
+}
+
+void encode_whole(TensorJob& job, SourceBytes& source, std::uint64_t from, OutputStream& output, Hashers& hashers) {
     if (has_range(job)) {
         job.range = quant::empty_range();
-        add_range(job, source, 0, job.range, hashers.source);
+        add_range(job, source, from, job.source_bytes(), 0, job.range, hashers.source);
         settle_range(job);
         job.source_checksum = quant::checksum_of_pieces(hashers.source.take_pieces());
     }
@@ -108,13 +113,18 @@ void encode_whole(TensorJob& job, ConstBytes source, Bytes target, Hashers& hash
     const std::uint64_t source_each = dtype_bits(job.source_dtype) / 8;
     const std::uint64_t target_each = dtype_bits(job.target_dtype) / 8;
     const std::uint64_t tile = tile_elements(job);
-    for (std::uint64_t first = 0; first < job.elements; first += tile) {
-        const std::uint64_t count = std::min(tile, job.elements - first);
-        const Bytes part = target.subspan(first * target_each, count * target_each);
-        TileResult result;
-        encode(job, source.subspan(first * source_each, count * source_each), part, result);
+    const std::uint64_t chunk = chunk_elements(job);
+    TileResult result;
+    for (std::uint64_t first = 0; first < job.elements;) {
+        const std::uint64_t tile_end = std::min(first - first % tile + tile, job.elements);
+        const std::uint64_t count = std::min(chunk, tile_end - first);
+        const Bytes part = output.next(count * target_each);
+        encode(job, source.part(from + first * source_each, count * source_each), part, result);
         if (makes_checksums(job)) hashers.stored.add(part);
+        first += count;
+        if (first < tile_end) continue;
         add_tile(job, result);
+        result = {};
     }
     if (!makes_checksums(job)) return;
     job.stored_checksum = quant::checksum_of_pieces(hashers.stored.take_pieces());

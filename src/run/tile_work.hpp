@@ -7,11 +7,11 @@
 
 #include "quant/checksum.hpp"
 #include "run/engine.hpp"
+#include "run/source_bytes.hpp"
 
 namespace octet::run {
 
-using Bytes = std::span<std::byte>;
-using ConstBytes = std::span<const std::byte>;
+class OutputStream;
 
 /// True for jobs whose source and output bytes get a checksum.
 bool makes_checksums(const TensorJob& job) noexcept;
@@ -23,10 +23,10 @@ struct TileResult {
     kernels::Narrowing narrowing{};
 };
 
-/// Extends `range` by the elements of `source`, which start at `first_element` of the tensor. A value that is not finite: kBadInput,
-/// unless the job is a scan. `hasher` gets the same bytes while they are in the cache.
-void add_range(const TensorJob& job, ConstBytes source, std::uint64_t first_element, kernels::Range& range,
-               quant::PieceHasher& hasher);
+/// Extends `range` by bytes [from, from + size) of `source`, elements from `first_element` of the tensor on. A value that is not finite:
+/// kBadInput, unless the job is a scan. `hasher` gets the same bytes while they are in the cache.
+void add_range(const TensorJob& job, SourceBytes& source, std::uint64_t from, std::uint64_t size,
+               std::uint64_t first_element, kernels::Range& range, quant::PieceHasher& hasher);
 
 /// The range of a tensor is complete: makes its state. A range that overflows float32: kBadInput, unless the job is a scan.
 void settle_range(TensorJob& job);
@@ -43,7 +43,11 @@ struct Hashers {
     quant::PieceHasher stored;
 };
 
-/// A tensor that lies in memory whole: range, state and codec, tile by tile for the statistics, and its checksums.
-void encode_whole(TensorJob& job, ConstBytes source, Bytes target, Hashers& hashers);
+/// A tensor whose source fits in memory, from byte `from` of `source` on: range, state and codec, tile by tile for the statistics, and its
+/// checksums.
+void encode_whole(TensorJob& job, SourceBytes& source, std::uint64_t from, OutputStream& output, Hashers& hashers);
+
+/// Elements of the job whose output fills a chunk at most: whole folding blocks.
+std::uint64_t chunk_elements(const TensorJob& job) noexcept;
 
 }  // namespace octet::run

@@ -1,12 +1,12 @@
 #include "run/workers.hpp"
 
 #include <algorithm>
-#include <memory>
 #include <thread>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "io/large_buffer.hpp"
 #include "octet/error.hpp"
 
 namespace octet::run {
@@ -19,8 +19,8 @@ unsigned worker_count(unsigned threads) {
     return threads != 0 ? threads : std::max(1U, std::thread::hardware_concurrency());
 }
 
-Workers::Workers(unsigned workers, const std::function<bool()>& stop_requested)
-    : workers_(workers), memory_bytes_(kBufferBytes / workers), stop_requested_(stop_requested) {}
+Workers::Workers(unsigned workers, const std::function<bool()>& stop_requested, std::uint64_t buffer_bytes)
+    : workers_(workers), memory_bytes_(buffer_bytes / workers), stop_requested_(stop_requested) {}
 
 void Workers::run(std::uint64_t steps, const std::function<void(std::uint64_t, std::span<std::byte>)>& do_step,
                   const std::function<void(std::uint64_t)>& settled) {
@@ -38,7 +38,7 @@ void Workers::run(std::uint64_t steps, const std::function<void(std::uint64_t, s
 }
 
 void Workers::work() {
-    std::unique_ptr<std::byte[]> memory;
+    io::LargeBuffer memory;
     for (;;) {
         const std::uint64_t number = next_step_.fetch_add(1);
         if (number >= steps_) return;
@@ -46,8 +46,8 @@ void Workers::work() {
         try {
             if (wanted && stop_requested_ && stop_requested_())
                 throw Error(ErrorCode::kInterrupted, "interrupted; nothing was changed");
-            if (wanted && !memory) memory = std::make_unique_for_overwrite<std::byte[]>(memory_bytes_);
-            if (wanted) (*do_step_)(number, {memory.get(), memory_bytes_});
+            if (wanted && memory.bytes().empty()) memory = io::LargeBuffer(memory_bytes_);
+            if (wanted) (*do_step_)(number, memory.bytes());
         } catch (...) {
             remember_error(number);
         }

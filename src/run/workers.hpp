@@ -21,9 +21,9 @@ unsigned worker_count(unsigned threads);
 
 class Workers {
   public:
-    /// Each of `workers` gets an equal share of kBufferBytes. `stop_requested` (may be empty) is asked before every step; when it answers
+    /// Each of `workers` gets an equal share of `buffer_bytes`. `stop_requested` (may be empty) is asked before every step; when it answers
     /// true the run ends with kInterrupted.
-    Workers(unsigned workers, const std::function<bool()>& stop_requested);
+    Workers(unsigned workers, const std::function<bool()>& stop_requested, std::uint64_t buffer_bytes = kBufferBytes);
 
     /// Bytes that each worker owns.
     std::uint64_t memory_bytes() const noexcept { return memory_bytes_; }

@@ -1,0 +1,28 @@
+// Memory for tensor data: in huge pages where the system has them, so that filling it takes few page faults. Touched pages only are
+// resident.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace octet::io {
+
+class LargeBuffer {
+  public:
+    LargeBuffer() = default;
+
+    /// Uninitialized; aligned to a huge page. Throws std::bad_alloc.
+    explicit LargeBuffer(std::uint64_t byte_count);
+    LargeBuffer(LargeBuffer&& other) noexcept;
+    LargeBuffer& operator=(LargeBuffer&& other) noexcept;
+    ~LargeBuffer();
+
+    std::span<std::byte> bytes() const noexcept { return {data_, size_}; }
+
+  private:
+    std::byte* data_ = nullptr;
+    std::uint64_t size_ = 0;
+};
+
+}  // namespace octet::io

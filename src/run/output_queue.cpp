@@ -1,0 +1,125 @@
+#include "run/output_queue.hpp"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "run/tile_work.hpp"
+
+namespace octet::run {
+
+OutputQueue::OutputQueue(std::span<const TensorJob> jobs, std::uint64_t memory_bytes) : memory_(memory_bytes) {
+    for (std::uint64_t at = memory_bytes / kChunkBytes * kChunkBytes; at > 0; at -= kChunkBytes)
+        free_.push_back(memory_.bytes().data() + at - kChunkBytes);
+    waiting_.reserve(free_.size());
+    hashes_ = std::any_of(jobs.begin(), jobs.end(), makes_checksums);
+    for (std::size_t i = 0; i < jobs.size();) {
+        const TensorJob& first = jobs[i];
+        std::uint64_t end = first.target_offset;
+        for (; i < jobs.size() && jobs[i].target == first.target; ++i)
+            end = std::max(end, jobs[i].target_offset + jobs[i].target_bytes());
+        if (first.target != nullptr) hashers_.emplace_back(*first.target, first.target_offset, end);
+    }
+}
+
+std::byte* OutputQueue::take() {
+    std::unique_lock lock(mutex_);
+    while (free_.empty()) {
+        if (is_writing_ || waiting_.empty()) {
+            changed_.wait(lock);
+        } else {
+            write_waiting(lock, true);
+        }
+    }
+    std::byte* const chunk = free_.back();
+    free_.pop_back();
+    return chunk;
+}
+
+void OutputQueue::give_back(std::byte* chunk) noexcept {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(chunk);  // never allocates: the chunk came from here
+    changed_.notify_all();
+}
+
+void OutputQueue::put(std::byte* chunk, std::uint64_t size, const io::File& file, std::uint64_t offset) {
+    std::unique_lock lock(mutex_);
+    const Waiting one{number_of(file), offset, size, chunk};
+    const auto behind = std::upper_bound(waiting_.begin(), waiting_.end(), one, [](const Waiting& a, const Waiting& b) {
+        return std::tie(a.file, a.offset) < std::tie(b.file, b.offset);
+    });
+    waiting_.insert(behind, one);
+    if (!is_writing_) write_waiting(lock, false);
+    if (free_.empty()) changed_.notify_all();  // somebody in need of a chunk may write this one, in order or not
+}
+
+void OutputQueue::finish() {
+    std::unique_lock lock(mutex_);
+    while (!waiting_.empty()) write_waiting(lock, true);
+}
+
+/// The files of the jobs come one after the other; a search from the current one ends at once.
+std::size_t OutputQueue::number_of(const io::File& file) const noexcept {
+    for (std::size_t i = current_; i < hashers_.size(); ++i) {
+        if (&hashers_[i].file() == &file) return i;
+    }
+    std::size_t i = 0;
+    while (&hashers_[i].file() != &file) ++i;
+    return i;
+}
+
+bool OutputQueue::is_next(const Waiting& waiting) noexcept {
+    while (current_ + 1 < hashers_.size() && hashers_[current_].is_complete()) ++current_;
+    return waiting.file == current_ && waiting.offset == hashers_[current_].next();
+}
+
+/// Makes the caller the writer of everything that is next; `out_of_order`: of the first that waits, whether it is next or not.
+void OutputQueue::write_waiting(std::unique_lock<std::mutex>& lock, bool out_of_order) {
+    is_writing_ = true;
+    while (!waiting_.empty() && (out_of_order || is_next(waiting_.front()))) {
+        out_of_order = false;
+        const Waiting one = waiting_.front();
+        waiting_.erase(waiting_.begin());
+        current_ = one.file;
+        lock.unlock();
+        std::exception_ptr error;
+        try {
+            if (hashes_) {
+                hashers_[one.file].add(one.offset, {one.chunk, one.size});
+            } else {
+                hashers_[one.file].skip(one.offset, one.size);
+            }
+            hashers_[one.file].file().write_at({one.chunk, one.size}, one.offset);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        lock.lock();
+        free_.push_back(one.chunk);
+        changed_.notify_all();
+        if (!error) continue;
+        is_writing_ = false;
+        std::rethrow_exception(error);
+    }
+    is_writing_ = false;
+}
+
+OutputStream::~OutputStream() {
+    if (chunk_ != nullptr) queue_.give_back(chunk_);
+}
+
+std::span<std::byte> OutputStream::next(std::uint64_t size) {
+    if (chunk_ != nullptr && size > kChunkBytes - filled_) finish();
+    if (chunk_ == nullptr) chunk_ = queue_.take();
+    const std::span<std::byte> room(chunk_ + filled_, size);
+    filled_ += size;
+    return room;
+}
+
+void OutputStream::finish() {
+    if (chunk_ == nullptr) return;
+    std::byte* const chunk = std::exchange(chunk_, nullptr);
+    const std::uint64_t size = std::exchange(filled_, 0);
+    queue_.put(chunk, size, *file_, std::exchange(offset_, offset_ + size));
+}
+
+}  // namespace octet::run

@@ -1,0 +1,89 @@
+// The way of finished output to its files. Workers fill chunks of memory and hand them in; one worker at a time writes what has been handed
+// in, in file order, while the others go on working: a file takes one writer at a time anyway, and waiting for it would cost every other
+// worker its processor. What is written in order is hashed in passing.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "io/file.hpp"
+#include "io/large_buffer.hpp"
+#include "run/engine.hpp"
+#include "run/file_hasher.hpp"
+
+namespace octet::run {
+
+/// Bytes of one chunk: fits the second-level cache of most processors, and is large enough for one write.
+inline constexpr std::uint64_t kChunkBytes = 512U << 10U;
+
+class OutputQueue {
+  public:
+    /// For what these jobs will write, with `memory_bytes` (at least one chunk) for chunks.
+    OutputQueue(std::span<const TensorJob> jobs, std::uint64_t memory_bytes);
+
+    /// An empty chunk; writes what waits, or waits for others to write it, when there is none. kIo.
+    std::byte* take();
+
+    /// Gives back a chunk that is not wanted.
+    void give_back(std::byte* chunk) noexcept;
+
+    /// The first `size` bytes of `chunk` belong at `offset` of `file`. Usually returns at once; kIo when this or another chunk cannot be
+    /// written.
+    void put(std::byte* chunk, std::uint64_t size, const io::File& file, std::uint64_t offset);
+
+    /// Writes what still waits. kIo.
+    void finish();
+
+    /// Checksums of the pieces that were written in order, a file of the jobs each, in order of the jobs.
+    std::vector<FileHasher> take_hashers() noexcept { return std::move(hashers_); }
+
+  private:
+    struct Waiting {
+        std::size_t file;  ///< index into hashers_
+        std::uint64_t offset;
+        std::uint64_t size;
+        std::byte* chunk;
+    };
+
+    void write_waiting(std::unique_lock<std::mutex>& lock, bool out_of_order);
+    bool is_next(const Waiting& waiting) noexcept;
+    std::size_t number_of(const io::File& file) const noexcept;
+
+    io::LargeBuffer memory_;
+    std::mutex mutex_;
+    std::condition_variable changed_;  ///< a chunk was freed or handed in
+    std::vector<std::byte*> free_;
+    std::vector<Waiting> waiting_;     ///< in file order
+    std::vector<FileHasher> hashers_;  ///< touched by the writer only
+    std::size_t current_ = 0;          ///< the file that is being written
+    bool hashes_ = false;
+    bool is_writing_ = false;  ///< some worker is the writer
+};
+
+/// Output of one step: consecutive bytes from `offset` of `file` on, through as many chunks as they need.
+class OutputStream {
+  public:
+    OutputStream(OutputQueue& queue, const io::File* file, std::uint64_t offset) noexcept
+        : queue_(queue), file_(file), offset_(offset) {}
+    OutputStream(const OutputStream&) = delete;
+    OutputStream& operator=(const OutputStream&) = delete;
+    ~OutputStream();
+
+    /// Room for the next `size` bytes, at most kChunkBytes; valid until the next call. kIo.
+    std::span<std::byte> next(std::uint64_t size);
+
+    /// Hands in what has been filled. Without it nothing of the last chunk is written.
+    void finish();
+
+  private:
+    OutputQueue& queue_;
+    const io::File* file_;
+    std::uint64_t offset_;  ///< of the chunk's first byte
+    std::byte* chunk_ = nullptr;
+    std::uint64_t filled_ = 0;
+};
+
+}  // namespace octet::run
