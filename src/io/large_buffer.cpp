@@ -8,12 +8,13 @@
 
 namespace octet::io {
 
-LargeBuffer::LargeBuffer(std::uint64_t byte_count) : size_(byte_count) {
+LargeBuffer::LargeBuffer(std::uint64_t byte_count, Pages pages) : size_(byte_count) {
     constexpr std::uint64_t kHugePage = 2U << 20U;
     const std::uint64_t whole = (byte_count + kHugePage - 1) / kHugePage * kHugePage;
     data_ = static_cast<std::byte*>(std::aligned_alloc(kHugePage, whole));
     if (data_ == nullptr) throw std::bad_alloc();
-    ::madvise(data_, whole, MADV_HUGEPAGE);  // a wish; without huge pages the memory is as good, only slower to touch
+    // A wish; without huge pages the memory is as good, only slower to touch.
+    ::madvise(data_, whole, pages == Pages::kHuge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
 LargeBuffer::LargeBuffer(LargeBuffer&& other) noexcept

@@ -8,12 +8,15 @@
 
 namespace octet::io {
 
+/// Huge pages take few faults to fill, and small ones less memory when little is touched.
+enum class Pages : std::uint8_t { kHuge, kSmall };
+
 class LargeBuffer {
   public:
     LargeBuffer() = default;
 
     /// Uninitialized; aligned to a huge page. Throws std::bad_alloc.
-    explicit LargeBuffer(std::uint64_t byte_count);
+    explicit LargeBuffer(std::uint64_t byte_count, Pages pages = Pages::kHuge);
     LargeBuffer(LargeBuffer&& other) noexcept;
     LargeBuffer& operator=(LargeBuffer&& other) noexcept;
     ~LargeBuffer();

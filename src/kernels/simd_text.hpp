@@ -67,7 +67,7 @@ void range_f32(const void* values, std::size_t count, Range& range) {
 /// Groups of 16 from `start` to `stop`, then the tail up to `end`; at most kFoldElements in all.
 template <bool kTruncate>
 inline void quantize_fold(const void* values, std::size_t start, std::size_t stop, std::size_t end,
-                          const Affine& affine, std::uint8_t* codes, LaneSums& sums) {
+                          const Affine& affine, std::uint8_t* codes, Floats (&largest)[kParts], LaneSums& sums) {
     const Floats zero_point(affine.zero_point);
     const Floats divisor(affine.divisor);
     const Floats scale(affine.scale);
@@ -75,13 +75,13 @@ inline void quantize_fold(const void* values, std::size_t start, std::size_t sto
     const Floats noise_factor(affine.noise_factor);
     Floats signal[kParts];
     Floats noise[kParts];
-    Floats largest[kParts];
-    for (std::size_t part = 0; part < kParts; ++part) signal[part] = noise[part] = largest[part] = Floats(0.0F);
+    for (std::size_t part = 0; part < kParts; ++part) signal[part] = noise[part] = Floats(0.0F);
     for (std::size_t i = start; i < stop; i += kLanes) {
         Ints code[kParts];
         for (std::size_t part = 0; part < kParts; ++part) {
             const Floats x = load_floats(values, i + part * kWidth);
             Floats t = (x - zero_point) / divisor;
+
             t = xsimd::min(t, Floats(255.0F));
             code[part] = kTruncate ? xsimd::to_int(t) : xsimd::nearbyint_as_int(t);
             const Floats product = xsimd::to_float(code[part]) * scale;
@@ -95,14 +95,11 @@ inline void quantize_fold(const void* values, std::size_t start, std::size_t sto
         store_codes(code, codes + i);
     }
     FoldSums fold;
-    alignas(64) float maxima[kLanes];
     for (std::size_t part = 0; part < kParts; ++part) {
         signal[part].store_unaligned(fold.signal + part * kWidth);
         noise[part].store_unaligned(fold.noise + part * kWidth);
-        largest[part].store_aligned(maxima + part * kWidth);
     }
     fold.max_abs_error = 0.0F;
-    for (const float maximum : maxima) fold.max_abs_error = maximum > fold.max_abs_error ? maximum : fold.max_abs_error;
     for (std::size_t i = stop; i < end; ++i) {
         const float x = load<float>(values, i);
         codes[i] = code_of<kTruncate>(x, affine);
@@ -113,9 +110,17 @@ inline void quantize_fold(const void* values, std::size_t start, std::size_t sto
 
 template <bool kTruncate>
 void quantize(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes, LaneSums& sums) {
+    Floats largest[kParts];
+    for (std::size_t part = 0; part < kParts; ++part) largest[part] = Floats(0.0F);
     for (std::size_t start = 0; start < count; start += kFoldElements) {
         const std::size_t end = count - start < kFoldElements ? count : start + kFoldElements;
-        quantize_fold<kTruncate>(values, start, end - (end - start) % kLanes, end, affine, codes, sums);
+        quantize_fold<kTruncate>(values, start, end - (end - start) % kLanes, end, affine, codes, largest, sums);
+    }
+    alignas(64) float maxima[kLanes];
+    for (std::size_t part = 0; part < kParts; ++part) largest[part].store_aligned(maxima + part * kWidth);
+    for (const float maximum : maxima) {
+        sums.max_abs_error =
+            static_cast<double>(maximum) > sums.max_abs_error ? static_cast<double>(maximum) : sums.max_abs_error;
     }
 }
 

@@ -37,11 +37,12 @@ class Run {
   public:
     Run(std::span<TensorJob> jobs, unsigned workers, const WriteOptions& options)
         : jobs_(jobs),
-          workers_(workers, options.stop_requested, kBufferBytes - kChunkMemoryBytes),
+          reader_(jobs, workers),
+          workers_(workers, options.stop_requested, kBufferBytes - kChunkMemoryBytes,
+                   reader_.maps() ? io::Pages::kSmall : io::Pages::kHuge),
           output_(jobs, kChunkMemoryBytes),
           plan_(cut_steps(jobs, workers_.memory_bytes())),
           splits_(plan_.split_jobs.size()),
-          reader_(jobs, workers),
           progress_(options.progress, total_source_bytes(jobs)) {
         for (std::size_t i = 0; i < splits_.size(); ++i) {
             const TensorJob& job = jobs_[plan_.split_jobs[i]];
@@ -159,12 +160,12 @@ class Run {
                      TileResult& result, OutputStream& output, quant::PieceHasher& hasher) {
         const std::uint64_t source_each = dtype_bits(job.source_dtype) / 8;
         const std::uint64_t target_each = dtype_bits(job.target_dtype) / 8;
-        const std::uint64_t chunk = chunk_elements(job);
+        const std::uint64_t part = part_elements(job);
         for_each_part(tile_first, tile_count, memory.size() / source_each,
                       [&](std::uint64_t first, std::uint64_t count) {
                           const auto encode_chunks = [&](SourceBytes& source) {
-                              for (std::uint64_t done = 0; done < count; done += chunk) {
-                                  const std::uint64_t size = std::min(chunk, count - done);
+                              for (std::uint64_t done = 0; done < count; done += part) {
+                                  const std::uint64_t size = std::min(part, count - done);
                                   const Bytes target = output.next(size * target_each);
                                   encode(job, source.part(done * source_each, size * source_each), target, result);
                                   if (makes_checksums(job)) hasher.add(target);
@@ -210,11 +211,11 @@ class Run {
     }
 
     std::span<TensorJob> jobs_;
+    SourceReader reader_;
     Workers workers_;
     OutputQueue output_;
     StepPlan plan_;
     std::vector<Split> splits_;
-    SourceReader reader_;
     ProgressMeter progress_;
 };
 

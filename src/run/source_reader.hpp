@@ -35,6 +35,9 @@ class SourceReader {
         mapping->drop(offset, size);
     }
 
+    /// True if most bytes come through mappings, so that little of the buffers is used.
+    bool maps() const noexcept { return maps_; }
+
   private:
     const io::Mapping* mapping_for(const io::File& file, std::uint64_t size) const;
     [[noreturn]] static void explain_fault(const io::File& file, std::uint64_t offset, std::uint64_t size,

@@ -27,6 +27,10 @@ namespace {
 /// What both the range and the hash go over before the next part: stays in the second-level cache, whole elements of every dtype.
 constexpr std::uint64_t kCacheBytes = 128U << 10U;
 
+/// Output that is made at a time, and hashed while it is in the second-level cache.
+constexpr std::uint64_t kPartBytes = 128U << 10U;
+static_assert(kChunkBytes % kPartBytes == 0);
+
 bool has_range(const TensorJob& job) {
     return job.codec == Codec::kQuantize || job.codec == Codec::kScan;
 }
@@ -98,8 +102,8 @@ void add_tile(TensorJob& job, const TileResult& result) {
                             dtype_name(job.target_dtype)));
 }
 
-std::uint64_t chunk_elements(const TensorJob& job) noexcept {
-    return kChunkBytes / (dtype_bits(job.target_dtype) / 8);
+std::uint64_t part_elements(const TensorJob& job) noexcept {
+    return kPartBytes / (dtype_bits(job.target_dtype) / 8);
 }
 
 void encode_whole(TensorJob& job, SourceBytes& source, std::uint64_t from, OutputStream& output, Hashers& hashers) {
@@ -113,14 +117,14 @@ void encode_whole(TensorJob& job, SourceBytes& source, std::uint64_t from, Outpu
     const std::uint64_t source_each = dtype_bits(job.source_dtype) / 8;
     const std::uint64_t target_each = dtype_bits(job.target_dtype) / 8;
     const std::uint64_t tile = tile_elements(job);
-    const std::uint64_t chunk = chunk_elements(job);
+    const std::uint64_t part = part_elements(job);
     TileResult result;
     for (std::uint64_t first = 0; first < job.elements;) {
         const std::uint64_t tile_end = std::min(first - first % tile + tile, job.elements);
-        const std::uint64_t count = std::min(chunk, tile_end - first);
-        const Bytes part = output.next(count * target_each);
-        encode(job, source.part(from + first * source_each, count * source_each), part, result);
-        if (makes_checksums(job)) hashers.stored.add(part);
+        const std::uint64_t count = std::min(part, tile_end - first);
+        const Bytes target = output.next(count * target_each);
+        encode(job, source.part(from + first * source_each, count * source_each), target, result);
+        if (makes_checksums(job)) hashers.stored.add(target);
         first += count;
         if (first < tile_end) continue;
         add_tile(job, result);

@@ -47,7 +47,7 @@ struct Hashers {
 /// checksums.
 void encode_whole(TensorJob& job, SourceBytes& source, std::uint64_t from, OutputStream& output, Hashers& hashers);
 
-/// Elements of the job whose output fills a chunk at most: whole folding blocks.
-std::uint64_t chunk_elements(const TensorJob& job) noexcept;
+/// Elements of the job that are taken through the codec at a time: whole folding blocks, and whole parts fill a chunk.
+std::uint64_t part_elements(const TensorJob& job) noexcept;
 
 }  // namespace octet::run

@@ -19,8 +19,9 @@ unsigned worker_count(unsigned threads) {
     return threads != 0 ? threads : std::max(1U, std::thread::hardware_concurrency());
 }
 
-Workers::Workers(unsigned workers, const std::function<bool()>& stop_requested, std::uint64_t buffer_bytes)
-    : workers_(workers), memory_bytes_(buffer_bytes / workers), stop_requested_(stop_requested) {}
+Workers::Workers(unsigned workers, const std::function<bool()>& stop_requested, std::uint64_t buffer_bytes,
+                 io::Pages pages)
+    : workers_(workers), memory_bytes_(buffer_bytes / workers), pages_(pages), stop_requested_(stop_requested) {}
 
 void Workers::run(std::uint64_t steps, const std::function<void(std::uint64_t, std::span<std::byte>)>& do_step,
                   const std::function<void(std::uint64_t)>& settled) {
@@ -46,7 +47,7 @@ void Workers::work() {
         try {
             if (wanted && stop_requested_ && stop_requested_())
                 throw Error(ErrorCode::kInterrupted, "interrupted; nothing was changed");
-            if (wanted && memory.bytes().empty()) memory = io::LargeBuffer(memory_bytes_);
+            if (wanted && memory.bytes().empty()) memory = io::LargeBuffer(memory_bytes_, pages_);
             if (wanted) (*do_step_)(number, memory.bytes());
         } catch (...) {
             remember_error(number);

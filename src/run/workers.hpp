@@ -11,6 +11,8 @@
 #include <mutex>
 #include <span>
 
+#include "io/large_buffer.hpp"
+
 namespace octet::run {
 
 /// Bytes of tensor data in memory at once, over all workers.
@@ -23,7 +25,8 @@ class Workers {
   public:
     /// Each of `workers` gets an equal share of `buffer_bytes`. `stop_requested` (may be empty) is asked before every step; when it answers
     /// true the run ends with kInterrupted.
-    Workers(unsigned workers, const std::function<bool()>& stop_requested, std::uint64_t buffer_bytes = kBufferBytes);
+    Workers(unsigned workers, const std::function<bool()>& stop_requested, std::uint64_t buffer_bytes = kBufferBytes,
+            io::Pages pages = io::Pages::kSmall);
 
     /// Bytes that each worker owns.
     std::uint64_t memory_bytes() const noexcept { return memory_bytes_; }
@@ -42,6 +45,7 @@ class Workers {
 
     unsigned workers_;
     std::uint64_t memory_bytes_;
+    io::Pages pages_;
     const std::function<bool()>& stop_requested_;
     std::uint64_t steps_ = 0;
     const std::function<void(std::uint64_t, std::span<std::byte>)>* do_step_ = nullptr;
