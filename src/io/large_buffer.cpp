@@ -10,11 +10,13 @@ namespace octet::io {
 
 LargeBuffer::LargeBuffer(std::uint64_t byte_count, Pages pages) : size_(byte_count) {
     constexpr std::uint64_t kHugePage = 2U << 20U;
-    const std::uint64_t whole = (byte_count + kHugePage - 1) / kHugePage * kHugePage;
-    data_ = static_cast<std::byte*>(std::aligned_alloc(kHugePage, whole));
+    // The last huge page is used in part only, which a small buffer cannot afford.
+    const bool huge = pages == Pages::kHuge && byte_count >= 2 * kHugePage;
+    const std::uint64_t alignment = huge ? kHugePage : 4096;
+    const std::uint64_t whole = (byte_count + alignment - 1) / alignment * alignment;
+    data_ = static_cast<std::byte*>(std::aligned_alloc(alignment, whole));
     if (data_ == nullptr) throw std::bad_alloc();
-    // A wish; without huge pages the memory is as good, only slower to touch.
-    ::madvise(data_, whole, pages == Pages::kHuge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    ::madvise(data_, whole, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);  // a wish: without it the memory is as good
 }
 
 LargeBuffer::LargeBuffer(LargeBuffer&& other) noexcept

@@ -1,0 +1,143 @@
+// Output in chunks that come in any order: every byte at its place, and the checksums of what came in order.
+#include <algorithm>
+#include <cerrno>
+#include <thread>
+
+#include "quant/checksum.hpp"
+#include "run/output_queue.hpp"
+#include "support.hpp"
+
+namespace octet::test {
+namespace {
+
+using run::kChunkBytes;
+using run::OutputQueue;
+using run::OutputStream;
+using run::TensorJob;
+
+constexpr std::uint64_t kStart = 1003;  // an odd place: headers end anywhere
+constexpr std::uint64_t kTensorBytes = 3 * kChunkBytes + 12'345;
+constexpr std::uint64_t kTensors = 6;
+
+std::vector<std::byte> made_bytes(std::uint64_t size) {
+    std::mt19937 random(7);
+    std::vector<std::byte> bytes(size);
+    for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+    return bytes;
+}
+
+/// A file of six tensors, its "header" written, and jobs that copy them there.
+struct Target {
+    TemporaryFolder folder;
+    std::vector<std::byte> bytes = made_bytes(kStart + kTensors * kTensorBytes);
+    io::File file = io::File::create(folder.path() / "out", bytes.size());
+    std::vector<TensorJob> jobs;
+
+    Target() {
+        file.write_at(std::span(bytes).first(kStart), 0);
+        for (std::uint64_t i = 0; i < kTensors; ++i) {
+            TensorJob job;
+            job.target = &file;
+            job.target_offset = kStart + i * kTensorBytes;
+            job.elements = kTensorBytes;
+            jobs.push_back(job);
+        }
+    }
+
+    void put(OutputQueue& queue, std::uint64_t tensor) {
+        const std::uint64_t from = kStart + tensor * kTensorBytes;
+        OutputStream stream(queue, &file, from);
+        for (std::uint64_t done = 0; done < kTensorBytes;) {
+            const std::uint64_t size = std::min<std::uint64_t>(100'000, kTensorBytes - done);
+            const std::span<std::byte> room = stream.next(size);
+            std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(from + done), size, room.begin());
+            done += size;
+        }
+        stream.finish();
+    }
+
+    std::vector<std::byte> written() const {
+        std::vector<std::byte> back(file.size());
+        file.read_at(back, 0);
+        return back;
+    }
+
+    /// Pieces that were hashed in passing are right; returns how many.
+    std::size_t known_pieces(OutputQueue& queue) const {
+        std::vector<run::FileHasher> hashers = queue.take_hashers();
+        REQUIRE(hashers.size() == 1);
+        const auto pieces = hashers[0].take_pieces();
+        REQUIRE(pieces.size() == (bytes.size() + quant::kPieceBytes - 1) / quant::kPieceBytes);
+        std::size_t known = 0;
+        for (std::size_t i = 0; i < pieces.size(); ++i) {
+            const std::size_t at = i * quant::kPieceBytes;
+            const auto piece =
+                std::span(bytes).subspan(at, std::min<std::size_t>(quant::kPieceBytes, bytes.size() - at));
+            if (!pieces[i]) continue;
+            ++known;
+            REQUIRE(*pieces[i] == quant::checksum_of(piece));
+        }
+        return known;
+    }
+};
+
+TEST_CASE("output that is handed in in order is written and hashed whole") {
+    Target target;
+    OutputQueue queue(target.jobs, 2 * kChunkBytes);
+    for (std::uint64_t i = 0; i < kTensors; ++i) target.put(queue, i);
+    queue.finish();
+    REQUIRE(target.written() == target.bytes);
+    REQUIRE(target.known_pieces(queue) == 3);
+}
+
+TEST_CASE("output that waits for its turn is written and hashed in order") {
+    Target target;
+    OutputQueue queue(target.jobs, 16 * kChunkBytes);
+    for (const std::uint64_t i : {1U, 0U, 3U, 2U, 4U, 5U}) target.put(queue, i);
+    queue.finish();
+    REQUIRE(target.written() == target.bytes);
+    REQUIRE(target.known_pieces(queue) == 3);
+}
+
+TEST_CASE("where memory is short output goes out of order, and only whole pieces count as hashed") {
+    Target target;
+    OutputQueue queue(target.jobs, 2 * kChunkBytes);
+    for (std::uint64_t i = kTensors; i-- > 0;) target.put(queue, i);
+    queue.finish();
+    REQUIRE(target.written() == target.bytes);
+    REQUIRE(target.known_pieces(queue) < 3);
+}
+
+TEST_CASE("many workers with few chunks write everything", "[pipeline]") {
+    for (const std::uint64_t chunks : {1U, 2U, 5U}) {
+        Target target;
+        OutputQueue queue(target.jobs, chunks * kChunkBytes);
+        {
+            std::vector<std::jthread> workers;
+            for (std::uint64_t i = 0; i < kTensors; ++i) workers.emplace_back([&, i] { target.put(queue, i); });
+        }
+        queue.finish();
+        REQUIRE(target.written() == target.bytes);
+        target.known_pieces(queue);
+    }
+}
+
+ssize_t full_disk(int, const void*, std::size_t, off_t) {
+    errno = ENOSPC;
+    return -1;
+}
+
+TEST_CASE("a chunk that cannot be written is an error, and leaves the queue usable") {
+    Target target;
+    OutputQueue queue(target.jobs, kChunkBytes);
+    {
+        const SystemCallsGuard guard;
+        io::system_calls().pwrite = full_disk;
+        REQUIRE(error_of([&] { target.put(queue, 0); }).starts_with("4 "));
+    }
+    std::byte* const chunk = queue.take();  // would wait for ever if the failed one had been lost
+    queue.give_back(chunk);
+}
+
+}  // namespace
+}  // namespace octet::test
