@@ -9,10 +9,11 @@
 namespace octet::run {
 
 OutputQueue::OutputQueue(std::span<const TensorJob> jobs, std::uint64_t memory_bytes) : memory_(memory_bytes) {
-    for (std::uint64_t at = memory_bytes / kChunkBytes * kChunkBytes; at > 0; at -= kChunkBytes)
-        free_.push_back(memory_.bytes().data() + at - kChunkBytes);
-    waiting_.reserve(free_.size());
     hashes_ = std::any_of(jobs.begin(), jobs.end(), makes_checksums);
+    chunk_bytes_ = hashes_ ? kHashedChunkBytes : kPlainChunkBytes;
+    for (std::uint64_t at = memory_bytes / chunk_bytes_ * chunk_bytes_; at > 0; at -= chunk_bytes_)
+        free_.push_back(memory_.bytes().data() + at - chunk_bytes_);
+    waiting_.reserve(free_.size());
     for (std::size_t i = 0; i < jobs.size();) {
         const TensorJob& first = jobs[i];
         std::uint64_t end = first.target_offset;
@@ -108,7 +109,7 @@ OutputStream::~OutputStream() {
 }
 
 std::span<std::byte> OutputStream::next(std::uint64_t size) {
-    if (chunk_ != nullptr && size > kChunkBytes - filled_) finish();
+    if (chunk_ != nullptr && size > queue_.chunk_bytes() - filled_) finish();
     if (chunk_ == nullptr) chunk_ = queue_.take();
     const std::span<std::byte> room(chunk_ + filled_, size);
     filled_ += size;

@@ -16,13 +16,17 @@
 
 namespace octet::run {
 
-/// Bytes of one chunk: fits the second-level cache of most processors, and is large enough for one write.
-inline constexpr std::uint64_t kChunkBytes = 512U << 10U;
+/// Bytes of one chunk where output is hashed, so that it is still in a cache when it is written; and where writing is most of the work, which
+/// larger writes make cheaper (docs/performance.md has what was tried).
+inline constexpr std::uint64_t kHashedChunkBytes = 1U << 20U;
+inline constexpr std::uint64_t kPlainChunkBytes = 2U << 20U;
 
 class OutputQueue {
   public:
-    /// For what these jobs will write, with `memory_bytes` (at least one chunk) for chunks.
+    /// For what these jobs will write, with `memory_bytes` (at least kPlainChunkBytes) for chunks.
     OutputQueue(std::span<const TensorJob> jobs, std::uint64_t memory_bytes);
+
+    std::uint64_t chunk_bytes() const noexcept { return chunk_bytes_; }
 
     /// An empty chunk; writes what waits, or waits for others to write it, when there is none. kIo.
     std::byte* take();
@@ -60,6 +64,7 @@ class OutputQueue {
     std::vector<FileHasher> hashers_;  ///< touched by the writer only
     std::size_t current_ = 0;          ///< the file that is being written
     bool hashes_ = false;
+    std::uint64_t chunk_bytes_ = 0;
     bool is_writing_ = false;  ///< some worker is the writer
 };
 
@@ -72,7 +77,7 @@ class OutputStream {
     OutputStream& operator=(const OutputStream&) = delete;
     ~OutputStream();
 
-    /// Room for the next `size` bytes, at most kChunkBytes; valid until the next call. kIo.
+    /// Room for the next `size` bytes, at most a chunk; valid until the next call. kIo.
     std::span<std::byte> next(std::uint64_t size);
 
     /// Hands in what has been filled. Without it nothing of the last chunk is written.

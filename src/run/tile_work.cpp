@@ -29,7 +29,7 @@ constexpr std::uint64_t kCacheBytes = 128U << 10U;
 
 /// Output that is made at a time, and hashed while it is in the second-level cache.
 constexpr std::uint64_t kPartBytes = 128U << 10U;
-static_assert(kChunkBytes % kPartBytes == 0);
+static_assert(kHashedChunkBytes % kPartBytes == 0 && kPlainChunkBytes % kPartBytes == 0);
 
 bool has_range(const TensorJob& job) {
     return job.codec == Codec::kQuantize || job.codec == Codec::kScan;

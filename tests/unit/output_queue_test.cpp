@@ -10,11 +10,11 @@
 namespace octet::test {
 namespace {
 
-using run::kChunkBytes;
 using run::OutputQueue;
 using run::OutputStream;
 using run::TensorJob;
 
+constexpr std::uint64_t kChunkBytes = run::kHashedChunkBytes;
 constexpr std::uint64_t kStart = 1003;  // an odd place: headers end anywhere
 constexpr std::uint64_t kTensorBytes = 3 * kChunkBytes + 12'345;
 constexpr std::uint64_t kTensors = 6;
@@ -62,12 +62,14 @@ struct Target {
         return back;
     }
 
+    std::size_t all_pieces() const { return (bytes.size() + quant::kPieceBytes - 1) / quant::kPieceBytes; }
+
     /// Pieces that were hashed in passing are right; returns how many.
     std::size_t known_pieces(OutputQueue& queue) const {
         std::vector<run::FileHasher> hashers = queue.take_hashers();
         REQUIRE(hashers.size() == 1);
         const auto pieces = hashers[0].take_pieces();
-        REQUIRE(pieces.size() == (bytes.size() + quant::kPieceBytes - 1) / quant::kPieceBytes);
+        REQUIRE(pieces.size() == all_pieces());
         std::size_t known = 0;
         for (std::size_t i = 0; i < pieces.size(); ++i) {
             const std::size_t at = i * quant::kPieceBytes;
@@ -87,7 +89,7 @@ TEST_CASE("output that is handed in in order is written and hashed whole") {
     for (std::uint64_t i = 0; i < kTensors; ++i) target.put(queue, i);
     queue.finish();
     REQUIRE(target.written() == target.bytes);
-    REQUIRE(target.known_pieces(queue) == 3);
+    REQUIRE(target.known_pieces(queue) == target.all_pieces());
 }
 
 TEST_CASE("output that waits for its turn is written and hashed in order") {
@@ -96,7 +98,7 @@ TEST_CASE("output that waits for its turn is written and hashed in order") {
     for (const std::uint64_t i : {1U, 0U, 3U, 2U, 4U, 5U}) target.put(queue, i);
     queue.finish();
     REQUIRE(target.written() == target.bytes);
-    REQUIRE(target.known_pieces(queue) == 3);
+    REQUIRE(target.known_pieces(queue) == target.all_pieces());
 }
 
 TEST_CASE("where memory is short output goes out of order, and only whole pieces count as hashed") {
@@ -105,7 +107,7 @@ TEST_CASE("where memory is short output goes out of order, and only whole pieces
     for (std::uint64_t i = kTensors; i-- > 0;) target.put(queue, i);
     queue.finish();
     REQUIRE(target.written() == target.bytes);
-    REQUIRE(target.known_pieces(queue) < 3);
+    REQUIRE(target.known_pieces(queue) < target.all_pieces());
 }
 
 TEST_CASE("many workers with few chunks write everything", "[pipeline]") {
