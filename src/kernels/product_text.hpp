@@ -144,13 +144,27 @@ inline void add_some_rows(const T* weights, std::size_t pitch, const float* x, f
     }
 }
 
+/// Asks for rows that are needed next: cut into columns they are too short for the processor to foresee.
+template <typename T>
+inline void prefetch_rows(const T* weights, std::size_t pitch, std::size_t rows, std::size_t columns) {
+    constexpr std::size_t kLine = 64;
+    for (std::size_t r = 0; r < rows; ++r) {
+        const auto* const row = reinterpret_cast<const unsigned char*>(moved(weights, r * pitch));
+        for (std::size_t byte = 0; byte < columns * sizeof(T); byte += kLine) __builtin_prefetch(row + byte);
+    }
+}
+
 template <typename T>
 inline void add_rows(const T* weights, std::size_t pitch, const float* x, std::size_t rows, float* y,
                      std::size_t columns) {
     constexpr std::size_t kTogether = 8;
     std::size_t r = 0;
-    for (; r + kTogether <= rows; r += kTogether)
+    for (; r + kTogether <= rows; r += kTogether) {
+        const std::size_t left = rows - r - kTogether;
+        if constexpr (sizeof(T) == 1)  // floats are long enough as they are, and lose by it
+            prefetch_rows(moved(weights, (r + kTogether) * pitch), pitch, left < kTogether ? left : kTogether, columns);
         add_some_rows<kTogether>(moved(weights, r * pitch), pitch, x + r, y, columns);
+    }
     for (; r < rows; ++r) add_some_rows<1>(moved(weights, r * pitch), pitch, x + r, y, columns);
 }
 

@@ -21,6 +21,12 @@ bool is_file_of_set(const checkpoint::Location& location) {
     return safetensors::has_octet_metadata(safetensors::read_header(file).metadata);
 }
 
+/// 8 bits, one real zero point and one scale for the tensor: what the products know.
+bool is_plain(const Scheme& scheme) {
+    return scheme.bits == 8 && !scheme.symmetric && scheme.granularity == Granularity::kTensor &&
+           scheme.zero_point == ZeroPoint::kReal;
+}
+
 }  // namespace
 
 Weights Weights::open(const fs::path& path) {
@@ -52,6 +58,13 @@ void Weights::open_set(const fs::path& folder) {
         TensorReport& t = set.sidecar.tensors[i];
         std::optional<CodeState> codes;
         if (t.scheme) {
+            if (!is_plain(*t.scheme)) {
+                throw Error(
+                    ErrorCode::kBadInput, printable(input_),
+                    fmt::format("tensor {} has scheme {}, which octet does not run on yet; dequantize the set and "
+                                "give what was restored",
+                                in_quotes(t.name), scheme_name(*t.scheme)));
+            }
             codes = CodeState{t.scale.value_or(0.0F), t.zero_point.value_or(0.0F)};
             quantized_.push_back(t.name);
         }
