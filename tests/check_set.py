@@ -16,6 +16,8 @@ import numpy as np
 import xxhash
 from safetensors import safe_open
 
+import block_schemes
+
 KINDS = {"F32": "<f4", "F16": "<f2", "BF16": "<u2", "F64": "<f8"}
 
 
@@ -92,12 +94,59 @@ def bound_of(x, scale, truncate, source_dtype):
     return bound + slack + narrowing
 
 
+def stored_values(part):
+    return part.values().reshape(part.shape) if part.dtype in KINDS else part.raw
+
+
+def check_blocks(source, entry, code, parts, back):
+    """Yields what is wrong with one tensor that was quantized in blocks. States of a search are taken as they are."""
+    scheme = block_schemes.Scheme(entry["scheme"])
+    exact = scheme.matrix(source.values(), source.shape)
+    with np.errstate(over="ignore"):
+        x = exact.astype(np.float32)
+    last = source.shape[-1] if source.shape else 1
+    shape = (source.shape or [1])[:-1] + [block_schemes.packed_bytes(last, scheme.bits)] if scheme.bits < 8 else source.shape
+    if (code.dtype, code.shape) != ("I8" if scheme.symmetric and scheme.bits == 8 else "U8", shape):
+        yield f"codes are {code.dtype} {code.shape}"
+        return
+    if x.size == 0:
+        return
+    codes = block_schemes.unpack(code.raw.tobytes(), x.size // last, last, scheme.bits, scheme.symmetric).reshape(x.shape)
+    grid = scheme.grid(*x.shape)
+    if scheme.tensor:
+        scale = np.array([[entry["scale"]]], np.float32)
+        zero_point = np.array([[entry.get("zero_point", 0)]], np.float32)
+    else:
+        scale = stored_values(parts[".scale"]).astype(np.float32).reshape(grid)
+        zero_point = np.zeros(grid, np.float32)
+        if scheme.integer:
+            zero_point = block_schemes.unpack(parts[".zero_point"].raw.tobytes(), *grid, scheme.bits, False).astype(np.float32)
+        elif not scheme.symmetric:
+            zero_point = stored_values(parts[".zero_point"]).astype(np.float32).reshape(grid)
+    if not scheme.mse:
+        for what, found, expected in zip(("scale", "zero point"), (scale, zero_point), block_schemes.states(scheme, x)):
+            if found.tobytes() != expected.tobytes():
+                at = tuple(np.argwhere(found != expected)[0]) if (found != expected).any() else "a sign of 0"
+                yield f"{(found != expected).sum()} of {found.size} {what}s differ, first at {at}"
+    expected = block_schemes.quantize(scheme, x, scale, zero_point)
+    if not np.array_equal(codes, expected):
+        at = tuple(np.argwhere(codes != expected)[0])
+        yield f"{(codes != expected).sum()} of {x.size} codes differ, first at {at}: {codes[at]}, not {expected[at]}"
+    restored = block_schemes.restore(scheme, codes, scale, zero_point)
+    if narrowed(restored.reshape(-1), back.dtype) != back.raw.tobytes():
+        yield "restored bytes are not what codes and state stand for"
+    limit = block_schemes.bound(scheme, x, scale, zero_point, source.dtype == "F64")
+    error = float(np.abs(exact.astype(np.float64) - restored).max())
+    if error > limit:
+        yield f"error {error:g} exceeds the bound {limit:g}"
+    for key, value in (("max_abs_error", error), ("bound", limit)):
+        if abs(entry["stats"][key] - value) > 1e-5 * value:
+            yield f"stats.{key} is {entry['stats'][key]}, not {value:.6g}"
+
+
 def check_quantized(source, entry, codes, back):
     """Yields what is wrong with one quantized tensor."""
     truncate = entry["scheme"] == "u8-trunc"
-    if not truncate and entry["scheme"] != "u8":
-        yield f"scheme {entry['scheme']} is not one that this program knows"
-        return
     exact = source.values()
     with np.errstate(over="ignore"):
         x = exact.astype(np.float32)
@@ -149,13 +198,16 @@ def check_files(folder, sidecar):
         yield "the sidecar does not end in the checksum of what stands before it"
 
 
-def check_tensor(source, entry, code, package, back):
-    for what, raw in (("source", source.raw), ("stored", code.raw)):
+def check_tensor(source, entry, code, parts, package, back):
+    stored = np.concatenate([code.raw] + [part.raw for part in parts.values()])
+    for what, raw in (("source", source.raw), ("stored", stored)):
         if entry["xxh3_128_tiles"][what] != by_pieces(raw):
             yield f"the {what} checksum is not {by_pieces(raw)}"
     if (entry["dtype"], entry["shape"]) != (source.dtype, source.shape):
         yield "dtype or shape in the sidecar is not the source's"
-    if code.shape != source.shape or back.shape != source.shape:
+    if entry["scheme"] not in ("keep", "u8", "u8-trunc") and back.shape == source.shape:
+        yield from check_blocks(source, entry, code, parts, back)
+    elif code.shape != source.shape or back.shape != source.shape:
         yield f"shapes {code.shape} of the codes and {back.shape} restored are not {source.shape}"
     elif entry["scheme"] == "keep":
         if code.dtype != source.dtype or not np.array_equal(code.raw, source.raw):
@@ -175,20 +227,28 @@ def main(source_path, set_path, restored_path):
     restored_metadata, restored = read(files_of(restored_path))
     problems = list(check_files(Path(set_path), sidecar))
     names = [tensor.name for tensor in source]
+    parts = {name: {} for name in names}
+    for tensor in codes:  # state tensors lie behind the codes that they are of
+        owner, dot, suffix = tensor.name.rpartition(".")
+        if tensor.name not in parts and owner in parts:
+            parts[owner]["." + suffix] = tensor
+    all_codes, codes = codes, [tensor for tensor in codes if tensor.name in parts]
     for what, found in (("the sidecar", list(sidecar["tensors"])), ("the set", [t.name for t in codes]),
                         ("the restored checkpoint", [t.name for t in restored])):
         if found != names:
             problems.append(f"{what}: tensor names or their order are not the source's")
     if {k: v for k, v in set_metadata.items() if k != "octet.version"} != metadata or restored_metadata != metadata:
         problems.append("metadata is not the source's")
+    if len(all_codes) != len(codes) + sum(map(len, parts.values())):
+        problems.append("the set holds tensors that are nobody's state")
     packages = {path: safe_open(path, "numpy") for path in {t.path for t in codes + restored}}
-    for tensor in codes + restored:
+    for tensor in all_codes + restored:
         if tensor.name not in packages[tensor.path].keys():
             problems.append(f"{tensor.path.name}: the safetensors package does not see {tensor.name}")
     if not problems:
         for tensor, code, back in zip(source, codes, restored):
             entry = sidecar["tensors"][tensor.name]
-            problems += [f"{tensor.name}: {what}" for what in check_tensor(tensor, entry, code, packages[code.path], back)]
+            problems += [f"{tensor.name}: {what}" for what in check_tensor(tensor, entry, code, parts[tensor.name], packages[code.path], back)]
     for problem in problems:
         print("check_set:", problem)
     quantized = sum(entry["scheme"] != "keep" for entry in sidecar["tensors"].values())

@@ -60,10 +60,28 @@ struct Gates {
     std::optional<std::uint64_t> max_output_size = {};  ///< Totals::output_bytes
 };
 
+/// Parts of a scheme that are asked for; an empty one is the preset's. They are those of Scheme.
+struct SchemeOptions {
+    std::optional<std::uint32_t> bits = {};
+    std::optional<Granularity> granularity = {};
+    std::optional<std::uint32_t> group_size = {};  ///< asks for groups
+    std::optional<OutputAxis> axis = {};
+    std::optional<bool> symmetric = {};
+    std::optional<ZeroPoint> zero_point = {};
+    std::optional<Rounding> rounding = {};
+    std::optional<RangeSearch> range = {};
+    std::uint32_t percentile_ppm = 0;  ///< where `range` is kPercentile
+    std::optional<ScaleDtype> scale_dtype = {};
+
+    friend bool operator==(const SchemeOptions&, const SchemeOptions&) = default;
+};
+
 /// Options of quantize().
 struct QuantizeOptions {
     Preset preset = Preset::kAll;
-    std::optional<Rounding> rounding;  ///< empty: the preset's own
+    /// The scheme of tensors of two or more dimensions; the others are per tensor, at 8 bits, with float32 state from their smallest and
+    /// largest value. An impossible combination: kUsage.
+    SchemeOptions scheme;
     OnNonFinite on_non_finite = OnNonFinite::kError;
     Gates gates;
     bool keep_on_failure = false;  ///< the set becomes visible even when a gate failed

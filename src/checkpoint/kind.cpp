@@ -6,6 +6,8 @@
 #include <set>
 #include <string>
 
+#include "quant/stored_form.hpp"
+
 namespace octet {
 
 std::string_view kind_name(Kind kind) noexcept {
@@ -101,7 +103,7 @@ std::string_view tied_to(Family family, std::string_view name) {
 
 std::uint64_t counted_bytes(const TensorReport& tensor, Counted counted) {
     if (counted == Counted::kSource) return tensor.source_bytes;
-    const std::uint64_t in_sidecar = tensor.scheme ? 2 * sizeof(float) : 0;
+    const std::uint64_t in_sidecar = tensor.scheme ? quant::sidecar_state_bytes(*tensor.scheme) : 0;
     return tensor.output_bytes - in_sidecar;
 }
 
@@ -142,6 +144,11 @@ Kind kind_of(Family family, std::string_view name, const Shape& shape) {
     if (family == Family::kGpt2) kind = gpt2_kind(name, shape);
     if (family == Family::kT5) kind = t5_kind(name);
     return kind.value_or(generic_kind(name, shape));
+}
+
+OutputAxis output_axis(Family family, std::string_view name, Kind kind) {
+    const bool conv1d = kind == Kind::kWeight && gpt2_layer(name).has_value();
+    return family == Family::kGpt2 && (conv1d || kind == Kind::kPosition) ? OutputAxis::k1 : OutputAxis::k0;
 }
 
 Family assign_kinds(std::vector<TensorReport>& tensors) {

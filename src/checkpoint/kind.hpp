@@ -23,6 +23,10 @@ Kind kind_of(Family family, std::string_view name, const Shape& shape);
 /// Fills in `kind` of every tensor and returns the family.
 Family assign_kinds(std::vector<TensorReport>& tensors);
 
+/// The output axis of a matrix: 1 for GPT-2's Conv1D weights and position embedding, which are stored [in, out]; 0 for Linear weights
+/// [out, in], token embeddings, heads, and what no profile knows.
+OutputAxis output_axis(Family family, std::string_view name, Kind kind);
+
 /// Which bytes of a tensor the footprint counts.
 enum class Counted : std::uint8_t {
     kSource,  ///< as in the source

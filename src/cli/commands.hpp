@@ -69,6 +69,25 @@ void add_gate_options(CLI::App& command, GateArguments& arguments);
 /// The number that an option was given, if it was; kUsage naming the option where it is none.
 std::optional<double> number_of(std::string_view option, const std::optional<std::string>& text);
 
+/// What the user gave for the scheme, before it is understood.
+struct SchemeArguments {
+    std::optional<std::string> bits;
+    std::optional<std::string> granularity;
+    std::optional<std::string> group_size;
+    std::optional<std::string> axis;
+    bool symmetric = false;
+    std::optional<std::string> zero_point;
+    std::optional<std::string> rounding;
+    std::optional<std::string> range;
+    std::optional<std::string> scale_dtype;
+};
+
+/// --bits, --granularity, --group-size, --axis, --symmetric, --zero-point, --rounding, --range, --scale-dtype.
+void add_scheme_options(CLI::App& command, SchemeArguments& arguments);
+
+/// The parts of a scheme that were asked for; kUsage naming the option where a value is none of its choices.
+SchemeOptions scheme_options_of(const SchemeArguments& arguments);
+
 /// The gates that were asked for; kUsage naming the option where a value is no number or no size.
 Gates gates_of(const GateArguments& arguments);
 

@@ -11,17 +11,15 @@ namespace {
 struct QuantizeArguments {
     QuantizeOptions options;
     GateArguments gates;
+    SchemeArguments scheme;
     std::string preset = "all";
-    std::string rounding;
     std::string on_non_finite = "error";
 };
 
 int run_quantize(QuantizeArguments& arguments, Terminal& terminal, const CommonOptions& common) {
     QuantizeOptions& options = arguments.options;
     options.preset = static_cast<Preset>(choice_of("--preset", arguments.preset, {"all", "lesson"}));
-    if (!arguments.rounding.empty()) {
-        options.rounding = static_cast<Rounding>(choice_of("--rounding", arguments.rounding, {"nearest", "truncate"}));
-    }
+    options.scheme = scheme_options_of(arguments.scheme);
     options.on_non_finite =
         static_cast<OnNonFinite>(choice_of("--on-non-finite", arguments.on_non_finite, {"error", "keep"}));
     options.gates = gates_of(arguments.gates);
@@ -42,7 +40,7 @@ void add_quantize(CLI::App& app, Invocation& invocation) {
         ->required();
     command->add_option("OUT_DIR", invocation.common.output, "a new or empty folder for the set")->required();
     command->add_option("--preset", arguments->preset, "all: every float tensor; lesson: parameters only, truncated");
-    command->add_option("--rounding", arguments->rounding, "nearest (ties to even) or truncate");
+    add_scheme_options(*command, arguments->scheme);
     command->add_option("--on-non-finite", arguments->on_non_finite, "error, or keep: copy such a tensor");
     add_gate_options(*command, arguments->gates);
     command->add_flag("--keep-on-failure", arguments->options.keep_on_failure, "write the set even when a gate failed");

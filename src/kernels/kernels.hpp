@@ -40,6 +40,30 @@ struct LaneSums {
     double max_abs_error;   ///< max |x - x'|, not scaled
 };
 
+/// How the code q of a block stands for a value (docs/quantization.md).
+enum class BlockKind : std::uint8_t {
+    kReal,       ///< q * scale + zero_point, q in 0 .. max_code; stored as it is
+    kInteger,    ///< (q - zero_point) * scale, q in 0 .. max_code; stored as it is
+    kSymmetric,  ///< q * scale, q in -max_code .. max_code; stored as a byte in two's complement
+};
+
+/// Parameters of a run of elements whose scales differ: one scale (and zero point, where the kind has them) an element.
+struct BlockLoop {
+    BlockKind kind;
+    bool truncate;        ///< toward zero instead of to nearest, ties to even
+    float max_code;       ///< the largest code
+    float signal_factor;  ///< as in Affine
+    float noise_factor;
+    const float* scale;       ///< 0 gives the code of 0
+    const float* zero_point;  ///< of kInteger a whole number; of kSymmetric not looked at
+};
+
+/// Running statistics of blocks. Start with all zeros.
+struct BlockSums {
+    LaneSums lanes;
+    std::uint64_t clipped;  ///< elements whose quotient rounds to no code
+};
+
 /// What narrowing from float32 to a 16-bit type did. Start with zeros.
 struct Narrowing {
     float max_abs_difference;  ///< max |x - narrowed x| over finite x; infinite when one overflowed
@@ -69,6 +93,20 @@ struct Kernels {
     /// The error statistics of float64 sources, whose error is counted in float64: `sums` as above, from codes already made.
     void (*error_f64)(const void* values, const std::uint8_t* codes, std::size_t count, const Affine& affine,
                       LaneSums& sums);
+
+    /// Extends min[i] and max[i] by values[i]; false when one of the values is not finite (the ranges are meaningless then).
+    bool (*column_range)(const float* values, std::size_t count, float* min, float* max);
+
+    /// codes = round((x - zero_point) / scale), or round(x / scale) + zero_point, limited to the codes that there are; one byte each.
+    void (*quantize_block)(const float* values, std::size_t count, const BlockLoop& block, std::uint8_t* codes,
+                           BlockSums& sums);
+
+    /// out = what the codes stand for, each operation rounded to float32.
+    void (*restore_block)(const std::uint8_t* codes, std::size_t count, const BlockLoop& block, float* out);
+
+    /// The error statistics of float64 sources as in error_f64.
+    void (*block_error_f64)(const void* values, const std::uint8_t* codes, std::size_t count, const BlockLoop& block,
+                            LaneSums& sums);
 
     void (*widen_f16)(const void* values, std::size_t count, float* out);
     void (*widen_bf16)(const void* values, std::size_t count, float* out);

@@ -3,6 +3,7 @@
 #define XXH_VECTOR XXH_SCALAR
 #include <xxhash.h>
 
+#include "kernels/block_scalar.hpp"
 #include "kernels/hash_text.hpp"
 #include "kernels/range_search_text.hpp"
 #include "kernels/scalar_text.hpp"
@@ -38,6 +39,32 @@ void error_f64(const void* values, const std::uint8_t* codes, std::size_t count,
     for (std::size_t i = 0; i < count; ++i) add_error_f64(load<double>(values, i), codes[i], affine, i % kLanes, sums);
 }
 
+bool column_range(const float* values, std::size_t count, float* min, float* max) {
+    bool finite = true;
+    for (std::size_t i = 0; i < count; ++i) finite = column_range_one(values[i], i, min, max) && finite;
+    return finite;
+}
+
+void quantize_block(const float* values, std::size_t count, const BlockLoop& block, std::uint8_t* codes,
+                    BlockSums& sums) {
+    with_kind(block, [&]<BlockKind kKind, bool kTruncate>() {
+        for (std::size_t start = 0; start < count; start += kFoldElements) {
+            const std::size_t stop = count - start < kFoldElements ? count : start + kFoldElements;
+            FoldSums fold = {};
+            for (std::size_t i = start; i < stop; ++i)
+                quantize_one<kKind, kTruncate>(values[i], i, i % kLanes, block, codes, fold, sums.clipped);
+            add_fold(fold, sums.lanes);
+        }
+    });
+}
+
+void restore_block(const std::uint8_t* codes, std::size_t count, const BlockLoop& block, float* out) {
+    with_kind(block, [&]<BlockKind kKind, bool kTruncate>() {
+        for (std::size_t i = 0; i < count; ++i)
+            out[i] = block_value<kKind>(loaded_code<kKind>(codes[i], block, i), block, i);
+    });
+}
+
 void widen_f16(const void* values, std::size_t count, float* out) {
     for (std::size_t i = 0; i < count; ++i) out[i] = f16_to_f32(load<std::uint16_t>(values, i));
 }
@@ -55,6 +82,10 @@ const Kernels kScalarKernels = {
     quantize<true>,
     dequantize,
     error_f64,
+    column_range,
+    quantize_block,
+    restore_block,
+    block_error_f64,
     widen_f16,
     widen_bf16,
     narrow_f64_loop,

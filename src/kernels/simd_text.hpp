@@ -4,30 +4,15 @@
 
 #include <xsimd/xsimd.hpp>
 
+#include "kernels/block_simd.hpp"
 #include "kernels/hash_text.hpp"
 #include "kernels/range_search_text.hpp"
 #include "kernels/scalar_text.hpp"
-#include "kernels/simd_registers.hpp"
+#include "kernels/simd_lanes.hpp"
 #include "kernels/two_level_text.hpp"
 
 namespace octet::kernels {
 namespace {
-
-using Floats = xsimd::batch<float, Arch>;
-using Ints = xsimd::batch<std::int32_t, Arch>;
-
-constexpr std::size_t kWidth = Floats::size;
-constexpr std::size_t kParts = kLanes / kWidth;
-static_assert(kLanes % kWidth == 0, "registers must divide the 16 virtual lanes");
-
-inline Floats load_floats(const void* values, std::size_t index) {
-    return Floats::load_unaligned(
-        reinterpret_cast<const float*>(static_cast<const unsigned char*>(values) + index * sizeof(float)));
-}
-
-inline void store_floats(const Floats& values, void* out, std::size_t index) {
-    values.store_unaligned(reinterpret_cast<float*>(static_cast<unsigned char*>(out) + index * sizeof(float)));
-}
 
 void range_f32(const void* values, std::size_t count, Range& range) {
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -250,6 +235,10 @@ constexpr Kernels table_named(const char* name) {
             quantize<true>,
             dequantize,
             error_f64,
+            column_range,
+            quantize_block,
+            restore_block,
+            block_error_f64,
             widen_f16,
             widen_bf16,
             narrow_f64_loop,

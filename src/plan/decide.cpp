@@ -3,15 +3,23 @@
 #include "checkpoint/kind.hpp"
 #include "plan/output_plan.hpp"
 #include "quant/codecs.hpp"
+#include "quant/stored_form.hpp"
 
 namespace octet::plan {
 namespace {
 
-Scheme scheme_of(const state::CodeOptions& options) {
-    const Rounding preset = options.preset == Preset::kLesson ? Rounding::kTruncate : Rounding::kNearest;
+Scheme preset_scheme(Preset preset) {
     Scheme scheme;
-    scheme.rounding = options.rounding.value_or(preset);
-    quant::check_has_codec(scheme);
+    if (preset == Preset::kLesson) scheme.rounding = Rounding::kTruncate;
+    return scheme;
+}
+
+/// Of a tensor without rows and columns.
+Scheme scheme_of_vectors(const Scheme& asked) {
+    Scheme scheme;
+    scheme.symmetric = asked.symmetric;
+    scheme.zero_point = asked.zero_point;
+    scheme.rounding = asked.rounding;
     return scheme;
 }
 
@@ -27,6 +35,25 @@ std::string reason_to_keep(const TensorReport& tensor, const state::CodeOptions&
 
 }  // namespace
 
+std::optional<Scheme> asked_scheme(Preset preset, const SchemeOptions& options) {
+    if (options == SchemeOptions{}) return std::nullopt;
+    Scheme scheme = preset_scheme(preset);
+    scheme.bits = options.bits.value_or(scheme.bits);
+    scheme.symmetric = options.symmetric.value_or(scheme.symmetric);
+    if (options.group_size) scheme.granularity = Granularity::kGroup;
+    scheme.granularity = options.granularity.value_or(scheme.granularity);
+    if (scheme.granularity == Granularity::kGroup) scheme.group_size = kDefaultGroupSize;
+    scheme.group_size = options.group_size.value_or(scheme.group_size);
+    scheme.axis = options.axis.value_or(scheme.axis);
+    scheme.zero_point = options.zero_point.value_or(scheme.zero_point);
+    scheme.rounding = options.rounding.value_or(scheme.rounding);
+    scheme.range = options.range.value_or(scheme.range);
+    scheme.percentile_ppm = options.percentile_ppm;
+    scheme.scale_dtype = options.scale_dtype.value_or(scheme.scale_dtype);
+    quant::check_has_codec(scheme);
+    return scheme;
+}
+
 std::vector<TensorReport> decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOptions& options,
                                  const std::vector<bool>& keep) {
     std::vector<TensorReport> reports(checkpoint.tensors.size());
@@ -37,13 +64,19 @@ std::vector<TensorReport> decide(const checkpoint::Checkpoint& checkpoint, const
         reports[i].shape = tensor.shape;
         reports[i].source_bytes = tensor.byte_count;
     }
-    checkpoint::assign_kinds(reports);
+    const checkpoint::Family family = checkpoint::assign_kinds(reports);
+    const Scheme asked = options.scheme.value_or(preset_scheme(options.preset));
+    quant::check_has_codec(asked);
     for (std::size_t i = 0; i < reports.size(); ++i) {
         TensorReport& report = reports[i];
         report.reason = reason_to_keep(report, options, !keep.empty() && keep[i]);
-        if (report.reason.empty()) report.scheme = scheme_of(options);
-        const std::uint64_t elements = report.source_bytes * 8 / dtype_bits(report.dtype);
-        report.output_bytes = report.scheme ? elements + 2 * sizeof(float) : report.source_bytes;
+        report.output_bytes = report.source_bytes;
+        if (!report.reason.empty()) continue;
+        report.scheme = report.shape.size() < 2 ? scheme_of_vectors(asked) : asked;
+        if (report.scheme->granularity != Granularity::kTensor && report.scheme->axis == OutputAxis::kAuto)
+            report.scheme->axis = checkpoint::output_axis(family, report.name, report.kind);
+        report.output_bytes =
+            quant::stored_bytes(*report.scheme, report.shape) + quant::sidecar_state_bytes(*report.scheme);
     }
     return reports;
 }

@@ -10,6 +10,7 @@
 #include "octet/error.hpp"
 #include "octet/octet.hpp"
 #include "plan/output_plan.hpp"
+#include "quant/stored_form.hpp"
 
 namespace octet::plan {
 namespace {
@@ -17,11 +18,15 @@ namespace {
 /// One tensor as it will stand in a data file.
 struct OutputTensor {
     const std::string* name;
-    Dtype dtype;
-    const Shape* shape;
     std::uint32_t file;
     std::uint32_t header_position;  ///< rank in its file's header
-    std::uint64_t byte_count;
+    std::vector<quant::StoredPart> parts;
+
+    std::uint64_t byte_count() const {
+        std::uint64_t sum = 0;
+        for (const quant::StoredPart& part : parts) sum += part.byte_count;
+        return sum;
+    }
 };
 
 /// Tensors lie in the order given; a header names them by their header positions, as the source did.
@@ -35,17 +40,20 @@ OutputPlan lay_out(const std::vector<OutputTensor>& tensors, const std::vector<s
         for (std::uint32_t i = 0; i < tensors.size(); ++i) {
             if (tensors[i].file != file) continue;
             order.push_back(i);
-            plan.placements[i] = {file, end, tensors[i].byte_count};
-            end += tensors[i].byte_count;
+            plan.placements[i] = {file, end, tensors[i].byte_count()};
+            end += plan.placements[i].byte_count;
         }
         std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
             return tensors[a].header_position < tensors[b].header_position;
         });
         safetensors::HeaderWriter writer(metadata[file]);
         for (const std::uint32_t i : order) {
-            const Placement& place = plan.placements[i];
-            writer.add(*tensors[i].name, tensors[i].dtype, *tensors[i].shape, place.offset,
-                       place.offset + place.byte_count);
+            std::uint64_t begin = plan.placements[i].offset;
+            for (const quant::StoredPart& part : tensors[i].parts) {
+                writer.add(*tensors[i].name + std::string(part.suffix), part.dtype, part.shape, begin,
+                           begin + part.byte_count);
+                begin += part.byte_count;
+            }
         }
         FilePlan planned{std::move(file_names[file]), "", 0};
         planned.header = writer.finish(planned.name);
@@ -54,6 +62,23 @@ OutputPlan lay_out(const std::vector<OutputTensor>& tensors, const std::vector<s
         plan.files.push_back(std::move(planned));
     }
     return plan;
+}
+
+/// State tensors go by their tensor's name and a suffix; nobody else may have that name.
+void check_names(const checkpoint::Checkpoint& checkpoint, const std::vector<OutputTensor>& tensors) {
+    std::unordered_set<std::string_view> names;
+    for (const OutputTensor& tensor : tensors) names.insert(*tensor.name);
+    for (const OutputTensor& tensor : tensors) {
+        for (std::size_t i = 1; i < tensor.parts.size(); ++i) {
+            const std::string name = *tensor.name + std::string(tensor.parts[i].suffix);
+            if (!names.contains(name)) continue;
+            throw Error(
+                ErrorCode::kBadInput, printable(checkpoint.input),
+                fmt::format("holds tensor {}, the name that a state tensor of {} would have; choose a scheme per "
+                            "tensor",
+                            in_quotes(name), in_quotes(*tensor.name)));
+        }
+    }
 }
 
 std::vector<std::string> set_file_names(const checkpoint::Checkpoint& checkpoint) {
@@ -91,10 +116,11 @@ OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<
     for (std::size_t i = 0; i < tensors.size(); ++i) {
         const TensorReport& t = tensors[i];
         const checkpoint::Tensor& source = checkpoint.tensors[i];
-        const Dtype dtype = t.scheme ? Dtype::kU8 : t.dtype;
-        output.push_back(
-            {&t.name, dtype, &t.shape, source.shard, source.header_position, *tensor_bytes(dtype, t.shape)});
+        std::vector<quant::StoredPart> parts{{"", t.dtype, t.shape, t.source_bytes}};
+        if (t.scheme) parts = quant::stored_parts(*t.scheme, t.shape);
+        output.push_back({&t.name, source.shard, source.header_position, std::move(parts)});
     }
+    check_names(checkpoint, output);
     std::vector<safetensors::Metadata> metadata;
     for (const checkpoint::Shard& shard : checkpoint.shards) {
         metadata.push_back(shard.metadata);
@@ -121,7 +147,7 @@ OutputPlan plan_restored(const state::QuantizedSet& set, std::optional<Dtype> dt
         // Joined shards keep the order of the tensors; within one file the header's own order is restored.
         const bool joins = single_name && set.data_files.size() > 1;
         const auto position = joins ? static_cast<std::uint32_t>(i) : set.stored[i].header_position;
-        output.push_back({&t.name, restored, &t.shape, file, position, *bytes});
+        output.push_back({&t.name, file, position, {{"", restored, t.shape, *bytes}}});
     }
     std::vector<safetensors::Metadata> metadata;
     std::vector<std::string> names;

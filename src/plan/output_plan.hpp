@@ -22,7 +22,7 @@ struct FilePlan {
     std::uint64_t byte_count = 0;  ///< of the whole file
 };
 
-/// Where one tensor's output goes.
+/// Where one tensor's output goes: its codes (or copy), then its state tensors.
 struct Placement {
     std::uint32_t file = 0;
     std::uint64_t offset = 0;  ///< absolute, in the file
@@ -34,12 +34,16 @@ struct OutputPlan {
     std::vector<Placement> placements;  ///< parallel to the tensors
 };
 
+/// The scheme that preset and explicit options ask for together; nothing when there are no explicit ones. kUsage when it is impossible, or
+/// this octet has no codec for it.
+std::optional<Scheme> asked_scheme(Preset preset, const SchemeOptions& options);
+
 /// Decides for every tensor of `checkpoint`: fills in kind, scheme or reason, and sizes. `keep` (empty, or one flag a tensor) marks
 /// those whose values cannot be quantized.
 std::vector<TensorReport> decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOptions& options,
                                  const std::vector<bool>& keep);
 
-/// Lays out the data files of a set.
+/// Lays out the data files of a set. kBadInput where a state tensor would have the name of another tensor.
 OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors);
 
 /// The dtype of a restored tensor: the source's, or `dtype` for float tensors.

@@ -5,9 +5,9 @@
 namespace octet::quant {
 
 bool has_codec(const Scheme& scheme) noexcept {
-    Scheme tensor;
-    tensor.rounding = scheme.rounding;
-    return scheme == tensor;
+    const bool groups = scheme.granularity == Granularity::kGroup;
+    const bool range = scheme.range == RangeSearch::kMinMax || (scheme.range == RangeSearch::kPercentile && groups);
+    return range && scheme.scale_dtype != ScaleDtype::kTwoLevel;
 }
 
 void check_has_codec(const Scheme& scheme) {

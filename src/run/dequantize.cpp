@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <deque>
 
 #include <fmt/format.h>
 
@@ -13,6 +14,7 @@
 #include "io/sha256.hpp"
 #include "octet/octet.hpp"
 #include "plan/output_plan.hpp"
+#include "quant/stored_form.hpp"
 #include "run/engine.hpp"
 #include "run/find_set.hpp"
 #include "run/output.hpp"
@@ -105,7 +107,8 @@ std::vector<io::FileIdentity> identities_of(const state::QuantizedSet& set) {
 }
 
 std::vector<run::TensorJob> restore_jobs(const state::QuantizedSet& set, const plan::OutputPlan& plan,
-                                         const std::vector<io::File>& files, std::optional<Dtype> dtype) {
+                                         const std::vector<io::File>& files, std::optional<Dtype> dtype,
+                                         std::deque<run::BlockJob>& blocks) {
     std::vector<run::TensorJob> jobs(set.stored.size());
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         const TensorReport& tensor = set.sidecar.tensors[i];
@@ -119,7 +122,16 @@ std::vector<run::TensorJob> restore_jobs(const state::QuantizedSet& set, const p
         job.name = tensor.name;
         job.shape = &tensor.shape;
         const Dtype restored = plan::restored_dtype(tensor, dtype);
-        if (tensor.scheme) {
+        if (tensor.scheme && quant::uses_blocks(*tensor.scheme)) {
+            job.codec = run::Codec::kRestoreBlocks;
+            job.target_dtype = restored;
+            blocks.push_back({*tensor.scheme,
+                              element_count(tensor.shape).value_or(0),
+                              {tensor.scale.value_or(0.0F), tensor.zero_point.value_or(0.0F)},
+                              0,
+                              {}});
+            job.block = &blocks.back();
+        } else if (tensor.scheme) {
             job.codec = run::Codec::kDequantize;
             job.target_dtype = restored;
             job.state = {*tensor.scale, *tensor.zero_point};
@@ -196,7 +208,8 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
                                            set.sidecar.source_index ? set.stored.size() : 0));
     const std::vector<io::File> files =
         run::create_files(plan, [&](const std::string& name) { return destination.place(name); });
-    std::vector<run::TensorJob> jobs = restore_jobs(set, plan, files, options.dtype);
+    std::deque<run::BlockJob> blocks;
+    std::vector<run::TensorJob> jobs = restore_jobs(set, plan, files, options.dtype, blocks);
     run::run_jobs(jobs, options.write);
     run::sync_files(files, options.write);
     for (const plan::FilePlan& file : plan.files) report.output_files.push_back({file.name, file.byte_count});

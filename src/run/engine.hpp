@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "octet/dtype.hpp"
 #include "octet/options.hpp"
 #include "quant/affine.hpp"
+#include "quant/block_state.hpp"
 #include "quant/error_sums.hpp"
 #include "run/file_hasher.hpp"
 
@@ -24,11 +26,23 @@ namespace octet::run {
 inline constexpr std::uint64_t kTileBytes = 4U << 20U;
 
 enum class Codec : std::uint8_t {
-    kCopy,        ///< bytes as they are
-    kQuantize,    ///< floats to codes
-    kDequantize,  ///< codes to floats
-    kConvert,     ///< floats to floats of another dtype
-    kScan,        ///< range only; writes nothing, and values that are not finite are a result, not an error
+    kCopy,            ///< bytes as they are
+    kQuantize,        ///< floats to codes
+    kDequantize,      ///< codes to floats
+    kConvert,         ///< floats to floats of another dtype
+    kScan,            ///< range only; writes nothing, and values that are not finite are a result, not an error
+    kQuantizeBlocks,  ///< floats to codes, scales and zero points of channels or groups (run/block_work.hpp)
+    kRestoreBlocks,   ///< the way back
+    kCheckBlocks,     ///< as kQuantizeBlocks, but holds the target's bytes against what would be written
+};
+
+/// What tensors done in blocks need besides a TensorJob; codes and state tensors lie one behind the other.
+struct BlockJob {
+    Scheme scheme;                                  ///< with its axis resolved
+    std::uint64_t elements = 0;                     ///< of the tensor
+    quant::BlockState state;                        ///< of a whole tensor: given to kRestoreBlocks, else made
+    double bound = 0;                               ///< made: the largest of the blocks'
+    std::optional<std::uint64_t> first_difference;  ///< made by kCheckBlocks: where in the target
 };
 
 /// One tensor's way. The files and the shape outlive the run.
@@ -41,13 +55,14 @@ struct TensorJob {
     const io::File* target = nullptr;
     std::uint64_t source_offset = 0;
     std::uint64_t target_offset = 0;
-    std::uint64_t elements = 0;      ///< of a copy: bytes
+    std::uint64_t elements = 0;      ///< of a copy, and of what kRestoreBlocks reads: bytes
     std::string_view name;           ///< for messages
     const Shape* shape = nullptr;    ///< for messages
     quant::AffineState state;        ///< given to kDequantize, made by kQuantize
     kernels::Range range{};          ///< made by kQuantize and kScan
     quant::ErrorSums sums;           ///< made by kQuantize
     kernels::Narrowing narrowing{};  ///< made by kDequantize and kConvert
+    BlockJob* block = nullptr;       ///< of the codecs for blocks; outlives the run
     Checksum source_checksum;        ///< made by kQuantize and kCopy
     Checksum stored_checksum;        ///< made by kQuantize and kCopy
 

@@ -1,5 +1,8 @@
 #include "run/float_source.hpp"
 
+#include <cstring>
+
+#include "quant/stored_form.hpp"
 #include "quant/values.hpp"
 #include "run/find_set.hpp"
 
@@ -37,8 +40,14 @@ void FloatSource::open_set(const std::filesystem::path& path) {
     tensors_ = std::move(set.sidecar.tensors);
     for (std::size_t i = 0; i < set.stored.size(); ++i) {
         const state::StoredTensor& stored = set.stored[i];
-        places_.push_back({&files_[stored.file], stored.offset, stored.byte_count, std::nullopt});
-        if (tensors_[i].scheme) places_.back().state = quant::AffineState{*tensors_[i].scale, *tensors_[i].zero_point};
+        places_.push_back({&files_[stored.file], stored.offset, stored.byte_count, std::nullopt, std::nullopt});
+        const TensorReport& tensor = tensors_[i];
+        if (tensor.scheme && quant::uses_blocks(*tensor.scheme)) {
+            const quant::BlockState state{tensor.scale.value_or(0.0F), tensor.zero_point.value_or(0.0F)};
+            places_.back().blocks.emplace(files_[stored.file], stored.offset, *tensor.scheme, tensor.shape, state);
+        } else if (tensor.scheme) {
+            places_.back().state = quant::AffineState{*tensor.scale, *tensor.zero_point};
+        }
     }
 }
 
@@ -47,7 +56,7 @@ void FloatSource::open_checkpoint(const std::filesystem::path& path) {
     for (checkpoint::Shard& shard : checkpoint.shards) files_.push_back(std::move(shard.file));
     tensors_ = tensors_of(checkpoint);
     for (const checkpoint::Tensor& tensor : checkpoint.tensors)
-        places_.push_back({&files_[tensor.shard], tensor.offset, tensor.byte_count, std::nullopt});
+        places_.push_back({&files_[tensor.shard], tensor.offset, tensor.byte_count, std::nullopt, std::nullopt});
 }
 
 std::optional<std::size_t> FloatSource::find(std::string_view name) const {
@@ -59,6 +68,7 @@ void FloatSource::read_as(Dtype target, std::size_t tensor, std::uint64_t first,
                           std::span<std::byte> values, std::span<std::byte> scratch) const {
     const Place& place = places_[tensor];
     const Dtype dtype = tensors_[tensor].dtype;
+    if (place.blocks) return read_blocks(*place.blocks, target, first, count, values, scratch);
     const std::uint64_t each = place.state ? 1 : dtype_bits(dtype) / 8;
     const bool as_it_is = !place.state && dtype == target;
     const std::span<std::byte> stored = as_it_is ? values : scratch.first(count * each);
@@ -68,6 +78,18 @@ void FloatSource::read_as(Dtype target, std::size_t tensor, std::uint64_t first,
         quant::restore_values(stored, *place.state, target, values, ignored);
     } else if (!as_it_is) {
         quant::convert_values(dtype, stored, target, values, ignored);
+    }
+}
+
+/// Restored values widen in place: from the upper half of `values`, whose end nothing overtakes.
+void FloatSource::read_blocks(const BlockReader& reader, Dtype target, std::uint64_t first, std::uint64_t count,
+                              std::span<std::byte> values, std::span<std::byte> scratch) {
+    const std::uint64_t skipped = target == Dtype::kF64 ? count * sizeof(float) : 0;
+    auto* const restored = reinterpret_cast<float*>(values.data() + skipped);
+    reader.read(first, {restored, count}, scratch);
+    for (std::uint64_t i = 0; target == Dtype::kF64 && i < count; ++i) {
+        const auto wide = static_cast<double>(restored[i]);
+        std::memcpy(values.data() + i * sizeof(double), &wide, sizeof(double));
     }
 }
 

@@ -14,6 +14,7 @@
 #include "checkpoint/kind.hpp"
 #include "octet/report.hpp"
 #include "quant/affine.hpp"
+#include "run/block_reader.hpp"
 #include "state/quantized_set.hpp"
 
 namespace octet::run {
@@ -60,11 +61,14 @@ class FloatSource {
         const io::File* file = nullptr;
         std::uint64_t offset = 0;
         std::uint64_t byte_count = 0;
-        std::optional<quant::AffineState> state;  ///< of codes
+        std::optional<quant::AffineState> state;  ///< of codes with one scale
+        std::optional<BlockReader> blocks;        ///< of other codes
     };
 
     void open_set(const std::filesystem::path& path);
     void open_checkpoint(const std::filesystem::path& path);
+    static void read_blocks(const BlockReader& reader, Dtype target, std::uint64_t first, std::uint64_t count,
+                            std::span<std::byte> values, std::span<std::byte> scratch);
     void read_as(Dtype target, std::size_t tensor, std::uint64_t first, std::uint64_t count,
                  std::span<std::byte> values, std::span<std::byte> scratch) const;
 

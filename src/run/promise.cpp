@@ -7,8 +7,11 @@
 
 #include "base/checked.hpp"
 #include "base/text.hpp"
+#include "octet/error.hpp"
 #include "quant/active_kernels.hpp"
+#include "quant/stored_form.hpp"
 #include "quant/values.hpp"
+#include "run/engine.hpp"
 #include "run/regions.hpp"
 #include "run/tile_work.hpp"
 #include "run/workers.hpp"
@@ -100,7 +103,8 @@ class Promise {
                                 shape_text(tensor.shape), dtype_name((*found)->dtype), shape_text((*found)->shape)));
                 continue;
             }
-            const std::uint64_t elements = tensor.scheme ? set_.stored[i].byte_count : tensor.source_bytes;
+            const bool blocks = tensor.scheme && quant::uses_blocks(*tensor.scheme);
+            const std::uint64_t elements = blocks ? 0 : tensor.scheme ? set_.stored[i].byte_count : tensor.source_bytes;
             pairs_.push_back({&tensor, &set_.stored[i], *found, 0, elements});
         }
         for (std::size_t i = 0; i < by_name.size(); ++i) {
@@ -153,8 +157,45 @@ class Promise {
         if (at != stored.end()) slot.first_difference = first + static_cast<std::uint64_t>(at - stored.begin());
     }
 
+    /// Quantizes the tensor again on the road of quantize, and holds what it would write against what is stored.
+    void judge_blocks(const Pair& pair) {
+        const TensorReport& tensor = *pair.tensor;
+        BlockJob block{*tensor.scheme, element_count(tensor.shape).value_or(0), {}, 0, {}};
+        TensorJob job;
+        job.codec = Codec::kCheckBlocks;
+        job.source_dtype = tensor.dtype;
+        job.source = &source_.shards[pair.source->shard].file;
+        job.source_offset = pair.source->offset;
+        job.target = &set_.data_files[pair.stored->file].file;
+        job.target_offset = pair.stored->offset;
+        job.elements = block.elements;
+        job.name = tensor.name;
+        job.shape = &tensor.shape;
+        job.block = &block;
+        WriteOptions quiet = options_;  // its bytes are counted where they are hashed
+        quiet.progress = {};
+        try {
+            run_jobs({&job, 1}, quiet);
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::kBadInput) throw;
+            return add(tensor, *pair.stored, std::string("its source cannot be quantized: ") + error.what());
+        }
+        const bool same_scale = !tensor.scale || *tensor.scale == block.state.scale;
+        if (!same_scale || (tensor.zero_point && *tensor.zero_point != block.state.zero_point))
+            return add(tensor, *pair.stored, "scale and zero point do not follow from the source");
+        if (block.first_difference)
+            return add(tensor, *pair.stored,
+                       fmt::format("codes or state do not follow from the source; the first other byte is {}",
+                                   with_commas(*block.first_difference)));
+        if (job.sums.max_abs_error > block.bound)
+            add(tensor, *pair.stored,
+                fmt::format("its largest error {:.6g} is beyond its bound {:.6g}", job.sums.max_abs_error,
+                            block.bound));
+    }
+
     void judge(const Pair& pair) {
         const TensorReport& tensor = *pair.tensor;
+        if (tensor.scheme && quant::uses_blocks(*tensor.scheme)) return judge_blocks(pair);
         Slot all;
         const std::uint64_t steps = divide_up(pair.elements, kStepElements);
         for (std::uint64_t i = pair.first_step; i < pair.first_step + steps; ++i) {

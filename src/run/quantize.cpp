@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <memory>
 
 #include <fmt/format.h>
@@ -15,6 +16,7 @@
 #include "io/sha256.hpp"
 #include "octet/octet.hpp"
 #include "plan/output_plan.hpp"
+#include "quant/stored_form.hpp"
 #include "run/engine.hpp"
 #include "run/gates.hpp"
 #include "run/output.hpp"
@@ -86,7 +88,7 @@ std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, cons
 
 std::vector<run::TensorJob> quantize_jobs(const checkpoint::Checkpoint& checkpoint,
                                           const std::vector<TensorReport>& tensors, const plan::OutputPlan& plan,
-                                          const std::vector<io::File>& files) {
+                                          const std::vector<io::File>& files, std::deque<run::BlockJob>& blocks) {
     std::vector<run::TensorJob> jobs(tensors.size());
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         const checkpoint::Tensor& source = checkpoint.tensors[i];
@@ -104,8 +106,39 @@ std::vector<run::TensorJob> quantize_jobs(const checkpoint::Checkpoint& checkpoi
         job.source_dtype = source.dtype;
         job.rounding = tensors[i].scheme->rounding;
         job.elements = source.byte_count * 8 / dtype_bits(source.dtype);
+        if (!quant::uses_blocks(*tensors[i].scheme)) continue;
+        job.codec = run::Codec::kQuantizeBlocks;
+        blocks.push_back({*tensors[i].scheme, job.elements, {}, 0, {}});
+        job.block = &blocks.back();
     }
     return jobs;
+}
+
+/// The state of a whole tensor, which the sidecar holds.
+void take_state(const run::TensorJob& job, TensorReport& tensor) {
+    if (quant::has_state_tensors(*tensor.scheme)) return;
+    const bool blocks = job.block != nullptr;
+    tensor.scale = blocks ? job.block->state.scale : job.state.scale;
+    if (tensor.scheme->symmetric) return;
+    tensor.zero_point = blocks ? job.block->state.zero_point : job.state.zero_point;
+}
+
+/// Checksums of tensors done in blocks, whose tiles lie anywhere: of their source, and of codes and state tensors as they were written.
+void hash_blocks(std::vector<run::TensorJob>& jobs, const plan::OutputPlan& plan, const WriteOptions& options) {
+    std::vector<run::Region> regions;
+    std::vector<Checksum*> places;
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        run::TensorJob& job = jobs[i];
+        if (job.block == nullptr) continue;
+        regions.push_back({job.source, job.source_offset, job.source_bytes(), {}});
+        places.push_back(&job.source_checksum);
+        regions.push_back({job.target, plan.placements[i].offset, plan.placements[i].byte_count, {}});
+        places.push_back(&job.stored_checksum);
+    }
+    WriteOptions quiet = options;
+    quiet.progress = {};
+    const std::vector<Checksum> checksums = run::piece_checksums(regions, quiet);
+    for (std::size_t i = 0; i < places.size(); ++i) *places[i] = checksums[i];
 }
 
 /// Takes over what the run found out; returns the sum of squares of the quantized values.
@@ -116,22 +149,22 @@ double take_results(const std::vector<run::TensorJob>& jobs, std::vector<TensorR
         tensors[i].source_checksum = job.source_checksum;
         tensors[i].stored_checksum = job.stored_checksum;
         if (!tensors[i].scheme) continue;
-        tensors[i].scale = job.state.scale;
-        tensors[i].zero_point = job.state.zero_point;
-        const double bound = quant::error_bound(job.state, job.range, job.rounding, job.source_dtype);
+        const double bound = job.block != nullptr
+                                 ? job.block->bound
+                                 : quant::error_bound(job.state, job.range, job.rounding, job.source_dtype);
         tensors[i].statistics = quant::tensor_statistics(job.sums, job.elements, bound);
+        take_state(job, tensors[i]);
         sum_of_squares += job.sums.signal;
     }
     return six_digits(sum_of_squares);
 }
 
-std::string set_index_text(const checkpoint::Checkpoint& checkpoint, const plan::OutputPlan& plan) {
-    std::vector<std::pair<std::string, std::string>> weights;
+std::string set_index_text(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+                           const plan::OutputPlan& plan) {
+    const auto weights =
+        state::stored_names(tensors, [&](std::size_t i) { return plan.files[plan.placements[i].file].name; });
     std::uint64_t bytes = 0;
-    for (std::size_t i = 0; i < plan.placements.size(); ++i) {
-        weights.emplace_back(checkpoint.tensors[i].name, plan.files[plan.placements[i].file].name);
-        bytes += plan.placements[i].byte_count;
-    }
+    for (const plan::Placement& place : plan.placements) bytes += place.byte_count;
     return checkpoint::index_text_of(checkpoint::with_total_size(checkpoint.index->metadata, bytes), weights);
 }
 
@@ -223,7 +256,8 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     run::check_limits(options.gates);
     if (options.write.sha256) io::need_sha256();
     const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input);
-    const state::CodeOptions code_options{options.preset, options.rounding, options.on_non_finite};
+    const state::CodeOptions code_options{options.preset, plan::asked_scheme(options.preset, options.scheme),
+                                          options.on_non_finite};
     std::vector<TensorReport> tensors = plan::decide(checkpoint, code_options, {});
     const fs::path target = io::resolved_target(out_dir);
     run::Notes notes(options.write);
@@ -238,8 +272,10 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
                          run::bytes_needed(plan, companion_bytes(checkpoint), tensors.size()));
     const std::vector<io::File> files =
         run::create_files(plan, [&](const std::string& name) { return output.place(name); });
-    std::vector<run::TensorJob> jobs = quantize_jobs(checkpoint, tensors, plan, files);
+    std::deque<run::BlockJob> blocks;
+    std::vector<run::TensorJob> jobs = quantize_jobs(checkpoint, tensors, plan, files, blocks);
     std::vector<run::FileHasher> hashers = run::run_jobs(jobs, options.write);
+    hash_blocks(jobs, plan, options.write);
     const double sum_of_squares = take_results(jobs, tensors);
     run::sync_files(files, options.write);
 
@@ -248,7 +284,7 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     sidecar.companions = write_companions(checkpoint, output, options.write.sync);
     add_sha256(sidecar.files, output, options.write);
     add_sha256(sidecar.companions, output, options.write);
-    const std::string index = checkpoint.index ? set_index_text(checkpoint, plan) : "";
+    const std::string index = checkpoint.index ? set_index_text(checkpoint, sidecar.tensors, plan) : "";
     if (checkpoint.index) io::write_text_file(output.place(kSetIndexName), index, options.write.sync);
     const std::string text = state::sidecar_text(sidecar);
     io::write_text_file(output.place(kSidecarName), text, options.write.sync);

@@ -19,7 +19,7 @@ std::uint64_t memory_of(const TensorJob& job) {
 
 /// `job` lies directly behind `before` in both files.
 bool continues(const TensorJob& before, const TensorJob& job) {
-    return job.source == before.source && job.target == before.target &&
+    return job.block == nullptr && job.source == before.source && job.target == before.target &&
            job.source_offset == before.source_offset + before.source_bytes() &&
            (job.codec == Codec::kScan || job.target_offset == before.target_offset + before.target_bytes());
 }
@@ -43,9 +43,17 @@ std::uint64_t piece_elements(const TensorJob& job) noexcept {
     return job.codec == Codec::kQuantize ? quant::kPieceBytes : tile_elements(job);
 }
 
-StepPlan cut_steps(std::span<const TensorJob> jobs, std::uint64_t memory) {
+StepPlan cut_steps(std::span<const TensorJob> jobs, std::uint64_t memory, std::span<const std::uint64_t> block_steps) {
     StepPlan plan;
+    std::uint32_t block = 0;
     for (std::uint32_t i = 0; i < jobs.size();) {
+        if (jobs[i].block != nullptr) {
+            for (std::uint64_t n = 0; n < block_steps[block]; ++n)
+                plan.steps.push_back({StepKind::kBlock, block, i, 1, n, 0});
+            ++block;
+            ++i;
+            continue;
+        }
         const bool needs_range = jobs[i].codec == Codec::kQuantize || jobs[i].codec == Codec::kScan;
         if (needs_range ? jobs[i].source_bytes() > memory : memory_of(jobs[i]) > std::min(memory, kMostWholeBytes)) {
             const auto split = static_cast<std::uint32_t>(plan.split_jobs.size());

@@ -13,17 +13,6 @@
 namespace octet::run {
 namespace {
 
-[[noreturn]] void throw_not_finite(const TensorJob& job, ConstBytes source, std::uint64_t first_element) {
-    const auto found = quant::first_non_finite(job.source_dtype, source);
-    const std::string where =
-        found ? fmt::format("{} at {}", found->value, index_text(first_element + found->element, *job.shape))
-              : "a value";
-    throw Error(
-        ErrorCode::kBadInput, printable(job.source->name()),
-        fmt::format("tensor {} holds {}, which is not a finite float32; --on-non-finite keep copies such tensors",
-                    in_quotes(job.name), where));
-}
-
 /// What both the range and the hash go over before the next part: stays in the second-level cache, whole elements of every dtype.
 constexpr std::uint64_t kCacheBytes = 128U << 10U;
 
@@ -35,7 +24,31 @@ bool has_range(const TensorJob& job) {
     return job.codec == Codec::kQuantize || job.codec == Codec::kScan;
 }
 
+[[noreturn]] void refuse(const TensorJob& job, std::string_view where) {
+    throw Error(
+        ErrorCode::kBadInput, printable(job.source->name()),
+        fmt::format("tensor {} holds {}, which is not a finite float32; --on-non-finite keep copies such tensors",
+                    in_quotes(job.name), where));
+}
+
+[[noreturn]] void throw_first_not_finite(const TensorJob& job, ConstBytes source, std::uint64_t first_element) {
+    const auto found = quant::first_non_finite(job.source_dtype, source);
+    if (!found) refuse(job, "a value");
+    throw_not_finite(job, found->value, first_element + found->element);
+}
+
 }  // namespace
+
+void throw_not_finite(const TensorJob& job, double value, std::uint64_t element) {
+    refuse(job, fmt::format("{} at {}", value, index_text(element, *job.shape)));
+}
+
+void throw_if_overflowed(const TensorJob& job, const kernels::Narrowing& narrowing) {
+    if (!narrowing.overflowed) return;
+    throw Error(ErrorCode::kBadInput, printable(job.source->name()),
+                fmt::format("tensor {} holds values that overflow {}; choose --dtype f32 or bf16", in_quotes(job.name),
+                            dtype_name(job.target_dtype)));
+}
 
 bool makes_checksums(const TensorJob& job) noexcept {
     return job.codec == Codec::kQuantize || job.codec == Codec::kCopy;
@@ -48,7 +61,7 @@ void add_range(const TensorJob& job, SourceBytes& source, std::uint64_t from, st
         const ConstBytes part = source.part(from + at, std::min(kCacheBytes, size - at));
         quant::add_range(job.source_dtype, part, range);
         if (job.codec == Codec::kScan) continue;
-        if (!range.finite) throw_not_finite(job, part, first_element + at / each);
+        if (!range.finite) throw_first_not_finite(job, part, first_element + at / each);
         hasher.add(part);
     }
 }
@@ -83,7 +96,10 @@ void encode(const TensorJob& job, ConstBytes source, Bytes target, TileResult& r
             std::copy(source.begin(), source.end(), target.begin());
             break;
         case Codec::kScan:
-            break;
+        case Codec::kQuantizeBlocks:
+        case Codec::kRestoreBlocks:
+        case Codec::kCheckBlocks:
+            break;  // nothing to write, or run/block_work does it
     }
 }
 
@@ -95,11 +111,8 @@ void add_tile(TensorJob& job, const TileResult& result) {
     }
     kernels::Narrowing& all = job.narrowing;
     all.max_abs_difference = std::max(all.max_abs_difference, result.narrowing.max_abs_difference);
-    if (!result.narrowing.overflowed) return;
-    all.overflowed = true;
-    throw Error(ErrorCode::kBadInput, printable(job.source->name()),
-                fmt::format("tensor {} holds values that overflow {}; choose --dtype f32 or bf16", in_quotes(job.name),
-                            dtype_name(job.target_dtype)));
+    all.overflowed = all.overflowed || result.narrowing.overflowed;
+    throw_if_overflowed(job, result.narrowing);
 }
 
 std::uint64_t part_elements(const TensorJob& job) noexcept {

@@ -16,6 +16,12 @@ class OutputStream;
 /// True for jobs whose source and output bytes get a checksum.
 bool makes_checksums(const TensorJob& job) noexcept;
 
+/// kBadInput naming the tensor, the element and what it holds.
+[[noreturn]] void throw_not_finite(const TensorJob& job, double value, std::uint64_t element);
+
+/// kBadInput where a value overflowed the target dtype.
+void throw_if_overflowed(const TensorJob& job, const kernels::Narrowing& narrowing);
+
 /// What one tile has found out.
 struct TileResult {
     kernels::LaneSums lanes{};

@@ -216,12 +216,10 @@ class Verification {
         const std::string name(kSetIndexName);
         std::error_code ignored;
         if (!fs::exists(set_.folder / name, ignored)) return add(name, "", "is missing");
-        std::vector<std::pair<std::string, std::string>> weights;
+        const auto weights = state::stored_names(
+            set_.sidecar.tensors, [this](std::size_t i) { return set_.sidecar.files[set_.stored[i].file].name; });
         std::uint64_t bytes = 0;
-        for (std::size_t i = 0; i < set_.stored.size(); ++i) {
-            weights.emplace_back(set_.sidecar.tensors[i].name, set_.sidecar.files[set_.stored[i].file].name);
-            bytes += set_.stored[i].byte_count;
-        }
+        for (const state::StoredTensor& stored : set_.stored) bytes += stored.byte_count;
         const std::string expected =
             checkpoint::index_text_of(checkpoint::with_total_size(set_.sidecar.source_index->metadata, bytes), weights);
         std::string found;

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "io/plain_name.hpp"
 #include "octet/error.hpp"
+#include "quant/stored_form.hpp"
 
 namespace octet::state {
 namespace {
@@ -19,31 +20,42 @@ constexpr std::uint64_t kMostSidecarBytes = 1'000'000'000;
                 fmt::format("{}; codes and sidecar are not of one set: restore the files or quantize again", what));
 }
 
-/// Dtype and shape of the codes of a tensor.
-bool fits(const TensorReport& tensor, const safetensors::TensorEntry& entry) {
-    return entry.dtype == (tensor.scheme ? Dtype::kU8 : tensor.dtype) && entry.shape == tensor.shape;
+/// What a data file holds of a tensor.
+std::vector<quant::StoredPart> parts_of(const TensorReport& tensor) {
+    if (tensor.scheme) return quant::stored_parts(*tensor.scheme, tensor.shape);
+    return {{"", tensor.dtype, tensor.shape, tensor.source_bytes}};
+}
+
+void check_fits(const std::filesystem::path& path, const TensorReport& tensor, const std::string& name,
+                const quant::StoredPart& part, const safetensors::TensorEntry& entry) {
+    if (entry.name != name)
+        throw_misfit(path,
+                     fmt::format("holds tensor {} where the sidecar has {}", in_quotes(entry.name), in_quotes(name)));
+    if (entry.dtype == part.dtype && entry.shape == part.shape) return;
+    throw_misfit(path, fmt::format("holds tensor {} as {} {}, which does not fit {} {} in the sidecar",
+                                   in_quotes(entry.name), dtype_name(entry.dtype), shape_text(entry.shape),
+                                   dtype_name(tensor.dtype), shape_text(tensor.shape)));
 }
 
 /// Pairs the data files' tensors, in file order, with the sidecar's.
 void pair_tensors(QuantizedSet& set, std::uint32_t file_number, safetensors::Header& header, std::size_t& next) {
     const std::filesystem::path path = set.folder / set.sidecar.files[file_number].name;
-    for (const safetensors::TensorEntry& entry : header.tensors) {
+    for (auto entry = header.tensors.begin(); entry != header.tensors.end(); ++next) {
         if (next == set.sidecar.tensors.size())
-            throw_misfit(path, fmt::format("holds tensor {} that the sidecar does not know", in_quotes(entry.name)));
+            throw_misfit(path, fmt::format("holds tensor {} that the sidecar does not know", in_quotes(entry->name)));
         TensorReport& tensor = set.sidecar.tensors[next];
-        if (tensor.name != entry.name) {
-            throw_misfit(path, fmt::format("holds tensor {} where the sidecar has {}", in_quotes(entry.name),
-                                           in_quotes(tensor.name)));
+        StoredTensor stored{header.data_start + entry->begin, 0, file_number, entry->header_position};
+        for (const quant::StoredPart& part : parts_of(tensor)) {
+            const std::string name = tensor.name + std::string(part.suffix);
+            if (entry == header.tensors.end())
+                throw_misfit(path, fmt::format("has no tensor {}, which the sidecar's {} needs", in_quotes(name),
+                                               in_quotes(tensor.name)));
+            check_fits(path, tensor, name, part, *entry);
+            stored.byte_count += entry->end - entry->begin;
+            ++entry;
         }
-        if (!fits(tensor, entry)) {
-            throw_misfit(path, fmt::format("holds tensor {} as {} {}, which does not fit {} {} in the sidecar",
-                                           in_quotes(entry.name), dtype_name(entry.dtype), shape_text(entry.shape),
-                                           dtype_name(tensor.dtype), shape_text(tensor.shape)));
-        }
-        const std::uint64_t bytes = entry.end - entry.begin;
-        tensor.output_bytes = bytes + (tensor.scheme ? 2 * sizeof(float) : 0);
-        set.stored.push_back({header.data_start + entry.begin, bytes, file_number, entry.header_position});
-        ++next;
+        tensor.output_bytes = stored.byte_count + (tensor.scheme ? quant::sidecar_state_bytes(*tensor.scheme) : 0);
+        set.stored.push_back(stored);
     }
 }
 
@@ -116,6 +128,16 @@ QuantizedSet open_set(const std::filesystem::path& folder) {
                      fmt::format("lists tensor {} that no data file holds", in_quotes(set.sidecar.tensors[next].name)));
     }
     return set;
+}
+
+std::vector<std::pair<std::string, std::string>> stored_names(const std::vector<TensorReport>& tensors,
+                                                              const std::function<std::string(std::size_t)>& file_of) {
+    std::vector<std::pair<std::string, std::string>> names;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        for (const quant::StoredPart& part : parts_of(tensors[i]))
+            names.emplace_back(tensors[i].name + std::string(part.suffix), file_of(i));
+    }
+    return names;
 }
 
 std::vector<std::string> file_names_of(const Sidecar& sidecar) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,10 +14,10 @@
 
 namespace octet::state {
 
-/// Where a tensor's codes (or its copy) lie.
+/// Where a tensor's codes, and behind them its state tensors (or its copy) lie.
 struct StoredTensor {
-    std::uint64_t offset = 0;  ///< absolute, in its data file
-    std::uint64_t byte_count = 0;
+    std::uint64_t offset = 0;      ///< absolute, in its data file
+    std::uint64_t byte_count = 0;  ///< of all of them
     std::uint32_t file = 0;
     std::uint32_t header_position = 0;
 };
@@ -38,6 +39,10 @@ QuantizedSet open_set(const std::filesystem::path& folder);
 
 /// Reads only the sidecar of `folder`, checking its text.
 Sidecar read_sidecar(const std::filesystem::path& folder);
+
+/// Names of all tensors in the data files with the base names of their files, state tensors included: what an index lists.
+std::vector<std::pair<std::string, std::string>> stored_names(const std::vector<TensorReport>& tensors,
+                                                              const std::function<std::string(std::size_t)>& file_of);
 
 /// Base names of everything that a set with this sidecar consists of, the sidecar included.
 std::vector<std::string> file_names_of(const Sidecar& sidecar);

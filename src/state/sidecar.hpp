@@ -25,7 +25,8 @@ struct SourceIndex {
 /// What decided the codes.
 struct CodeOptions {
     Preset preset = Preset::kAll;
-    std::optional<Rounding> rounding;
+    std::optional<Scheme>
+        scheme;  ///< what the preset and the explicit options gave together; empty without any of those
     OnNonFinite on_non_finite = OnNonFinite::kError;
 };
 

@@ -203,15 +203,14 @@ class Reader {
     }
 
     void read_options(const json& options) {
-        check_keys(options, "options", {"preset", "rules"}, {"rounding", "on_non_finite"});
+        check_keys(options, "options", {"preset", "rules"}, {"scheme", "on_non_finite"});
         const auto preset = parse_preset(string_of(options["preset"], "options.preset"));
         if (!preset) fail("options.preset is not known to this octet");
         sidecar_.options.preset = *preset;
         if (!options["rules"].is_array() || !options["rules"].empty()) fail("options.rules is not an empty array");
-        if (options.contains("rounding")) {
-            const bool truncate = options["rounding"] == "truncate";
-            if (!truncate && options["rounding"] != "nearest") fail("options.rounding is not known to this octet");
-            sidecar_.options.rounding = truncate ? Rounding::kTruncate : Rounding::kNearest;
+        if (options.contains("scheme")) {
+            sidecar_.options.scheme = parse_scheme(string_of(options["scheme"], "options.scheme"));
+            if (!sidecar_.options.scheme) fail("options.scheme is not known to this octet");
         }
         if (!options.contains("on_non_finite")) return;
         if (options["on_non_finite"] != "keep") fail("options.on_non_finite is not \"keep\"");
@@ -227,15 +226,8 @@ class Reader {
             check_keys(entry, place, {"dtype", "shape", "scheme", "reason", kPieceChecksumKey}, {});
             tensor.reason = string_of(entry["reason"], place + " reason");
         } else {
-            check_keys(entry, place, {"dtype", "shape", "scheme", "scale", "zero_point", "stats", kPieceChecksumKey},
-                       {});
-            tensor.scheme = parse_scheme(string_of(entry["scheme"], place + " scheme"));
-            if (!tensor.scheme || !quant::has_codec(*tensor.scheme))
-                fail(fmt::format("{}: the scheme {} is not known to this octet", place,
-                                 in_quotes(string_of(entry["scheme"], place))));
-            tensor.scale = float_of(entry["scale"], place + " scale");
-            if (*tensor.scale < 0) fail(place + " scale is negative");
-            tensor.zero_point = float_of(entry["zero_point"], place + " zero_point");
+            check_keys(entry, place, {"dtype", "shape", "scheme", "stats", kPieceChecksumKey}, {"scale", "zero_point"});
+            read_scheme(entry, place, tensor);
             tensor.statistics = statistics_of(entry["stats"], place + " stats");
         }
         const json& checksums = entry[std::string(kPieceChecksumKey)];
@@ -253,6 +245,32 @@ class Reader {
         if (!bytes) fail(place + " has a shape whose size overflows or does not fill whole bytes");
         tensor.source_bytes = *bytes;
         sidecar_.tensors.push_back(std::move(tensor));
+    }
+
+    /// The scheme, and the state where the sidecar holds it.
+    void read_scheme(const json& entry, const std::string& place, TensorReport& tensor) const {
+        const std::string name = string_of(entry["scheme"], place + " scheme");
+        tensor.scheme = parse_scheme(name);
+        if (!tensor.scheme || !quant::has_codec(*tensor.scheme))
+            fail(fmt::format("{}: the scheme {} is not known to this octet", place, in_quotes(name)));
+        const Scheme& scheme = *tensor.scheme;
+        const bool in_sidecar = scheme.granularity == Granularity::kTensor;
+        if (!in_sidecar && scheme.axis == OutputAxis::kAuto)
+            fail(fmt::format("{}: the scheme {} does not say its axis", place, in_quotes(name)));
+        const bool zero_point = in_sidecar && !scheme.symmetric;
+        for (const auto& [key, expected] : {std::pair("scale", in_sidecar), std::pair("zero_point", zero_point)}) {
+            if (entry.contains(key) == expected) continue;
+            fail(fmt::format("{} has {} {}", place, expected ? "no" : "the unknown key", in_quotes(key)));
+        }
+        if (in_sidecar) tensor.scale = float_of(entry["scale"], place + " scale");
+        if (in_sidecar && *tensor.scale < 0) fail(place + " scale is negative");
+        if (zero_point && scheme.zero_point == ZeroPoint::kInteger) {
+            const std::uint64_t code = unsigned_of(entry["zero_point"], place + " zero_point");
+            if (code > max_code(scheme)) fail(place + " zero_point is no code");
+            tensor.zero_point = static_cast<float>(code);
+        } else if (zero_point) {
+            tensor.zero_point = float_of(entry["zero_point"], place + " zero_point");
+        }
     }
 
     TensorStatistics statistics_of(const json& stats, const std::string& place) const {

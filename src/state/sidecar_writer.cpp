@@ -35,8 +35,7 @@ void write_source(JsonWriter& writer, const Sidecar& sidecar) {
 void write_options(JsonWriter& writer, const CodeOptions& options) {
     writer.begin_object().key("preset").string(preset_name(options.preset));
     writer.key("rules").begin_array().end_array();
-    if (options.rounding)
-        writer.key("rounding").string(*options.rounding == Rounding::kTruncate ? "truncate" : "nearest");
+    if (options.scheme) writer.key("scheme").string(scheme_name(*options.scheme));
     if (options.on_non_finite == OnNonFinite::kKeep) writer.key("on_non_finite").string("keep");
     writer.end_object();
 }
@@ -59,8 +58,12 @@ void write_tensor(JsonWriter& writer, const TensorReport& t) {
     writer.end_array();
     writer.key("scheme").string(t.scheme ? scheme_name(*t.scheme) : "keep");
     if (t.scheme) {
-        writer.key("scale").float32(*t.scale);
-        writer.key("zero_point").float32(*t.zero_point);
+        if (t.scale) writer.key("scale").float32(*t.scale);
+        if (t.zero_point && t.scheme->zero_point == ZeroPoint::kInteger) {
+            writer.key("zero_point").integer(static_cast<std::uint64_t>(*t.zero_point));
+        } else if (t.zero_point) {
+            writer.key("zero_point").float32(*t.zero_point);
+        }
         writer.key("stats");
         write_statistics(writer, *t.statistics);
     } else {

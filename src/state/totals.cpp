@@ -4,6 +4,7 @@
 
 #include "base/json_text.hpp"
 #include "quant/error_sums.hpp"
+#include "quant/stored_form.hpp"
 
 namespace octet::state {
 
@@ -19,7 +20,7 @@ Totals totals_of(const std::vector<TensorReport>& tensors, double sum_of_squares
         totals.parameters += elements;
         if (!t.scheme) continue;
         ++totals.quantized;
-        totals.state_bytes += 2 * sizeof(float);
+        totals.state_bytes += quant::state_bytes(*t.scheme, t.shape);
         quantized_elements += elements;
         quantized_bytes += t.output_bytes;
         if (!t.statistics) continue;

@@ -9,7 +9,9 @@ from pathlib import Path
 
 SOURCE = Path(os.environ["OCTET_SOURCE_DIR"])
 OCTET = os.environ["OCTET_BIN"]
-MOST_LINES = 20
+MOST_LINES = 60
+SCHEMES = ("--bits 4 --group-size 32 --zero-point integer --scale-dtype f16", "--granularity channel --symmetric", "--bits 3 --symmetric",
+           "--bits 5 --group-size 48 --axis 1 --scale-dtype bf16", "--bits 2 --granularity channel --axis 1", "--bits 6 --zero-point integer")
 
 
 def reader_text():
@@ -33,7 +35,7 @@ def make_awkward_checkpoint(folder):
     rng = np.random.default_rng(5)
     shards = {
         "model-00001-of-00002.safetensors": {
-            "half": rng.normal(size=(33, 17)).astype(np.float16), "wide": rng.normal(size=77),
+            "half": rng.normal(size=(33, 17)).astype(np.float16), "cube": rng.normal(size=(5, 7, 9)).astype(np.float32), "wide": rng.normal(size=77),
             "scalar": np.array(0.3, np.float32), "empty": np.zeros((0, 4), np.float32)},
         "model-00002-of-00002.safetensors": {
             "ids": np.arange(7), "flags": np.array([True, False, True]), "constant": np.full(5, 0.1, np.float32)},
@@ -72,6 +74,8 @@ def main():
         for checkpoint in (SOURCE / "testdata/tiny-gpt2", SOURCE / "testdata/tiny-flan-t5", work / "awkward"):
             check(scope["read_set"], checkpoint, [], work)
             check(scope["read_set"], checkpoint, ["--preset", "lesson"], work)
+            for options in SCHEMES:
+                check(scope["read_set"], checkpoint, options.split(), work)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,16 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Bits of the control byte. Seeds are text, so the plain choice is '0'.
-enum Control : unsigned { kSharded = 1, kTruncate = 2, kKeep = 4, kLesson = 8, kRaw = 64, kFolder = 128 };
+enum Control : unsigned {
+    kSharded = 1,
+    kTruncate = 2,
+    kKeep = 4,
+    kLesson = 8,
+    kGroups = 16,
+    kChannels = 32,
+    kRaw = 64,
+    kFolder = 128
+};
 
 void write_shards(const fs::path& folder, fuzz::Parts& parts) {
     constexpr std::size_t kMostShards = 4;
@@ -45,7 +54,18 @@ fs::path write_checkpoint(const fs::path& folder, unsigned control, fuzz::Parts&
 
 QuantizeOptions options_of(unsigned control) {
     QuantizeOptions options;
-    if ((control & kTruncate) != 0) options.rounding = Rounding::kTruncate;
+    if ((control & kTruncate) != 0) options.scheme.rounding = Rounding::kTruncate;
+    if ((control & kChannels) != 0) {
+        options.scheme.granularity = Granularity::kChannel;
+        options.scheme.symmetric = true;
+        options.scheme.bits = 3;
+    } else if ((control & kGroups) != 0) {
+        options.scheme.group_size = 16;
+        options.scheme.axis = OutputAxis::k1;
+        options.scheme.bits = 5;
+        options.scheme.zero_point = ZeroPoint::kInteger;
+        options.scheme.scale_dtype = ScaleDtype::kF16;
+    }
     if ((control & kKeep) != 0) options.on_non_finite = OnNonFinite::kKeep;
     if ((control & kLesson) != 0) options.preset = Preset::kLesson;
     options.write.threads = 1;

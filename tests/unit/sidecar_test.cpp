@@ -19,7 +19,7 @@ void check_same(const state::Sidecar& a, const state::Sidecar& b) {
     REQUIRE(a.files == b.files);
     REQUIRE(a.companions == b.companions);
     REQUIRE(a.options.preset == b.options.preset);
-    REQUIRE(a.options.rounding == b.options.rounding);
+    REQUIRE(a.options.scheme == b.options.scheme);
     REQUIRE(a.options.on_non_finite == b.options.on_non_finite);
     REQUIRE(a.tensors.size() == b.tensors.size());
     for (std::size_t i = 0; i < a.tensors.size(); ++i) {
@@ -53,10 +53,10 @@ TEST_CASE("a sidecar of shards with all options reads back as it was written") {
     sidecar.source_files.push_back({"model-2.safetensors", 17});
     sidecar.files.push_back({"model.octet-2.safetensors", 18, checksum(15)});
     sidecar.source_index = state::SourceIndex{"model.safetensors.index.json", "{\"total_size\":5,\"x\":[1.5,null]}"};
-    sidecar.options = {Preset::kLesson, Rounding::kNearest, OnNonFinite::kKeep};
+    sidecar.options = {Preset::kLesson, parse_scheme("u8"), OnNonFinite::kKeep};
     check_same(sidecar, state::parse_sidecar(state::sidecar_text(sidecar), "f"));
     sidecar.source_index->metadata.clear();
-    sidecar.options.rounding = Rounding::kTruncate;
+    sidecar.options.scheme = parse_scheme("u8-trunc");
     check_same(sidecar, state::parse_sidecar(state::sidecar_text(sidecar), "f"));
 }
 
@@ -247,8 +247,8 @@ TEST_CASE("values that this octet does not know are refused with their place") {
     const std::vector<Change> changes = {
         {"/options/preset", "best", "options.preset is not known to this octet"},
         {"/options/rules", {1}, "options.rules is not an empty array"},
-        {"/options/rounding", "up", "options.rounding is not known to this octet"},
-        {"/options/rounding", 1, "options.rounding is not known to this octet"},
+        {"/options/scheme", "up", "options.scheme is not known to this octet"},
+        {"/options/scheme", 1, "options.scheme is not a string"},
         {"/options/on_non_finite", "error", "options.on_non_finite is not \"keep\""},
         {"/tensors/ln.weight/scheme", "u9", "tensor 'ln.weight': the scheme 'u9' is not known to this octet"},
         {"/tensors/ln.weight/dtype", "F33", "tensor 'ln.weight' has an unknown dtype"},

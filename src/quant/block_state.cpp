@@ -1,0 +1,111 @@
+#include "quant/block_state.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+namespace octet::quant {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kMostF16 = 65504.0F;
+constexpr float kLeastNormalF16 = 0x1p-14F;
+
+double ulp_of(double magnitude) {
+    const int exponent = magnitude == 0.0 ? -126 : std::max(std::ilogb(magnitude), -126);
+    return std::ldexp(1.0, exponent - 23);
+}
+
+/// `value` with the lowest `bits` bits of its float32 significand rounded up.
+float with_fewer_bits(float value, unsigned bits) {
+    const std::uint32_t mask = (1U << bits) - 1U;
+    std::uint32_t pattern = std::bit_cast<std::uint32_t>(value);
+    const bool exact = (pattern & mask) == 0;
+    pattern &= ~mask;  // toward zero: up, where the value is negative
+    if (!exact && value > 0.0F) pattern += mask + 1U;
+    return std::bit_cast<float>(pattern);
+}
+
+BlockState real_state(const Scheme& scheme, const kernels::Range& range) {
+    // Adding +0 turns a minimum of -0 into +0 and changes nothing else.
+    const float zero_point = rounded_down(range.min + 0.0F, scheme.scale_dtype) + 0.0F;
+    if (std::isinf(zero_point)) return {kInfinity, 0.0F};
+    return {rounded_up((range.max - zero_point) / largest_code(scheme), scheme.scale_dtype) + 0.0F, zero_point};
+}
+
+BlockState integer_state(const Scheme& scheme, const kernels::Range& range) {
+    const float low = std::min(range.min, 0.0F);
+    const float high = std::max(range.max, 0.0F);
+    const float scale = rounded_up((high - low) / largest_code(scheme), scheme.scale_dtype) + 0.0F;
+    if (scale == 0.0F || std::isinf(scale)) return {scale, 0.0F};
+    return {scale, std::min(std::nearbyint(-low / scale), largest_code(scheme)) + 0.0F};
+}
+
+BlockState symmetric_state(const Scheme& scheme, const kernels::Range& range) {
+    const float largest = std::max(std::fabs(range.min), std::fabs(range.max));
+    return {rounded_up(largest / largest_code(scheme), scheme.scale_dtype), 0.0F};
+}
+
+/// What the least and the largest code stand for, exactly.
+struct Ends {
+    double low;
+    double high;
+};
+
+Ends ends_of(const Scheme& scheme, const BlockState& state) {
+    const double scale = static_cast<double>(state.scale);
+    const double zero_point = static_cast<double>(state.zero_point);
+    const double largest = static_cast<double>(largest_code(scheme));
+    if (scheme.symmetric) return {-largest * scale, largest * scale};
+    if (scheme.zero_point == ZeroPoint::kInteger) return {-zero_point * scale, (largest - zero_point) * scale};
+    return {zero_point, largest * scale + zero_point};
+}
+
+}  // namespace
+
+float rounded_up(float value, ScaleDtype dtype) noexcept {
+    if (dtype == ScaleDtype::kBF16) return with_fewer_bits(value, 16);
+    if (dtype != ScaleDtype::kF16) return value;
+    if (value > kMostF16) return kInfinity;
+    if (value < -kMostF16) return -kMostF16;
+    if (std::fabs(value) < kLeastNormalF16) return std::ceil(value * 0x1p24F) * 0x1p-24F;
+    return with_fewer_bits(value, 13);
+}
+
+float rounded_down(float value, ScaleDtype dtype) noexcept {
+    return -rounded_up(-value, dtype);
+}
+
+BlockState block_state(const Scheme& scheme, const kernels::Range& range) noexcept {
+    if (range.min > range.max) return {};
+    if (scheme.symmetric) return symmetric_state(scheme, range);
+    return scheme.zero_point == ZeroPoint::kInteger ? integer_state(scheme, range) : real_state(scheme, range);
+}
+
+double block_bound(const Scheme& scheme, const BlockState& state, const kernels::Range& range, Dtype source) noexcept {
+    if (range.min > range.max) return 0.0;
+    const double min = static_cast<double>(range.min);
+    const double max = static_cast<double>(range.max);
+    const double scale = static_cast<double>(state.scale);
+    const Ends ends = ends_of(scheme, state);
+    const double rounded = scheme.rounding == Rounding::kNearest ? scale / 2 : scale;
+    const double clipped = std::max({0.0, ends.low - min, max - ends.high});
+    // Subtracting, dividing and multiplying err by half an ulp of the widest span or a hair more each, adding by one of the largest number.
+    const double magnitude = std::max({std::fabs(min), std::fabs(max), std::fabs(ends.low), std::fabs(ends.high)});
+    const double span = std::max(ends.high, max) - std::min(ends.low, min);
+    const double slack = state.scale == 0.0F ? 0.0 : ulp_of(magnitude) + 2 * ulp_of(span);
+    const double narrowing = source == Dtype::kF64 ? ulp_of(std::max(std::fabs(min), std::fabs(max))) / 2 : 0.0;
+    return std::max(rounded, clipped) + slack + narrowing;
+}
+
+kernels::BlockKind block_kind(const Scheme& scheme) noexcept {
+    if (scheme.symmetric) return kernels::BlockKind::kSymmetric;
+    return scheme.zero_point == ZeroPoint::kInteger ? kernels::BlockKind::kInteger : kernels::BlockKind::kReal;
+}
+
+float largest_code(const Scheme& scheme) noexcept {
+    return static_cast<float>(scheme.symmetric ? max_symmetric_code(scheme) : max_code(scheme));
+}
+
+}  // namespace octet::quant

@@ -1,0 +1,110 @@
+#include "run/block_layout.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/checked.hpp"
+#include "base/text.hpp"
+#include "octet/error.hpp"
+
+namespace octet::run {
+namespace {
+
+/// What a tile of many short rows is filled up to: codes, values and parameters stay in the second-level cache.
+constexpr std::uint64_t kTargetTileElements = 64U << 10U;
+constexpr std::uint64_t kStepElements = 1U << 20U;
+
+std::uint64_t rounded_to(std::uint64_t value, std::uint64_t multiple) {
+    return divide_up(value, multiple) * multiple;
+}
+
+/// Columns of a tile where whole rows are too long: panels of about equal width.
+std::uint64_t panel_columns(std::uint64_t columns, std::uint64_t most, std::uint64_t alignment) {
+    const std::uint64_t aligned = most - most % alignment;
+    return rounded_to(divide_up(columns, divide_up(columns, aligned)), alignment);
+}
+
+}  // namespace
+
+BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std::string_view name) {
+    BlockLayout layout;
+    layout.scheme = scheme;
+    layout.dtype = dtype;
+    layout.matrix = quant::matrix_of(shape);
+    layout.grid = quant::grid_of(scheme, layout.matrix);
+    const auto& [rows, columns, packed_row] = layout.matrix;
+    if (rows == 0) return layout;
+    const bool groups = scheme.granularity == Granularity::kGroup;
+    const bool by_columns = scheme.granularity != Granularity::kTensor && scheme.axis == OutputAxis::k1;
+    const std::uint64_t unit_rows = groups ? layout.grid.rows_each : 1;
+    const std::uint64_t block_columns = groups || by_columns ? layout.grid.columns_each : columns;
+    const std::uint64_t most_columns =
+        std::min(kMostTileElements / unit_rows, kMostTileBlocks * std::min(block_columns, kMostTileElements));
+    layout.tile_columns = columns;
+    if (columns > most_columns) {
+        layout.tile_columns = panel_columns(columns, most_columns, groups && !by_columns ? 8 * block_columns : 64);
+        if (scheme.bits < 8 && packed_row != columns && packed_row % 8 != 0)
+            throw Error(ErrorCode::kUsage, "tensor " + in_quotes(name),
+                        fmt::format("has rows of {} elements in packed rows of {}, no multiple of 8, which {} bits "
+                                    "cannot cut; choose 8 bits or keep it",
+                                    with_commas(columns), with_commas(packed_row), scheme.bits));
+    }
+    const std::uint64_t blocks_each = scheme.granularity == Granularity::kTensor || (by_columns && !groups)
+                                          ? 0
+                                          : divide_up(layout.tile_columns, block_columns);
+    std::uint64_t units = std::max<std::uint64_t>(kTargetTileElements / (unit_rows * layout.tile_columns), 1);
+    if (blocks_each > 0) units = std::min(units, std::max<std::uint64_t>(kMostTileBlocks / blocks_each, 1));
+    layout.tile_rows = std::min(units * unit_rows, rounded_to(rows, unit_rows));
+    layout.tiles_down = divide_up(rows, layout.tile_rows);
+    layout.tiles_across = divide_up(columns, layout.tile_columns);
+    if (groups) return layout;
+    layout.down_first = by_columns;
+    layout.tiles_per_domain = scheme.granularity == Granularity::kTensor ? layout.tiles()
+                              : by_columns                               ? layout.tiles_down
+                                                                         : layout.tiles_across;
+    return layout;
+}
+
+TilePlace place_of(const BlockLayout& layout, std::uint64_t tile) noexcept {
+    const std::uint64_t down = layout.down_first ? tile % layout.tiles_down : tile / layout.tiles_across;
+    const std::uint64_t across = layout.down_first ? tile / layout.tiles_down : tile % layout.tiles_across;
+    TilePlace place;
+    place.row = down * layout.tile_rows;
+    place.column = across * layout.tile_columns;
+    place.rows = std::min(layout.tile_rows, layout.matrix.rows - place.row);
+    place.columns = std::min(layout.tile_columns, layout.matrix.columns - place.column);
+    return place;
+}
+
+std::uint64_t tile_memory(Dtype dtype) noexcept {
+    const std::uint64_t raw = dtype == Dtype::kF32 ? 0 : dtype_bits(dtype) / 8;
+    constexpr std::uint64_t kBlockBytes = 5 * sizeof(float);  // range, state, and the state as it is stored
+    return kMostTileElements * (sizeof(float) + 1 + raw) + kMostTileBlocks * kBlockBytes + 1024;
+}
+
+std::vector<BlockStep> block_steps(const BlockLayout& layout) {
+    std::vector<BlockStep> steps;
+    if (layout.tiles() == 0) return steps;
+    const std::uint64_t tile = layout.tile_rows * layout.tile_columns;
+    const std::uint64_t tiles_a_step = std::max<std::uint64_t>(kStepElements / tile, 1);
+    const std::uint64_t each = layout.tiles_per_domain;
+    const std::uint64_t domains = layout.tiles() / each;
+    if (each <= tiles_a_step) {
+        const std::uint64_t domains_a_step = tiles_a_step / each;
+        for (std::uint64_t domain = 0; domain < domains; domain += domains_a_step) {
+            const std::uint64_t count = std::min(domains_a_step, domains - domain);
+            steps.push_back({BlockStepKind::kWhole, domain * each, count * each, domain});
+        }
+        return steps;
+    }
+    for (std::uint64_t domain = 0; domain < domains; ++domain) {
+        for (const BlockStepKind kind : {BlockStepKind::kRange, BlockStepKind::kCodes}) {
+            for (std::uint64_t first = 0; first < each; first += tiles_a_step)
+                steps.push_back({kind, domain * each + first, std::min(tiles_a_step, each - first), domain});
+        }
+    }
+    return steps;
+}
+
+}  // namespace octet::run

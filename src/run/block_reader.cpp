@@ -1,0 +1,148 @@
+#include "run/block_reader.hpp"
+
+#include <algorithm>
+
+#include "quant/active_kernels.hpp"
+#include "quant/packing.hpp"
+
+namespace octet::run {
+namespace {
+
+/// Elements at a time: codes and parameters stay in the first-level cache. A multiple of 8.
+constexpr std::uint64_t kChunk = 2048;
+
+/// Rows of more columns are read one at a time, so that the states of a run never take much more memory than its values.
+constexpr std::uint64_t kLongRow = 32U << 10U;
+
+std::uint8_t* as_codes(std::byte* bytes) {
+    return reinterpret_cast<std::uint8_t*>(bytes);
+}
+
+}  // namespace
+
+BlockReader::BlockReader(const io::File& file, std::uint64_t offset, const Scheme& scheme, const Shape& shape,
+                         quant::BlockState state)
+    : file_(&file),
+      scheme_(scheme),
+      state_(state),
+      matrix_(quant::matrix_of(shape)),
+      grid_(quant::grid_of(scheme, matrix_)),
+      parts_(quant::stored_parts(scheme, shape)) {
+    for (const quant::StoredPart& part : parts_) {
+        offsets_.push_back(offset);
+        offset += part.byte_count;
+    }
+}
+
+std::uint64_t BlockReader::block_of(std::uint64_t element) const noexcept {
+    const std::uint64_t row = element / matrix_.columns;
+    const std::uint64_t column = element % matrix_.columns;
+    return row / grid_.rows_each * grid_.across + column / grid_.columns_each;
+}
+
+/// The byte that holds the first of the eight codes which `element` is packed with.
+std::uint64_t BlockReader::byte_of(std::uint64_t element) const noexcept {
+    const std::uint64_t place = element % matrix_.packed_row;
+    return element / matrix_.packed_row * quant::packed_bytes(matrix_.packed_row, scheme_.bits) +
+           place / 8 * scheme_.bits + (scheme_.bits == 8 ? place % 8 : 0);
+}
+
+std::vector<float> BlockReader::read_floats(const quant::StoredPart& part, std::uint64_t offset, std::uint64_t first,
+                                            std::uint64_t count) const {
+    std::vector<float> values(count);
+    const kernels::Kernels& k = quant::active_kernels();
+    if (part.dtype == Dtype::kF32) {
+        file_->read_at(std::as_writable_bytes(std::span(values)), offset + first * sizeof(float));
+        return values;
+    }
+    std::vector<std::byte> raw(count * 2);
+    file_->read_at(raw, offset + first * 2);
+    (part.dtype == Dtype::kF16 ? k.widen_f16 : k.widen_bf16)(raw.data(), count, values.data());
+    return values;
+}
+
+/// Integer zero points, packed along the rows of the grid.
+std::vector<float> BlockReader::read_packed(std::uint64_t offset, std::uint64_t first, std::uint64_t count) const {
+    std::vector<float> values;
+    std::vector<std::byte> raw;
+    std::vector<std::uint8_t> codes;
+    while (values.size() < count) {
+        const std::uint64_t at = first + values.size();
+        const std::uint64_t column = at % grid_.across;
+        const std::uint64_t skipped = column % 8;
+        const std::uint64_t taken = std::min(count - values.size(), grid_.across - column);
+        raw.resize(quant::packed_bytes(taken + skipped, scheme_.bits));
+        codes.resize(taken + skipped);
+        file_->read_at(raw, offset + at / grid_.across * quant::packed_bytes(grid_.across, scheme_.bits) +
+                                column / 8 * scheme_.bits);
+        quant::unpack(as_codes(raw.data()), codes.size(), scheme_.bits, false, codes.data());
+        values.insert(values.end(), codes.begin() + static_cast<std::ptrdiff_t>(skipped), codes.end());
+    }
+    return values;
+}
+
+/// The states of blocks `first` to `last`.
+BlockReader::States BlockReader::read_states(std::uint64_t first, std::uint64_t last) const {
+    if (!quant::has_state_tensors(scheme_)) return {0, {state_.scale}, {state_.zero_point}};
+    const std::uint64_t count = last - first + 1;
+    States states{first, read_floats(parts_[1], offsets_[1], first, count), {}};
+    if (scheme_.symmetric) {
+        states.zero_point.resize(count);
+    } else if (scheme_.zero_point == ZeroPoint::kInteger) {
+        states.zero_point = read_packed(offsets_[2], first, count);
+    } else {
+        states.zero_point = read_floats(parts_[2], offsets_[2], first, count);
+    }
+    return states;
+}
+
+void BlockReader::read_run(std::uint64_t first, std::span<float> values, std::span<std::byte> scratch) const {
+    const std::uint64_t start = byte_of(first);
+    const std::uint64_t last = first + values.size() - 1;
+    const std::uint64_t stop = std::min(byte_of(last) + (scheme_.bits == 8 ? 1 : scheme_.bits), parts_[0].byte_count);
+    file_->read_at(scratch.first(stop - start), offsets_[0] + start);
+    const bool by_columns = grid_.columns_each == 1;
+    const bool same_row = first / matrix_.columns == last / matrix_.columns;
+    // Down a column the states of a run's rows are needed whole, unless it has one row only.
+    const std::uint64_t columns = matrix_.columns;
+    const std::uint64_t from = by_columns && !same_row ? block_of(first - first % columns) : block_of(first);
+    const std::uint64_t to = by_columns && !same_row ? block_of(last - last % columns + columns - 1) : block_of(last);
+    const States states = read_states(from, to);
+    kernels::BlockLoop loop{quant::block_kind(scheme_), false, quant::largest_code(scheme_), 1, 1, nullptr, nullptr};
+    alignas(64) float scale[kChunk];
+    alignas(64) float zero_point[kChunk];
+    alignas(64) std::uint8_t codes[kChunk + 8];
+    for (std::uint64_t done = 0; done < values.size();) {
+        const std::uint64_t element = first + done;
+        const std::uint64_t place = element % matrix_.packed_row;
+        const std::uint64_t skipped = scheme_.bits == 8 ? 0 : place % 8;
+        const std::uint64_t in_block =
+            by_columns ? kChunk : grid_.columns_each - element % columns % grid_.columns_each;
+        const std::uint64_t limit = std::min({kChunk, matrix_.packed_row - place, values.size() - done});
+        const std::uint64_t count = by_columns ? limit : std::min(limit, std::max<std::uint64_t>(in_block, 1));
+        const std::uint64_t block = block_of(element) - states.first;
+        loop.scale = by_columns ? states.scale.data() + block : scale;
+        loop.zero_point = by_columns ? states.zero_point.data() + block : zero_point;
+        if (!by_columns) {
+            std::fill_n(scale, count, states.scale[block]);
+            std::fill_n(zero_point, count, states.zero_point[block]);
+        }
+        quant::unpack(as_codes(scratch.data()) + (byte_of(element) - start), count + skipped, scheme_.bits,
+                      scheme_.symmetric, codes);
+        quant::active_kernels().restore_block(codes + skipped, count, loop, values.data() + done);
+        done += count;
+    }
+}
+
+void BlockReader::read(std::uint64_t first, std::span<float> values, std::span<std::byte> scratch) const {
+    const bool row_by_row = grid_.columns_each == 1 && matrix_.columns > kLongRow;
+    for (std::uint64_t done = 0; done < values.size();) {
+        const std::uint64_t left = values.size() - done;
+        const std::uint64_t row_left = matrix_.columns - (first + done) % matrix_.columns;
+        const std::uint64_t count = row_by_row ? std::min(left, row_left) : left;
+        read_run(first + done, values.subspan(done, count), scratch);
+        done += count;
+    }
+}
+
+}  // namespace octet::run

@@ -1,0 +1,195 @@
+// Channels and groups: packing, the loops on every instruction set, states and their bounds, and how tensors are cut.
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "quant/block_codec.hpp"
+#include "quant/packing.hpp"
+#include "run/block_layout.hpp"
+#include "support.hpp"
+
+namespace octet::test {
+namespace {
+
+TEST_CASE("packed codes lie bit by bit, the first in the lowest bits, and come back") {
+    std::mt19937 random(5);
+    for (const unsigned bits : {2U, 3U, 4U, 5U, 6U, 8U}) {
+        for (std::size_t count = 0; count < 40; ++count) {
+            std::vector<std::uint8_t> codes(count);
+            for (std::uint8_t& code : codes) code = static_cast<std::uint8_t>(random());
+            std::vector<std::uint8_t> expected(quant::packed_bytes(count, bits));
+            for (std::size_t bit = 0; bit < count * bits; ++bit) {
+                const unsigned set = (codes[bit / bits] >> (bit % bits)) & 1U;
+                expected[bit / 8] = static_cast<std::uint8_t>(expected[bit / 8] | (set << (bit % 8)));
+            }
+            std::vector<std::uint8_t> packed(codes);
+            quant::pack(packed.data(), count, bits, packed.data());  // in place
+            packed.resize(expected.size());
+            REQUIRE(packed == expected);
+            for (const bool is_signed : {false, true}) {
+                std::vector<std::uint8_t> back(count);
+                quant::unpack(packed.data(), count, bits, is_signed, back.data());
+                for (std::size_t i = 0; i < count; ++i) {
+                    const unsigned low = codes[i] & ((1U << bits) - 1U);
+                    const bool negative = is_signed && (low >> (bits - 1U)) != 0;
+                    REQUIRE(back[i] == ((negative ? low | (0xFFU << bits) : low) & 0xFFU));
+                }
+            }
+        }
+    }
+}
+
+std::vector<float> noise(std::size_t count, float spread, std::uint32_t seed) {
+    std::mt19937 random(seed);
+    std::normal_distribution<float> normal(0.0F, spread);
+    std::vector<float> values(count);
+    for (float& value : values) value = normal(random);
+    return values;
+}
+
+/// What a table gives for one run of elements with parameters of their own.
+struct Coded {
+    std::vector<std::uint8_t> codes;
+    std::vector<float> restored;
+    kernels::BlockSums sums{};
+    kernels::LaneSums exact{};
+
+    friend bool operator==(const Coded& a, const Coded& b) {
+        return a.codes == b.codes && std::memcmp(a.restored.data(), b.restored.data(), a.restored.size() * 4) == 0 &&
+               std::memcmp(&a.sums, &b.sums, sizeof(a.sums)) == 0 &&
+               std::memcmp(&a.exact, &b.exact, sizeof(a.exact)) == 0;
+    }
+};
+
+TEST_CASE("the loops over blocks are the same on every instruction set") {
+    for (const std::size_t count : {1U, 15U, 16U, 17U, 511U, 512U, 1100U}) {
+        const std::vector<float> values = noise(count, 1.0F, 3);
+        std::vector<float> scale = noise(count, 0.02F, 4);
+        for (std::size_t i = 0; i < count; ++i) scale[i] = i % 7 == 0 ? 0.0F : std::fabs(scale[i]);
+        const std::vector<double> wide(values.begin(), values.end());
+        for (const auto kind :
+             {kernels::BlockKind::kReal, kernels::BlockKind::kInteger, kernels::BlockKind::kSymmetric}) {
+            std::vector<float> zero_point = noise(count, 1.0F, 5);
+            for (std::size_t i = 0; i < count; ++i) {
+                if (kind == kernels::BlockKind::kInteger) zero_point[i] = static_cast<float>(i % 256);
+            }
+            for (const bool truncate : {false, true}) {
+                const float most = kind == kernels::BlockKind::kSymmetric ? 127.0F : 255.0F;
+                const kernels::BlockLoop loop{kind, truncate, most, 0.5F, 64.0F, scale.data(), zero_point.data()};
+                std::optional<Coded> first;
+                for (const kernels::Kernels* k : available_kernels()) {
+                    Coded found{std::vector<std::uint8_t>(count), std::vector<float>(count)};
+                    k->quantize_block(values.data(), count, loop, found.codes.data(), found.sums);
+                    k->restore_block(found.codes.data(), count, loop, found.restored.data());
+                    k->block_error_f64(wide.data(), found.codes.data(), count, loop, found.exact);
+                    CAPTURE(k->name, count, static_cast<int>(kind), truncate);
+                    if (!first) first = found;
+                    REQUIRE(found == *first);
+                }
+                if (count >= 511) REQUIRE(first->sums.clipped > 0);
+            }
+        }
+    }
+}
+
+TEST_CASE("ranges of columns are the same on every instruction set and notice what is not finite") {
+    for (const std::size_t count : {1U, 16U, 37U}) {
+        std::vector<float> values = noise(count, 1.0F, 6);
+        const std::vector<float> low = noise(count, 1.0F, 7);
+        for (const kernels::Kernels* k : available_kernels()) {
+            std::vector<float> min = low;
+            std::vector<float> max = low;
+            REQUIRE(k->column_range(values.data(), count, min.data(), max.data()));
+            for (std::size_t i = 0; i < count; ++i) {
+                REQUIRE(min[i] == std::min(low[i], values[i]));
+                REQUIRE(max[i] == std::max(low[i], values[i]));
+            }
+            for (const float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+                std::vector<float> spoiled = values;
+                spoiled[count / 2] = bad;
+                REQUIRE_FALSE(k->column_range(spoiled.data(), count, min.data(), max.data()));
+            }
+        }
+    }
+}
+
+TEST_CASE("numbers round up to 16 bits and no further than the next one") {
+    std::mt19937 random(8);
+    for (int i = 0; i < 20000; ++i) {
+        const float value = float_of(static_cast<std::uint32_t>(random()));
+        if (!std::isfinite(value)) continue;
+        const float brain = quant::rounded_up(value, ScaleDtype::kBF16);
+        REQUIRE(brain >= value);
+        REQUIRE((bits_of(brain) & 0xFFFFU) == 0);
+        if (brain != value && std::isfinite(brain)) REQUIRE(quant::rounded_down(value, ScaleDtype::kBF16) < value);
+        const float half = quant::rounded_up(value, ScaleDtype::kF16);
+        REQUIRE(half >= value);
+        std::uint16_t stored = 0;
+        kernels::Narrowing exact{};
+        kernels::kernels_for(kernels::Isa::kScalar)->narrow_to_f16(&half, 1, &stored, exact);
+        if (std::isfinite(half)) REQUIRE(exact.max_abs_difference == 0.0F);
+        REQUIRE(std::isinf(half) == (value > 65504.0F));
+    }
+}
+
+TEST_CASE("no error of a block exceeds its bound, whatever the scheme and the values") {
+    for (const char* const name :
+         {"s8", "u8", "u4", "u8-intzp", "u2-intzp", "s3", "u5-trunc", "s6-trunc", "u4-intzp-trunc", "u8-channel-f16",
+          "s8-channel-f16", "u6-channel-bf16", "u8-channel-intzp-bf16"}) {
+        Scheme scheme = *parse_scheme(name);
+        std::mt19937 random(9);
+        for (int round = 0; round < 300; ++round) {
+            const float spread = std::ldexp(1.0F, static_cast<int>(random() % 30) - 20);
+            std::vector<float> values = noise(1 + random() % 60, spread, static_cast<std::uint32_t>(random()));
+            const float shift = round % 3 == 0 ? spread * static_cast<float>(random() % 2000) : 0.0F;
+            for (float& value : values) value += shift;
+            float min = 0;
+            float max = 0;
+            float scale = 0;
+            float zero_point = 0;
+            const quant::Blocks blocks{1, values.size(), 1, 1, &min, &max, &scale, &zero_point};
+            const quant::Tile tile{1, values.size(), values.data(), nullptr};
+            quant::clear_ranges(blocks);
+            REQUIRE(quant::add_ranges(tile, blocks));
+            std::uint64_t overflowed = 0;
+            REQUIRE(quant::make_states(scheme, tile, blocks, overflowed));
+            std::vector<std::uint8_t> codes(values.size());
+            const quant::ErrorSums sums =
+                quant::quantize_tile(scheme, tile, blocks, quant::sum_factors(blocks), codes.data());
+            CAPTURE(name, round, min, max, scale, zero_point);
+            REQUIRE(sums.max_abs_error <= quant::largest_bound(scheme, blocks, Dtype::kF32));
+        }
+    }
+}
+
+TEST_CASE("tiles cover every element once, in blocks that are whole, within their limits") {
+    const std::vector<Shape> shapes = {{1, 1},         {768, 2304},  {50257, 768}, {3, 1'000'000},
+                                       {1'000'000, 3}, {2000, 2000}, {10, 64, 80}, {},
+                                       {70},           {0, 5},       {1, 40'000},  {5, 300'001}};
+    for (const char* const name : {"u4", "s8-channel-axis0", "u8-channel-axis1", "u4-group16-axis0",
+                                   "u3-group1000-axis0", "u4-group32-axis1", "u8-group1024-axis1"}) {
+        for (const Shape& shape : shapes) {
+            const run::BlockLayout layout = run::layout_of(*parse_scheme(name), Dtype::kF32, shape, "t");
+            const std::uint64_t elements = *element_count(shape);
+            CAPTURE(name, elements, layout.tile_rows, layout.tile_columns);
+            std::uint64_t sum = 0;
+            for (std::uint64_t i = 0; i < layout.tiles(); ++i) {
+                const run::TilePlace place = run::place_of(layout, i);
+                const quant::Blocks blocks = quant::blocks_of(layout.grid, place.rows, place.columns);
+                sum += place.rows * place.columns;
+                if (place.rows * place.columns > run::kMostTileElements || blocks.count > run::kMostTileBlocks) FAIL(i);
+                const bool starts = layout.tiles_per_domain > 1 || (place.row % layout.grid.rows_each == 0 &&
+                                                                    place.column % layout.grid.columns_each == 0);
+                if (!starts || (place.column % 8 != 0)) FAIL(i);
+            }
+            REQUIRE(sum == elements);
+            std::uint64_t tiles = 0;
+            for (const run::BlockStep& step : run::block_steps(layout))
+                tiles += step.kind == run::BlockStepKind::kRange ? 0 : step.tiles;
+            REQUIRE(tiles == layout.tiles());
+        }
+    }
+}
+
+}  // namespace
+}  // namespace octet::test
