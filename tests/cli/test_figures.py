@@ -1,5 +1,5 @@
 """The figures of the seed documents (docs/seeds.md) and of the genuine GPT-2 tensors, out of the program's own reports."""
-from octet_case import DATA_FILE, SHARED, OctetCase, main, needs_shared, read_header
+from octet_case import DATA_FILE, SHARED, TESTDATA, OctetCase, main, needs_shared, read_file, read_header
 
 GPT2_PARAMETERS = 497_759_232  # bytes of the 148 parameters as float32
 GPT2_FRAMEWORK = 510_342_192   # and 12 boolean masks of 1 MiB and 12 scalars of 4 bytes
@@ -68,6 +68,33 @@ class Figures(OctetCase):
                 self.assertAlmostEqual(found[name], sqnr_db, delta=0.1 + 0.05, msg=f"{name} {rounding}")
             table = self.octet("inspect", rounding, "--tensors", names[0]).out
             self.assertIn(f"{found[names[0]]:.2f}", table)
+
+    def test_channels_and_groups_reach_the_measured_sqnr(self):
+        model = SHARED / "data" / "gpt2-124m-partial" / "model.safetensors"
+        table = {("--granularity", "channel"): (41.3, 40.0, 42.4, 41.0, 45.2),
+                 ("--granularity", "channel", "--axis", "0"): (35.5, 33.6, 39.7, 34.7, 34.9),
+                 ("--group-size", "64", "--zero-point", "integer", "--scale-dtype", "f16"): (45.35, 45.20, 45.43, 45.93),
+                 ("--group-size", "64", "--zero-point", "integer", "--scale-dtype", "f16", "--axis", "0"): (41.39, 42.86, 44.77, 42.86),
+                 ("--group-size", "32", "--zero-point", "integer", "--scale-dtype", "f16"): (46.39, 46.26, 46.46, 46.91),
+                 ("--bits", "4", "--group-size", "64", "--zero-point", "integer", "--scale-dtype", "f16"): (20.74, 20.60, 20.81, 21.26)}
+        for options, expected in table.items():
+            report = self.octet_json("quantize", model, "set", "--force", "--no-sync", *options)
+            found = {t["name"]: t["sqnr_db"] for t in report["tensors"]}
+            for name, sqnr_db in zip([f"h.{layer}.attn.c_proj.weight" for layer in (0, 1, 9, 11)] + ["wpe.weight"], expected):
+                self.assertAlmostEqual(found[name], sqnr_db, delta=0.05, msg=f"{name} {options}")
+
+
+class Quanto(OctetCase):
+    def test_symmetric_channels_are_quantos_int8_to_the_bit(self):
+        model = TESTDATA / "tiny-flan-t5"
+        self.octet("quantize", model, "set", "--symmetric", "--granularity", "channel", "--no-sync")
+        ours = {t.name: t.data for t in read_file(self.dir / "set" / DATA_FILE)[1]}
+        theirs = {t.name: t.data for t in read_file(model / "quanto" / "model.safetensors")[1]}
+        weights = [name[:-len("._data")] for name in theirs if name.endswith("._data")]
+        self.assertEqual(len(weights), 55)
+        for name in weights:
+            self.assertEqual(ours[name], theirs[name + "._data"], name)
+            self.assertEqual(ours[name + ".scale"], theirs[name + "._scale"], name)
 
 
 if __name__ == "__main__":
