@@ -34,19 +34,28 @@ std::vector<std::uint32_t> worst_tensors(const Report& report) {
 
 void add_quality_table(Lines& lines, const Report& report, const std::vector<std::uint32_t>& order) {
     constexpr std::size_t kNameWidth = 34;
-    lines.line(fmt::format("  {:<{}} {:<9} {:>8} {:>11} {:>11}", "tensor", kNameWidth, "scheme", "SQNR dB", "max error",
-                           "bound"));
+    const auto scheme_of = [&](std::uint32_t i) {
+        const TensorReport& t = report.tensors[i];
+        return t.scheme ? scheme_name(*t.scheme) : "keep";
+    };
+    std::size_t width = 9;
+    for (const std::uint32_t i : order) width = std::max(width, scheme_of(i).size());
+    const auto row = [&](std::string_view name, std::string_view scheme, std::string_view sqnr, std::string_view error,
+                         std::string_view bound) {
+        lines.line(
+            fmt::format("  {:<{}} {:<{}} {:>8} {:>11} {:>11}", name, kNameWidth, scheme, width, sqnr, error, bound));
+    };
+    row("tensor", "scheme", "SQNR dB", "max error", "bound");
     for (const std::uint32_t i : order) {
         const TensorReport& t = report.tensors[i];
-        const std::string scheme = t.scheme ? scheme_name(*t.scheme) : "keep";
         const std::string name = fitted(t.name, kNameWidth);
         if (!t.statistics) {
-            lines.line(fmt::format("  {:<{}} {:<9} {:>8} {:>11} {:>11}", name, kNameWidth, scheme, "-", "-", "-"));
+            row(name, scheme_of(i), "-", "-", "-");
             continue;
         }
         const TensorStatistics& s = *t.statistics;
-        lines.line(fmt::format("  {:<{}} {:<9} {:>8.2f} {:>11.5g} {:>11.5g}", name, kNameWidth, scheme, s.sqnr_db,
-                               s.max_abs_error, s.bound));
+        row(name, scheme_of(i), fmt::format("{:.2f}", s.sqnr_db), fmt::format("{:.5g}", s.max_abs_error),
+            fmt::format("{:.5g}", s.bound));
     }
 }
 

@@ -110,7 +110,7 @@ TEST_CASE("random checkpoints keep their promise and go back with the same tenso
     for (int round = 0; round < 60; ++round) {
         write_random_checkpoint(folder / "m.safetensors", random);
         QuantizeOptions options;
-        options.rounding = random() % 2 == 0 ? Rounding::kNearest : Rounding::kTruncate;
+        options.scheme.rounding = random() % 2 == 0 ? Rounding::kNearest : Rounding::kTruncate;
         options.on_non_finite = OnNonFinite::kKeep;
         options.write.sync = false;
         options.write.force = true;
