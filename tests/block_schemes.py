@@ -17,7 +17,10 @@ class Scheme:
         self.tensor = not channel and not group
         self.by_columns, self.group = axis == "1", int(group or 0)
         self.percentile, self.mse, self.dtype = percentile, bool(mse), dtype or "f32"
-        self.largest = 2 ** (self.bits - 1) - 1 if self.symmetric else 2**self.bits - 1
+        self.two = dtype == "two"
+        self.from_middle = self.two and not self.symmetric
+        self.largest = 2 ** (self.bits - 1) - 1 if self.symmetric or self.two else 2**self.bits - 1
+        self.least = -self.largest if self.symmetric else -self.largest - 1 if self.from_middle else 0
 
     def matrix(self, values, shape):
         rows = shape[0] if len(shape) >= 2 else 1
@@ -94,7 +97,7 @@ def states(scheme, x):
 
 
 def quantize(scheme, x, scale, zero_point):
-    """Codes as integers, symmetric ones with their sign."""
+    """Codes as integers, symmetric ones with their sign, those of two levels counted from the middle."""
     scale, zero_point = (scheme.expand(grid, *x.shape) for grid in (scale, zero_point))
     divisor = np.where(scale == 0, F32(np.inf), scale)
     with np.errstate(over="ignore"):
@@ -102,7 +105,7 @@ def quantize(scheme, x, scale, zero_point):
     code = np.trunc(quotient) if scheme.truncate else np.rint(quotient)
     if scheme.integer:
         return np.clip(code, -zero_point, scheme.largest - zero_point) + zero_point
-    return np.clip(code, -scheme.largest if scheme.symmetric else 0, scheme.largest)
+    return np.clip(code, scheme.least, scheme.largest)
 
 
 def restore(scheme, codes, scale, zero_point):
@@ -123,12 +126,10 @@ def bound(scheme, x, scale, zero_point, is_f64):
     """The largest of the blocks' bounds."""
     low, high = (scheme.reduce(f, x).astype(np.float64) for f in (np.minimum, np.maximum))
     s, z, largest = scale.astype(np.float64), zero_point.astype(np.float64), scheme.largest
-    if scheme.symmetric:
-        ends = -largest * s, largest * s
-    elif scheme.integer:
+    if scheme.integer:
         ends = -z * s, (largest - z) * s
     else:
-        ends = z, largest * s + z
+        ends = scheme.least * s + z, largest * s + z
     rounded = s if scheme.truncate else s / 2
     clipped = np.maximum(np.maximum(ends[0] - low, high - ends[1]), 0)
     magnitude = np.max(np.abs([low, high, ends[0], ends[1]]), axis=0)

@@ -98,6 +98,21 @@ def stored_values(part):
     return part.values().reshape(part.shape) if part.dtype in KINDS else part.raw
 
 
+def two_levels(scheme, entry, parts, grid):
+    """Scales and zero points of small numbers times the F16 number of their superblock."""
+    each = entry["superblock"] // scheme.group
+    found = []
+    for name, bits in (("scale", entry["scale_bits"]), ("zero_point", entry["zero_point_bits"])):
+        if bits == 0:
+            found.append(np.zeros(grid, np.float32))
+            continue
+        small = block_schemes.unpack(parts["." + name].raw.tobytes(), *grid, bits, name == "zero_point").astype(np.float32)
+        supers = parts[".super_" + name]
+        wide = supers.values().astype(np.float32).reshape(supers.shape).repeat(each, axis=0 if scheme.by_columns else 1)
+        found.append(small * wide[:grid[0], :grid[1]])
+    return found
+
+
 def check_blocks(source, entry, code, parts, back):
     """Yields what is wrong with one tensor that was quantized in blocks. States of a search are taken as they are."""
     scheme = block_schemes.Scheme(entry["scheme"])
@@ -113,7 +128,11 @@ def check_blocks(source, entry, code, parts, back):
         return
     codes = block_schemes.unpack(code.raw.tobytes(), x.size // last, last, scheme.bits, scheme.symmetric).reshape(x.shape)
     grid = scheme.grid(*x.shape)
-    if scheme.tensor:
+    if scheme.from_middle:
+        codes = codes - entry["code_offset"]
+    if scheme.two:
+        scale, zero_point = two_levels(scheme, entry, parts, grid)
+    elif scheme.tensor:
         scale = np.array([[entry["scale"]]], np.float32)
         zero_point = np.array([[entry.get("zero_point", 0)]], np.float32)
     else:
@@ -123,7 +142,7 @@ def check_blocks(source, entry, code, parts, back):
             zero_point = block_schemes.unpack(parts[".zero_point"].raw.tobytes(), *grid, scheme.bits, False).astype(np.float32)
         elif not scheme.symmetric:
             zero_point = stored_values(parts[".zero_point"]).astype(np.float32).reshape(grid)
-    if not scheme.mse:
+    if not scheme.mse and not scheme.two:
         for what, found, expected in zip(("scale", "zero point"), (scale, zero_point), block_schemes.states(scheme, x)):
             if found.tobytes() != expected.tobytes():
                 at = tuple(np.argwhere(found != expected)[0]) if (found != expected).any() else "a sign of 0"

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -20,6 +21,9 @@ using Progress = std::function<void(std::uint64_t done_bytes, std::uint64_t tota
 enum class Preset : std::uint8_t {
     kAll,     ///< every float tensor, per tensor, to the nearest code
     kLesson,  ///< parameters only, per tensor, truncated; buffers such as causal masks are copied
+    kQ8,      ///< weights, embeddings and heads with the best SQNR at 8.5 bits a weight or less; all else is copied
+    kQ6,      ///< the same at 6.5625 bits
+    kQ4,      ///< the same at 4.5 bits
 };
 
 /// What to do with a tensor that holds NaN or infinity, or whose range overflows float32.
@@ -80,8 +84,11 @@ struct SchemeOptions {
 struct QuantizeOptions {
     Preset preset = Preset::kAll;
     /// The scheme of tensors of two or more dimensions; the others are per tensor, at 8 bits, with float32 state from their smallest and
-    /// largest value. An impossible combination: kUsage.
+    /// largest value. An impossible combination, or any with kQ8, kQ6 or kQ4: kUsage.
     SchemeOptions scheme;
+    /// A safetensors file of F32 vectors: for the tensor of the same name one weight of the squared error for each input. Schemes with a
+    /// search minimize the weighted sum.
+    std::optional<std::filesystem::path> importance = {};
     OnNonFinite on_non_finite = OnNonFinite::kError;
     Gates gates;
     bool keep_on_failure = false;  ///< the set becomes visible even when a gate failed

@@ -21,10 +21,11 @@ struct Finding {
 
 /// Options of verify().
 struct VerifyOptions {
-    std::optional<std::filesystem::path> source;  ///< the original checkpoint: every value is held against it
-    unsigned threads = 0;                         ///< workers; 0: as many as the machine has cores
-    Progress progress;                            ///< may be empty
-    std::function<bool()> stop_requested;         ///< as in WriteOptions
+    std::optional<std::filesystem::path> source;           ///< the original checkpoint: every value is held against it
+    std::optional<std::filesystem::path> importance = {};  ///< with `source`, where quantize had one: the same file
+    unsigned threads = 0;                                  ///< workers; 0: as many as the machine has cores
+    Progress progress;                                     ///< may be empty
+    std::function<bool()> stop_requested;                  ///< as in WriteOptions
 };
 
 /// What verify() found. No findings: the set is whole.

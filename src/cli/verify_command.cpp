@@ -11,11 +11,13 @@ namespace {
 
 struct VerifyArguments {
     std::string source;
+    std::string importance;
 };
 
 int run_verify(const VerifyArguments& arguments, Terminal& terminal, const CommonOptions& common) {
     VerifyOptions options;
     if (!arguments.source.empty()) options.source = arguments.source;
+    if (!arguments.importance.empty()) options.importance = arguments.importance;
     const WriteOptions shared = with_progress({}, terminal, common, "verifying");
     options.threads = shared.threads;
     options.progress = shared.progress;
@@ -39,6 +41,7 @@ void add_verify(CLI::App& app, Invocation& invocation) {
         app.add_subcommand("verify", "Prove that a set is what was written, and keeps its promise to its source");
     command->add_option("SET", invocation.common.input, "a folder that octet quantize wrote")->required();
     command->add_option("--source", arguments->source, "the original checkpoint, to hold every value against");
+    command->add_option("--importance", arguments->importance, "with --source: the file that quantize had");
     add_common_options(*command, invocation.common);
     command->callback([arguments, &invocation] {
         invocation.command = "verify";

@@ -7,6 +7,11 @@
 namespace octet::kernels {
 namespace {
 
+/// True for kinds whose zero points are values.
+constexpr bool adds_zero_point(BlockKind kind) {
+    return kind == BlockKind::kReal || kind == BlockKind::kMiddle;
+}
+
 /// Least and largest q - zero_point, or q, of element i.
 struct CodeLimits {
     float low;
@@ -17,18 +22,20 @@ template <BlockKind kKind>
 inline CodeLimits limits_of(const BlockLoop& block, std::size_t i) {
     if (kKind == BlockKind::kReal) return {0.0F, block.max_code};
     if (kKind == BlockKind::kSymmetric) return {-block.max_code, block.max_code};
+    if (kKind == BlockKind::kMiddle) return {-block.max_code - 1.0F, block.max_code};
     return {-block.zero_point[i], block.max_code - block.zero_point[i]};
 }
 
 template <BlockKind kKind>
 inline float block_value(float q, const BlockLoop& block, std::size_t i) {
     const float product = q * block.scale[i];
-    return kKind == BlockKind::kReal ? product + block.zero_point[i] : product;
+    return adds_zero_point(kKind) ? product + block.zero_point[i] : product;
 }
 
 template <BlockKind kKind>
 inline std::uint8_t stored_code(float q, const BlockLoop& block, std::size_t i) {
-    const int offset = kKind == BlockKind::kInteger ? static_cast<int>(block.zero_point[i]) : 0;
+    const int middle = kKind == BlockKind::kMiddle ? static_cast<int>(block.max_code) + 1 : 0;
+    const int offset = kKind == BlockKind::kInteger ? static_cast<int>(block.zero_point[i]) : middle;
     return static_cast<std::uint8_t>((static_cast<int>(q) + offset) & 255);
 }
 
@@ -37,6 +44,7 @@ template <BlockKind kKind>
 inline float loaded_code(std::uint8_t code, const BlockLoop& block, std::size_t i) {
     if (kKind == BlockKind::kSymmetric) return static_cast<float>((static_cast<int>(code) ^ 128) - 128);
     if (kKind == BlockKind::kReal) return static_cast<float>(code);
+    if (kKind == BlockKind::kMiddle) return static_cast<float>(code) - (block.max_code + 1.0F);
     return static_cast<float>(code) - block.zero_point[i];
 }
 
@@ -44,7 +52,7 @@ template <BlockKind kKind, bool kTruncate>
 inline void quantize_one(float x, std::size_t i, std::size_t lane, const BlockLoop& block, std::uint8_t* codes,
                          FoldSums& fold, std::uint64_t& clipped) {
     const float divisor = block.scale[i] == 0.0F ? std::numeric_limits<float>::infinity() : block.scale[i];
-    const float t = (kKind == BlockKind::kReal ? x - block.zero_point[i] : x) / divisor;
+    const float t = (adds_zero_point(kKind) ? x - block.zero_point[i] : x) / divisor;
     const float rounded = kTruncate ? std::trunc(t) : std::nearbyint(t);
     const CodeLimits limits = limits_of<kKind>(block, i);
     float q = rounded > limits.low ? rounded : limits.low;
@@ -73,6 +81,9 @@ inline void with_kind(const BlockLoop& block, Run run) {
         case BlockKind::kSymmetric:
             return block.truncate ? run.template operator()<BlockKind::kSymmetric, true>()
                                   : run.template operator()<BlockKind::kSymmetric, false>();
+        case BlockKind::kMiddle:
+            return block.truncate ? run.template operator()<BlockKind::kMiddle, true>()
+                                  : run.template operator()<BlockKind::kMiddle, false>();
     }
 }
 

@@ -52,17 +52,19 @@ inline void quantize_lanes(const float* values, std::size_t i, const BlockLoop& 
         const Floats scale = load_floats(block.scale, at);
         const Floats zero_point = kKind == BlockKind::kSymmetric ? zero : load_floats(block.zero_point, at);
         const Floats divisor = xsimd::select(scale == zero, Floats(kInfinity), scale);
-        const Floats t = (kKind == BlockKind::kReal ? x - zero_point : x) / divisor;
+        const Floats t = (adds_zero_point(kKind) ? x - zero_point : x) / divisor;
         const Floats rounded = kTruncate ? xsimd::trunc(t) : xsimd::nearbyint(t);
-        const Floats low = kKind == BlockKind::kReal ? zero : kKind == BlockKind::kInteger ? -zero_point : -max_code;
+        Floats low = kKind == BlockKind::kReal ? zero : kKind == BlockKind::kInteger ? -zero_point : -max_code;
+        if (kKind == BlockKind::kMiddle) low = low - Floats(1.0F);
         const Floats high = kKind == BlockKind::kInteger ? max_code - zero_point : max_code;
         const Floats q = xsimd::min(xsimd::max(rounded, low), high);
         fold.clipped[part] = fold.clipped[part] + xsimd::select(rounded != q, Floats(1.0F), zero);
         code[part] = xsimd::to_int(q);
         if (kKind == BlockKind::kInteger) code[part] = code[part] + xsimd::to_int(zero_point);
         if (kKind == BlockKind::kSymmetric) code[part] = code[part] & Ints(255);
+        if (kKind == BlockKind::kMiddle) code[part] = code[part] + xsimd::to_int(max_code + Floats(1.0F));
         const Floats product = q * scale;
-        const Floats error = x - (kKind == BlockKind::kReal ? product + zero_point : product);
+        const Floats error = x - (adds_zero_point(kKind) ? product + zero_point : product);
         fold.largest[part] = xsimd::max(fold.largest[part], xsimd::abs(error));
         const Floats scaled_error = error * Floats(block.noise_factor);
         const Floats scaled_value = x * Floats(block.signal_factor);
@@ -119,8 +121,9 @@ inline void restore_block_of(const std::uint8_t* codes, std::size_t count, const
             if (kKind == BlockKind::kSymmetric) code[part] = (code[part] ^ Ints(128)) - Ints(128);
             Floats q = xsimd::to_float(code[part]);
             if (kKind == BlockKind::kInteger) q = q - load_floats(block.zero_point, at);
+            if (kKind == BlockKind::kMiddle) q = q - Floats(block.max_code + 1.0F);
             const Floats product = q * load_floats(block.scale, at);
-            const Floats value = kKind == BlockKind::kReal ? product + load_floats(block.zero_point, at) : product;
+            const Floats value = adds_zero_point(kKind) ? product + load_floats(block.zero_point, at) : product;
             value.store_unaligned(out + at);
         }
     }

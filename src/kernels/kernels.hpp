@@ -45,6 +45,7 @@ enum class BlockKind : std::uint8_t {
     kReal,       ///< q * scale + zero_point, q in 0 .. max_code; stored as it is
     kInteger,    ///< (q - zero_point) * scale, q in 0 .. max_code; stored as it is
     kSymmetric,  ///< q * scale, q in -max_code .. max_code; stored as a byte in two's complement
+    kMiddle,     ///< q * scale + zero_point, q in -max_code - 1 .. max_code; stored as q + max_code + 1
 };
 
 /// Parameters of a run of elements whose scales differ: one scale (and zero point, where the kind has them) an element.

@@ -35,6 +35,13 @@ struct RangeSearch {
         return value;
     }
 
+    /// The smallest scale that can be stored: 0 would make every code the same.
+    R least_scale() const {
+        return L::all(limits.rounding == StateRounding::kF16    ? 0x1p-24F
+                      : limits.rounding == StateRounding::kBF16 ? 0x1p-133F
+                                                                : std::numeric_limits<float>::denorm_min());
+    }
+
     /// The fit that a stored scale and zero point mean; integer zero points move the codes instead of the values.
     Fit<L> fit_of(R scale, R zero_point) const {
         const R none = L::all(0.0F);
@@ -45,8 +52,7 @@ struct RangeSearch {
 
     /// Measures what would be stored, and keeps it if it is the best so far.
     void offer(R scale, R zero_point) {
-        const R tiny = L::all(std::numeric_limits<float>::denorm_min());
-        const R kept_scale = L::largest(stored(scale), tiny);
+        const R kept_scale = L::largest(stored(scale), least_scale());
         const R kept_zero = limits.integer_zero ? zero_point : stored(zero_point);
         const R noise = noise_of<L, kWeighted>(x, w, inputs, fit_of(kept_scale, kept_zero));
         best_scale = L::if_less(noise, best_noise, kept_scale, best_scale);
@@ -84,7 +90,7 @@ struct RangeSearch {
         for (int refinement = 0; refinement < kRangeRefinements; ++refinement) step(scale, zero_point);
         offer(scale, zero_point);
         // The zero point that the stored scale wants: the codes' mean moves with it.
-        const R kept = L::largest(stored(scale), L::all(std::numeric_limits<float>::denorm_min()));
+        const R kept = L::largest(stored(scale), least_scale());
         const auto sums = sums_of<L, kWeighted>(x, w, inputs, fit_of(kept, zero_point));
         const R safe_weight = L::if_less(L::all(0.0F), weight, weight, L::all(1.0F));
         offer(scale, zero_point + sums.residual / safe_weight);
@@ -95,7 +101,7 @@ struct RangeSearch {
         const R none = L::all(0.0F);
         const auto sums = sums_of<L, kWeighted>(x, w, inputs, fit_of(scale, zero_point));
         const R safe = L::if_less(none, sums.code_code, sums.code_code, L::all(1.0F));
-        return L::largest(scale + sums.code_res / safe, L::all(std::numeric_limits<float>::denorm_min()));
+        return L::largest(scale + sums.code_res / safe, least_scale());
     }
 
     /// Symmetric codes and integer zero points: each candidate as it is and after one step, the zero points next to the wished one.

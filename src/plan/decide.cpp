@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include "checkpoint/kind.hpp"
+#include "octet/error.hpp"
+#include "plan/fitting_scheme.hpp"
 #include "plan/output_plan.hpp"
 #include "quant/codecs.hpp"
 #include "quant/stored_form.hpp"
@@ -30,6 +32,10 @@ std::string reason_to_keep(const TensorReport& tensor, const state::CodeOptions&
     if (tensor.dtype == Dtype::kC64) return "complex dtype";
     if (!is_quantizable(tensor.dtype)) return "integer dtype";
     if (options.preset == Preset::kLesson && tensor.kind == Kind::kBuffer) return "a buffer, not a parameter";
+    const bool wanted = tensor.kind == Kind::kWeight || tensor.kind == Kind::kEmbedding || tensor.kind == Kind::kHead;
+    if (is_budget(options.preset) && (!wanted || tensor.shape.size() < 2))
+        return fmt::format("no weight, embedding or head, which --preset {} is for",
+                           state::preset_name(options.preset));
     return not_finite ? "holds values that are not finite" : "";
 }
 
@@ -37,6 +43,9 @@ std::string reason_to_keep(const TensorReport& tensor, const state::CodeOptions&
 
 std::optional<Scheme> asked_scheme(Preset preset, const SchemeOptions& options) {
     if (options == SchemeOptions{}) return std::nullopt;
+    if (is_budget(preset))
+        throw Error(ErrorCode::kUsage, fmt::format("--preset {}", state::preset_name(preset)),
+                    "chooses the whole scheme; leave out the other scheme options, or the preset");
     Scheme scheme = preset_scheme(preset);
     scheme.bits = options.bits.value_or(scheme.bits);
     scheme.symmetric = options.symmetric.value_or(scheme.symmetric);
@@ -73,8 +82,10 @@ std::vector<TensorReport> decide(const checkpoint::Checkpoint& checkpoint, const
         report.output_bytes = report.source_bytes;
         if (!report.reason.empty()) continue;
         report.scheme = report.shape.size() < 2 ? scheme_of_vectors(asked) : asked;
+        const OutputAxis axis = checkpoint::output_axis(family, report.name, report.kind);
         if (report.scheme->granularity != Granularity::kTensor && report.scheme->axis == OutputAxis::kAuto)
-            report.scheme->axis = checkpoint::output_axis(family, report.name, report.kind);
+            report.scheme->axis = axis;
+        if (is_budget(options.preset)) report.scheme = fitting_scheme(options.preset, report.shape, axis);
         report.output_bytes =
             quant::stored_bytes(*report.scheme, report.shape) + quant::sidecar_state_bytes(*report.scheme);
     }

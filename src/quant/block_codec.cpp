@@ -8,6 +8,7 @@
 
 #include "base/checked.hpp"
 #include "quant/active_kernels.hpp"
+#include "quant/search_tile.hpp"
 
 namespace octet::quant {
 namespace {
@@ -139,7 +140,12 @@ bool add_ranges(const Tile& tile, const Blocks& blocks) {
     return finite;
 }
 
-bool make_states(const Scheme& scheme, const Tile& tile, const Blocks& blocks, std::uint64_t& overflowed) {
+bool make_states(const Scheme& scheme, const Tile& tile, const float* weights, const Blocks& blocks,
+                 std::uint64_t& overflowed) {
+    if (needs_search(scheme)) {
+        search_states(scheme, tile, weights, blocks);
+        return true;
+    }
     const bool percentile = scheme.range == RangeSearch::kPercentile;
     std::optional<PercentileRange> percentiles;
     if (percentile) percentiles.emplace(scheme, tile, blocks);

@@ -32,6 +32,10 @@ struct Blocks {
     float* max = nullptr;
     float* scale = nullptr;
     float* zero_point = nullptr;
+    float* small_scale = nullptr;  ///< of two-level schemes; else not looked at
+    float* small_zero_point = nullptr;
+    float* super_scale = nullptr;  ///< one for each superblock, numbered row by row
+    float* super_zero_point = nullptr;
 };
 
 /// Blocks of a tile of that size, arrays not set.
@@ -44,8 +48,9 @@ void clear_ranges(const Blocks& blocks);
 bool add_ranges(const Tile& tile, const Blocks& blocks);
 
 /// Makes the states from the ranges, and where the scheme asks for more than those, from the tile's values (then the tile holds its
-/// blocks whole). False when a block's range or state overflows: its number is left in `overflowed`.
-bool make_states(const Scheme& scheme, const Tile& tile, const Blocks& blocks, std::uint64_t& overflowed);
+/// blocks whole); `weights` are then those of the squared errors of its inputs, or null. False when a block's range or state overflows: its number is left in `overflowed`.
+bool make_states(const Scheme& scheme, const Tile& tile, const float* weights, const Blocks& blocks,
+                 std::uint64_t& overflowed);
 
 /// Factors that keep the sums of squares in range: powers of two that follow from ranges and states.
 struct SumFactors {

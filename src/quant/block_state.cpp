@@ -58,6 +58,8 @@ Ends ends_of(const Scheme& scheme, const BlockState& state) {
     const double zero_point = static_cast<double>(state.zero_point);
     const double largest = static_cast<double>(largest_code(scheme));
     if (scheme.symmetric) return {-largest * scale, largest * scale};
+    if (block_kind(scheme) == kernels::BlockKind::kMiddle)
+        return {zero_point - (largest + 1) * scale, zero_point + largest * scale};
     if (scheme.zero_point == ZeroPoint::kInteger) return {-zero_point * scale, (largest - zero_point) * scale};
     return {zero_point, largest * scale + zero_point};
 }
@@ -101,11 +103,13 @@ double block_bound(const Scheme& scheme, const BlockState& state, const kernels:
 
 kernels::BlockKind block_kind(const Scheme& scheme) noexcept {
     if (scheme.symmetric) return kernels::BlockKind::kSymmetric;
+    if (scheme.scale_dtype == ScaleDtype::kTwoLevel) return kernels::BlockKind::kMiddle;
     return scheme.zero_point == ZeroPoint::kInteger ? kernels::BlockKind::kInteger : kernels::BlockKind::kReal;
 }
 
 float largest_code(const Scheme& scheme) noexcept {
-    return static_cast<float>(scheme.symmetric ? max_symmetric_code(scheme) : max_code(scheme));
+    const bool from_middle = block_kind(scheme) == kernels::BlockKind::kMiddle;
+    return static_cast<float>(scheme.symmetric || from_middle ? max_symmetric_code(scheme) : max_code(scheme));
 }
 
 }  // namespace octet::quant

@@ -6,8 +6,9 @@ namespace octet::quant {
 
 bool has_codec(const Scheme& scheme) noexcept {
     const bool groups = scheme.granularity == Granularity::kGroup;
-    const bool range = scheme.range == RangeSearch::kMinMax || (scheme.range == RangeSearch::kPercentile && groups);
-    return range && scheme.scale_dtype != ScaleDtype::kTwoLevel;
+    const bool two_levels = scheme.scale_dtype == ScaleDtype::kTwoLevel;
+    if (two_levels && scheme.range == RangeSearch::kPercentile) return false;
+    return groups || (scheme.range == RangeSearch::kMinMax && !two_levels);
 }
 
 void check_has_codec(const Scheme& scheme) {

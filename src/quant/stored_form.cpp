@@ -4,6 +4,7 @@
 
 #include "base/checked.hpp"
 #include "quant/packing.hpp"
+#include "quant/two_level.hpp"
 
 namespace octet::quant {
 namespace {
@@ -21,7 +22,29 @@ StoredPart packed_part(std::string_view suffix, unsigned bits, bool is_signed, S
     return {suffix, dtype, std::move(shape), bytes};
 }
 
+/// Small numbers for each group, F16 floats for each superblock.
+void add_two_levels(const Scheme& scheme, const BlockGrid& grid, std::vector<StoredPart>& parts) {
+    const TwoLevelShape two = two_level_shape(scheme);
+    const BlockGrid supers = super_grid_of(scheme, grid);
+    const std::uint64_t super_bytes = supers.down * supers.across * sizeof(std::uint16_t);
+    parts.push_back(packed_part(".scale", two.scale_bits, false, {grid.down, grid.across}));
+    if (has_zero_points(scheme))
+        parts.push_back(packed_part(".zero_point", two.zero_point_bits, true, {grid.down, grid.across}));
+    parts.push_back({".super_scale", Dtype::kF16, {supers.down, supers.across}, super_bytes});
+    if (has_zero_points(scheme))
+        parts.push_back({".super_zero_point", Dtype::kF16, {supers.down, supers.across}, super_bytes});
+}
+
 }  // namespace
+
+BlockGrid super_grid_of(const Scheme& scheme, const BlockGrid& grid) noexcept {
+    const std::uint64_t groups = two_level_shape(scheme).superblock / scheme.group_size;
+    BlockGrid supers = grid;
+    (scheme.axis == OutputAxis::k1 ? supers.rows_each : supers.columns_each) *= groups;
+    (scheme.axis == OutputAxis::k1 ? supers.down : supers.across) =
+        divide_up(scheme.axis == OutputAxis::k1 ? grid.down : grid.across, groups);
+    return supers;
+}
 
 Matrix matrix_of(const Shape& shape) noexcept {
     Matrix matrix;
@@ -65,6 +88,10 @@ std::vector<StoredPart> stored_parts(const Scheme& scheme, const Shape& shape) {
     std::vector<StoredPart> parts{packed_part("", scheme.bits, scheme.symmetric, shape)};
     if (!has_state_tensors(scheme)) return parts;
     const BlockGrid grid = grid_of(scheme, matrix_of(shape));
+    if (scheme.scale_dtype == ScaleDtype::kTwoLevel) {
+        add_two_levels(scheme, grid, parts);
+        return parts;
+    }
     const Dtype dtype = scale_dtype_of(scheme);
     const std::uint64_t bytes = grid.down * grid.across * (dtype_bits(dtype) / 8);
     parts.push_back({".scale", dtype, {grid.down, grid.across}, bytes});

@@ -32,6 +32,9 @@ struct BlockGrid {
 /// The blocks of a matrix under a scheme whose axis is resolved.
 BlockGrid grid_of(const Scheme& scheme, const Matrix& matrix) noexcept;
 
+/// The superblocks of a two-level scheme: `grid` is that of its groups.
+BlockGrid super_grid_of(const Scheme& scheme, const BlockGrid& grid) noexcept;
+
 /// True for schemes whose tensors are done in blocks; the others are 8-bit affine with one real zero point and float32 state.
 bool uses_blocks(const Scheme& scheme) noexcept;
 
@@ -40,7 +43,8 @@ bool has_state_tensors(const Scheme& scheme) noexcept;
 
 /// One tensor in the data file.
 struct StoredPart {
-    std::string_view suffix;  ///< behind the tensor's name: "" of the codes, ".scale", ".zero_point"
+    std::string_view
+        suffix;  ///< behind the tensor's name: "" of the codes, ".scale", ".zero_point", ".super_scale", ".super_zero_point"
     Dtype dtype = Dtype::kU8;
     Shape shape;
     std::uint64_t byte_count = 0;

@@ -47,12 +47,11 @@ TwoLevelShape two_level_shape(const Scheme& scheme) noexcept {
     return shape;
 }
 
-bool is_possible(const TwoLevelShape& shape, const Scheme& scheme) noexcept {
-    if (scheme.group_size == 0 || shape.superblock == 0 || shape.superblock % scheme.group_size != 0) return false;
-    if (shape.superblock / scheme.group_size > kernels::kMaxSuperblockGroups) return false;
-    if (shape.scale_bits < 1 || shape.scale_bits > 8) return false;
-    if (scheme.symmetric) return shape.zero_point_bits == 0 && shape.code_offset == 0;
-    return shape.zero_point_bits >= 2 && shape.zero_point_bits <= 8 && shape.code_offset == 1U << (scheme.bits - 1U);
+std::array<std::pair<std::string_view, std::uint32_t>, 4> named_numbers(const TwoLevelShape& shape) noexcept {
+    return {{{"superblock", shape.superblock},
+             {"scale_bits", shape.scale_bits},
+             {"zero_point_bits", shape.zero_point_bits},
+             {"code_offset", shape.code_offset}}};
 }
 
 void search_superblock(const kernels::ColumnBlock& block, const Scheme& scheme, const TwoLevelShape& shape,

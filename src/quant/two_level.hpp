@@ -9,8 +9,11 @@
 // docs/quantization.md.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
+#include <utility>
 
 #include "kernels/kernels.hpp"
 #include "octet/scheme.hpp"
@@ -31,8 +34,8 @@ struct TwoLevelShape {
 /// above; superblocks of 1024 inputs or, where that is no multiple of the group size, a little more; at least 4 groups.
 TwoLevelShape two_level_shape(const Scheme& scheme) noexcept;
 
-/// True if `shape` can belong to `scheme`: what a reader of sidecars accepts.
-bool is_possible(const TwoLevelShape& shape, const Scheme& scheme) noexcept;
+/// The four numbers with the keys that they have in the sidecar.
+std::array<std::pair<std::string_view, std::uint32_t>, 4> named_numbers(const TwoLevelShape& shape) noexcept;
 
 /// Small numbers and super floats of one superblock of 16 outputs, whose inputs are at most a superblock. With RangeSearch::kMse by a
 /// local search for the least (weighted) squared error, never worse than without: then every value is reached unless F16

@@ -7,6 +7,7 @@
 #include "base/checked.hpp"
 #include "base/text.hpp"
 #include "octet/error.hpp"
+#include "quant/search_tile.hpp"
 
 namespace octet::run {
 namespace {
@@ -37,13 +38,16 @@ BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std
     if (rows == 0) return layout;
     const bool groups = scheme.granularity == Granularity::kGroup;
     const bool by_columns = scheme.granularity != Granularity::kTensor && scheme.axis == OutputAxis::k1;
-    const std::uint64_t unit_rows = groups ? layout.grid.rows_each : 1;
+    // What a tile holds whole, across and down: groups, or superblocks.
+    const bool two_levels = scheme.scale_dtype == ScaleDtype::kTwoLevel;
+    const quant::BlockGrid unit = two_levels ? quant::super_grid_of(scheme, layout.grid) : layout.grid;
+    const std::uint64_t unit_rows = groups ? std::min(unit.rows_each, rounded_to(rows, layout.grid.rows_each)) : 1;
     const std::uint64_t block_columns = groups || by_columns ? layout.grid.columns_each : columns;
     const std::uint64_t most_columns =
         std::min(kMostTileElements / unit_rows, kMostTileBlocks * std::min(block_columns, kMostTileElements));
     layout.tile_columns = columns;
     if (columns > most_columns) {
-        layout.tile_columns = panel_columns(columns, most_columns, groups && !by_columns ? 8 * block_columns : 64);
+        layout.tile_columns = panel_columns(columns, most_columns, groups && !by_columns ? 8 * unit.columns_each : 64);
         if (scheme.bits < 8 && packed_row != columns && packed_row % 8 != 0)
             throw Error(ErrorCode::kUsage, "tensor " + in_quotes(name),
                         fmt::format("has rows of {} elements in packed rows of {}, no multiple of 8, which {} bits "
@@ -54,6 +58,8 @@ BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std
                                           ? 0
                                           : divide_up(layout.tile_columns, block_columns);
     std::uint64_t units = std::max<std::uint64_t>(kTargetTileElements / (unit_rows * layout.tile_columns), 1);
+    // Searches take 16 outputs at a time.
+    if (quant::needs_search(scheme) && !by_columns && units >= 16) units -= units % 16;
     if (blocks_each > 0) units = std::min(units, std::max<std::uint64_t>(kMostTileBlocks / blocks_each, 1));
     layout.tile_rows = std::min(units * unit_rows, rounded_to(rows, unit_rows));
     layout.tiles_down = divide_up(rows, layout.tile_rows);
@@ -79,7 +85,7 @@ TilePlace place_of(const BlockLayout& layout, std::uint64_t tile) noexcept {
 
 std::uint64_t tile_memory(Dtype dtype) noexcept {
     const std::uint64_t raw = dtype == Dtype::kF32 ? 0 : dtype_bits(dtype) / 8;
-    constexpr std::uint64_t kBlockBytes = 5 * sizeof(float);  // range, state, and the state as it is stored
+    constexpr std::uint64_t kBlockBytes = 9 * sizeof(float);  // range, state, its two levels, and as it is stored
     return kMostTileElements * (sizeof(float) + 1 + raw) + kMostTileBlocks * kBlockBytes + 1024;
 }
 

@@ -4,6 +4,7 @@
 
 #include "quant/active_kernels.hpp"
 #include "quant/packing.hpp"
+#include "quant/two_level.hpp"
 
 namespace octet::run {
 namespace {
@@ -61,8 +62,9 @@ std::vector<float> BlockReader::read_floats(const quant::StoredPart& part, std::
     return values;
 }
 
-/// Integer zero points, packed along the rows of the grid.
-std::vector<float> BlockReader::read_packed(std::uint64_t offset, std::uint64_t first, std::uint64_t count) const {
+/// Whole numbers, packed along the rows of the grid.
+std::vector<float> BlockReader::read_packed(std::uint64_t offset, unsigned bits, bool is_signed, std::uint64_t first,
+                                            std::uint64_t count) const {
     std::vector<float> values;
     std::vector<std::byte> raw;
     std::vector<std::uint8_t> codes;
@@ -71,12 +73,13 @@ std::vector<float> BlockReader::read_packed(std::uint64_t offset, std::uint64_t 
         const std::uint64_t column = at % grid_.across;
         const std::uint64_t skipped = column % 8;
         const std::uint64_t taken = std::min(count - values.size(), grid_.across - column);
-        raw.resize(quant::packed_bytes(taken + skipped, scheme_.bits));
+        raw.resize(quant::packed_bytes(taken + skipped, bits));
         codes.resize(taken + skipped);
-        file_->read_at(raw, offset + at / grid_.across * quant::packed_bytes(grid_.across, scheme_.bits) +
-                                column / 8 * scheme_.bits);
-        quant::unpack(as_codes(raw.data()), codes.size(), scheme_.bits, false, codes.data());
-        values.insert(values.end(), codes.begin() + static_cast<std::ptrdiff_t>(skipped), codes.end());
+        file_->read_at(raw, offset + at / grid_.across * quant::packed_bytes(grid_.across, bits) + column / 8 * bits);
+        quant::unpack(as_codes(raw.data()), codes.size(), bits, is_signed, codes.data());
+        for (std::uint64_t i = skipped; i < codes.size(); ++i)
+            values.push_back(is_signed ? static_cast<float>(static_cast<std::int8_t>(codes[i]))
+                                       : static_cast<float>(codes[i]));
     }
     return values;
 }
@@ -84,15 +87,41 @@ std::vector<float> BlockReader::read_packed(std::uint64_t offset, std::uint64_t 
 /// The states of blocks `first` to `last`.
 BlockReader::States BlockReader::read_states(std::uint64_t first, std::uint64_t last) const {
     if (!quant::has_state_tensors(scheme_)) return {0, {state_.scale}, {state_.zero_point}};
+    if (scheme_.scale_dtype == ScaleDtype::kTwoLevel) return read_two_levels(first, last);
     const std::uint64_t count = last - first + 1;
     States states{first, read_floats(parts_[1], offsets_[1], first, count), {}};
     if (scheme_.symmetric) {
         states.zero_point.resize(count);
     } else if (scheme_.zero_point == ZeroPoint::kInteger) {
-        states.zero_point = read_packed(offsets_[2], first, count);
+        states.zero_point = read_packed(offsets_[2], scheme_.bits, false, first, count);
     } else {
         states.zero_point = read_floats(parts_[2], offsets_[2], first, count);
     }
+    return states;
+}
+
+/// The same with two levels: a small number times the float of its superblock.
+BlockReader::States BlockReader::read_two_levels(std::uint64_t first, std::uint64_t last) const {
+    const quant::TwoLevelShape two = quant::two_level_shape(scheme_);
+    const quant::BlockGrid supers = quant::super_grid_of(scheme_, grid_);
+    const std::uint64_t groups_down = supers.rows_each / grid_.rows_each;
+    const std::uint64_t groups_across = supers.columns_each / grid_.columns_each;
+    const auto super_of = [&](std::uint64_t block) {
+        return block / grid_.across / groups_down * supers.across + block % grid_.across / groups_across;
+    };
+    const std::uint64_t count = last - first + 1;
+    const std::uint64_t first_super = super_of(first);
+    const std::uint64_t super_count = super_of(last) - first_super + 1;
+    const auto restore = [&](std::vector<float> numbers, std::size_t part) {
+        const std::vector<float> floats = read_floats(parts_[part], offsets_[part], first_super, super_count);
+        for (std::uint64_t i = 0; i < count; ++i) numbers[i] *= floats[super_of(first + i) - first_super];
+        return numbers;
+    };
+    States states{first,
+                  restore(read_packed(offsets_[1], two.scale_bits, false, first, count), scheme_.symmetric ? 2 : 3),
+                  std::vector<float>(scheme_.symmetric ? count : 0)};
+    if (!scheme_.symmetric)
+        states.zero_point = restore(read_packed(offsets_[2], two.zero_point_bits, true, first, count), 4);
     return states;
 }
 

@@ -33,7 +33,9 @@ class BlockReader {
     States read_states(std::uint64_t first, std::uint64_t last) const;
     std::vector<float> read_floats(const quant::StoredPart& part, std::uint64_t offset, std::uint64_t first,
                                    std::uint64_t count) const;
-    std::vector<float> read_packed(std::uint64_t offset, std::uint64_t first, std::uint64_t count) const;
+    std::vector<float> read_packed(std::uint64_t offset, unsigned bits, bool is_signed, std::uint64_t first,
+                                   std::uint64_t count) const;
+    States read_two_levels(std::uint64_t first, std::uint64_t last) const;
     void read_run(std::uint64_t first, std::span<float> values, std::span<std::byte> scratch) const;
 
     const io::File* file_;

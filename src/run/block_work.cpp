@@ -9,8 +9,8 @@
 #include "base/text.hpp"
 #include "octet/error.hpp"
 #include "quant/active_kernels.hpp"
-#include "quant/packing.hpp"
 #include "quant/values.hpp"
+#include "run/block_buffers.hpp"
 
 namespace octet::run {
 namespace {
@@ -19,50 +19,7 @@ namespace {
 constexpr std::uint64_t kRestoredElements = 128U << 10U;
 constexpr std::uint64_t kRestoreStepElements = 1U << 20U;
 
-std::uint64_t bytes_each(Dtype dtype) {
-    return dtype_bits(dtype) / 8;
-}
-
-template <typename T>
-T* take(Bytes& memory, std::uint64_t count) {
-    T* const taken = reinterpret_cast<T*>(memory.data());
-    memory = memory.subspan(divide_up(count * sizeof(T), 64) * 64);
-    return taken;
-}
-
 }  // namespace
-
-/// A worker's memory, cut up.
-struct BlockWork::Buffers {
-    float* values;
-    std::uint8_t* codes;
-    std::byte* raw;
-    float* min;
-    float* max;
-    float* scale;
-    float* zero_point;
-    std::byte* stored;
-
-    Buffers(Bytes memory, Dtype dtype)
-        : values(take<float>(memory, kMostTileElements)),
-          codes(take<std::uint8_t>(memory, kMostTileElements)),
-          raw(dtype == Dtype::kF32 ? nullptr : take<std::byte>(memory, kMostTileElements * bytes_each(dtype))),
-          min(take<float>(memory, kMostTileBlocks)),
-          max(take<float>(memory, kMostTileBlocks)),
-          scale(take<float>(memory, kMostTileBlocks)),
-          zero_point(take<float>(memory, kMostTileBlocks)),
-          stored(take<std::byte>(memory, kMostTileBlocks * sizeof(float))) {}
-
-    /// The blocks of a tile of that size, in this memory.
-    quant::Blocks blocks_of(const quant::BlockGrid& grid, std::uint64_t rows, std::uint64_t columns) const {
-        quant::Blocks blocks = quant::blocks_of(grid, rows, columns);
-        blocks.min = min;
-        blocks.max = max;
-        blocks.scale = scale;
-        blocks.zero_point = zero_point;
-        return blocks;
-    }
-};
 
 BlockWork::BlockWork(TensorJob& job) : job_(job) {
     BlockJob& block = *job.block;
@@ -173,8 +130,11 @@ void BlockWork::add_ranges(const TilePlace& place, const quant::Tile& tile, cons
 }
 
 void BlockWork::make_states(const TilePlace& place, const quant::Tile& tile, const quant::Blocks& blocks) const {
+    const std::vector<float>& all = job_.block->weights;
+    const bool by_columns = job_.block->scheme.axis == OutputAxis::k1;
+    const float* const weights = all.empty() ? nullptr : all.data() + (by_columns ? place.row : place.column);
     std::uint64_t i = 0;
-    if (quant::make_states(job_.block->scheme, tile, blocks, i)) return;
+    if (quant::make_states(job_.block->scheme, tile, weights, blocks, i)) return;
     const std::uint64_t row = place.row + i / blocks.across * blocks.rows_each;
     const std::uint64_t column = place.column + i % blocks.across * blocks.columns_each;
     throw Error(
@@ -267,95 +227,11 @@ void BlockWork::codes_step(const BlockStep& step, Buffers& buffers, Slot& slot) 
     domain.max = {};
 }
 
-/// Packs the codes where they are, row by row, and writes them: whole rows lie one behind the other.
-void BlockWork::write_codes(const TilePlace& place, std::uint8_t* codes, Slot& slot) const {
-    const unsigned bits = job_.block->scheme.bits;
-    const std::uint64_t packed_row = layout_.matrix.packed_row;
-    const bool whole_rows = place.columns == layout_.matrix.columns;
-    const auto bytes = [&](const std::uint8_t* from, std::uint64_t count) {
-        return ConstBytes(reinterpret_cast<const std::byte*>(from), count);
-    };
-    const std::uint64_t row_bytes = layout_.matrix.columns / packed_row * quant::packed_bytes(packed_row, bits);
-    std::uint8_t* packed = codes;
-    for (std::uint64_t row = 0; row < place.rows; ++row) {
-        std::uint8_t* const from = codes + row * place.columns;
-        if (!whole_rows) packed = from;
-        std::uint64_t length = 0;
-        for (std::uint64_t done = 0; done < place.columns;) {
-            const std::uint64_t left = packed_row - (place.column + done) % packed_row;
-            const std::uint64_t count = std::min(left, place.columns - done);
-            if (bits < 8) quant::pack(from + done, count, bits, packed + length);
-            length += quant::packed_bytes(count, bits);
-            done += count;
-        }
-        if (!whole_rows) {
-            const std::uint64_t in_row = place.column / packed_row * quant::packed_bytes(packed_row, bits) +
-                                         place.column % packed_row / 8 * bits;
-            put(0, (place.row + row) * row_bytes + in_row, bytes(packed, length), slot);
-        }
-        packed += length;
-    }
-    if (whole_rows) put(0, place.row * row_bytes, bytes(codes, place.rows * row_bytes), slot);
-}
-
-void BlockWork::write_states(const TilePlace& place, const quant::Blocks& blocks, Buffers& buffers, Slot& slot) const {
-    const Scheme& scheme = job_.block->scheme;
-    if (!quant::has_state_tensors(scheme)) return;
-    const quant::BlockGrid& grid = layout_.grid;
-    const std::uint64_t row = place.row / grid.rows_each;
-    const std::uint64_t column = place.column / grid.columns_each;
-    const std::uint64_t pieces = blocks.across == grid.across ? 1 : blocks.count / blocks.across;
-    const std::uint64_t piece = blocks.count / pieces;
-    for (std::uint64_t i = 0; i < pieces; ++i) {
-        const std::uint64_t first = (row + i) * grid.across + column;
-        write_numbers(1, blocks.scale + i * piece, first, piece, buffers, slot);
-        if (!scheme.symmetric && scheme.zero_point == ZeroPoint::kReal)
-            write_numbers(2, blocks.zero_point + i * piece, first, piece, buffers, slot);
-    }
-    if (scheme.zero_point != ZeroPoint::kInteger) return;
-    for (std::uint64_t i = 0; i < blocks.count / blocks.across; ++i)
-        write_packed(blocks.zero_point + i * blocks.across, row + i, column, blocks.across, buffers, slot);
-}
-
-void BlockWork::write_numbers(std::size_t part, const float* values, std::uint64_t first, std::uint64_t count,
-                              Buffers& buffers, Slot& slot) const {
-    kernels::Narrowing exact{};
-    const std::uint64_t each = bytes_each(parts_[part].dtype);
-    const Bytes stored(buffers.stored, count * each);
-    quant::convert_values(Dtype::kF32, std::as_bytes(std::span(values, count)), parts_[part].dtype, stored, exact);
-    put(part, first * each, stored, slot);
-}
-
-/// Integer zero points of blocks side by side, from a multiple of 8 on.
-void BlockWork::write_packed(const float* values, std::uint64_t row, std::uint64_t column, std::uint64_t count,
-                             Buffers& buffers, Slot& slot) const {
-    const unsigned bits = job_.block->scheme.bits;
-    auto* const stored = reinterpret_cast<std::uint8_t*>(buffers.stored);
-    std::transform(values, values + count, stored, [](float value) { return static_cast<std::uint8_t>(value); });
-    quant::pack(stored, count, bits, stored);
-    const std::uint64_t at = row * quant::packed_bytes(layout_.grid.across, bits) + quant::packed_bytes(column, bits);
-    put(2, at, {buffers.stored, quant::packed_bytes(count, bits)}, slot);
-}
-
-/// Writes bytes of a part, or compares them with what is stored.
-void BlockWork::put(std::size_t part, std::uint64_t offset, ConstBytes bytes, Slot& slot) const {
-    if (job_.codec != Codec::kCheckBlocks) return job_.target->write_at(bytes, offsets_[part] + offset);
-    std::byte stored[4096];
-    for (std::uint64_t at = 0; at < bytes.size() && !slot.first_difference; at += sizeof(stored)) {
-        const Bytes piece = Bytes(stored).first(std::min<std::uint64_t>(sizeof(stored), bytes.size() - at));
-        job_.target->read_at(piece, offsets_[part] + offset + at);
-        const auto differs = std::mismatch(piece.begin(), piece.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at));
-        if (differs.first != piece.end())
-            slot.first_difference =
-                offsets_[part] + offset + at + static_cast<std::uint64_t>(differs.first - piece.begin());
-    }
-}
-
 std::uint64_t BlockWork::restore_step(std::uint64_t number, Bytes memory, Slot& slot) {
     const std::uint64_t start = number * kRestoreStepElements;
     const std::uint64_t stop = std::min(start + kRestoreStepElements, job_.block->elements);
-    float* const values = take<float>(memory, kRestoredElements);
-    const Bytes scratch(take<std::byte>(memory, kRestoredElements + 16), kRestoredElements + 16);
+    float* const values = take_memory<float>(memory, kRestoredElements);
+    const Bytes scratch(take_memory<std::byte>(memory, kRestoredElements + 16), kRestoredElements + 16);
     const std::uint64_t each = bytes_each(job_.target_dtype);
     for (std::uint64_t first = start; first < stop; first += kRestoredElements) {
         const std::span<float> part(values, std::min(kRestoredElements, stop - first));

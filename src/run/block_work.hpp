@@ -67,8 +67,9 @@ class BlockWork {
     void write_states(const TilePlace& place, const quant::Blocks& blocks, Buffers& buffers, Slot& slot) const;
     void write_numbers(std::size_t part, const float* values, std::uint64_t first, std::uint64_t count,
                        Buffers& buffers, Slot& slot) const;
-    void write_packed(const float* values, std::uint64_t row, std::uint64_t column, std::uint64_t count,
-                      Buffers& buffers, Slot& slot) const;
+    void write_two_levels(const TilePlace& place, const quant::Blocks& blocks, Buffers& buffers, Slot& slot) const;
+    void write_packed(std::size_t part, unsigned bits, const float* values, std::uint64_t row, std::uint64_t column,
+                      std::uint64_t count, Buffers& buffers, Slot& slot) const;
     void put(std::size_t part, std::uint64_t offset, ConstBytes bytes, Slot& slot) const;
     void note_state(const quant::Blocks& blocks);
 

@@ -43,6 +43,7 @@ struct BlockJob {
     quant::BlockState state;                        ///< of a whole tensor: given to kRestoreBlocks, else made
     double bound = 0;                               ///< made: the largest of the blocks'
     std::optional<std::uint64_t> first_difference;  ///< made by kCheckBlocks: where in the target
+    std::vector<float> weights = {};                ///< of the squared errors of the inputs of a search; empty: all 1
 };
 
 /// One tensor's way. The files and the shape outlive the run.

@@ -49,8 +49,9 @@ kernels::Affine affine_of(const TensorReport& tensor) {
 
 class Promise {
   public:
-    Promise(const state::QuantizedSet& set, const checkpoint::Checkpoint& source, const WriteOptions& options)
-        : set_(set), source_(source), options_(options) {}
+    Promise(const state::QuantizedSet& set, const checkpoint::Checkpoint& source, const Importance* importance,
+            const WriteOptions& options)
+        : set_(set), source_(source), importance_(importance), options_(options) {}
 
     std::vector<Finding> check() {
         pair_up();
@@ -161,6 +162,7 @@ class Promise {
     void judge_blocks(const Pair& pair) {
         const TensorReport& tensor = *pair.tensor;
         BlockJob block{*tensor.scheme, element_count(tensor.shape).value_or(0), {}, 0, {}};
+        if (importance_ != nullptr) block.weights = importance_->weights_of(tensor);
         TensorJob job;
         job.codec = Codec::kCheckBlocks;
         job.source_dtype = tensor.dtype;
@@ -251,6 +253,7 @@ class Promise {
 
     const state::QuantizedSet& set_;
     const checkpoint::Checkpoint& source_;
+    const Importance* importance_;
     const WriteOptions& options_;
     std::vector<Pair> pairs_;
     std::vector<Checksum> source_checksums_;  ///< parallel to pairs_
@@ -262,9 +265,9 @@ class Promise {
 }  // namespace
 
 std::vector<Finding> check_promise(const state::QuantizedSet& set, const checkpoint::Checkpoint& source,
-                                   const WriteOptions& options) {
+                                   const Importance* importance, const WriteOptions& options) {
     quant::active_kernels();
-    return Promise(set, source, options).check();
+    return Promise(set, source, importance, options).check();
 }
 
 }  // namespace octet::run

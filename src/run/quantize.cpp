@@ -19,6 +19,7 @@
 #include "quant/stored_form.hpp"
 #include "run/engine.hpp"
 #include "run/gates.hpp"
+#include "run/importance.hpp"
 #include "run/output.hpp"
 #include "run/regions.hpp"
 #include "state/quantized_set.hpp"
@@ -88,7 +89,8 @@ std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, cons
 
 std::vector<run::TensorJob> quantize_jobs(const checkpoint::Checkpoint& checkpoint,
                                           const std::vector<TensorReport>& tensors, const plan::OutputPlan& plan,
-                                          const std::vector<io::File>& files, std::deque<run::BlockJob>& blocks) {
+                                          const std::vector<io::File>& files, const run::Importance* importance,
+                                          std::deque<run::BlockJob>& blocks) {
     std::vector<run::TensorJob> jobs(tensors.size());
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         const checkpoint::Tensor& source = checkpoint.tensors[i];
@@ -109,6 +111,7 @@ std::vector<run::TensorJob> quantize_jobs(const checkpoint::Checkpoint& checkpoi
         if (!quant::uses_blocks(*tensors[i].scheme)) continue;
         job.codec = run::Codec::kQuantizeBlocks;
         blocks.push_back({*tensors[i].scheme, job.elements, {}, 0, {}});
+        if (importance != nullptr) blocks.back().weights = importance->weights_of(tensors[i]);
         job.block = &blocks.back();
     }
     return jobs;
@@ -256,8 +259,11 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     run::check_limits(options.gates);
     if (options.write.sha256) io::need_sha256();
     const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input);
-    const state::CodeOptions code_options{options.preset, plan::asked_scheme(options.preset, options.scheme),
-                                          options.on_non_finite};
+    state::CodeOptions code_options{options.preset, plan::asked_scheme(options.preset, options.scheme),
+                                    options.on_non_finite};
+    const std::unique_ptr<run::Importance> importance =
+        options.importance ? std::make_unique<run::Importance>(*options.importance) : nullptr;
+    if (importance) code_options.importance = importance->checksum();
     std::vector<TensorReport> tensors = plan::decide(checkpoint, code_options, {});
     const fs::path target = io::resolved_target(out_dir);
     run::Notes notes(options.write);
@@ -267,13 +273,14 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     if (options.on_non_finite == OnNonFinite::kKeep)
         tensors = plan::decide(checkpoint, code_options, find_not_finite(checkpoint, tensors, options));
 
+    if (importance) importance->check(tensors);
     const plan::OutputPlan plan = plan::plan_set(checkpoint, tensors);
     io::check_free_space(output.building(), target,
                          run::bytes_needed(plan, companion_bytes(checkpoint), tensors.size()));
     const std::vector<io::File> files =
         run::create_files(plan, [&](const std::string& name) { return output.place(name); });
     std::deque<run::BlockJob> blocks;
-    std::vector<run::TensorJob> jobs = quantize_jobs(checkpoint, tensors, plan, files, blocks);
+    std::vector<run::TensorJob> jobs = quantize_jobs(checkpoint, tensors, plan, files, importance.get(), blocks);
     std::vector<run::FileHasher> hashers = run::run_jobs(jobs, options.write);
     hash_blocks(jobs, plan, options.write);
     const double sum_of_squares = take_results(jobs, tensors);

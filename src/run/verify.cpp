@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -231,10 +232,28 @@ class Verification {
         if (found != expected) add(name, "", "is not what was written, which follows from the sidecar");
     }
 
+    /// The weights that the codes depend on.
+    std::unique_ptr<run::Importance> open_importance() const {
+        const std::optional<Checksum>& expected = set_.sidecar.options.importance;
+        if (!expected) {
+            if (!options_.importance) return nullptr;
+            throw Error(ErrorCode::kUsage, "--importance", "the set was made without; leave it out");
+        }
+        if (!options_.importance)
+            throw Error(ErrorCode::kUsage, "--source",
+                        "the set was quantized with --importance; give the same file again, as its codes depend on it");
+        auto importance = std::make_unique<run::Importance>(*options_.importance);
+        if (importance->checksum() == *expected) return importance;
+        throw Error(ErrorCode::kBadInput, printable(options_.importance->string()),
+                    "is not the file that the set was quantized with; give that one");
+    }
+
     void check_source() {
+        const auto importance = open_importance();
+        const checkpoint::Checkpoint source = checkpoint::open_checkpoint(*options_.source);
         WriteOptions last_part = reading(options_);
         last_part.progress = run::part_of(options_.progress, state::total_bytes(sidecar_.files), total_bytes());
-        for (Finding& finding : run::check_promise(set_, checkpoint::open_checkpoint(*options_.source), last_part)) {
+        for (Finding& finding : run::check_promise(set_, source, importance.get(), last_part)) {
             report_.findings.push_back(std::move(finding));
         }
     }

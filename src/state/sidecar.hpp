@@ -28,6 +28,7 @@ struct CodeOptions {
     std::optional<Scheme>
         scheme;  ///< what the preset and the explicit options gave together; empty without any of those
     OnNonFinite on_non_finite = OnNonFinite::kError;
+    std::optional<Checksum> importance = {};  ///< of the file with the weights of squared errors
 };
 
 struct Sidecar {
@@ -43,7 +44,7 @@ struct Sidecar {
         tensors;  ///< in file order; `kind`, `source_bytes` and `output_bytes` are not stored but derived
 };
 
-/// "all", "lesson".
+/// "all", "lesson", "q8", "q6", "q4".
 std::string_view preset_name(Preset preset) noexcept;
 std::optional<Preset> parse_preset(std::string_view name) noexcept;
 

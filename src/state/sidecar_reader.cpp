@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "octet/error.hpp"
 #include "quant/codecs.hpp"
+#include "quant/two_level.hpp"
 #include "state/sidecar.hpp"
 
 namespace octet::state {
@@ -203,7 +204,7 @@ class Reader {
     }
 
     void read_options(const json& options) {
-        check_keys(options, "options", {"preset", "rules"}, {"scheme", "on_non_finite"});
+        check_keys(options, "options", {"preset", "rules"}, {"scheme", "importance", "on_non_finite"});
         const auto preset = parse_preset(string_of(options["preset"], "options.preset"));
         if (!preset) fail("options.preset is not known to this octet");
         sidecar_.options.preset = *preset;
@@ -212,6 +213,8 @@ class Reader {
             sidecar_.options.scheme = parse_scheme(string_of(options["scheme"], "options.scheme"));
             if (!sidecar_.options.scheme) fail("options.scheme is not known to this octet");
         }
+        if (options.contains("importance"))
+            sidecar_.options.importance = checksum_of(options["importance"], "options.importance");
         if (!options.contains("on_non_finite")) return;
         if (options["on_non_finite"] != "keep") fail("options.on_non_finite is not \"keep\"");
         sidecar_.options.on_non_finite = OnNonFinite::kKeep;
@@ -226,7 +229,8 @@ class Reader {
             check_keys(entry, place, {"dtype", "shape", "scheme", "reason", kPieceChecksumKey}, {});
             tensor.reason = string_of(entry["reason"], place + " reason");
         } else {
-            check_keys(entry, place, {"dtype", "shape", "scheme", "stats", kPieceChecksumKey}, {"scale", "zero_point"});
+            check_keys(entry, place, {"dtype", "shape", "scheme", "stats", kPieceChecksumKey},
+                       {"scale", "zero_point", "superblock", "scale_bits", "zero_point_bits", "code_offset"});
             read_scheme(entry, place, tensor);
             tensor.statistics = statistics_of(entry["stats"], place + " stats");
         }
@@ -261,6 +265,15 @@ class Reader {
         for (const auto& [key, expected] : {std::pair("scale", in_sidecar), std::pair("zero_point", zero_point)}) {
             if (entry.contains(key) == expected) continue;
             fail(fmt::format("{} has {} {}", place, expected ? "no" : "the unknown key", in_quotes(key)));
+        }
+        const bool two_levels = scheme.scale_dtype == ScaleDtype::kTwoLevel;
+        const auto shape = two_levels ? quant::two_level_shape(scheme) : quant::TwoLevelShape{};
+        for (const auto& [key, value] : quant::named_numbers(shape)) {
+            if (entry.contains(key) != two_levels)
+                fail(fmt::format("{} has {} {}", place, two_levels ? "no" : "the unknown key", in_quotes(key)));
+            if (two_levels && unsigned_of(entry[std::string(key)], place) != value)
+                fail(fmt::format("{}: {} is not {}, the only one that this octet reads with {}", place, key, value,
+                                 name));
         }
         if (in_sidecar) tensor.scale = float_of(entry["scale"], place + " scale");
         if (in_sidecar && *tensor.scale < 0) fail(place + " scale is negative");

@@ -2,6 +2,7 @@
 
 #include "base/json_text.hpp"
 #include "quant/checksum.hpp"
+#include "quant/two_level.hpp"
 #include "state/sidecar.hpp"
 
 namespace octet::state {
@@ -36,6 +37,7 @@ void write_options(JsonWriter& writer, const CodeOptions& options) {
     writer.begin_object().key("preset").string(preset_name(options.preset));
     writer.key("rules").begin_array().end_array();
     if (options.scheme) writer.key("scheme").string(scheme_name(*options.scheme));
+    if (options.importance) writer.key("importance").string(checksum_text(*options.importance));
     if (options.on_non_finite == OnNonFinite::kKeep) writer.key("on_non_finite").string("keep");
     writer.end_object();
 }
@@ -64,6 +66,10 @@ void write_tensor(JsonWriter& writer, const TensorReport& t) {
         } else if (t.zero_point) {
             writer.key("zero_point").float32(*t.zero_point);
         }
+        if (t.scheme->scale_dtype == ScaleDtype::kTwoLevel) {
+            for (const auto& [key, value] : quant::named_numbers(quant::two_level_shape(*t.scheme)))
+                writer.key(key).integer(value);
+        }
         writer.key("stats");
         write_statistics(writer, *t.statistics);
     } else {
@@ -78,7 +84,7 @@ void write_tensor(JsonWriter& writer, const TensorReport& t) {
     writer.end_object();
 }
 
-constexpr std::array<std::string_view, 2> kPresetNames = {"all", "lesson"};
+constexpr std::array<std::string_view, 5> kPresetNames = {"all", "lesson", "q8", "q6", "q4"};
 
 }  // namespace
 

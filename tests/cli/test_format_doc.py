@@ -11,7 +11,9 @@ SOURCE = Path(os.environ["OCTET_SOURCE_DIR"])
 OCTET = os.environ["OCTET_BIN"]
 MOST_LINES = 60
 SCHEMES = ("--bits 4 --group-size 32 --zero-point integer --scale-dtype f16", "--granularity channel --symmetric", "--bits 3 --symmetric",
-           "--bits 5 --group-size 48 --axis 1 --scale-dtype bf16", "--bits 2 --granularity channel --axis 1", "--bits 6 --zero-point integer")
+           "--bits 5 --group-size 48 --axis 1 --scale-dtype bf16", "--bits 2 --granularity channel --axis 1", "--bits 6 --zero-point integer",
+           "--bits 4 --group-size 18 --range mse --scale-dtype two-level", "--bits 3 --group-size 16 --axis 1 --scale-dtype two-level",
+           "--bits 8 --group-size 40 --symmetric --axis 1 --range mse --scale-dtype two-level")
 
 
 def reader_text():

@@ -4,12 +4,15 @@ import json
 import random
 import struct
 
+from xxh3 import sealed
 from octet_case import DATA_FILE, SIDECAR, OctetCase, Tensor, contents, f32, main, make_file, read_file
 
 SCHEMES = [
     "s8", "u4", "s3", "u8-intzp", "u5-intzp-trunc", "s8-channel", "u8-channel-axis1", "s4-channel-axis1-trunc", "u6-channel-intzp-bf16",
     "u8-group16", "u8-group64-axis1-f16", "u8-group64-axis1-intzp-f16", "u4-group32-intzp-f16", "u4-group32-axis1-intzp-f16", "s2-group16-bf16",
     "u3-group17-axis1", "s5-group100-trunc", "u2-group1024-axis1", "u6-group24-f16", "u4-group32-pct95-f16", "s8-group64-axis1-pct99.9",
+    "u4-group32-mse-f16", "u3-group20-axis1-intzp-mse-bf16", "u4-group18-axis1-mse-two", "u8-group18-mse-two", "s5-group32-axis1-mse-two",
+    "u2-group1024-axis1-two",
 ]
 
 
@@ -26,7 +29,8 @@ def options_of(name):
         elif part.startswith("pct"):
             options += ["--range", "percentile:" + part[3:]]
         else:
-            options += {"intzp": ["--zero-point", "integer"], "trunc": ["--rounding", "truncate"]}.get(part, ["--scale-dtype", part])
+            options += {"intzp": ["--zero-point", "integer"], "trunc": ["--rounding", "truncate"], "mse": ["--range", "mse"],
+                        "two": ["--scale-dtype", "two-level"]}.get(part, ["--scale-dtype", part])
     return options
 
 
@@ -74,6 +78,62 @@ class Schemes(OctetCase):
             self.assertEqual("-axis" in stored, "channel" in scheme or "group" in scheme)
             vector = state["tensors"]["vector"]["scheme"]
             self.assertEqual(vector, scheme[0] + "8" + "".join("-" + p for p in ("intzp", "trunc") if p in scheme))
+
+    def test_presets_that_name_their_bits_keep_to_them(self):
+        noise = random.Random(7)
+        source = make_file(self.dir / "source.safetensors", [
+            f32("h.0.attn.c_proj.weight", [noise.gauss(0, 0.1) for _ in range(256 * 64)], [256, 64]), f32("ln_f.weight", [1.0] * 64, [64]),
+            f32("wte.weight", [noise.gauss(0, 0.1) for _ in range(50 * 256)], [50, 256]), f32("wpe.weight", [0.1] * 640, [10, 64])])
+        for preset, bits, least_db in (("q8", 8.5, 46), ("q6", 6.5625, 34), ("q4", 4.5, 22)):
+            self.octet("quantize", source, "set", "--preset", preset, "--force", "--no-sync")
+            report = self.octet_json("inspect", "set")
+            self.assertLessEqual(report["totals"]["bits_per_weight"], bits)
+            self.assertGreater(report["totals"]["sqnr_db"], least_db)
+            self.assertEqual([t["scheme"] == "keep" for t in report["tensors"]], [False, True, False, True])
+            self.octet("dequantize", "set", "restored.safetensors", "--force", "--no-sync")
+            self.check_set("source.safetensors", "set", "restored.safetensors")
+            self.octet("verify", "set", "--source", source)
+        run = self.run_octet("quantize", source, "set", "--preset", "q4", "--bits", "4", "--force")
+        self.assertEqual(run.code, 2)
+        self.assertIn("--preset q4: chooses the whole scheme; leave out the other scheme options, or the preset", run.err)
+
+    def test_a_sidecar_with_other_numbers_of_two_levels_is_refused(self):
+        source = make_file(self.dir / "source.safetensors", tensors())
+        self.quantize(source, "u4-group18-axis1-mse-two")
+        path = self.dir / "set" / SIDECAR
+        text = path.read_text()
+        for old, new in (('"superblock": 1026', '"superblock": 18'), ('"code_offset": 8', '"code_offset": 7'), ('"scale_bits": 4, ', "")):
+            self.assertIn(old, text)
+            path.write_text(sealed(text.replace(old, new, 1)))
+            run = self.run_octet("dequantize", "set", "restored.safetensors")
+            self.assertEqual((run.code, "tensor '" in run.err), (3, True), run.err)
+
+    def test_importance_moves_the_error_and_verify_wants_the_same_file(self):
+        noise = random.Random(9)
+        values = [noise.gauss(0, 0.1) for _ in range(128 * 48)]
+        source = make_file(self.dir / "source.safetensors", [f32("w", values, [128, 48]), f32("b", [0.5] * 48, [48])])
+        weights = [1.0 if i % 4 == 0 else 0.01 for i in range(128)]
+        file = make_file(self.dir / "weights.safetensors", [f32("w", weights, [128])])
+        other = make_file(self.dir / "other.safetensors", [f32("w", weights[::-1], [128])])
+        errors = {}
+        for name, options in (("plain", ()), ("weighted", ("--importance", file))):
+            self.quantize(source, "u4-group32-axis1-mse-two", name, *options)
+            self.octet("dequantize", name, f"{name}.safetensors", "--no-sync")
+            self.check_set("source.safetensors", name, f"{name}.safetensors")
+            back = read_file(self.dir / f"{name}.safetensors")[1][0]
+            restored = struct.unpack(f"<{len(values)}f", back.data)
+            errors[name] = sum(weights[i // 48] * (a - b) ** 2 for i, (a, b) in enumerate(zip(values, restored)))
+        self.assertLess(errors["weighted"], 0.8 * errors["plain"])
+        self.octet("verify", "weighted", "--source", source, "--importance", file)
+        for options, code, words in (((), 2, "give the same file again"), (("--importance", other), 3, "is not the file that the set was")):
+            run = self.run_octet("verify", "weighted", "--source", source, *options)
+            self.assertEqual((run.code, words in run.err), (code, True), run.err)
+        wrong = ((f32("w", weights[1:], [127]), 3, "has 127 weights, its namesake 128 inputs along axis 0"), (f32("x", [1.0], [1]), 3, "for no tensor"),
+                 (f32("w", [-1.0] * 128, [128]), 3, "negative or not finite"), (f32("b", [1.0] * 48, [48]), 2, "no tensor of it is quantized with a search"))
+        for number, (tensor, code, words) in enumerate(wrong):
+            bad = make_file(self.dir / f"bad{number}.safetensors", [tensor])
+            run = self.run_octet("quantize", source, "none", *options_of("u4-group32-axis1-mse-two"), "--importance", bad)
+            self.assertEqual((run.code, words in run.err), (code, True), run.err)
 
     def test_states_follow_their_tensors(self):
         source = make_file(self.dir / "source.safetensors", [f32("w", [0.1 * i for i in range(90)], [9, 10]), f32("b", [1, 2])])
@@ -131,7 +191,7 @@ class Schemes(OctetCase):
         large = floats_of(block, 30)
         source = make_file(self.dir / "large.safetensors", [f32("wide", large, [12, 100_000]), f32("tall", large, [100_000, 12]),
                                                             f32("square", large, [1000, 1200])] + tensors())
-        for scheme in ("u4", "u8-channel", "u8-channel-axis1", "u4-group64-intzp-f16", "s3-group40-axis1-bf16"):
+        for scheme in ("u4", "u8-channel", "u8-channel-axis1", "u4-group64-intzp-f16", "s3-group40-axis1-bf16", "u4-group18-axis1-mse-two"):
             expected = None
             for isa, threads in (("scalar", 1), ("scalar", 2), ("sse2", 2), ("avx2", 7), ("avx512", 64)):
                 probe = self.run_octet("quantize", source, "set", "--force", "--no-sync", "--threads", str(threads), *options_of(scheme),

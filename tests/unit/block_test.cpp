@@ -67,14 +67,15 @@ TEST_CASE("the loops over blocks are the same on every instruction set") {
         std::vector<float> scale = noise(count, 0.02F, 4);
         for (std::size_t i = 0; i < count; ++i) scale[i] = i % 7 == 0 ? 0.0F : std::fabs(scale[i]);
         const std::vector<double> wide(values.begin(), values.end());
-        for (const auto kind :
-             {kernels::BlockKind::kReal, kernels::BlockKind::kInteger, kernels::BlockKind::kSymmetric}) {
+        for (const auto kind : {kernels::BlockKind::kReal, kernels::BlockKind::kInteger, kernels::BlockKind::kSymmetric,
+                                kernels::BlockKind::kMiddle}) {
             std::vector<float> zero_point = noise(count, 1.0F, 5);
             for (std::size_t i = 0; i < count; ++i) {
                 if (kind == kernels::BlockKind::kInteger) zero_point[i] = static_cast<float>(i % 256);
             }
             for (const bool truncate : {false, true}) {
-                const float most = kind == kernels::BlockKind::kSymmetric ? 127.0F : 255.0F;
+                const bool is_signed = kind == kernels::BlockKind::kSymmetric || kind == kernels::BlockKind::kMiddle;
+                const float most = is_signed ? 127.0F : 255.0F;
                 const kernels::BlockLoop loop{kind, truncate, most, 0.5F, 64.0F, scale.data(), zero_point.data()};
                 std::optional<Coded> first;
                 for (const kernels::Kernels* k : available_kernels()) {
@@ -152,7 +153,7 @@ TEST_CASE("no error of a block exceeds its bound, whatever the scheme and the va
             quant::clear_ranges(blocks);
             REQUIRE(quant::add_ranges(tile, blocks));
             std::uint64_t overflowed = 0;
-            REQUIRE(quant::make_states(scheme, tile, blocks, overflowed));
+            REQUIRE(quant::make_states(scheme, tile, nullptr, blocks, overflowed));
             std::vector<std::uint8_t> codes(values.size());
             const quant::ErrorSums sums =
                 quant::quantize_tile(scheme, tile, blocks, quant::sum_factors(blocks), codes.data());

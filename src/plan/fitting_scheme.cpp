@@ -1,0 +1,48 @@
+#include "plan/fitting_scheme.hpp"
+
+#include "base/checked.hpp"
+#include "quant/stored_form.hpp"
+
+namespace octet::plan {
+namespace {
+
+struct Budget {
+    std::uint32_t bits;
+    std::uint64_t bits_a_16_weights;
+};
+
+Budget budget_of(Preset preset) {
+    if (preset == Preset::kQ4) return {4, 72};
+    return preset == Preset::kQ6 ? Budget{6, 105} : Budget{8, 136};
+}
+
+/// Larger groups than these gain nothing that F16 state does not give.
+constexpr std::uint32_t kMostTwoLevelGroup = 64;
+
+}  // namespace
+
+bool is_budget(Preset preset) noexcept {
+    return preset == Preset::kQ8 || preset == Preset::kQ6 || preset == Preset::kQ4;
+}
+
+Scheme fitting_scheme(Preset preset, const Shape& shape, OutputAxis axis) {
+    const Budget budget = budget_of(preset);
+    Scheme scheme;
+    scheme.bits = budget.bits;
+    scheme.granularity = Granularity::kGroup;
+    scheme.axis = axis;
+    scheme.range = RangeSearch::kMse;
+    scheme.scale_dtype = ScaleDtype::kTwoLevel;
+    std::uint64_t elements = 1;
+    for (const std::uint64_t dimension : shape) elements *= dimension;  // of a tensor in a file: does not overflow
+    const auto limit = checked_multiply(elements, budget.bits_a_16_weights);
+    for (scheme.group_size = kLeastGroupSize; scheme.group_size <= kMostTwoLevelGroup; ++scheme.group_size) {
+        const auto bits = checked_multiply(quant::stored_bytes(scheme, shape), 8 * 16);
+        if (limit && bits && *bits <= *limit) return scheme;
+    }
+    scheme.group_size = 64;
+    scheme.scale_dtype = ScaleDtype::kF16;
+    return scheme;
+}
+
+}  // namespace octet::plan

@@ -1,0 +1,144 @@
+#include "quant/search_tile.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/checked.hpp"
+#include "quant/active_kernels.hpp"
+#include "quant/range_search.hpp"
+#include "quant/two_level.hpp"
+
+namespace octet::quant {
+namespace {
+
+constexpr std::uint64_t kColumns = kernels::kBlockColumns;
+
+/// A tile seen as outputs with inputs, whichever of them runs along its rows.
+struct Outputs {
+    const Tile& tile;
+    bool by_columns;  ///< an output is a column
+
+    std::uint64_t count() const { return by_columns ? tile.columns : tile.rows; }
+    std::uint64_t inputs() const { return by_columns ? tile.rows : tile.columns; }
+
+    /// Inputs `first` to `first + count` of 16 outputs from `output` on, as a block.
+    void gather(std::uint64_t output, std::uint64_t first, std::uint64_t count, float* block) const {
+        const std::uint64_t whole = std::min(kColumns, this->count() - output);
+        const float* const values =
+            tile.values + (by_columns ? first * tile.columns + output : output * tile.columns + first);
+        if (by_columns) {
+            for (std::uint64_t i = 0; i < count; ++i)
+                std::copy_n(values + i * tile.columns, whole, block + i * kColumns);
+        } else {
+            for (std::uint64_t i = 0; i < count; ++i) {
+                for (std::uint64_t c = 0; c < whole; ++c) block[i * kColumns + c] = values[c * tile.columns + i];
+            }
+        }
+        for (std::uint64_t i = 0; i < count && whole < kColumns; ++i)
+            std::fill(block + i * kColumns + whole, block + (i + 1) * kColumns, block[i * kColumns + whole - 1]);
+    }
+};
+
+/// One group after the other.
+class OneLevel {
+  public:
+    OneLevel(const Scheme& scheme, const Blocks& blocks)
+        : scheme_(scheme), blocks_(blocks), block_(scheme.group_size * kColumns) {}
+
+    void run(const Outputs& outputs, std::uint64_t output, const float* weights) {
+        const std::uint64_t size = scheme_.group_size;
+        const std::uint64_t whole = std::min(kColumns, outputs.count() - output);
+        for (std::uint64_t first = 0; first < outputs.inputs(); first += size) {
+            const std::uint64_t count = std::min(size, outputs.inputs() - first);
+            outputs.gather(output, first, count, block_.data());
+            const kernels::ColumnState state = search_range(
+                {block_.data(), weights == nullptr ? nullptr : weights + first, count}, scheme_, active_kernels());
+            for (std::uint64_t c = 0; c < whole; ++c) {
+                const std::uint64_t i = outputs.by_columns ? first / size * blocks_.across + output + c
+                                                           : (output + c) * blocks_.across + first / size;
+                blocks_.scale[i] = state.scale[c];
+                blocks_.zero_point[i] = state.zero_point[c];
+            }
+        }
+    }
+
+  private:
+    const Scheme& scheme_;
+    const Blocks& blocks_;
+    std::vector<float> block_;
+};
+
+/// One superblock after the other.
+class TwoLevels {
+  public:
+    TwoLevels(const Scheme& scheme, const Blocks& blocks)
+        : scheme_(scheme),
+          shape_(two_level_shape(scheme)),
+          blocks_(blocks),
+          block_(shape_.superblock * kColumns),
+          scales_(kernels::kMaxSuperblockGroups * kColumns),
+          zero_points_(kernels::kMaxSuperblockGroups * kColumns) {}
+
+    void run(const Outputs& outputs, std::uint64_t output, const float* weights) {
+        const std::uint64_t runs = divide_up(outputs.inputs(), std::uint64_t{shape_.superblock});
+        const std::uint64_t whole = std::min(kColumns, outputs.count() - output);
+        for (std::uint64_t number = 0; number < runs; ++number) {
+            const std::uint64_t first = number * shape_.superblock;
+            const std::uint64_t count = std::min<std::uint64_t>(shape_.superblock, outputs.inputs() - first);
+            outputs.gather(output, first, count, block_.data());
+            kernels::TwoLevelState state = {scales_.data(), zero_points_.data(), {}, {}};
+            search_superblock({block_.data(), weights == nullptr ? nullptr : weights + first, count}, scheme_, shape_,
+                              active_kernels(), state);
+            for (std::uint64_t c = 0; c < whole; ++c) {
+                const std::uint64_t i =
+                    outputs.by_columns ? number * outputs.count() + output + c : (output + c) * runs + number;
+                blocks_.super_scale[i] = state.super_scale[c];
+                blocks_.super_zero_point[i] = state.super_zero_point[c];
+            }
+            const std::uint64_t first_group = first / scheme_.group_size;
+            for (std::uint64_t group = 0; group < divide_up(count, std::uint64_t{scheme_.group_size}); ++group) {
+                for (std::uint64_t c = 0; c < whole; ++c) {
+                    const std::uint64_t at = first_group + group;
+                    place(state, group * kColumns + c, c,
+                          outputs.by_columns ? at * blocks_.across + output + c : (output + c) * blocks_.across + at);
+                }
+            }
+        }
+    }
+
+  private:
+    void place(const kernels::TwoLevelState& state, std::uint64_t from, std::uint64_t column, std::uint64_t block) {
+        blocks_.small_scale[block] = state.scales[from];
+        blocks_.small_zero_point[block] = state.zero_points[from];
+        blocks_.scale[block] = state.scales[from] * state.super_scale[column];
+        blocks_.zero_point[block] = state.zero_points[from] * state.super_zero_point[column];
+    }
+
+    const Scheme& scheme_;
+    TwoLevelShape shape_;
+    const Blocks& blocks_;
+    std::vector<float> block_;
+    std::vector<float> scales_;
+    std::vector<float> zero_points_;
+};
+
+}  // namespace
+
+bool needs_search(const Scheme& scheme) noexcept {
+    return scheme.range == RangeSearch::kMse || scheme.scale_dtype == ScaleDtype::kTwoLevel;
+}
+
+void search_states(const Scheme& scheme, const Tile& tile, const float* weights, const Blocks& blocks) {
+    const Outputs outputs = {tile, scheme.axis == OutputAxis::k1};
+    const auto all = [&](auto states) {
+        for (std::uint64_t output = 0; output < outputs.count(); output += kColumns)
+            states.run(outputs, output, weights);
+    };
+    if (scheme.scale_dtype == ScaleDtype::kTwoLevel) {
+        all(TwoLevels(scheme, blocks));
+    } else {
+        all(OneLevel(scheme, blocks));
+    }
+}
+
+}  // namespace octet::quant
