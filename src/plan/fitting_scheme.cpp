@@ -16,8 +16,8 @@ Budget budget_of(Preset preset) {
     return preset == Preset::kQ6 ? Budget{6, 105} : Budget{8, 136};
 }
 
-/// Larger groups than these gain nothing that F16 state does not give.
-constexpr std::uint32_t kMostTwoLevelGroup = 64;
+/// Rows of fewer inputs than this are one group.
+constexpr std::uint32_t kMostGroup = 128;
 
 }  // namespace
 
@@ -36,11 +36,11 @@ Scheme fitting_scheme(Preset preset, const Shape& shape, OutputAxis axis) {
     std::uint64_t elements = 1;
     for (const std::uint64_t dimension : shape) elements *= dimension;  // of a tensor in a file: does not overflow
     const auto limit = checked_multiply(elements, budget.bits_a_16_weights);
-    for (scheme.group_size = kLeastGroupSize; scheme.group_size <= kMostTwoLevelGroup; ++scheme.group_size) {
+    for (scheme.group_size = kLeastGroupSize; scheme.group_size <= kMostGroup; ++scheme.group_size) {
         const auto bits = checked_multiply(quant::stored_bytes(scheme, shape), 8 * 16);
         if (limit && bits && *bits <= *limit) return scheme;
     }
-    scheme.group_size = 64;
+    scheme.group_size = kMostGroup;
     scheme.scale_dtype = ScaleDtype::kF16;
     return scheme;
 }

@@ -10,8 +10,8 @@ namespace octet::plan {
 bool is_budget(Preset preset) noexcept;
 
 /// The scheme of a matrix of that shape under a budget preset: two levels with a search, the smallest groups whose codes and state
-/// need at most 8.5, 6.5625 or 4.5 bits a weight. Rows so short that the floats of two levels cost too much get groups of 64 with F16
-/// state; where not even those fit (rows under 64) they are the smallest overhead there is, and the budget is exceeded.
+/// need at most 8.5, 6.5625 or 4.5 bits a weight. Rows so short that the floats of two levels cost too much (under 96
+/// inputs) are one group with F16 state; under 64 inputs nothing fits, and the budget is exceeded.
 Scheme fitting_scheme(Preset preset, const Shape& shape, OutputAxis axis);
 
 }  // namespace octet::plan

@@ -32,19 +32,20 @@ struct BlockWork::Buffers {
     float* super_zero_point;
     std::byte* stored;
 
-    Buffers(Bytes memory, Dtype dtype)
-        : values(take_memory<float>(memory, kMostTileElements)),
-          codes(take_memory<std::uint8_t>(memory, kMostTileElements)),
-          raw(dtype == Dtype::kF32 ? nullptr : take_memory<std::byte>(memory, kMostTileElements * bytes_each(dtype))),
-          min(take_memory<float>(memory, kMostTileBlocks)),
-          max(take_memory<float>(memory, kMostTileBlocks)),
-          scale(take_memory<float>(memory, kMostTileBlocks)),
-          zero_point(take_memory<float>(memory, kMostTileBlocks)),
-          small_scale(take_memory<float>(memory, kMostTileBlocks)),
-          small_zero_point(take_memory<float>(memory, kMostTileBlocks)),
-          super_scale(take_memory<float>(memory, kMostTileBlocks)),
-          super_zero_point(take_memory<float>(memory, kMostTileBlocks)),
-          stored(take_memory<std::byte>(memory, kMostTileBlocks * sizeof(float))) {}
+    Buffers(Bytes memory, const Scheme& scheme, Dtype dtype)
+        : values(take_memory<float>(memory, most_tile_elements(scheme))),
+          codes(take_memory<std::uint8_t>(memory, most_tile_elements(scheme))),
+          raw(dtype == Dtype::kF32 ? nullptr
+                                   : take_memory<std::byte>(memory, most_tile_elements(scheme) * bytes_each(dtype))),
+          min(take_memory<float>(memory, most_tile_blocks(scheme))),
+          max(take_memory<float>(memory, most_tile_blocks(scheme))),
+          scale(take_memory<float>(memory, most_tile_blocks(scheme))),
+          zero_point(take_memory<float>(memory, most_tile_blocks(scheme))),
+          small_scale(take_memory<float>(memory, most_tile_blocks(scheme))),
+          small_zero_point(take_memory<float>(memory, most_tile_blocks(scheme))),
+          super_scale(take_memory<float>(memory, most_tile_blocks(scheme))),
+          super_zero_point(take_memory<float>(memory, most_tile_blocks(scheme))),
+          stored(take_memory<std::byte>(memory, most_tile_blocks(scheme) * sizeof(float))) {}
 
     /// The blocks of a tile of that size, in this memory.
     quant::Blocks blocks_of(const quant::BlockGrid& grid, std::uint64_t rows, std::uint64_t columns) const {

@@ -20,6 +20,10 @@ std::uint64_t rounded_to(std::uint64_t value, std::uint64_t multiple) {
     return divide_up(value, multiple) * multiple;
 }
 
+bool has_tall_tiles(const Scheme& scheme) {
+    return scheme.scale_dtype == ScaleDtype::kTwoLevel && scheme.axis == OutputAxis::k1;
+}
+
 /// Columns of a tile where whole rows are too long: panels of about equal width.
 std::uint64_t panel_columns(std::uint64_t columns, std::uint64_t most, std::uint64_t alignment) {
     const std::uint64_t aligned = most - most % alignment;
@@ -44,7 +48,7 @@ BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std
     const std::uint64_t unit_rows = groups ? std::min(unit.rows_each, rounded_to(rows, layout.grid.rows_each)) : 1;
     const std::uint64_t block_columns = groups || by_columns ? layout.grid.columns_each : columns;
     const std::uint64_t most_columns =
-        std::min(kMostTileElements / unit_rows, kMostTileBlocks * std::min(block_columns, kMostTileElements));
+        std::min(most_tile_elements(scheme) / unit_rows, kMostTileBlocks * std::min(block_columns, kMostTileElements));
     layout.tile_columns = columns;
     if (columns > most_columns) {
         layout.tile_columns = panel_columns(columns, most_columns, groups && !by_columns ? 8 * unit.columns_each : 64);
@@ -83,10 +87,18 @@ TilePlace place_of(const BlockLayout& layout, std::uint64_t tile) noexcept {
     return place;
 }
 
-std::uint64_t tile_memory(Dtype dtype) noexcept {
+std::uint64_t most_tile_elements(const Scheme& scheme) noexcept {
+    return has_tall_tiles(scheme) ? kMostSuperblockTileElements : kMostTileElements;
+}
+
+std::uint64_t most_tile_blocks(const Scheme& scheme) noexcept {
+    return has_tall_tiles(scheme) ? kMostSuperblockTileBlocks : kMostTileBlocks;
+}
+
+std::uint64_t tile_memory(const Scheme& scheme, Dtype dtype) noexcept {
     const std::uint64_t raw = dtype == Dtype::kF32 ? 0 : dtype_bits(dtype) / 8;
     constexpr std::uint64_t kBlockBytes = 9 * sizeof(float);  // range, state, its two levels, and as it is stored
-    return kMostTileElements * (sizeof(float) + 1 + raw) + kMostTileBlocks * kBlockBytes + 1024;
+    return most_tile_elements(scheme) * (sizeof(float) + 1 + raw) + most_tile_blocks(scheme) * kBlockBytes + 1024;
 }
 
 std::vector<BlockStep> block_steps(const BlockLayout& layout) {

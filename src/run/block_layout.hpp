@@ -12,6 +12,16 @@ namespace octet::run {
 
 /// Elements that a tile has at most, and blocks.
 inline constexpr std::uint64_t kMostTileElements = 256U << 10U;
+
+/// The same of two levels down columns, whose tiles hold superblocks of a thousand rows: narrow panels of those would be read and written in
+/// many small pieces.
+inline constexpr std::uint64_t kMostSuperblockTileElements = 1U << 20U;
+
+inline constexpr std::uint64_t kMostSuperblockTileBlocks = kMostSuperblockTileElements / kLeastGroupSize;
+
+/// Of that scheme's tiles.
+std::uint64_t most_tile_elements(const Scheme& scheme) noexcept;
+std::uint64_t most_tile_blocks(const Scheme& scheme) noexcept;
 inline constexpr std::uint64_t kMostTileBlocks = 32U << 10U;
 
 /// A rectangle of the matrix.
@@ -45,7 +55,7 @@ BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std
 TilePlace place_of(const BlockLayout& layout, std::uint64_t tile) noexcept;
 
 /// Bytes of worker memory that a tile needs.
-std::uint64_t tile_memory(Dtype dtype) noexcept;
+std::uint64_t tile_memory(const Scheme& scheme, Dtype dtype) noexcept;
 
 enum class BlockStepKind : std::uint8_t {
     kWhole,  ///< whole domains: ranges, then codes

@@ -52,14 +52,14 @@ std::uint64_t BlockWork::steps() const noexcept {
 std::uint64_t BlockWork::memory_bytes(const TensorJob& job) noexcept {
     if (job.codec == Codec::kRestoreBlocks)
         return kRestoredElements * (sizeof(float) + 1 + bytes_each(job.target_dtype)) + 1024;
-    return tile_memory(job.source_dtype);
+    return tile_memory(job.block->scheme, job.source_dtype);
 }
 
 std::uint64_t BlockWork::do_step(std::uint64_t number, Bytes memory, const std::function<bool()>& is_futile) {
     Slot& slot = slots_[number];
     if (reader_) return restore_step(number, memory, slot);
     const BlockStep& step = steps_[number];
-    Buffers buffers(memory, job_.source_dtype);
+    Buffers buffers(memory, job_.block->scheme, job_.source_dtype);
     if (step.kind == BlockStepKind::kWhole) {
         whole_step(step, buffers, slot);
     } else if (step.kind == BlockStepKind::kRange) {

@@ -167,8 +167,11 @@ TEST_CASE("tiles cover every element once, in blocks that are whole, within thei
     const std::vector<Shape> shapes = {{1, 1},         {768, 2304},  {50257, 768}, {3, 1'000'000},
                                        {1'000'000, 3}, {2000, 2000}, {10, 64, 80}, {},
                                        {70},           {0, 5},       {1, 40'000},  {5, 300'001}};
-    for (const char* const name : {"u4", "s8-channel-axis0", "u8-channel-axis1", "u4-group16-axis0",
-                                   "u3-group1000-axis0", "u4-group32-axis1", "u8-group1024-axis1"}) {
+    for (const char* const name :
+         {"u4", "s8-channel-axis0", "u8-channel-axis1", "u4-group16-axis0", "u3-group1000-axis0", "u4-group32-axis1",
+          "u8-group1024-axis1", "u4-group18-axis1-mse-two", "u4-group16-axis1-two", "u4-group18-axis0-mse-two",
+          "s2-group1024-axis1-two"}) {
+        const Scheme scheme = *parse_scheme(name);
         for (const Shape& shape : shapes) {
             const run::BlockLayout layout = run::layout_of(*parse_scheme(name), Dtype::kF32, shape, "t");
             const std::uint64_t elements = *element_count(shape);
@@ -178,9 +181,15 @@ TEST_CASE("tiles cover every element once, in blocks that are whole, within thei
                 const run::TilePlace place = run::place_of(layout, i);
                 const quant::Blocks blocks = quant::blocks_of(layout.grid, place.rows, place.columns);
                 sum += place.rows * place.columns;
-                if (place.rows * place.columns > run::kMostTileElements || blocks.count > run::kMostTileBlocks) FAIL(i);
+                if (place.rows * place.columns > run::most_tile_elements(scheme) ||
+                    blocks.count > run::most_tile_blocks(scheme))
+                    FAIL(i);
                 const bool starts = layout.tiles_per_domain > 1 || (place.row % layout.grid.rows_each == 0 &&
                                                                     place.column % layout.grid.columns_each == 0);
+                if (scheme.scale_dtype == ScaleDtype::kTwoLevel) {
+                    const quant::BlockGrid supers = quant::super_grid_of(scheme, layout.grid);
+                    if (place.row % supers.rows_each != 0 || place.column % supers.columns_each != 0) FAIL(i);
+                }
                 if (!starts || (place.column % 8 != 0)) FAIL(i);
             }
             REQUIRE(sum == elements);
