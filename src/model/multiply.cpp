@@ -10,9 +10,6 @@ namespace octet::model {
 namespace {
 
 constexpr std::size_t kPanel = kernels::kPanelColumns;
-constexpr std::size_t kFewTokens = 4;      ///< below, restoring the values costs more than it saves
-constexpr std::size_t kTaskColumns = 256;  ///< outputs of one task of a weight stored by inputs
-constexpr std::size_t kTaskRows = 64;      ///< outputs of one task of a weight stored by outputs
 
 const kernels::Products& active_products() {
     const std::vector<kernels::Isa> isas = quant::available_isas();
@@ -27,18 +24,6 @@ const kernels::Products& active_products() {
 
 float* aligned(float* pointer) {
     return reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(pointer) + 63) / 64 * 64);
-}
-
-float sum_of(const float* values, std::size_t count) {
-    float lanes[16] = {};
-    std::size_t i = 0;
-    for (; i + 16 <= count; i += 16) {
-        for (std::size_t lane = 0; lane < 16; ++lane) lanes[lane] += values[i + lane];
-    }
-    float sum = 0.0F;
-    for (const float lane : lanes) sum += lane;
-    for (; i < count; ++i) sum += values[i];
-    return sum;
 }
 
 /// Restores the panel of outputs `first` .. `first + kPanel` as [inputs][kPanel]; outputs beyond the last are 0. `staged` has room for a
@@ -74,7 +59,7 @@ void Machine::multiply(const Matrix& x, const WeightMatrix& weight, Layout layou
     if (x.rows >= kFewTokens) {
         multiply_by_panels(x, weight, layout, out);
     } else {
-        multiply_by_rows(x, weight, layout, out);
+        multiply_few(x, weight, layout, out);
     }
     if (bias.empty()) return;
     for (std::size_t t = 0; t < x.rows; ++t) {
@@ -101,58 +86,6 @@ void Machine::multiply_by_panels(const Matrix& x, const WeightMatrix& weight, La
         for (std::size_t t = 0; t < x.rows; ++t)
             std::memcpy(out.row(t) + first, last + t * kPanel, (outputs - first) * sizeof(float));
     });
-}
-
-void Machine::multiply_by_rows(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out) {
-    const std::size_t inputs = x.columns;
-    const std::size_t outputs = out.columns;
-    const bool direct = weight.is_codes || weight.dtype == Dtype::kF32;
-    reserve_scratch(direct ? 0 : std::max(inputs, kTaskColumns));
-    const auto* const codes = reinterpret_cast<const std::uint8_t*>(weight.data);
-    float sums[kFewTokens];
-    for (std::size_t t = 0; t < x.rows; ++t) sums[t] = weight.is_codes ? sum_of(x.row(t), inputs) : 0.0F;
-
-    const auto columns_task = [&](std::size_t task, unsigned member) {
-        const std::size_t first = task * kTaskColumns;
-        const std::size_t count = std::min(kTaskColumns, outputs - first);
-        for (std::size_t t = 0; t < x.rows; ++t) {
-            float* const y = out.row(t) + first;
-            std::fill(y, y + count, 0.0F);
-            if (weight.is_codes) {
-                loops_.add_rows_u8(codes + first, outputs, x.row(t), inputs, y, count);
-                for (std::size_t c = 0; c < count; ++c)
-                    y[c] = y[c] * weight.state.scale + weight.state.zero_point * sums[t];
-            } else if (direct) {
-                loops_.add_rows_f32(weight.data + 4 * first, outputs, x.row(t), inputs, y, count);
-            } else {
-                for (std::size_t i = 0; i < inputs; ++i) {
-                    restore(weight, i, first, count, scratch(member));
-                    loops_.add_rows_f32(scratch(member), count, x.row(t) + i, 1, y, count);
-                }
-            }
-        }
-    };
-    const auto rows_task = [&](std::size_t task, unsigned member) {
-        const std::size_t last = std::min(outputs, (task + 1) * kTaskRows);
-        for (std::size_t o = task * kTaskRows; o < last; ++o) {
-            const void* row = weight.row(o);
-            if (!direct) {
-                restore(weight, o, 0, inputs, scratch(member));
-                row = scratch(member);
-            }
-            for (std::size_t t = 0; t < x.rows; ++t) {
-                out.row(t)[o] = weight.is_codes
-                                    ? loops_.dot_u8(codes + o * inputs, x.row(t), inputs) * weight.state.scale +
-                                          weight.state.zero_point * sums[t]
-                                    : loops_.dot_f32(row, x.row(t), inputs);
-            }
-        }
-    };
-    if (layout == Layout::kInOut) {
-        team_.run((outputs + kTaskColumns - 1) / kTaskColumns, columns_task);
-    } else {
-        team_.run((outputs + kTaskRows - 1) / kTaskRows, rows_task);
-    }
 }
 
 void Machine::apply_gelu(Matrix& x) {

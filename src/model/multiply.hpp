@@ -1,5 +1,5 @@
 // Products of activations with weights, shared out over a team. A weight is read once for all tokens of a call; its values are restored
-// in panels of 32 outputs, or, for few tokens, never: y = scale * (codes . x) + zero_point * sum(x). The result does not depend on the
+// in panels of 32 outputs, or, for few tokens, never: y = scale * (codes . x) + offset * sum(x). The result does not depend on the
 // number of threads.
 #pragma once
 
@@ -14,6 +14,9 @@
 #include "model/weight_matrix.hpp"
 
 namespace octet::model {
+
+/// With fewer tokens restoring the values costs more than it saves.
+inline constexpr std::size_t kFewTokens = 4;
 
 /// How a weight is stored.
 enum class Layout {
@@ -48,7 +51,7 @@ class Machine {
 
   private:
     void multiply_by_panels(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out);
-    void multiply_by_rows(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out);
+    void multiply_few(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out);
     void add_squares(const Matrix& x, const WeightMatrix& weight);
     float* scratch(unsigned member) noexcept { return scratch_[member].data(); }
     void reserve_scratch(std::size_t floats);

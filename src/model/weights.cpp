@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "checkpoint/checkpoint.hpp"
 #include "octet/error.hpp"
+#include "quant/packing.hpp"
 #include "state/quantized_set.hpp"
 
 namespace octet::model {
@@ -19,12 +20,6 @@ bool is_file_of_set(const checkpoint::Location& location) {
     if (location.is_folder || !fs::exists(location.folder / kSidecarName, ignored)) return false;
     const io::File file = io::File::open_for_reading(location.path);
     return safetensors::has_octet_metadata(safetensors::read_header(file).metadata);
-}
-
-/// 8 bits, one real zero point and one scale for the tensor: what the products know.
-bool is_plain(const Scheme& scheme) {
-    return scheme.bits == 8 && !scheme.symmetric && scheme.granularity == Granularity::kTensor &&
-           scheme.zero_point == ZeroPoint::kReal;
 }
 
 }  // namespace
@@ -58,18 +53,33 @@ void Weights::open_set(const fs::path& folder) {
         TensorReport& t = set.sidecar.tensors[i];
         std::optional<CodeState> codes;
         if (t.scheme) {
-            if (!is_plain(*t.scheme)) {
-                throw Error(
-                    ErrorCode::kBadInput, printable(input_),
-                    fmt::format("tensor {} has scheme {}, which octet does not run on yet; dequantize the set and "
-                                "give what was restored",
-                                in_quotes(t.name), scheme_name(*t.scheme)));
-            }
-            codes = CodeState{t.scale.value_or(0.0F), t.zero_point.value_or(0.0F)};
+            codes = state_of(t, set.stored[i]);
             quantized_.push_back(t.name);
         }
         add(std::move(t.name), t.shape, t.dtype, codes, set.stored[i].file, set.stored[i].offset);
     }
+}
+
+CodeState Weights::state_of(const TensorReport& tensor, const state::StoredTensor& stored) const {
+    CodeState state;
+    state.scheme = *tensor.scheme;
+    state.grid = quant::grid_of(state.scheme, quant::matrix_of(tensor.shape));
+    state.scale = tensor.scale.value_or(0.0F);
+    state.zero_point = tensor.zero_point.value_or(0.0F);
+    if (!quant::has_state_tensors(state.scheme)) return state;
+    if (state.scheme.scale_dtype == ScaleDtype::kTwoLevel) {
+        throw Error(
+            ErrorCode::kBadInput, printable(input_),
+            fmt::format("tensor {} has a two-level scheme, which octet does not run on yet; dequantize the set first",
+                        in_quotes(tensor.name)));
+    }
+    const std::vector<quant::StoredPart> parts = quant::stored_parts(state.scheme, tensor.shape);
+    std::uint64_t offset = stored.offset + parts[0].byte_count;
+    state.scales = mappings_[stored.file].bytes(offset, 0).data();
+    state.dtype = parts[1].dtype;
+    offset += parts[1].byte_count;
+    if (parts.size() > 2) state.zero_points = mappings_[stored.file].bytes(offset, 0).data();
+    return state;
 }
 
 void Weights::map(io::File file) {
@@ -92,7 +102,9 @@ void Weights::add(std::string name, const Shape& shape, Dtype dtype, std::option
     matrix.is_codes = codes.has_value();
     matrix.dtype = dtype;
     matrix.state = codes.value_or(CodeState{});
-    matrix.row_bytes = matrix.columns * (codes ? 1 : dtype_bits(dtype) / 8);
+    // Packed rows are those of the last dimension; matrices that models multiply with have two.
+    matrix.row_bytes =
+        codes ? quant::packed_bytes(matrix.columns, codes->scheme.bits) : matrix.columns * (dtype_bits(dtype) / 8);
     matrices_.emplace(std::move(name), matrix);
 }
 

@@ -14,7 +14,8 @@
 #include "io/file.hpp"
 #include "io/mapping.hpp"
 #include "model/weight_matrix.hpp"
-#include "octet/scheme.hpp"
+#include "octet/report.hpp"
+#include "state/quantized_set.hpp"
 
 namespace octet::model {
 
@@ -52,6 +53,7 @@ class Weights {
              std::uint64_t offset);
     void open_checkpoint(const std::filesystem::path& path);
     void open_set(const std::filesystem::path& folder);
+    CodeState state_of(const TensorReport& tensor, const state::StoredTensor& stored) const;
     void map(io::File file);
 
     std::string input_;

@@ -5,7 +5,7 @@ import shutil
 import struct
 from pathlib import Path
 
-from octet_case import TESTDATA, OctetCase, main, read_file
+from octet_case import SHARED, TESTDATA, OctetCase, main, needs_shared, read_file
 
 GPT2 = TESTDATA / "tiny-gpt2"
 T5 = TESTDATA / "tiny-flan-t5"
@@ -51,6 +51,26 @@ class Evaluate(OctetCase):
         self.assertLess(found["max_kl"], 1e-7)
         self.assertEqual(found["same_top_1"], 1)
         self.assertAlmostEqual(found["perplexity_ratio"], 1, delta=1e-5)
+
+    def test_every_scheme_runs_on_its_codes_as_on_the_restored_weights(self):
+        """With many tokens at once (evaluate restores panels) and one at a time (generate works on the codes)."""
+        lines = (T5 / "eval.tsv").read_text().splitlines()[:12]
+        (self.dir / "few.tsv").write_text("\n".join(lines))
+        (self.dir / "few.txt").write_text("\n".join((GPT2 / "eval.txt").read_text().splitlines()[:2]))
+        for scheme in (("--granularity", "channel"), ("--granularity", "channel", "--symmetric"),
+                       ("--granularity", "group", "--group-size", 32, "--bits", 4), ("--bits", 6, "--symmetric"), ("--bits", 3),
+                       ("--granularity", "group", "--bits", 5, "--scale-dtype", "f16"),
+                       ("--granularity", "group", "--bits", 4, "--zero-point", "integer", "--scale-dtype", "bf16"),
+                       ("--granularity", "channel", "--axis", 0, "--bits", 6), ("--granularity", "group", "--axis", 1)):
+            for model, text, prompt in ((T5, ("--pairs", "few.tsv"), "what did the fox do?"), (GPT2, ("--text", "few.txt"), "Maria went to")):
+                with self.subTest(scheme=scheme, model=model.name):
+                    self.octet("quantize", model, "set", "--force", "--no-sync", *scheme)
+                    shutil.rmtree(self.dir / "back", ignore_errors=True)
+                    self.octet("dequantize", "set", "back", "--no-sync")
+                    found = self.octet_json("evaluate", "set", *text, "--reference", "back")
+                    self.assertLess(found["max_kl"], 1e-6)
+                    said = [self.octet_json("generate", path, "--prompt", prompt, "--max-new-tokens", 12)["ids"] for path in ("set", "back")]
+                    self.assertEqual(*said)
 
     def test_the_number_of_threads_does_not_matter(self):
         runs = [self.octet_json("evaluate", T5, *PAIRS, "--threads", threads) for threads in (1, 3)]
@@ -99,6 +119,14 @@ class Evaluate(OctetCase):
         refuse(3, "missing.txt: not found; check the path", "evaluate", GPT2, "--text", "missing.txt")
         refuse(3, f"{T5}: is no reference for {GPT2}: other architecture, vocabulary (480 and 768) or context (0 and 128)",
                "evaluate", GPT2, *TEXT, "--reference", T5)
+
+    @needs_shared
+    def test_a_model_trained_by_others_has_the_loss_that_transformers_has(self):
+        """512 ids (i * i * 7 + i * 3) % 51; torch 2 and transformers 5 in float32 say 7.4182109."""
+        (self.dir / "ids.txt").write_text(" ".join(str((i * i * 7 + i * 3) % 51) for i in range(512)))
+        found = self.octet_json("evaluate", SHARED / "data" / "capp-gpt2", "--ids", "ids.txt")
+        self.assertEqual(found["tokens"], 511)
+        self.assertAlmostEqual(found["loss"], 7.4182109, delta=1e-4)
 
     def test_a_short_list_of_ids_is_one_window(self):
         (self.dir / "ids.txt").write_text("411, 587 454\n509 312 692\n")
