@@ -236,7 +236,18 @@ def check_tensor(source, entry, code, parts, package, back):
     elif code.dtype != "U8":
         yield f"codes are {code.dtype}, not U8"
     else:
-        yield from check_quantized(source, entry, package.get_tensor(source.name), back)
+        yield from check_quantized(source, entry, package.get_tensor(code.name), back)
+
+
+def tied_to_others(source, owners):
+    """Names of tied tensors whose entry is not that of a tensor with the same dtype, shape and bytes."""
+    by_name = {tensor.name: tensor for tensor in source}
+    for name, owner in owners.items():
+        if name == owner or name not in by_name:
+            continue
+        a, b = by_name[name], by_name.get(owner)
+        if b is None or (a.dtype, a.shape) != (b.dtype, b.shape) or not np.array_equal(a.raw, b.raw):
+            yield name
 
 
 def main(source_path, set_path, restored_path):
@@ -246,7 +257,10 @@ def main(source_path, set_path, restored_path):
     restored_metadata, restored = read(files_of(restored_path))
     problems = list(check_files(Path(set_path), sidecar))
     names = [tensor.name for tensor in source]
-    parts = {name: {} for name in names}
+    owners = {name: entry.get("same_as", name) for name, entry in sidecar["tensors"].items()}  # tied tensors lie under another's name
+    problems += [f"{name}: is tied to a tensor with other bytes" for name in tied_to_others(source, owners)]
+    stored_names = [name for name in names if owners.get(name, name) == name]
+    parts = {name: {} for name in stored_names}
     for tensor in codes:  # state tensors lie behind the codes that they are of
         owner, dot, suffix = tensor.name.rpartition(".")
         if tensor.name not in parts and owner in parts:
@@ -254,7 +268,7 @@ def main(source_path, set_path, restored_path):
     all_codes, codes = codes, [tensor for tensor in codes if tensor.name in parts]
     for what, found in (("the sidecar", list(sidecar["tensors"])), ("the set", [t.name for t in codes]),
                         ("the restored checkpoint", [t.name for t in restored])):
-        if found != names:
+        if found != (stored_names if what == "the set" else names):
             problems.append(f"{what}: tensor names or their order are not the source's")
     if {k: v for k, v in set_metadata.items() if k != "octet.version"} != metadata or restored_metadata != metadata:
         problems.append("metadata is not the source's")
@@ -265,12 +279,14 @@ def main(source_path, set_path, restored_path):
         if tensor.name not in packages[tensor.path].keys():
             problems.append(f"{tensor.path.name}: the safetensors package does not see {tensor.name}")
     if not problems:
-        for tensor, code, back in zip(source, codes, restored):
-            entry = sidecar["tensors"][tensor.name]
-            problems += [f"{tensor.name}: {what}" for what in check_tensor(tensor, entry, code, parts[tensor.name], packages[code.path], back)]
+        by_name = {code.name: code for code in codes}
+        for tensor, back in zip(source, restored):
+            owner = owners[tensor.name]
+            entry, code = sidecar["tensors"][owner], by_name[owner]
+            problems += [f"{tensor.name}: {what}" for what in check_tensor(tensor, entry, code, parts[owner], packages[code.path], back)]
     for problem in problems:
         print("check_set:", problem)
-    quantized = sum(entry["scheme"] != "keep" for entry in sidecar["tensors"].values())
+    quantized = sum(sidecar["tensors"][owner]["scheme"] != "keep" for owner in owners.values())
     if not problems:
         print(f"check_set: {len(source)} tensors agree: {quantized} quantized, {len(source) - quantized} kept")
     return 1 if problems else 0

@@ -11,7 +11,9 @@
 #include "octet/dtype.hpp"
 #include "octet/error.hpp"
 #include "octet/options.hpp"
+#include "octet/plan.hpp"
 #include "octet/report.hpp"
+#include "octet/rules.hpp"
 #include "octet/scheme.hpp"
 #include "octet/verify.hpp"
 

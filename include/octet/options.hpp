@@ -7,8 +7,10 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "octet/dtype.hpp"
+#include "octet/rules.hpp"
 #include "octet/scheme.hpp"
 
 namespace octet {
@@ -86,6 +88,8 @@ struct QuantizeOptions {
     /// The scheme of tensors of two or more dimensions; the others are per tensor, at 8 bits, with float32 state from their smallest and
     /// largest value. An impossible combination, or any with kQ8, kQ6 or kQ4: kUsage.
     SchemeOptions scheme;
+    /// The first rule that matches a tensor decides it, before preset and scheme. One that decides no tensor: kUsage.
+    std::vector<TensorRule> rules = {};
     /// A safetensors file of F32 vectors: for the tensor of the same name one weight of the squared error for each input. Schemes with a
     /// search minimize the weighted sum.
     std::optional<std::filesystem::path> importance = {};

@@ -67,6 +67,8 @@ struct TensorReport {
     std::optional<Checksum> source_checksum;       ///< of the source's bytes, by pieces of 4 MiB (docs/format.md)
     std::optional<Checksum> stored_checksum;       ///< the same of the bytes in the set
     std::optional<double> narrowed_max_abs_error;  ///< dequantize: at most this after narrowing to F16 or BF16
+    /// Tied tensors: the name of the one whose bytes these are, stored once; all but the sizes is that one's. Empty: not tied.
+    std::string same_as = {};
 };
 
 /// A name and a size: one file of a checkpoint or set.

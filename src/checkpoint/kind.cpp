@@ -103,6 +103,7 @@ std::string_view tied_to(Family family, std::string_view name) {
 
 std::uint64_t counted_bytes(const TensorReport& tensor, Counted counted) {
     if (counted == Counted::kSource) return tensor.source_bytes;
+    if (!tensor.same_as.empty()) return 0;
     const std::uint64_t in_sidecar = tensor.scheme ? quant::sidecar_state_bytes(*tensor.scheme) : 0;
     return tensor.output_bytes - in_sidecar;
 }
@@ -157,18 +158,28 @@ Family assign_kinds(std::vector<TensorReport>& tensors) {
     return family;
 }
 
+std::vector<std::optional<std::size_t>> declared_ties(Family family, const std::vector<TensorReport>& tensors) {
+    std::vector<std::optional<std::size_t>> ties(tensors.size());
+    const auto plain = [&](const TensorReport& tensor) {
+        return family == Family::kGpt2 ? without_prefix(tensor.name) : std::string_view(tensor.name);
+    };
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        const std::string_view original = tied_to(family, plain(tensors[i]));
+        if (original.empty()) continue;
+        const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const TensorReport& other) {
+            return plain(other) == original && other.shape == tensors[i].shape && other.dtype == tensors[i].dtype;
+        });
+        if (found != tensors.end()) ties[i] = static_cast<std::size_t>(found - tensors.begin());
+    }
+    return ties;
+}
+
 std::uint64_t framework_bytes(Family family, const std::vector<TensorReport>& tensors, Counted counted) {
     std::uint64_t sum = family == Family::kGpt2 ? gpt2_buffer_bytes(tensors) : 0;
-    for (const TensorReport& t : tensors) {
-        if (family == Family::kGpt2 && is_gpt2_mask(t.name, t.shape)) continue;
-        const std::string_view original =
-            tied_to(family, family == Family::kGpt2 ? without_prefix(t.name) : std::string_view(t.name));
-        const bool counted_there =
-            !original.empty() && std::any_of(tensors.begin(), tensors.end(), [&](const TensorReport& other) {
-                return (other.name == original || without_prefix(other.name) == original) && other.shape == t.shape &&
-                       other.dtype == t.dtype;
-            });
-        if (!counted_there) sum += counted_bytes(t, counted);
+    const std::vector<std::optional<std::size_t>> ties = declared_ties(family, tensors);
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        const bool is_mask = family == Family::kGpt2 && is_gpt2_mask(tensors[i].name, tensors[i].shape);
+        if (!is_mask && !ties[i]) sum += counted_bytes(tensors[i], counted);
     }
     return sum;
 }

@@ -2,7 +2,9 @@
 // without the `transformer.` prefix) and T5; names of any other architecture are read by their usual words.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -26,6 +28,10 @@ Family assign_kinds(std::vector<TensorReport>& tensors);
 /// The output axis of a matrix: 1 for GPT-2's Conv1D weights and position embedding, which are stored [in, out]; 0 for Linear weights
 /// [out, in], token embeddings, heads, and what no profile knows.
 OutputAxis output_axis(Family family, std::string_view name, Kind kind);
+
+/// For each tensor the number of the one that a framework keeps only once together with it, as the family's profile declares, if there is one
+/// with equal dtype and shape. Whether their bytes are equal is not asked.
+std::vector<std::optional<std::size_t>> declared_ties(Family family, const std::vector<TensorReport>& tensors);
 
 /// Which bytes of a tensor the footprint counts.
 enum class Counted : std::uint8_t {

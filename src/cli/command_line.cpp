@@ -14,8 +14,8 @@
 namespace octet::cli {
 namespace {
 
-const std::vector<std::string> kCommandNames = {"quantize", "dequantize", "inspect",  "verify",
-                                                "compare",  "generate",   "evaluate", "calibrate"};
+const std::vector<std::string> kCommandNames = {"quantize", "dequantize", "inspect",   "verify", "compare",
+                                                "generate", "evaluate",   "calibrate", "plan"};
 
 /// Called under one of these names the program is that command.
 const std::vector<std::string> kLinkNames = {"quantize", "dequantize", "inspect"};
@@ -92,7 +92,7 @@ int fail(Terminal& terminal, const Invocation& invocation, ErrorCode code, const
 int run_invocation(Terminal& terminal, const Invocation& invocation) {
     static constexpr std::array<std::string_view, 4> kWithOutput = {"quantize", "dequantize", "compare", "calibrate"};
     const bool has_output = std::find(kWithOutput.begin(), kWithOutput.end(), invocation.command) != kWithOutput.end();
-    if (invocation.common.input.empty() || (has_output && invocation.common.output.empty()))
+    if ((invocation.needs_input && invocation.common.input.empty()) || (has_output && invocation.common.output.empty()))
         throw Error(ErrorCode::kUsage, "a path is empty; see octet " + invocation.command + " --help");
     terminal.set_quiet(invocation.common.quiet);
     terminal.set_color(when_of("--color", invocation.common.color));
@@ -131,6 +131,7 @@ int run_command_line(const std::vector<std::string>& arguments) {
     add_inspect(app, invocation);
     add_verify(app, invocation);
     add_compare(app, invocation);
+    add_plan(app, invocation);
     add_generate(app, invocation);
     add_evaluate(app, invocation);
     add_calibrate(app, invocation);

@@ -34,6 +34,7 @@ struct CommonOptions {
 struct Invocation {
     std::string command;
     CommonOptions common;
+    bool needs_input = true;
     std::function<int(Terminal&, const CommonOptions&)> run;  ///< returns the exit code
 };
 
@@ -42,6 +43,7 @@ void add_dequantize(CLI::App& app, Invocation& invocation);
 void add_inspect(CLI::App& app, Invocation& invocation);
 void add_verify(CLI::App& app, Invocation& invocation);
 void add_compare(CLI::App& app, Invocation& invocation);
+void add_plan(CLI::App& app, Invocation& invocation);
 void add_generate(CLI::App& app, Invocation& invocation);
 void add_evaluate(CLI::App& app, Invocation& invocation);
 void add_calibrate(CLI::App& app, Invocation& invocation);
@@ -87,6 +89,22 @@ void add_scheme_options(CLI::App& command, SchemeArguments& arguments);
 
 /// The parts of a scheme that were asked for; kUsage naming the option where a value is none of its choices.
 SchemeOptions scheme_options_of(const SchemeArguments& arguments);
+
+/// What the user gave for what decides the codes, before it is understood.
+struct CodeArguments {
+    SchemeArguments scheme;
+    std::vector<std::string> rules;
+    std::string rules_file;
+    std::string importance;
+    std::string preset = "all";
+    std::string on_non_finite = "error";
+};
+
+/// --preset, the scheme options, --rule, --rules, --importance, --on-non-finite.
+void add_code_options(CLI::App& command, CodeArguments& arguments);
+
+/// Fills in what was asked for; kUsage naming the option, and what read_rules() throws.
+void set_code_options(const CodeArguments& arguments, QuantizeOptions& options);
 
 /// The gates that were asked for; kUsage naming the option where a value is no number or no size.
 Gates gates_of(const GateArguments& arguments);

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "checkpoint/kind.hpp"
 #include "octet/error.hpp"
 #include "plan/fitting_scheme.hpp"
 #include "plan/output_plan.hpp"
+#include "plan/rules.hpp"
 #include "quant/codecs.hpp"
 #include "quant/stored_form.hpp"
 
@@ -25,18 +27,55 @@ Scheme scheme_of_vectors(const Scheme& asked) {
     return scheme;
 }
 
-std::string reason_to_keep(const TensorReport& tensor, const state::CodeOptions& options, bool not_finite) {
-    if (dtype_name(tensor.dtype).starts_with("F") && !is_quantizable(tensor.dtype))
-        return fmt::format("{} is small already", dtype_name(tensor.dtype));
-    if (tensor.dtype == Dtype::kBool) return "boolean dtype";
-    if (tensor.dtype == Dtype::kC64) return "complex dtype";
-    if (!is_quantizable(tensor.dtype)) return "integer dtype";
-    if (options.preset == Preset::kLesson && tensor.kind == Kind::kBuffer) return "a buffer, not a parameter";
+/// What a rule asks for of a tensor without rows and columns: its bits too, but one scale.
+Scheme rule_scheme_of_vectors(const Scheme& asked) {
+    if (asked.granularity == Granularity::kTensor) return asked;
+    Scheme scheme = scheme_of_vectors(asked);
+    scheme.bits = asked.bits;
+    return scheme;
+}
+
+std::string dtype_reason_to_keep(Dtype dtype) {
+    if (is_quantizable(dtype)) return "";
+    if (dtype_name(dtype).starts_with("F")) return fmt::format("{} is small already", dtype_name(dtype));
+    if (dtype == Dtype::kBool) return "boolean dtype";
+    return dtype == Dtype::kC64 ? "complex dtype" : "integer dtype";
+}
+
+std::string preset_reason_to_keep(const TensorReport& tensor, Preset preset) {
+    if (preset == Preset::kLesson && tensor.kind == Kind::kBuffer) return "a buffer, not a parameter";
     const bool wanted = tensor.kind == Kind::kWeight || tensor.kind == Kind::kEmbedding || tensor.kind == Kind::kHead;
-    if (is_budget(options.preset) && (!wanted || tensor.shape.size() < 2))
-        return fmt::format("no weight, embedding or head, which --preset {} is for",
-                           state::preset_name(options.preset));
-    return not_finite ? "holds values that are not finite" : "";
+    if (is_budget(preset) && (!wanted || tensor.shape.size() < 2))
+        return fmt::format("no weight, embedding or head, which --preset {} is for", state::preset_name(preset));
+    return "";
+}
+
+/// Who decides, with the reason in `tensor` when it is to be kept. `rule` may be null.
+Decider decider_of(TensorReport& tensor, const state::CodeOptions& options, const TensorRule* rule, bool not_finite) {
+    tensor.reason = dtype_reason_to_keep(tensor.dtype);
+    if (!tensor.reason.empty()) return Decider::kDtype;
+    if (rule != nullptr && !rule->scheme) {
+        tensor.reason = "the rule " + in_quotes(rule_text(*rule));
+        return Decider::kRule;
+    }
+    if (rule == nullptr) tensor.reason = preset_reason_to_keep(tensor, options.preset);
+    if (!tensor.reason.empty()) return Decider::kPreset;
+    if (not_finite) {
+        tensor.reason = "holds values that are not finite";
+        return Decider::kNotFinite;
+    }
+    if (rule != nullptr) return Decider::kRule;
+    return options.scheme ? Decider::kOptions : Decider::kPreset;
+}
+
+/// The scheme of a tensor that is quantized, its axis resolved.
+Scheme scheme_for(const TensorReport& tensor, const state::CodeOptions& options, const TensorRule* rule,
+                  OutputAxis axis) {
+    if (rule == nullptr && is_budget(options.preset)) return fitting_scheme(options.preset, tensor.shape, axis);
+    Scheme scheme = rule != nullptr ? *rule->scheme : options.scheme.value_or(preset_scheme(options.preset));
+    if (tensor.shape.size() < 2) scheme = rule != nullptr ? rule_scheme_of_vectors(scheme) : scheme_of_vectors(scheme);
+    if (scheme.granularity != Granularity::kTensor && scheme.axis == OutputAxis::kAuto) scheme.axis = axis;
+    return scheme;
 }
 
 }  // namespace
@@ -63,9 +102,11 @@ std::optional<Scheme> asked_scheme(Preset preset, const SchemeOptions& options) 
     return scheme;
 }
 
-std::vector<TensorReport> decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOptions& options,
-                                 const std::vector<bool>& keep) {
-    std::vector<TensorReport> reports(checkpoint.tensors.size());
+Decisions decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOptions& options,
+                 const std::vector<bool>& keep) {
+    Decisions decisions;
+    std::vector<TensorReport>& reports = decisions.tensors;
+    reports.resize(checkpoint.tensors.size());
     for (std::size_t i = 0; i < reports.size(); ++i) {
         const checkpoint::Tensor& tensor = checkpoint.tensors[i];
         reports[i].name = tensor.name;
@@ -74,22 +115,22 @@ std::vector<TensorReport> decide(const checkpoint::Checkpoint& checkpoint, const
         reports[i].source_bytes = tensor.byte_count;
     }
     const checkpoint::Family family = checkpoint::assign_kinds(reports);
-    const Scheme asked = options.scheme.value_or(preset_scheme(options.preset));
-    quant::check_has_codec(asked);
+    quant::check_has_codec(options.scheme.value_or(preset_scheme(options.preset)));
+    for (const TensorRule& rule : options.rules) {
+        if (rule.scheme) quant::check_has_codec(*rule.scheme);
+    }
+    decisions.rules = assign_rules(options.rules, reports);
     for (std::size_t i = 0; i < reports.size(); ++i) {
         TensorReport& report = reports[i];
-        report.reason = reason_to_keep(report, options, !keep.empty() && keep[i]);
+        const TensorRule* const rule = decisions.rules[i] ? &options.rules[*decisions.rules[i]] : nullptr;
+        decisions.deciders.push_back(decider_of(report, options, rule, !keep.empty() && keep[i]));
         report.output_bytes = report.source_bytes;
         if (!report.reason.empty()) continue;
-        report.scheme = report.shape.size() < 2 ? scheme_of_vectors(asked) : asked;
-        const OutputAxis axis = checkpoint::output_axis(family, report.name, report.kind);
-        if (report.scheme->granularity != Granularity::kTensor && report.scheme->axis == OutputAxis::kAuto)
-            report.scheme->axis = axis;
-        if (is_budget(options.preset)) report.scheme = fitting_scheme(options.preset, report.shape, axis);
+        report.scheme = scheme_for(report, options, rule, checkpoint::output_axis(family, report.name, report.kind));
         report.output_bytes =
             quant::stored_bytes(*report.scheme, report.shape) + quant::sidecar_state_bytes(*report.scheme);
     }
-    return reports;
+    return decisions;
 }
 
 }  // namespace octet::plan

@@ -118,6 +118,7 @@ OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<
         const checkpoint::Tensor& source = checkpoint.tensors[i];
         std::vector<quant::StoredPart> parts{{"", t.dtype, t.shape, t.source_bytes}};
         if (t.scheme) parts = quant::stored_parts(*t.scheme, t.shape);
+        if (!t.same_as.empty()) parts.clear();
         output.push_back({&t.name, source.shard, source.header_position, std::move(parts)});
     }
     check_names(checkpoint, output);

@@ -38,10 +38,25 @@ struct OutputPlan {
 /// this octet has no codec for it.
 std::optional<Scheme> asked_scheme(Preset preset, const SchemeOptions& options);
 
-/// Decides for every tensor of `checkpoint`: fills in kind, scheme or reason, and sizes. `keep` (empty, or one flag a tensor) marks
-/// those whose values cannot be quantized.
-std::vector<TensorReport> decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOptions& options,
-                                 const std::vector<bool>& keep);
+/// What decided that a tensor is quantized, or kept.
+enum class Decider : std::uint8_t {
+    kDtype,      ///< kept: octet does not quantize that dtype
+    kRule,       ///< the rule in Decisions::rules
+    kNotFinite,  ///< kept: its values cannot be quantized
+    kOptions,    ///< scheme options other than the preset
+    kPreset,
+};
+
+struct Decisions {
+    std::vector<TensorReport> tensors;              ///< in file order, with kind, scheme or reason, and sizes filled in
+    std::vector<Decider> deciders;                  ///< parallel to them
+    std::vector<std::optional<std::size_t>> rules;  ///< parallel to them: the first rule that matches, whoever decided
+};
+
+/// Decides for every tensor of `checkpoint`. `keep` (empty, or one flag a tensor) marks those whose values cannot be quantized. A rule that
+/// decides nothing, or a scheme that this octet has no codec for: kUsage.
+Decisions decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOptions& options,
+                 const std::vector<bool>& keep);
 
 /// Lays out the data files of a set. kBadInput where a state tensor would have the name of another tensor.
 OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors);

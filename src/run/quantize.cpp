@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
-#include <memory>
 
 #include <fmt/format.h>
 
@@ -19,8 +18,8 @@
 #include "quant/stored_form.hpp"
 #include "run/engine.hpp"
 #include "run/gates.hpp"
-#include "run/importance.hpp"
 #include "run/output.hpp"
+#include "run/preparation.hpp"
 #include "run/regions.hpp"
 #include "state/quantized_set.hpp"
 #include "state/totals.hpp"
@@ -58,35 +57,6 @@ void check_out_dir(const fs::path& target, const fs::path& given, bool force) {
     }
 }
 
-std::vector<run::TensorJob> scan_jobs(const checkpoint::Checkpoint& checkpoint,
-                                      const std::vector<TensorReport>& tensors) {
-    std::vector<run::TensorJob> jobs(tensors.size());
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-        const checkpoint::Tensor& source = checkpoint.tensors[i];
-        run::TensorJob& job = jobs[i];
-        job.codec = run::Codec::kScan;
-        job.source_dtype = source.dtype;
-        job.source = &checkpoint.shards[source.shard].file;
-        job.source_offset = source.offset;
-        job.elements = tensors[i].scheme ? source.byte_count * 8 / dtype_bits(source.dtype) : 0;
-        job.name = source.name;
-        job.shape = &source.shape;
-    }
-    return jobs;
-}
-
-/// One more read of the data: which tensors hold values that are not finite.
-std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
-                                  const QuantizeOptions& options) {
-    std::vector<run::TensorJob> jobs = scan_jobs(checkpoint, tensors);
-    WriteOptions quiet = options.write;
-    quiet.progress = {};
-    run::run_jobs(jobs, quiet);
-    std::vector<bool> keep;
-    for (const run::TensorJob& job : jobs) keep.push_back(!job.range.finite || quant::overflows(job.range));
-    return keep;
-}
-
 std::vector<run::TensorJob> quantize_jobs(const checkpoint::Checkpoint& checkpoint,
                                           const std::vector<TensorReport>& tensors, const plan::OutputPlan& plan,
                                           const std::vector<io::File>& files, const run::Importance* importance,
@@ -102,6 +72,7 @@ std::vector<run::TensorJob> quantize_jobs(const checkpoint::Checkpoint& checkpoi
         job.target_offset = place.offset;
         job.name = source.name;
         job.shape = &source.shape;
+        if (!tensors[i].same_as.empty()) continue;
         job.elements = source.byte_count;  // of a copy: bytes
         if (!tensors[i].scheme) continue;
         job.codec = run::Codec::kQuantize;
@@ -149,6 +120,7 @@ double take_results(const std::vector<run::TensorJob>& jobs, std::vector<TensorR
     double sum_of_squares = 0;
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         const run::TensorJob& job = jobs[i];
+        if (!tensors[i].same_as.empty()) continue;
         tensors[i].source_checksum = job.source_checksum;
         tensors[i].stored_checksum = job.stored_checksum;
         if (!tensors[i].scheme) continue;
@@ -159,6 +131,7 @@ double take_results(const std::vector<run::TensorJob>& jobs, std::vector<TensorR
         take_state(job, tensors[i]);
         sum_of_squares += job.sums.signal;
     }
+    state::resolve_ties(tensors);
     return six_digits(sum_of_squares);
 }
 
@@ -183,18 +156,11 @@ state::Sidecar sidecar_of(const checkpoint::Checkpoint& checkpoint, const plan::
     sidecar.source_sum_of_squares = sum_of_squares;
     for (const plan::FilePlan& file : plan.files) sidecar.files.push_back({file.name, file.byte_count});
     sidecar.options = options;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        if (!tensors[i].same_as.empty()) sidecar.tied_positions.push_back(checkpoint.tensors[i].header_position);
+    }
     sidecar.tensors = std::move(tensors);
     return sidecar;
-}
-
-std::uint64_t companion_bytes(const checkpoint::Checkpoint& checkpoint) {
-    std::uint64_t bytes = 0;
-    std::error_code error;
-    for (const fs::path& companion : checkpoint.companions) {
-        const std::uint64_t size = fs::file_size(companion, error);
-        if (!error) bytes += size;
-    }
-    return bytes;
 }
 
 /// SHA-256 of each of the files where they were built.
@@ -259,34 +225,35 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     run::check_limits(options.gates);
     if (options.write.sha256) io::need_sha256();
     const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input);
-    state::CodeOptions code_options{options.preset, plan::asked_scheme(options.preset, options.scheme),
-                                    options.on_non_finite};
-    const std::unique_ptr<run::Importance> importance =
-        options.importance ? std::make_unique<run::Importance>(*options.importance) : nullptr;
-    if (importance) code_options.importance = importance->checksum();
-    std::vector<TensorReport> tensors = plan::decide(checkpoint, code_options, {});
+    const run::CodeInputs inputs = run::code_inputs(options);
+    std::vector<TensorReport> tensors = plan::decide(checkpoint, inputs.options, {}).tensors;
     const fs::path target = io::resolved_target(out_dir);
     run::Notes notes(options.write);
     io::OutputFolder output(target, std::string(kSidecarName), options.write.sync, notes.lines);
     check_out_dir(target, out_dir, options.write.force);
     run::refuse_inputs(target, out_dir, io::visible_names(target), identities_of(checkpoint));
-    if (options.on_non_finite == OnNonFinite::kKeep)
-        tensors = plan::decide(checkpoint, code_options, find_not_finite(checkpoint, tensors, options));
+    if (options.on_non_finite == OnNonFinite::kKeep) {
+        WriteOptions quiet = options.write;
+        quiet.progress = {};
+        const std::vector<bool> keep = run::find_not_finite(checkpoint, tensors, quiet);
+        tensors = plan::decide(checkpoint, inputs.options, keep).tensors;
+    }
+    run::tie_equal(checkpoint, tensors, options.write);
+    if (inputs.importance) inputs.importance->check(tensors);
 
-    if (importance) importance->check(tensors);
     const plan::OutputPlan plan = plan::plan_set(checkpoint, tensors);
     io::check_free_space(output.building(), target,
-                         run::bytes_needed(plan, companion_bytes(checkpoint), tensors.size()));
+                         run::bytes_needed(plan, run::companion_bytes(checkpoint), tensors.size()));
     const std::vector<io::File> files =
         run::create_files(plan, [&](const std::string& name) { return output.place(name); });
     std::deque<run::BlockJob> blocks;
-    std::vector<run::TensorJob> jobs = quantize_jobs(checkpoint, tensors, plan, files, importance.get(), blocks);
+    std::vector<run::TensorJob> jobs = quantize_jobs(checkpoint, tensors, plan, files, inputs.importance.get(), blocks);
     std::vector<run::FileHasher> hashers = run::run_jobs(jobs, options.write);
     hash_blocks(jobs, plan, options.write);
     const double sum_of_squares = take_results(jobs, tensors);
     run::sync_files(files, options.write);
 
-    state::Sidecar sidecar = sidecar_of(checkpoint, plan, code_options, std::move(tensors), sum_of_squares);
+    state::Sidecar sidecar = sidecar_of(checkpoint, plan, inputs.options, std::move(tensors), sum_of_squares);
     hash_files(sidecar.files, files, hashers, options.write);
     sidecar.companions = write_companions(checkpoint, output, options.write.sync);
     add_sha256(sidecar.files, output, options.write);

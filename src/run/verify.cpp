@@ -220,7 +220,8 @@ class Verification {
         const auto weights = state::stored_names(
             set_.sidecar.tensors, [this](std::size_t i) { return set_.sidecar.files[set_.stored[i].file].name; });
         std::uint64_t bytes = 0;
-        for (const state::StoredTensor& stored : set_.stored) bytes += stored.byte_count;
+        for (std::size_t i = 0; i < set_.stored.size(); ++i)
+            bytes += set_.sidecar.tensors[i].same_as.empty() ? set_.stored[i].byte_count : 0;
         const std::string expected =
             checkpoint::index_text_of(checkpoint::with_total_size(set_.sidecar.source_index->metadata, bytes), weights);
         std::string found;

@@ -1,6 +1,7 @@
 #include "state/quantized_set.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -37,10 +38,19 @@ void check_fits(const std::filesystem::path& path, const TensorReport& tensor, c
                                    dtype_name(tensor.dtype), shape_text(tensor.shape)));
 }
 
+/// No data file has an entry of a tied tensor: its place is filled in when all others are known.
+void pass_ties(QuantizedSet& set, std::size_t& next) {
+    while (next < set.sidecar.tensors.size() && !set.sidecar.tensors[next].same_as.empty()) {
+        set.stored.emplace_back();
+        ++next;
+    }
+}
+
 /// Pairs the data files' tensors, in file order, with the sidecar's.
 void pair_tensors(QuantizedSet& set, std::uint32_t file_number, safetensors::Header& header, std::size_t& next) {
     const std::filesystem::path path = set.folder / set.sidecar.files[file_number].name;
     for (auto entry = header.tensors.begin(); entry != header.tensors.end(); ++next) {
+        pass_ties(set, next);
         if (next == set.sidecar.tensors.size())
             throw_misfit(path, fmt::format("holds tensor {} that the sidecar does not know", in_quotes(entry->name)));
         TensorReport& tensor = set.sidecar.tensors[next];
@@ -57,6 +67,52 @@ void pair_tensors(QuantizedSet& set, std::uint32_t file_number, safetensors::Hea
         tensor.output_bytes = stored.byte_count + (tensor.scheme ? quant::sidecar_state_bytes(*tensor.scheme) : 0);
         set.stored.push_back(stored);
     }
+}
+
+/// Puts the tensors of one file in the order of its source's header: a tied one at the rank that the sidecar says, the others, whose ranks do
+/// not count it, around them.
+void rank_with_ties(QuantizedSet& set, std::vector<std::size_t>& plain, const std::vector<std::size_t>& tied,
+                    const std::vector<std::uint32_t>& positions) {
+    std::vector<bool> taken(plain.size() + tied.size());
+    for (const std::size_t i : tied) {
+        const std::uint32_t rank = positions[i];
+        if (rank >= taken.size() || taken[rank])
+            throw_misfit(set.folder / kSidecarName, fmt::format("says a position {} of {} that cannot be", rank,
+                                                                in_quotes(set.sidecar.tensors[i].name)));
+        taken[rank] = true;
+        set.stored[i].header_position = rank;
+    }
+    std::sort(plain.begin(), plain.end(), [&](std::size_t a, std::size_t b) {
+        return set.stored[a].header_position < set.stored[b].header_position;
+    });
+    std::uint32_t rank = 0;
+    for (const std::size_t i : plain) {
+        while (taken[rank]) ++rank;
+        set.stored[i].header_position = rank++;
+    }
+}
+
+/// Gives every tied tensor the place of the one that it is the same as.
+void place_ties(QuantizedSet& set) {
+    const std::vector<TensorReport>& tensors = set.sidecar.tensors;
+    std::unordered_map<std::string_view, std::size_t> originals;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        if (tensors[i].same_as.empty()) originals.emplace(tensors[i].name, i);
+    }
+    std::vector<std::vector<std::size_t>> plain(set.data_files.size());
+    std::vector<std::vector<std::size_t>> tied(set.data_files.size());
+    std::vector<std::uint32_t> positions(tensors.size());
+    auto position = set.sidecar.tied_positions.begin();
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        if (tensors[i].same_as.empty()) {
+            plain[set.stored[i].file].push_back(i);
+            continue;
+        }
+        positions[i] = *position++;
+        set.stored[i] = set.stored[originals.at(tensors[i].same_as)];  // resolve_ties() has seen that it is there
+        tied[set.stored[i].file].push_back(i);
+    }
+    for (std::size_t file = 0; file < plain.size(); ++file) rank_with_ties(set, plain[file], tied[file], positions);
 }
 
 /// Two files of one name in the set, or among those that it restores to, would replace each other.
@@ -123,10 +179,12 @@ QuantizedSet open_set(const std::filesystem::path& folder) {
         pair_tensors(set, i, header, next);
         set.data_files.push_back({std::move(file), std::move(header.metadata)});
     }
+    pass_ties(set, next);
     if (next < set.sidecar.tensors.size()) {
         throw_misfit(folder / kSidecarName,
                      fmt::format("lists tensor {} that no data file holds", in_quotes(set.sidecar.tensors[next].name)));
     }
+    if (!set.sidecar.tied_positions.empty()) place_ties(set);
     return set;
 }
 
@@ -134,6 +192,7 @@ std::vector<std::pair<std::string, std::string>> stored_names(const std::vector<
                                                               const std::function<std::string(std::size_t)>& file_of) {
     std::vector<std::pair<std::string, std::string>> names;
     for (std::size_t i = 0; i < tensors.size(); ++i) {
+        if (!tensors[i].same_as.empty()) continue;
         for (const quant::StoredPart& part : parts_of(tensors[i]))
             names.emplace_back(tensors[i].name + std::string(part.suffix), file_of(i));
     }

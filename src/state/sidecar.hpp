@@ -28,6 +28,7 @@ struct CodeOptions {
     std::optional<Scheme>
         scheme;  ///< what the preset and the explicit options gave together; empty without any of those
     OnNonFinite on_non_finite = OnNonFinite::kError;
+    std::vector<TensorRule> rules = {};       ///< in the order of their precedence
     std::optional<Checksum> importance = {};  ///< of the file with the weights of squared errors
 };
 
@@ -42,7 +43,13 @@ struct Sidecar {
     CodeOptions options;
     std::vector<TensorReport>
         tensors;  ///< in file order; `kind`, `source_bytes` and `output_bytes` are not stored but derived
+    std::vector<std::uint32_t> tied_positions =
+        {};  ///< of each tensor with `same_as`, in their order: its rank in its source file's header
 };
+
+/// Gives every tensor with `same_as` what it shares with the one of that name: scheme, reason, state, statistics, checksums.
+/// False if there is no such tensor of the same dtype and shape, or it is tied itself.
+bool resolve_ties(std::vector<TensorReport>& tensors);
 
 /// "all", "lesson", "q8", "q6", "q4".
 std::string_view preset_name(Preset preset) noexcept;

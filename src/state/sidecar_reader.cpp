@@ -37,6 +37,8 @@ class Reader {
             fail("not valid JSON: " + printable(at == what.npos ? what : what.substr(at + 2, 160)));
         }
         read_top(top);
+        if (!resolve_ties(sidecar_.tensors))
+            fail("has a tensor that is the same_as one that does not stand there with data, dtype and shape");
         check_seal();
         return std::move(sidecar_);
     }
@@ -208,7 +210,7 @@ class Reader {
         const auto preset = parse_preset(string_of(options["preset"], "options.preset"));
         if (!preset) fail("options.preset is not known to this octet");
         sidecar_.options.preset = *preset;
-        if (!options["rules"].is_array() || !options["rules"].empty()) fail("options.rules is not an empty array");
+        read_rules(options["rules"]);
         if (options.contains("scheme")) {
             sidecar_.options.scheme = parse_scheme(string_of(options["scheme"], "options.scheme"));
             if (!sidecar_.options.scheme) fail("options.scheme is not known to this octet");
@@ -220,12 +222,26 @@ class Reader {
         sidecar_.options.on_non_finite = OnNonFinite::kKeep;
     }
 
+    void read_rules(const json& rules) {
+        if (!rules.is_array()) fail("options.rules is not an array");
+        for (const json& entry : rules) {
+            check_keys(entry, "a rule of options.rules", {"match", "scheme"}, {});
+            const std::string scheme = string_of(entry["scheme"], "options.rules.scheme");
+            TensorRule rule{string_of(entry["match"], "options.rules.match"), parse_scheme(scheme)};
+            if (!rule.scheme && scheme != "keep") fail("options.rules has a scheme that is not known to this octet");
+            sidecar_.options.rules.push_back(std::move(rule));
+        }
+    }
+
     void read_tensor(const std::string& name, const json& entry) {
         const std::string place = "tensor " + in_quotes(name);
         TensorReport tensor;
         tensor.name = name;
         const bool keep = entry.contains("scheme") && entry["scheme"] == "keep";
-        if (keep) {
+        const bool tied = entry.contains("same_as");
+        if (tied) {
+            read_tie(entry, place, tensor);
+        } else if (keep) {
             check_keys(entry, place, {"dtype", "shape", "scheme", "reason", kPieceChecksumKey}, {});
             tensor.reason = string_of(entry["reason"], place + " reason");
         } else {
@@ -234,10 +250,7 @@ class Reader {
             read_scheme(entry, place, tensor);
             tensor.statistics = statistics_of(entry["stats"], place + " stats");
         }
-        const json& checksums = entry[std::string(kPieceChecksumKey)];
-        check_keys(checksums, place + " checksums", {"source", "stored"}, {});
-        tensor.source_checksum = checksum_of(checksums["source"], place + " source checksum");
-        tensor.stored_checksum = checksum_of(checksums["stored"], place + " stored checksum");
+        if (!tied) read_checksums(entry[std::string(kPieceChecksumKey)], place, tensor);
         const auto dtype = parse_dtype(string_of(entry["dtype"], place + " dtype"));
         if (!dtype) fail(place + " has an unknown dtype");
         tensor.dtype = *dtype;
@@ -249,6 +262,22 @@ class Reader {
         if (!bytes) fail(place + " has a shape whose size overflows or does not fill whole bytes");
         tensor.source_bytes = *bytes;
         sidecar_.tensors.push_back(std::move(tensor));
+    }
+
+    void read_checksums(const json& checksums, const std::string& place, TensorReport& tensor) const {
+        check_keys(checksums, place + " checksums", {"source", "stored"}, {});
+        tensor.source_checksum = checksum_of(checksums["source"], place + " source checksum");
+        tensor.stored_checksum = checksum_of(checksums["stored"], place + " stored checksum");
+    }
+
+    /// A tensor whose bytes are another's.
+    void read_tie(const json& entry, const std::string& place, TensorReport& tensor) {
+        check_keys(entry, place, {"dtype", "shape", "same_as", "position"}, {});
+        tensor.same_as = string_of(entry["same_as"], place + " same_as");
+        if (tensor.same_as.empty()) fail(place + " is the same_as no tensor");
+        const std::uint64_t position = unsigned_of(entry["position"], place + " position");
+        if (position > std::numeric_limits<std::uint32_t>::max()) fail(place + " position is beyond any header");
+        sidecar_.tied_positions.push_back(static_cast<std::uint32_t>(position));
     }
 
     /// The scheme, and the state where the sidecar holds it.

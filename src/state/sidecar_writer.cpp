@@ -35,7 +35,12 @@ void write_source(JsonWriter& writer, const Sidecar& sidecar) {
 
 void write_options(JsonWriter& writer, const CodeOptions& options) {
     writer.begin_object().key("preset").string(preset_name(options.preset));
-    writer.key("rules").begin_array().end_array();
+    writer.key("rules").begin_array();
+    for (const TensorRule& rule : options.rules) {
+        writer.begin_object().key("match").string(rule.match);
+        writer.key("scheme").string(rule_scheme_name(rule)).end_object();
+    }
+    writer.end_array();
     if (options.scheme) writer.key("scheme").string(scheme_name(*options.scheme));
     if (options.importance) writer.key("importance").string(checksum_text(*options.importance));
     if (options.on_non_finite == OnNonFinite::kKeep) writer.key("on_non_finite").string("keep");
@@ -52,12 +57,18 @@ void write_statistics(JsonWriter& writer, const TensorStatistics& s) {
     writer.end_object();
 }
 
-void write_tensor(JsonWriter& writer, const TensorReport& t) {
+/// `tied_position` is that of a tensor whose bytes are another's.
+void write_tensor(JsonWriter& writer, const TensorReport& t, std::optional<std::uint32_t> tied_position) {
     writer.key(t.name).begin_object();
     writer.key("dtype").string(dtype_name(t.dtype));
     writer.key("shape").begin_array();
     for (const std::uint64_t dimension : t.shape) writer.integer(dimension);
     writer.end_array();
+    if (tied_position) {
+        writer.key("same_as").string(t.same_as).key("position").integer(*tied_position);
+        writer.end_object();
+        return;
+    }
     writer.key("scheme").string(t.scheme ? scheme_name(*t.scheme) : "keep");
     if (t.scheme) {
         if (t.scale) writer.key("scale").float32(*t.scale);
@@ -115,7 +126,9 @@ std::string sidecar_text(const Sidecar& sidecar) {
     writer.key("options");
     write_options(writer, sidecar.options);
     writer.key("tensors").begin_object();
-    for (const TensorReport& tensor : sidecar.tensors) write_tensor(writer, tensor);
+    auto position = sidecar.tied_positions.begin();
+    for (const TensorReport& tensor : sidecar.tensors)
+        write_tensor(writer, tensor, tensor.same_as.empty() ? std::nullopt : std::optional(*position++));
     writer.end_object();
     return sealed_text(std::move(text));
 }

@@ -20,6 +20,7 @@ Totals totals_of(const std::vector<TensorReport>& tensors, double sum_of_squares
         totals.parameters += elements;
         if (!t.scheme) continue;
         ++totals.quantized;
+        if (!t.same_as.empty()) continue;  // stored, and counted, with the other
         totals.state_bytes += quant::state_bytes(*t.scheme, t.shape);
         quantized_elements += elements;
         quantized_bytes += t.output_bytes;

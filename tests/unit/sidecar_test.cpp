@@ -126,6 +126,25 @@ TEST_CASE("values that are no object are no sidecar") {
     }
 }
 
+TEST_CASE("a tied tensor is another's, that stands there with data, dtype and shape") {
+    const auto with = [](const char* entry) { return refusal_with("/tensors/ids", ordered_json::parse(entry)); };
+    const std::string other =
+        refused("has a tensor that is the same_as one that does not stand there with data, dtype and shape");
+    REQUIRE(with(R"({"dtype": "BF16", "shape": [], "same_as": "ln.weight", "position": 0})") == "nothing");
+    REQUIRE(with(R"({"dtype": "BF16", "shape": [], "same_as": "nobody", "position": 0})") == other);
+    REQUIRE(with(R"({"dtype": "BF16", "shape": [], "same_as": "ids", "position": 0})") == other);
+    REQUIRE(with(R"({"dtype": "BF16", "shape": [1], "same_as": "ln.weight", "position": 0})") == other);
+    REQUIRE(with(R"({"dtype": "F16", "shape": [], "same_as": "ln.weight", "position": 0})") == other);
+    REQUIRE(with(R"({"dtype": "BF16", "shape": [], "same_as": "", "position": 0})") ==
+            refused("tensor 'ids' is the same_as no tensor"));
+    REQUIRE(with(R"({"dtype": "BF16", "shape": [], "same_as": "ln.weight"})") ==
+            refused("tensor 'ids' has no 'position'"));
+    REQUIRE(with(R"({"dtype": "BF16", "shape": [], "same_as": "ln.weight", "position": 4294967296})") ==
+            refused("tensor 'ids' position is beyond any header"));
+    REQUIRE(with(R"({"dtype": "BF16", "shape": [], "same_as": "ln.weight", "position": 0, "scheme": "u8"})") ==
+            refused("tensor 'ids' has the unknown key 'scheme'"));
+}
+
 TEST_CASE("unknown keys are refused at every level") {
     REQUIRE(refusal_with("/extra", 1) == refused("the sidecar has the unknown key 'extra'"));
     REQUIRE(refusal_with("/source/extra", 1) == refused("source has the unknown key 'extra'"));
@@ -221,7 +240,7 @@ TEST_CASE("values of the wrong type are refused with their place") {
         {"/tensors/ids/xxh3_128_tiles/source", 1, "tensor 'ids' source checksum is not a string"},
         {"/options", false, "options is not an object"},
         {"/options/preset", 1, "options.preset is not a string"},
-        {"/options/rules", 1, "options.rules is not an empty array"},
+        {"/options/rules", 1, "options.rules is not an array"},
         {"/tensors", 1, "tensors is not an object"},
         {"/tensors", ordered_json::array(), "tensors is not an object"},
         {"/tensors/ids", 1, "tensor 'ids' is not an object"},
@@ -246,7 +265,10 @@ TEST_CASE("values of the wrong type are refused with their place") {
 TEST_CASE("values that this octet does not know are refused with their place") {
     const std::vector<Change> changes = {
         {"/options/preset", "best", "options.preset is not known to this octet"},
-        {"/options/rules", {1}, "options.rules is not an empty array"},
+        {"/options/rules", {1}, "a rule of options.rules is not an object"},
+        {"/options/rules", ordered_json::parse(R"([{"match": "*", "scheme": "u9"}])"),
+         "options.rules has a scheme that is not known to this octet"},
+        {"/options/rules", ordered_json::parse(R"([{"match": "*"}])"), "a rule of options.rules has no 'scheme'"},
         {"/options/scheme", "up", "options.scheme is not known to this octet"},
         {"/options/scheme", 1, "options.scheme is not a string"},
         {"/options/on_non_finite", "error", "options.on_non_finite is not \"keep\""},

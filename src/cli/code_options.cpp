@@ -1,0 +1,35 @@
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.hpp"
+
+namespace octet::cli {
+
+void add_code_options(CLI::App& command, CodeArguments& arguments) {
+    command.add_option("--preset", arguments.preset,
+                       "all: every float tensor; lesson: parameters only, truncated; q8, q6, q4: best at 8.5, "
+                       "6.5625, 4.5 bits a weight");
+    add_scheme_options(command, arguments.scheme);
+    command
+        .add_option("--rule", arguments.rules,
+                    "PATTERN=SCHEME, repeatable, the first match wins: a glob, re:REGEX or kind:KIND; a scheme or keep")
+        ->take_all();
+    command.add_option("--rules", arguments.rules_file, "a JSON file of rules, after those of --rule");
+    command.add_option("--importance", arguments.importance,
+                       "a safetensors file: for each tensor searched one weight an input");
+    command.add_option("--on-non-finite", arguments.on_non_finite, "error, or keep: copy such a tensor");
+}
+
+void set_code_options(const CodeArguments& arguments, QuantizeOptions& options) {
+    options.preset = static_cast<Preset>(choice_of("--preset", arguments.preset, {"all", "lesson", "q8", "q6", "q4"}));
+    options.scheme = scheme_options_of(arguments.scheme);
+    for (const std::string& rule : arguments.rules) options.rules.push_back(parse_rule(rule));
+    if (!arguments.rules_file.empty()) {
+        const std::vector<TensorRule> rules = read_rules(arguments.rules_file);
+        options.rules.insert(options.rules.end(), rules.begin(), rules.end());
+    }
+    if (!arguments.importance.empty()) options.importance = arguments.importance;
+    options.on_non_finite =
+        static_cast<OnNonFinite>(choice_of("--on-non-finite", arguments.on_non_finite, {"error", "keep"}));
+}
+
+}  // namespace octet::cli

@@ -1,0 +1,60 @@
+#include "plan/explain.hpp"
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "plan/fitting_scheme.hpp"
+
+namespace octet::plan {
+namespace {
+
+std::string preset_reason(Preset preset) {
+    if (preset == Preset::kLesson) return "every float parameter is truncated to 8 bits";
+    if (is_budget(preset)) return "the smallest groups that fit its bits per weight";
+    return "every float tensor is quantized to 8 bits";
+}
+
+/// A scheme of channels or groups was asked for, and the tensor has no rows and columns.
+std::string vector_note(const TensorReport& tensor, const Scheme& asked) {
+    const bool narrowed = asked.granularity != Granularity::kTensor || tensor.scheme->bits != asked.bits;
+    return tensor.shape.size() < 2 && narrowed
+               ? fmt::format("; fewer than two dimensions: per tensor, {} bits", tensor.scheme->bits)
+               : "";
+}
+
+Explanation by_rule(const TensorReport& tensor, const TensorRule& rule) {
+    std::string reason = tensor.scheme ? "the first rule that matches" + vector_note(tensor, *rule.scheme)
+                                       : "the first rule that matches says keep";
+    return {"rule " + in_quotes(rule_text(rule)), std::move(reason), "a rule before it, or leaving it out"};
+}
+
+Explanation by_preset(const TensorReport& tensor, Preset preset) {
+    const bool options_apply = tensor.scheme && !is_budget(preset);
+    return {
+        fmt::format("preset {}", state::preset_name(preset)), tensor.scheme ? preset_reason(preset) : tensor.reason,
+        options_apply ? "a rule for it, scheme options, or another --preset" : "a rule for it, or another --preset"};
+}
+
+}  // namespace
+
+Explanation explain(const Decisions& decisions, std::size_t number, const state::CodeOptions& options) {
+    const TensorReport& tensor = decisions.tensors[number];
+    switch (decisions.deciders[number]) {
+        case Decider::kDtype:
+            return {"dtype", tensor.reason, "nothing: octet quantizes F16, BF16, F32 and F64"};
+        case Decider::kRule:
+            return by_rule(tensor, options.rules[*decisions.rules[number]]);
+        case Decider::kNotFinite:
+            return {"on-non-finite keep", tensor.reason, "finite values"};
+        case Decider::kOptions:
+            return {"options",
+                    fmt::format("the scheme options ask for {}{}", scheme_name(*options.scheme),
+                                vector_note(tensor, *options.scheme)),
+                    "a rule for it, or other scheme options"};
+        case Decider::kPreset:
+            break;
+    }
+    return by_preset(tensor, options.preset);
+}
+
+}  // namespace octet::plan

@@ -1,0 +1,53 @@
+#include "base/text.hpp"
+#include "octet/octet.hpp"
+#include "report/json_parts.hpp"
+#include "report/plan_report.hpp"
+
+namespace octet::report {
+namespace {
+
+void write_tensor(JsonWriter& writer, const PlannedTensor& planned) {
+    const TensorReport& t = planned.tensor;
+    writer.begin_object();
+    writer.key("name").string(t.name).key("dtype").string(dtype_name(t.dtype));
+    write_numbers(writer, "shape", t.shape);
+    writer.key("kind").string(kind_name(t.kind));
+    writer.key("scheme").string(t.scheme ? scheme_name(*t.scheme) : "keep");
+    if (!t.same_as.empty()) writer.key("same_as").string(t.same_as);
+    writer.key("rule").string(planned.rule).key("reason").string(planned.reason).key("change").string(planned.change);
+    writer.key("source_bytes").integer(t.source_bytes).key("output_bytes").integer(t.output_bytes);
+    if (planned.bits_per_weight) writer.key("bits_per_weight").statistic(*planned.bits_per_weight);
+    writer.end_object();
+}
+
+}  // namespace
+
+std::string plan_json(const PlanReport& report) {
+    std::string text;
+    JsonWriter writer(text, JsonWriter::Style::kLines);
+    writer.begin_object();
+    writer.key("command").string("plan").key("version").string(version());
+    writer.key("input").string(json_path(report.input)).key("output").string("");
+    writer.key("totals").begin_object();
+    write_totals(writer, report.totals);
+    writer.end_object();
+    writer.key("free_space_bytes").integer(report.free_space_bytes);
+    writer.key("scanned").boolean(report.scanned);
+    writer.key("depends_on_values").boolean(report.depends_on_values);
+    writer.key("tensors").begin_array();
+    for (const PlannedTensor& tensor : report.tensors) write_tensor(writer, tensor);
+    writer.end_array();
+    writer.key("files").begin_array();
+    for (const FileReport& file : report.output_files) {
+        writer.begin_object().key("name").string(json_path(file.name));
+        writer.key("bytes").integer(file.byte_count).end_object();
+    }
+    writer.end_array();
+    writer.key("curve").begin_array().end_array();  // of a planner, which octet does not have yet
+    writer.key("checks").begin_array().end_array();
+    writer.key("seconds").statistic(report.seconds);
+    writer.end_object();
+    return printable_json(text) + "\n";
+}
+
+}  // namespace octet::report

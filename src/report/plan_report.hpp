@@ -1,0 +1,16 @@
+// Exporters of what plan_quantize() found.
+#pragma once
+
+#include <string>
+
+#include "octet/plan.hpp"
+
+namespace octet::report {
+
+/// Every tensor, then the reasons by number, then the totals.
+std::string plan_text(const PlanReport& report, bool color);
+
+/// One JSON object (docs/cli.md).
+std::string plan_json(const PlanReport& report);
+
+}  // namespace octet::report

@@ -1,0 +1,92 @@
+#include "octet/plan.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "base/json_text.hpp"
+#include "base/text.hpp"
+#include "checkpoint/checkpoint.hpp"
+#include "checkpoint/kind.hpp"
+#include "octet/error.hpp"
+#include "plan/explain.hpp"
+#include "plan/output_plan.hpp"
+#include "run/output.hpp"
+#include "run/preparation.hpp"
+#include "state/totals.hpp"
+
+namespace octet {
+namespace {
+
+/// kBadInput naming the first tensor that quantize would refuse.
+void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<bool>& not_finite) {
+    const auto found = std::find(not_finite.begin(), not_finite.end(), true);
+    if (found == not_finite.end()) return;
+    const checkpoint::Tensor& tensor = checkpoint.tensors[static_cast<std::size_t>(found - not_finite.begin())];
+    throw Error(ErrorCode::kBadInput, printable(checkpoint.shards[tensor.shard].file.name()),
+                fmt::format("tensor {} holds values that are not finite, or whose range overflows float32; "
+                            "--on-non-finite keep copies such tensors",
+                            in_quotes(tensor.name)));
+}
+
+std::optional<double> bits_of(const TensorReport& tensor) {
+    const std::uint64_t elements = element_count(tensor.shape).value_or(0);
+    if (!tensor.scheme || elements == 0) return std::nullopt;
+    return six_digits(8.0 * static_cast<double>(tensor.output_bytes) / static_cast<double>(elements));
+}
+
+Totals planned_totals(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+                      const plan::OutputPlan& plan) {
+    Totals totals = state::totals_of(tensors, 0.0);
+    totals.sqnr_db.reset();  // not known without the data
+    totals.max_abs_error.reset();
+    for (const checkpoint::Shard& shard : checkpoint.shards) totals.source_bytes += shard.file.size();
+    for (const plan::FilePlan& file : plan.files) totals.output_bytes += file.byte_count;
+    const checkpoint::Family family = checkpoint::detect_family(tensors);
+    totals.framework_bytes = checkpoint::framework_bytes(family, tensors, checkpoint::Counted::kStored);
+    totals.source_framework_bytes = checkpoint::framework_bytes(family, tensors, checkpoint::Counted::kSource);
+    return totals;
+}
+
+}  // namespace
+
+PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptions& options, bool scan) {
+    const auto start = std::chrono::steady_clock::now();
+    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input);
+    const run::CodeInputs inputs = run::code_inputs(options);
+    const bool keeps = options.on_non_finite == OnNonFinite::kKeep;
+    plan::Decisions decisions = plan::decide(checkpoint, inputs.options, {});
+    if (scan) {
+        const std::vector<bool> not_finite = run::find_not_finite(checkpoint, decisions.tensors, options.write);
+        if (!keeps) refuse_not_finite(checkpoint, not_finite);
+        decisions = plan::decide(checkpoint, inputs.options, not_finite);
+        run::tie_equal(checkpoint, decisions.tensors, options.write);
+    }
+    if (inputs.importance) inputs.importance->check(decisions.tensors);
+    const plan::OutputPlan plan = plan::plan_set(checkpoint, decisions.tensors);
+
+    PlanReport report;
+    report.input = input.native();
+    report.scanned = scan;
+    report.depends_on_values = !scan && (keeps || run::may_tie(checkpoint, decisions.tensors));
+    report.totals = planned_totals(checkpoint, decisions.tensors, plan);
+    report.free_space_bytes = run::bytes_needed(plan, run::companion_bytes(checkpoint), decisions.tensors.size());
+    for (const checkpoint::Shard& shard : checkpoint.shards)
+        report.input_files.push_back({shard.base_name, shard.file.size()});
+    for (const plan::FilePlan& file : plan.files) report.output_files.push_back({file.name, file.byte_count});
+    for (std::size_t i = 0; i < decisions.tensors.size(); ++i) {
+        plan::Explanation why = plan::explain(decisions, i, inputs.options);
+        TensorReport& tensor = decisions.tensors[i];
+        if (!tensor.same_as.empty())
+            why = {"profile", fmt::format("the same bytes as {}: stored once", in_quotes(tensor.same_as)),
+                   "another scheme for one of the two, or other values"};
+        const std::optional<double> bits = bits_of(tensor);
+        report.tensors.push_back(
+            {std::move(tensor), std::move(why.rule), std::move(why.reason), std::move(why.change), bits});
+    }
+    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return report;
+}
+
+}  // namespace octet

@@ -1,0 +1,110 @@
+#include "run/preparation.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+
+#include "checkpoint/kind.hpp"
+#include "plan/output_plan.hpp"
+#include "quant/affine.hpp"
+#include "run/engine.hpp"
+#include "run/output.hpp"
+
+namespace octet::run {
+namespace {
+
+std::vector<TensorJob> scan_jobs(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors) {
+    std::vector<TensorJob> jobs(tensors.size());
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        const checkpoint::Tensor& source = checkpoint.tensors[i];
+        TensorJob& job = jobs[i];
+        job.codec = Codec::kScan;
+        job.source_dtype = source.dtype;
+        job.source = &checkpoint.shards[source.shard].file;
+        job.source_offset = source.offset;
+        job.elements = tensors[i].scheme ? source.byte_count * 8 / dtype_bits(source.dtype) : 0;
+        job.name = source.name;
+        job.shape = &source.shape;
+    }
+    return jobs;
+}
+
+/// The number of the tensor that tensor `i` may be stored with, by all that headers and options say.
+std::vector<std::optional<std::size_t>> possible_ties(const checkpoint::Checkpoint& checkpoint,
+                                                      const std::vector<TensorReport>& tensors) {
+    auto ties = checkpoint::declared_ties(checkpoint::detect_family(tensors), tensors);
+    for (std::size_t i = 0; i < ties.size(); ++i) {
+        if (!ties[i]) continue;
+        const bool same_file = checkpoint.tensors[i].shard == checkpoint.tensors[*ties[i]].shard;
+        if (!same_file || tensors[i].scheme != tensors[*ties[i]].scheme) ties[i].reset();
+    }
+    return ties;
+}
+
+bool have_equal_bytes(const checkpoint::Checkpoint& checkpoint, const checkpoint::Tensor& a,
+                      const checkpoint::Tensor& b, const WriteOptions& options) {
+    constexpr std::uint64_t kPart = 1U << 20U;
+    std::vector<std::byte> parts_of_a(std::min(kPart, a.byte_count));
+    std::vector<std::byte> parts_of_b(parts_of_a.size());
+    for (std::uint64_t at = 0; at < a.byte_count; at += kPart) {
+        check_stop(options);
+        const std::uint64_t count = std::min(kPart, a.byte_count - at);
+        const std::span<std::byte> of_a = std::span(parts_of_a).first(count);
+        const std::span<std::byte> of_b = std::span(parts_of_b).first(count);
+        checkpoint.shards[a.shard].file.read_at(of_a, a.offset + at);
+        checkpoint.shards[b.shard].file.read_at(of_b, b.offset + at);
+        if (!std::equal(of_a.begin(), of_a.end(), of_b.begin())) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+void tie_equal(const checkpoint::Checkpoint& checkpoint, std::vector<TensorReport>& tensors,
+               const WriteOptions& options) {
+    const auto ties = possible_ties(checkpoint, tensors);
+    for (std::size_t i = 0; i < ties.size(); ++i) {
+        if (!ties[i] || !have_equal_bytes(checkpoint, checkpoint.tensors[i], checkpoint.tensors[*ties[i]], options))
+            continue;
+        tensors[i].same_as = tensors[*ties[i]].name;
+        tensors[i].output_bytes = 0;
+    }
+}
+
+bool may_tie(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors) {
+    const auto ties = possible_ties(checkpoint, tensors);
+    return std::any_of(ties.begin(), ties.end(), [](const auto& tie) { return tie.has_value(); });
+}
+
+CodeInputs code_inputs(const QuantizeOptions& options) {
+    CodeInputs inputs;
+    inputs.options.preset = options.preset;
+    inputs.options.scheme = plan::asked_scheme(options.preset, options.scheme);
+    inputs.options.on_non_finite = options.on_non_finite;
+    inputs.options.rules = options.rules;
+    if (!options.importance) return inputs;
+    inputs.importance = std::make_unique<Importance>(*options.importance);
+    inputs.options.importance = inputs.importance->checksum();
+    return inputs;
+}
+
+std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+                                  const WriteOptions& options) {
+    std::vector<TensorJob> jobs = scan_jobs(checkpoint, tensors);
+    run_jobs(jobs, options);
+    std::vector<bool> found;
+    for (const TensorJob& job : jobs) found.push_back(!job.range.finite || quant::overflows(job.range));
+    return found;
+}
+
+std::uint64_t companion_bytes(const checkpoint::Checkpoint& checkpoint) {
+    std::uint64_t bytes = 0;
+    std::error_code error;
+    for (const std::filesystem::path& companion : checkpoint.companions) {
+        const std::uint64_t size = std::filesystem::file_size(companion, error);
+        if (!error) bytes += size;
+    }
+    return bytes;
+}
+
+}  // namespace octet::run
