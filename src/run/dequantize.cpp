@@ -198,7 +198,7 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     run::Notes notes(options.write);
     Destination destination(output, options, notes.lines);
     const bool single = destination.is_single_file();
-    const plan::OutputPlan plan =
+    plan::OutputPlan plan =
         plan::plan_restored(set, options.dtype, single ? std::optional(destination.single_name()) : std::nullopt);
     const std::vector<std::string> names = output_names(plan, set.sidecar, single);
     run::refuse_inputs(destination.folder(), output, names, identities_of(set));

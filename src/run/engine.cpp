@@ -29,6 +29,14 @@ struct Split {
     std::atomic<std::uint64_t> ranges_left{0};
 };
 
+/// Huge pages pay where whole tensors are read into the buffers.
+io::Pages pages_for(std::span<const TensorJob> jobs, const SourceReader& reader) {
+    constexpr std::uint64_t kLargeBytes = 4U << 20U;
+    const bool has_large = std::any_of(jobs.begin(), jobs.end(),
+                                       [](const TensorJob& job) { return job.source_bytes() >= kLargeBytes; });
+    return has_large && !reader.maps() ? io::Pages::kHuge : io::Pages::kSmall;
+}
+
 void merge(kernels::Range& range, const kernels::Range& other) {
     range.min = std::min(range.min, other.min);
     range.max = std::max(range.max, other.max);
@@ -41,7 +49,7 @@ class Run {
         : jobs_(jobs),
           reader_(jobs, workers),
           workers_(fitting_workers(jobs, workers), options.stop_requested, kBufferBytes - kChunkMemoryBytes,
-                   reader_.maps() ? io::Pages::kSmall : io::Pages::kHuge),
+                   pages_for(jobs, reader_)),
           output_(jobs, kChunkMemoryBytes),
           blocks_(block_works(jobs)),
           plan_(cut_steps(jobs, workers_.memory_bytes(), block_steps(blocks_))),

@@ -16,12 +16,13 @@ std::uint64_t bytes_needed(const plan::OutputPlan& plan, std::uint64_t companion
     return bytes;
 }
 
-std::vector<io::File> create_files(const plan::OutputPlan& plan,
+std::vector<io::File> create_files(plan::OutputPlan& plan,
                                    const std::function<std::filesystem::path(const std::string&)>& place) {
     std::vector<io::File> files;
-    for (const plan::FilePlan& planned : plan.files) {
+    for (plan::FilePlan& planned : plan.files) {
         files.push_back(io::File::create(place(planned.name), planned.byte_count));
         files.back().write_at(io::bytes_of(planned.header), 0);
+        planned.header = {};
     }
     return files;
 }

@@ -198,6 +198,18 @@ void hash_files(std::vector<FileReport>& reports, const std::vector<io::File>& f
     for (std::size_t i = 0; i < reports.size(); ++i) reports[i].checksum = checksums[i];
 }
 
+/// Returns its length.
+std::uint64_t write_sidecar_file(const state::Sidecar& sidecar, const fs::path& path, bool sync) {
+    const io::File file = io::File::create(path, 0);
+    std::uint64_t at = 0;
+    state::write_sidecar(sidecar, [&](std::string_view part) {
+        file.write_at(io::bytes_of(part), at);
+        at += part.size();
+    });
+    if (sync) file.sync();
+    return at;
+}
+
 Report report_of(state::Sidecar sidecar, const fs::path& input, const fs::path& out_dir, std::uint64_t sidecar_bytes,
                  std::uint64_t index_bytes) {
     Report report;
@@ -241,7 +253,7 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     run::tie_equal(checkpoint, tensors, options.write);
     if (inputs.importance) inputs.importance->check(tensors);
 
-    const plan::OutputPlan plan = plan::plan_set(checkpoint, tensors);
+    plan::OutputPlan plan = plan::plan_set(checkpoint, tensors);
     io::check_free_space(output.building(), target,
                          run::bytes_needed(plan, run::companion_bytes(checkpoint), tensors.size()));
     const std::vector<io::File> files =
@@ -260,9 +272,8 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     add_sha256(sidecar.companions, output, options.write);
     const std::string index = checkpoint.index ? set_index_text(checkpoint, sidecar.tensors, plan) : "";
     if (checkpoint.index) io::write_text_file(output.place(kSetIndexName), index, options.write.sync);
-    const std::string text = state::sidecar_text(sidecar);
-    io::write_text_file(output.place(kSidecarName), text, options.write.sync);
-    Report report = report_of(std::move(sidecar), input, out_dir, text.size(), index.size());
+    const std::uint64_t sidecar_bytes = write_sidecar_file(sidecar, output.place(kSidecarName), options.write.sync);
+    Report report = report_of(std::move(sidecar), input, out_dir, sidecar_bytes, index.size());
     add_sha256(report.output_files, output, options.write);
     report.checks = run::check_gates(options.gates, report);
     report.written = options.keep_on_failure || all_passed(report.checks);

@@ -20,7 +20,7 @@ constexpr std::uint64_t kLeastMappedBytes = 64U << 10U;
 /// Each worker's mapped piece pulls in whole folios, which a bounded memory affords few workers.
 constexpr unsigned kMostMappingWorkers = 4;
 
-/// Files below this size are mapped without asking: the probe would cost more than it can save.
+/// Checkpoints below this size are mapped without asking: the probe would cost more than it can save.
 constexpr std::uint64_t kLeastProbedBytes = 48U << 20U;
 constexpr std::uint64_t kProbeBytes = 1U << 20U;
 constexpr std::uint64_t kProbes = 4;
@@ -65,14 +65,18 @@ SourceReader::SourceReader(std::span<const TensorJob> jobs, unsigned workers) {
     if (reader == "pread" || (reader != "mapped" && workers > kMostMappingWorkers)) return;
     const io::File* last = nullptr;
     const io::File* largest = nullptr;
+    std::uint64_t total_bytes = 0;
     for (const TensorJob& job : jobs) {
         if (job.source == last) continue;
         last = job.source;
-        if (!mappings_.contains(last)) mappings_.emplace(last, io::Mapping::of(*last));
+        if (!mappings_.contains(last)) {
+            mappings_.emplace(last, io::Mapping::of(*last));
+            total_bytes += last->size();
+        }
         if (largest == nullptr || last->size() > largest->size()) largest = last;
     }
     maps_ = true;
-    if (largest == nullptr || reader == "mapped" || largest->size() < kLeastProbedBytes) return;
+    if (largest == nullptr || reader == "mapped" || total_bytes < kLeastProbedBytes) return;
     const io::Mapping& mapping = mappings_.at(largest);
     maps_ = !mapping.is_empty() && mapping_is_faster(*largest, mapping);
 }

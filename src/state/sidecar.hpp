@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -55,7 +56,10 @@ bool resolve_ties(std::vector<TensorReport>& tensors);
 std::string_view preset_name(Preset preset) noexcept;
 std::optional<Preset> parse_preset(std::string_view name) noexcept;
 
-/// The sidecar's text.
+/// Gives the sidecar's text to `take` in parts, so that it is never in memory whole; returns its length.
+std::uint64_t write_sidecar(const Sidecar& sidecar, const std::function<void(std::string_view)>& take);
+
+/// The sidecar's text in one piece.
 std::string sidecar_text(const Sidecar& sidecar);
 
 /// Keys of checksums: of a run of bytes as a whole, and by pieces of 4 MiB.

@@ -1,6 +1,7 @@
 #include <array>
 
 #include "base/json_text.hpp"
+#include "quant/active_kernels.hpp"
 #include "quant/checksum.hpp"
 #include "quant/two_level.hpp"
 #include "state/sidecar.hpp"
@@ -95,6 +96,49 @@ void write_tensor(JsonWriter& writer, const TensorReport& t, std::optional<std::
     writer.end_object();
 }
 
+// The object's last member is the checksum of everything before it, so that no byte of the file goes unchecked.
+constexpr std::string_view kBeforeSeal = ",\n  ";
+
+std::string seal_with(const Checksum& checksum) {
+    return "\"" + std::string(kChecksumKey) + "\": \"" + checksum_text(checksum) + "\"\n}\n";
+}
+
+/// Takes text over from where it is being written, part by part, and ends it with its seal.
+class SealedParts {
+  public:
+    SealedParts(std::string& text, const std::function<void(std::string_view)>& take) : text_(text), take_(take) {
+        quant::active_kernels().hash_begin(state_);
+    }
+
+    /// Whatever has been written so far may go.
+    void pass_on() {
+        constexpr std::size_t kEnough = 256U << 10U;
+        if (text_.size() >= kEnough) flush();
+    }
+
+    /// Returns the length of everything, with the seal.
+    std::uint64_t finish() {
+        text_ += kBeforeSeal;
+        flush();
+        const std::string seal = seal_with(quant::end_hash(state_));
+        take_(seal);
+        return length_ + seal.size();
+    }
+
+  private:
+    void flush() {
+        quant::active_kernels().hash_add(state_, text_.data(), text_.size());
+        take_(text_);
+        length_ += text_.size();
+        text_.clear();
+    }
+
+    std::string& text_;
+    const std::function<void(std::string_view)>& take_;
+    kernels::HashState state_;
+    std::uint64_t length_ = 0;
+};
+
 constexpr std::array<std::string_view, 5> kPresetNames = {"all", "lesson", "q8", "q6", "q4"};
 
 }  // namespace
@@ -110,8 +154,9 @@ std::optional<Preset> parse_preset(std::string_view name) noexcept {
     return std::nullopt;
 }
 
-std::string sidecar_text(const Sidecar& sidecar) {
+std::uint64_t write_sidecar(const Sidecar& sidecar, const std::function<void(std::string_view)>& take) {
     std::string text;
+    SealedParts parts(text, take);
     JsonWriter writer(text, JsonWriter::Style::kLines);
     writer.begin_object();
     writer.key("format").string("octet");
@@ -127,21 +172,27 @@ std::string sidecar_text(const Sidecar& sidecar) {
     write_options(writer, sidecar.options);
     writer.key("tensors").begin_object();
     auto position = sidecar.tied_positions.begin();
-    for (const TensorReport& tensor : sidecar.tensors)
+    for (const TensorReport& tensor : sidecar.tensors) {
         write_tensor(writer, tensor, tensor.same_as.empty() ? std::nullopt : std::optional(*position++));
+        parts.pass_on();
+    }
     writer.end_object();
-    return sealed_text(std::move(text));
+    return parts.finish();
 }
 
-/// The object's last member is the checksum of everything before it, so that no byte of the file goes unchecked.
+std::string sidecar_text(const Sidecar& sidecar) {
+    std::string text;
+    write_sidecar(sidecar, [&](std::string_view part) { text += part; });
+    return text;
+}
+
 std::string sealed_text(std::string text) {
-    text += ",\n  ";
+    text += kBeforeSeal;
     return text + seal_of(text);
 }
 
 std::string seal_of(std::string_view before) {
-    const Checksum checksum = quant::checksum_of(std::as_bytes(std::span(before)));
-    return "\"" + std::string(kChecksumKey) + "\": \"" + checksum_text(checksum) + "\"\n}\n";
+    return seal_with(quant::checksum_of(std::as_bytes(std::span(before))));
 }
 
 }  // namespace octet::state
