@@ -32,8 +32,8 @@ struct Split {
 /// Huge pages pay where whole tensors are read into the buffers.
 io::Pages pages_for(std::span<const TensorJob> jobs, const SourceReader& reader) {
     constexpr std::uint64_t kLargeBytes = 4U << 20U;
-    const bool has_large = std::any_of(jobs.begin(), jobs.end(),
-                                       [](const TensorJob& job) { return job.source_bytes() >= kLargeBytes; });
+    const bool has_large =
+        std::any_of(jobs.begin(), jobs.end(), [](const TensorJob& job) { return job.source_bytes() >= kLargeBytes; });
     return has_large && !reader.maps() ? io::Pages::kHuge : io::Pages::kSmall;
 }
 
