@@ -1,5 +1,6 @@
 #include "io/large_buffer.hpp"
 
+#include <malloc.h>
 #include <sys/mman.h>
 
 #include <cstdlib>
@@ -7,6 +8,12 @@
 #include <utility>
 
 namespace octet::io {
+
+void give_back_freed_memory() noexcept {
+#ifdef __GLIBC__
+    ::malloc_trim(0);
+#endif
+}
 
 LargeBuffer::LargeBuffer(std::uint64_t byte_count, Pages pages) : size_(byte_count) {
     constexpr std::uint64_t kHugePage = 2U << 20U;

@@ -11,6 +11,9 @@ namespace octet::io {
 /// Huge pages take few faults to fill, and small ones less memory when little is touched.
 enum class Pages : std::uint8_t { kHuge, kSmall };
 
+/// Gives memory that was freed in small pieces back to the system, where the C library can.
+void give_back_freed_memory() noexcept;
+
 class LargeBuffer {
   public:
     LargeBuffer() = default;

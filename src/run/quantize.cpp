@@ -11,6 +11,7 @@
 #include "checkpoint/index.hpp"
 #include "checkpoint/kind.hpp"
 #include "io/free_space.hpp"
+#include "io/large_buffer.hpp"
 #include "io/output_folder.hpp"
 #include "io/sha256.hpp"
 #include "octet/octet.hpp"
@@ -260,6 +261,8 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
         run::create_files(plan, [&](const std::string& name) { return output.place(name); });
     std::deque<run::BlockJob> blocks;
     std::vector<run::TensorJob> jobs = quantize_jobs(checkpoint, tensors, plan, files, inputs.importance.get(), blocks);
+    constexpr std::size_t kManyTensors = 10'000;
+    if (tensors.size() >= kManyTensors) io::give_back_freed_memory();  // planning took as much again as what it left
     std::vector<run::FileHasher> hashers = run::run_jobs(jobs, options.write);
     hash_blocks(jobs, plan, options.write);
     const double sum_of_squares = take_results(jobs, tensors);
