@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <unordered_set>
 
@@ -20,18 +21,20 @@ struct OutputTensor {
     const std::string* name;
     std::uint32_t file;
     std::uint32_t header_position;  ///< rank in its file's header
-    std::vector<quant::StoredPart> parts;
-
-    std::uint64_t byte_count() const {
-        std::uint64_t sum = 0;
-        for (const quant::StoredPart& part : parts) sum += part.byte_count;
-        return sum;
-    }
 };
 
+/// The tensors that number i is stored as: made when they are asked for, because of a hundred thousand they would take much memory.
+using PartsOf = std::function<std::vector<quant::StoredPart>(std::size_t)>;
+
+std::uint64_t total_bytes(const std::vector<quant::StoredPart>& parts) {
+    std::uint64_t sum = 0;
+    for (const quant::StoredPart& part : parts) sum += part.byte_count;
+    return sum;
+}
+
 /// Tensors lie in the order given; a header names them by their header positions, as the source did.
-OutputPlan lay_out(const std::vector<OutputTensor>& tensors, const std::vector<safetensors::Metadata>& metadata,
-                   std::vector<std::string> file_names) {
+OutputPlan lay_out(const std::vector<OutputTensor>& tensors, const PartsOf& parts_of,
+                   const std::vector<safetensors::Metadata>& metadata, std::vector<std::string> file_names) {
     OutputPlan plan;
     plan.placements.resize(tensors.size());
     for (std::uint32_t file = 0; file < file_names.size(); ++file) {
@@ -40,7 +43,7 @@ OutputPlan lay_out(const std::vector<OutputTensor>& tensors, const std::vector<s
         for (std::uint32_t i = 0; i < tensors.size(); ++i) {
             if (tensors[i].file != file) continue;
             order.push_back(i);
-            plan.placements[i] = {file, end, tensors[i].byte_count()};
+            plan.placements[i] = {file, end, total_bytes(parts_of(i))};
             end += plan.placements[i].byte_count;
         }
         std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
@@ -49,7 +52,7 @@ OutputPlan lay_out(const std::vector<OutputTensor>& tensors, const std::vector<s
         safetensors::HeaderWriter writer(metadata[file]);
         for (const std::uint32_t i : order) {
             std::uint64_t begin = plan.placements[i].offset;
-            for (const quant::StoredPart& part : tensors[i].parts) {
+            for (const quant::StoredPart& part : parts_of(i)) {
                 writer.add(*tensors[i].name + std::string(part.suffix), part.dtype, part.shape, begin,
                            begin + part.byte_count);
                 begin += part.byte_count;
@@ -65,18 +68,22 @@ OutputPlan lay_out(const std::vector<OutputTensor>& tensors, const std::vector<s
 }
 
 /// State tensors go by their tensor's name and a suffix; nobody else may have that name.
-void check_names(const checkpoint::Checkpoint& checkpoint, const std::vector<OutputTensor>& tensors) {
+void check_names(const checkpoint::Checkpoint& checkpoint, const PartsOf& parts_of) {
     std::unordered_set<std::string_view> names;
-    for (const OutputTensor& tensor : tensors) names.insert(*tensor.name);
-    for (const OutputTensor& tensor : tensors) {
-        for (std::size_t i = 1; i < tensor.parts.size(); ++i) {
-            const std::string name = *tensor.name + std::string(tensor.parts[i].suffix);
+    for (std::size_t i = 0; i < checkpoint.tensors.size(); ++i) {
+        const std::vector<quant::StoredPart> parts = parts_of(i);
+        if (parts.size() < 2) continue;
+        if (names.empty()) {
+            for (const checkpoint::Tensor& tensor : checkpoint.tensors) names.insert(tensor.name);
+        }
+        for (std::size_t k = 1; k < parts.size(); ++k) {
+            const std::string name = checkpoint.tensors[i].name + std::string(parts[k].suffix);
             if (!names.contains(name)) continue;
             throw Error(
                 ErrorCode::kBadInput, printable(checkpoint.input),
                 fmt::format("holds tensor {}, the name that a state tensor of {} would have; choose a scheme per "
                             "tensor",
-                            in_quotes(name), in_quotes(*tensor.name)));
+                            in_quotes(name), in_quotes(checkpoint.tensors[i].name)));
         }
     }
 }
@@ -112,22 +119,25 @@ safetensors::Metadata joined(const std::vector<safetensors::Metadata>& all) {
 }  // namespace
 
 OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors) {
-    std::vector<OutputTensor> output;
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const PartsOf parts_of = [&](std::size_t i) {
         const TensorReport& t = tensors[i];
+        if (!t.same_as.empty()) return std::vector<quant::StoredPart>();
+        if (t.scheme) return quant::stored_parts(*t.scheme, t.shape);
+        return std::vector<quant::StoredPart>{{"", t.dtype, t.shape, t.source_bytes}};
+    };
+    check_names(checkpoint, parts_of);
+    std::vector<OutputTensor> output;
+    output.reserve(tensors.size());
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
         const checkpoint::Tensor& source = checkpoint.tensors[i];
-        std::vector<quant::StoredPart> parts{{"", t.dtype, t.shape, t.source_bytes}};
-        if (t.scheme) parts = quant::stored_parts(*t.scheme, t.shape);
-        if (!t.same_as.empty()) parts.clear();
-        output.push_back({&t.name, source.shard, source.header_position, std::move(parts)});
+        output.push_back({&tensors[i].name, source.shard, source.header_position});
     }
-    check_names(checkpoint, output);
     std::vector<safetensors::Metadata> metadata;
     for (const checkpoint::Shard& shard : checkpoint.shards) {
         metadata.push_back(shard.metadata);
         metadata.back().emplace_back(kVersionKey, version());
     }
-    return lay_out(output, metadata, set_file_names(checkpoint));
+    return lay_out(output, parts_of, metadata, set_file_names(checkpoint));
 }
 
 Dtype restored_dtype(const TensorReport& tensor, std::optional<Dtype> dtype) noexcept {
@@ -136,19 +146,23 @@ Dtype restored_dtype(const TensorReport& tensor, std::optional<Dtype> dtype) noe
 
 OutputPlan plan_restored(const state::QuantizedSet& set, std::optional<Dtype> dtype,
                          const std::optional<std::string>& single_name) {
-    std::vector<OutputTensor> output;
-    for (std::size_t i = 0; i < set.sidecar.tensors.size(); ++i) {
+    const PartsOf parts_of = [&](std::size_t i) {
         const TensorReport& t = set.sidecar.tensors[i];
         const Dtype restored = restored_dtype(t, dtype);
         const auto bytes = tensor_bytes(restored, t.shape);
         if (!bytes)
             throw Error(ErrorCode::kBadInput, printable(set.folder.native()),
                         fmt::format("tensor {} would overflow 64 bits of size", in_quotes(t.name)));
+        return std::vector<quant::StoredPart>{{"", restored, t.shape, *bytes}};
+    };
+    std::vector<OutputTensor> output;
+    output.reserve(set.sidecar.tensors.size());
+    for (std::size_t i = 0; i < set.sidecar.tensors.size(); ++i) {
         const std::uint32_t file = single_name ? 0 : set.stored[i].file;
         // Joined shards keep the order of the tensors; within one file the header's own order is restored.
         const bool joins = single_name && set.data_files.size() > 1;
         const auto position = joins ? static_cast<std::uint32_t>(i) : set.stored[i].header_position;
-        output.push_back({&t.name, file, position, {{"", restored, t.shape, *bytes}}});
+        output.push_back({&set.sidecar.tensors[i].name, file, position});
     }
     std::vector<safetensors::Metadata> metadata;
     std::vector<std::string> names;
@@ -160,7 +174,7 @@ OutputPlan plan_restored(const state::QuantizedSet& set, std::optional<Dtype> dt
         metadata = {joined(metadata)};
         names = {*single_name};
     }
-    return lay_out(output, metadata, std::move(names));
+    return lay_out(output, parts_of, metadata, std::move(names));
 }
 
 }  // namespace octet::plan
