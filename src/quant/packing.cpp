@@ -78,7 +78,7 @@ void pack(const std::uint8_t* codes, std::size_t count, unsigned bits, std::uint
         case 6:
             return pack_row<6>(codes, count, packed);
         default:
-            std::memmove(packed, codes, count);
+            if (count > 0) std::memmove(packed, codes, count);
     }
 }
 
@@ -95,7 +95,7 @@ void unpack(const std::uint8_t* packed, std::size_t count, unsigned bits, bool i
         case 6:
             return is_signed ? unpack_row<6, true>(packed, count, codes) : unpack_row<6, false>(packed, count, codes);
         default:
-            std::memcpy(codes, packed, count);
+            if (count > 0) std::memcpy(codes, packed, count);
     }
 }
 
