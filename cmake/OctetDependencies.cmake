@@ -57,7 +57,11 @@ function(octet_header_only name dependency)
     target_compile_definitions(${name} INTERFACE $<TARGET_PROPERTY:${dependency},INTERFACE_COMPILE_DEFINITIONS>)
 endfunction()
 
-octet_header_only(octet_fmt fmt::fmt-header-only)
+add_library(octet_fmt INTERFACE)
+target_include_directories(octet_fmt SYSTEM INTERFACE $<TARGET_PROPERTY:fmt::fmt,INTERFACE_INCLUDE_DIRECTORIES>)
+if(fmt_VERSION VERSION_GREATER_EQUAL 11)  # unknown where it is fetched: that one is known
+    target_compile_definitions(octet_fmt INTERFACE FMT_HEADER_ONLY=1)  # src/base/fmt_library.cpp is written for 9 and 10
+endif()
 octet_header_only(octet_json nlohmann_json::nlohmann_json)
 octet_header_only(octet_cli11 CLI11::CLI11)
 octet_header_only(octet_xsimd xsimd)
