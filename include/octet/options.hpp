@@ -23,6 +23,7 @@ using Progress = std::function<void(std::uint64_t done_bytes, std::uint64_t tota
 enum class Preset : std::uint8_t {
     kAll,     ///< every float tensor, per tensor, to the nearest code
     kLesson,  ///< parameters only, per tensor, truncated; buffers such as causal masks are copied
+    kLinear,  ///< weights of Linear layers (GPT-2: Conv1D), symmetric, one scale an output; all else is copied
     kQ8,      ///< weights, embeddings and heads with the best SQNR at 8.5 bits a weight or less; all else is copied
     kQ6,      ///< the same at 6.5625 bits
     kQ4,      ///< the same at 4.5 bits

@@ -152,6 +152,11 @@ OutputAxis output_axis(Family family, std::string_view name, Kind kind) {
     return family == Family::kGpt2 && (conv1d || kind == Kind::kPosition) ? OutputAxis::k1 : OutputAxis::k0;
 }
 
+bool is_linear_weight(Family family, std::string_view name, const Shape& shape) {
+    const Kind kind = kind_of(family, name, shape);
+    return shape.size() == 2 && (kind == Kind::kWeight || (kind == Kind::kHead && family != Family::kGpt2));
+}
+
 Family assign_kinds(std::vector<TensorReport>& tensors) {
     const Family family = detect_family(tensors);
     for (TensorReport& t : tensors) t.kind = kind_of(family, t.name, t.shape);
@@ -180,6 +185,8 @@ std::uint64_t framework_bytes(Family family, const std::vector<TensorReport>& te
     for (std::size_t i = 0; i < tensors.size(); ++i) {
         const bool is_mask = family == Family::kGpt2 && is_gpt2_mask(tensors[i].name, tensors[i].shape);
         if (!is_mask && !ties[i]) sum += counted_bytes(tensors[i], counted);
+        if (counted != Counted::kStoredLinear || !tensors[i].scheme) continue;
+        if (is_linear_weight(family, tensors[i].name, tensors[i].shape)) sum += 2 * sizeof(float);
     }
     return sum;
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "octet/options.hpp"
 #include "octet/report.hpp"
 
 namespace octet::checkpoint {
@@ -33,11 +34,21 @@ OutputAxis output_axis(Family family, std::string_view name, Kind kind);
 /// with equal dtype and shape. Whether their bytes are equal is not asked.
 std::vector<std::optional<std::size_t>> declared_ties(Family family, const std::vector<TensorReport>& tensors);
 
+/// True for the weight matrix of a layer that frameworks call Linear (of GPT-2: Conv1D): weights and heads of two dimensions, but for
+/// GPT-2's head, which is its embedding.
+bool is_linear_weight(Family family, std::string_view name, const Shape& shape);
+
 /// Which bytes of a tensor the footprint counts.
 enum class Counted : std::uint8_t {
-    kSource,  ///< as in the source
-    kStored,  ///< as stored in the data files of a set: codes and state tensors, not what the sidecar holds
+    kSource,        ///< as in the source
+    kStored,        ///< as stored in the data files of a set: codes and state tensors, not what the sidecar holds
+    kStoredLinear,  ///< the same, and two float32 activation scales for each quantized Linear layer, which its framework adds
 };
+
+/// How the footprint of a set that the preset made is counted.
+constexpr Counted counted_as(Preset preset) noexcept {
+    return preset == Preset::kLinear ? Counted::kStoredLinear : Counted::kStored;
+}
 
 /// The footprint as the seed documents count it (docs/seeds.md): every parameter once (tied ones once), for GPT-2 without the
 /// mask buffers of the file but with those the framework makes: per layer n_positions^2 boolean bytes and a scalar of 4 bytes.

@@ -5,9 +5,10 @@
 namespace octet::cli {
 
 void add_code_options(CLI::App& command, CodeArguments& arguments) {
-    command.add_option("--preset", arguments.preset,
-                       "all: every float tensor; lesson: parameters only, truncated; q8, q6, q4: best at 8.5, "
-                       "6.5625, 4.5 bits a weight");
+    command.add_option(
+        "--preset", arguments.preset,
+        "all: every float tensor; lesson: parameters only, truncated; linear: int8 rows of Linear weights; q8, q6, "
+        "q4: best at 8.5, 6.5625, 4.5 bits a weight");
     add_scheme_options(command, arguments.scheme);
     command
         .add_option("--rule", arguments.rules,
@@ -20,7 +21,8 @@ void add_code_options(CLI::App& command, CodeArguments& arguments) {
 }
 
 void set_code_options(const CodeArguments& arguments, QuantizeOptions& options) {
-    options.preset = static_cast<Preset>(choice_of("--preset", arguments.preset, {"all", "lesson", "q8", "q6", "q4"}));
+    options.preset =
+        static_cast<Preset>(choice_of("--preset", arguments.preset, {"all", "lesson", "linear", "q8", "q6", "q4"}));
     options.scheme = scheme_options_of(arguments.scheme);
     for (const std::string& rule : arguments.rules) options.rules.push_back(parse_rule(rule));
     if (!arguments.rules_file.empty()) {

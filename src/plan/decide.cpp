@@ -15,6 +15,10 @@ namespace {
 Scheme preset_scheme(Preset preset) {
     Scheme scheme;
     if (preset == Preset::kLesson) scheme.rounding = Rounding::kTruncate;
+    if (preset == Preset::kLinear) {
+        scheme.symmetric = true;
+        scheme.granularity = Granularity::kChannel;
+    }
     return scheme;
 }
 
@@ -42,8 +46,10 @@ std::string dtype_reason_to_keep(Dtype dtype) {
     return dtype == Dtype::kC64 ? "complex dtype" : "integer dtype";
 }
 
-std::string preset_reason_to_keep(const TensorReport& tensor, Preset preset) {
+std::string preset_reason_to_keep(const TensorReport& tensor, Preset preset, checkpoint::Family family) {
     if (preset == Preset::kLesson && tensor.kind == Kind::kBuffer) return "a buffer, not a parameter";
+    if (preset == Preset::kLinear && !checkpoint::is_linear_weight(family, tensor.name, tensor.shape))
+        return "no weight of a Linear layer, which --preset linear is for";
     const bool wanted = tensor.kind == Kind::kWeight || tensor.kind == Kind::kEmbedding || tensor.kind == Kind::kHead;
     if (is_budget(preset) && (!wanted || tensor.shape.size() < 2))
         return fmt::format("no weight, embedding or head, which --preset {} is for", state::preset_name(preset));
@@ -51,14 +57,15 @@ std::string preset_reason_to_keep(const TensorReport& tensor, Preset preset) {
 }
 
 /// Who decides, with the reason in `tensor` when it is to be kept. `rule` may be null.
-Decider decider_of(TensorReport& tensor, const state::CodeOptions& options, const TensorRule* rule, bool not_finite) {
+Decider decider_of(TensorReport& tensor, const state::CodeOptions& options, const TensorRule* rule, bool not_finite,
+                   checkpoint::Family family) {
     tensor.reason = dtype_reason_to_keep(tensor.dtype);
     if (!tensor.reason.empty()) return Decider::kDtype;
     if (rule != nullptr && !rule->scheme) {
         tensor.reason = "the rule " + in_quotes(rule_text(*rule));
         return Decider::kRule;
     }
-    if (rule == nullptr) tensor.reason = preset_reason_to_keep(tensor, options.preset);
+    if (rule == nullptr) tensor.reason = preset_reason_to_keep(tensor, options.preset, family);
     if (!tensor.reason.empty()) return Decider::kPreset;
     if (not_finite) {
         tensor.reason = "holds values that are not finite";
@@ -123,7 +130,7 @@ Decisions decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOpti
     for (std::size_t i = 0; i < reports.size(); ++i) {
         TensorReport& report = reports[i];
         const TensorRule* const rule = decisions.rules[i] ? &options.rules[*decisions.rules[i]] : nullptr;
-        decisions.deciders.push_back(decider_of(report, options, rule, !keep.empty() && keep[i]));
+        decisions.deciders.push_back(decider_of(report, options, rule, !keep.empty() && keep[i], family));
         report.output_bytes = report.source_bytes;
         if (!report.reason.empty()) continue;
         report.scheme = scheme_for(report, options, rule, checkpoint::output_axis(family, report.name, report.kind));

@@ -10,6 +10,7 @@ namespace {
 
 std::string preset_reason(Preset preset) {
     if (preset == Preset::kLesson) return "every float parameter is truncated to 8 bits";
+    if (preset == Preset::kLinear) return "the weight of a Linear layer, in 8 bits, symmetric, one scale an output";
     if (is_budget(preset)) return "the smallest groups that fit its bits per weight";
     return "every float tensor is quantized to 8 bits";
 }

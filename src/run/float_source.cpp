@@ -30,12 +30,12 @@ FloatSource::FloatSource(const std::filesystem::path& path) : is_set_(run::is_se
     for (const io::File& file : files_) file_bytes_ += file.size();
     for (std::size_t i = 0; i < tensors_.size(); ++i) by_name_.emplace(tensors_[i].name, i);
     const checkpoint::Family family = checkpoint::assign_kinds(tensors_);
-    framework_bytes_ = checkpoint::framework_bytes(
-        family, tensors_, is_set_ ? checkpoint::Counted::kStored : checkpoint::Counted::kSource);
+    framework_bytes_ = checkpoint::framework_bytes(family, tensors_, counted_);
 }
 
 void FloatSource::open_set(const std::filesystem::path& path) {
     state::QuantizedSet set = state::open_set(find_set_folder(path));
+    counted_ = checkpoint::counted_as(set.sidecar.options.preset);
     for (state::DataFile& data : set.data_files) files_.push_back(std::move(data.file));
     tensors_ = std::move(set.sidecar.tensors);
     for (std::size_t i = 0; i < set.stored.size(); ++i) {

@@ -78,6 +78,7 @@ class FloatSource {
     std::vector<Place> places_;  ///< parallel to tensors_
     std::unordered_map<std::string_view, std::size_t> by_name_;
     std::uint64_t file_bytes_ = 0;
+    checkpoint::Counted counted_ = checkpoint::Counted::kSource;
     std::uint64_t framework_bytes_ = 0;
 };
 

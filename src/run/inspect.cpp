@@ -21,7 +21,7 @@ Report inspect_set(const std::filesystem::path& path) {
     report.totals.output_bytes = state::total_bytes(set.sidecar.files);
     report.totals.source_framework_bytes = set.sidecar.source_framework_bytes;
     report.totals.framework_bytes =
-        checkpoint::framework_bytes(family, set.sidecar.tensors, checkpoint::Counted::kStored);
+        checkpoint::framework_bytes(family, set.sidecar.tensors, checkpoint::counted_as(set.sidecar.options.preset));
     report.input_files = std::move(set.sidecar.files);
     report.tensors = std::move(set.sidecar.tensors);
     return report;

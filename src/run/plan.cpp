@@ -37,14 +37,14 @@ std::optional<double> bits_of(const TensorReport& tensor) {
 }
 
 Totals planned_totals(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
-                      const plan::OutputPlan& plan) {
+                      const plan::OutputPlan& plan, Preset preset) {
     Totals totals = state::totals_of(tensors, 0.0);
     totals.sqnr_db.reset();  // not known without the data
     totals.max_abs_error.reset();
     for (const checkpoint::Shard& shard : checkpoint.shards) totals.source_bytes += shard.file.size();
     for (const plan::FilePlan& file : plan.files) totals.output_bytes += file.byte_count;
     const checkpoint::Family family = checkpoint::detect_family(tensors);
-    totals.framework_bytes = checkpoint::framework_bytes(family, tensors, checkpoint::Counted::kStored);
+    totals.framework_bytes = checkpoint::framework_bytes(family, tensors, checkpoint::counted_as(preset));
     totals.source_framework_bytes = checkpoint::framework_bytes(family, tensors, checkpoint::Counted::kSource);
     return totals;
 }
@@ -70,7 +70,7 @@ PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptio
     report.input = input.native();
     report.scanned = scan;
     report.depends_on_values = !scan && (keeps || run::may_tie(checkpoint, decisions.tensors));
-    report.totals = planned_totals(checkpoint, decisions.tensors, plan);
+    report.totals = planned_totals(checkpoint, decisions.tensors, plan, options.preset);
     report.free_space_bytes = run::bytes_needed(plan, run::companion_bytes(checkpoint), decisions.tensors.size());
     for (const checkpoint::Shard& shard : checkpoint.shards)
         report.input_files.push_back({shard.base_name, shard.file.size()});

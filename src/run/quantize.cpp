@@ -220,8 +220,8 @@ Report report_of(state::Sidecar sidecar, const fs::path& input, const fs::path& 
     report.totals.source_bytes = state::total_bytes(sidecar.source_files);
     report.totals.output_bytes = state::total_bytes(sidecar.files);
     report.totals.source_framework_bytes = sidecar.source_framework_bytes;
-    report.totals.framework_bytes = checkpoint::framework_bytes(checkpoint::detect_family(sidecar.tensors),
-                                                                sidecar.tensors, checkpoint::Counted::kStored);
+    report.totals.framework_bytes = checkpoint::framework_bytes(
+        checkpoint::detect_family(sidecar.tensors), sidecar.tensors, checkpoint::counted_as(sidecar.options.preset));
     report.output_files = sidecar.files;
     if (sidecar.source_index) report.output_files.push_back({std::string(kSetIndexName), index_bytes});
     report.output_files.push_back({std::string(kSidecarName), sidecar_bytes});

@@ -267,7 +267,7 @@ class Verification {
         report_.totals.output_bytes = state::total_bytes(sidecar.files);
         report_.totals.source_framework_bytes = sidecar.source_framework_bytes;
         report_.totals.framework_bytes =
-            checkpoint::framework_bytes(family, sidecar.tensors, checkpoint::Counted::kStored);
+            checkpoint::framework_bytes(family, sidecar.tensors, checkpoint::counted_as(sidecar.options.preset));
     }
 
     fs::path path_;

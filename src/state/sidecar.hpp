@@ -52,7 +52,7 @@ struct Sidecar {
 /// False if there is no such tensor of the same dtype and shape, or it is tied itself.
 bool resolve_ties(std::vector<TensorReport>& tensors);
 
-/// "all", "lesson", "q8", "q6", "q4".
+/// "all", "lesson", "linear", "q8", "q6", "q4".
 std::string_view preset_name(Preset preset) noexcept;
 std::optional<Preset> parse_preset(std::string_view name) noexcept;
 

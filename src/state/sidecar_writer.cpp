@@ -139,7 +139,7 @@ class SealedParts {
     std::uint64_t length_ = 0;
 };
 
-constexpr std::array<std::string_view, 5> kPresetNames = {"all", "lesson", "q8", "q6", "q4"};
+constexpr std::array<std::string_view, 6> kPresetNames = {"all", "lesson", "linear", "q8", "q6", "q4"};
 
 }  // namespace
 

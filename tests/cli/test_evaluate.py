@@ -43,6 +43,8 @@ class Evaluate(OctetCase):
             self.assertEqual((found["tokens"], found["mean_kl"], found["mean_delta_p"]), (tokens, 0, 0))
             for variant in ("lesson", "nearest"):
                 self.check_golden(model, f"{name}-{variant}", variant, text)
+        self.octet("quantize", T5, "linear", "--preset", "linear", "--no-sync")
+        self.check_golden(T5, "linear", "quanto_qint8", PAIRS)
 
     def test_codes_say_what_the_restored_weights_say(self):
         self.octet("quantize", T5, "set", "--no-sync")

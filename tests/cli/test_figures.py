@@ -6,6 +6,7 @@ GPT2_FRAMEWORK = 510_342_192   # and 12 boolean masks of 1 MiB and 12 scalars of
 GPT2_QUANTIZED = 137_022_768   # codes, masks and scalars
 GPT2_STATE = 1_184             # a scale and a zero point of 4 bytes for each parameter
 T5_PARAMETERS = 307_844_608
+T5_QUANTIZED = 126_828_680
 
 
 @needs_shared
@@ -54,8 +55,28 @@ class Figures(OctetCase):
         self.assertEqual((totals["tensors"], totals["parameters"]), (190, T5_PARAMETERS // 4))
         self.assertEqual(totals["framework_bytes"], T5_PARAMETERS)
         self.assert_in_text(source, "framework 307.8 MB (307,844,608 bytes) as a framework counts its memory")
-        # What the linear preset is to take: its codes, what it keeps, row scales and two activation scales a layer.
-        self.assertEqual(60_489_728 + 65_885_696 + 113_024 * 4 + 145 * 8, 126_828_680)
+
+    def test_flan_t5_takes_the_bytes_that_the_article_names_for_its_quantized_linear_layers(self):
+        source = self.sparse_checkpoint("flan-t5-small")
+        # Codes, what is kept, row scales, and two activation scales a layer, which the library adds.
+        self.assertEqual(60_489_728 + 65_885_696 + 113_024 * 4 + 145 * 8, T5_QUANTIZED)
+        planned = self.octet_json("plan", source, "--preset", "linear")["totals"]
+        quantized = self.octet_json("quantize", source, "set", "--preset", "linear", "--no-sync")["totals"]
+        for totals in (planned, quantized, self.octet_json("inspect", "set", "--sizes")["totals"]):
+            self.assertEqual((totals["framework_bytes"], totals["source_framework_bytes"]), (T5_QUANTIZED, T5_PARAMETERS))
+            self.assertEqual((totals["quantized"], totals["kept"], totals["state_bytes"]), (145, 45, 113_024 * 4))
+        self.assert_in_text("set", "framework 126.8 MB (126,828,680 bytes) as a framework counts its memory",
+                            "307.8 MB (307,844,608 bytes) before quantizing")
+        self.assertEqual(self.octet_json("compare", source, "set")["totals"]["framework_bytes"], T5_QUANTIZED)
+
+    def test_linear_on_gpt2_means_its_conv1d_weights(self):
+        plan = self.octet_json("plan", self.sparse_checkpoint("gpt2"), "--preset", "linear")
+        quantized = {t["name"]: t for t in plan["tensors"] if t["scheme"] != "keep"}
+        names = {f"h.{layer}.{part}.weight" for layer in range(12) for part in ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")}
+        self.assertEqual(set(quantized), names)
+        for tensor in quantized.values():
+            rows, columns = tensor["shape"]
+            self.assertEqual((tensor["scheme"], tensor["output_bytes"]), ("s8-channel-axis1", rows * columns + 4 * columns))
 
     def test_the_genuine_tensors_reach_the_measured_sqnr(self):
         model = SHARED / "data" / "gpt2-124m-partial" / "model.safetensors"
@@ -87,14 +108,21 @@ class Figures(OctetCase):
 class Quanto(OctetCase):
     def test_symmetric_channels_are_quantos_int8_to_the_bit(self):
         model = TESTDATA / "tiny-flan-t5"
-        self.octet("quantize", model, "set", "--symmetric", "--granularity", "channel", "--no-sync")
-        ours = {t.name: t.data for t in read_file(self.dir / "set" / DATA_FILE)[1]}
         theirs = {t.name: t.data for t in read_file(model / "quanto" / "model.safetensors")[1]}
         weights = [name[:-len("._data")] for name in theirs if name.endswith("._data")]
         self.assertEqual(len(weights), 55)
-        for name in weights:
-            self.assertEqual(ours[name], theirs[name + "._data"], name)
-            self.assertEqual(ours[name + ".scale"], theirs[name + "._scale"], name)
+        for options in (("--symmetric", "--granularity", "channel"), ("--preset", "linear")):
+            self.octet("quantize", model, "set", "--no-sync", "--force", *options)
+            ours = {t.name: t.data for t in read_file(self.dir / "set" / DATA_FILE)[1]}
+            for name in weights:
+                self.assertEqual(ours[name], theirs[name + "._data"], name)
+                self.assertEqual(ours[name + ".scale"], theirs[name + "._scale"], name)
+        # What quanto leaves alone the preset copies: the last set is that of the preset.
+        self.assertEqual({name for name in ours if name + ".scale" in ours}, set(weights))
+        for name, data in theirs.items():
+            if name in ours:
+                self.assertEqual(ours[name], data, name)
+        self.assertLessEqual(set(ours) - set(theirs), set(weights) | {name + ".scale" for name in weights})
 
 
 if __name__ == "__main__":

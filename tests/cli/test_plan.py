@@ -5,7 +5,7 @@ import re
 from octet_case import SOURCE_DIR, TESTDATA, OctetCase, Tensor, f32, main, make_file, make_sharded, snapshot
 
 OPTIONS = [
-    (), ("--preset", "lesson"), ("--preset", "q8"), ("--preset", "q4"), ("--bits", "4", "--granularity", "group", "--scale-dtype", "f16"),
+    (), ("--preset", "lesson"), ("--preset", "linear"), ("--preset", "q8"), ("--preset", "q6"), ("--preset", "q4"), ("--bits", "4", "--granularity", "group", "--scale-dtype", "f16"),
     ("--symmetric", "--granularity", "channel"), ("--bits", "3", "--zero-point", "integer", "--group-size", "16", "--axis", "0"),
     ("--rule", "*.weight=u4-group32-mse-two", "--rule", "kind:bias=keep"), ("--preset", "q6", "--rule", "*.bias=u6"),
     ("--bits", "5", "--rule", "re:.*weight=s8-channel", "--on-non-finite", "keep", "--scan"),

@@ -25,8 +25,8 @@ class Usage(OctetCase):
                 ("unknown option '--rouding'; did you mean --rounding?", (*run, "--rouding", "nearest")),
                 ("unknown option '--rouding'; did you mean --rounding?", (*run, "--rouding=nearest")),
                 ("unknown option '--bogus'; see octet quantize --help", (*run, "--bogus")),
-                ("--preset: 'lessen' is not one of all, lesson, q8, q6, q4; did you mean lesson?", (*run, "--preset", "lessen")),
-                ("--preset: 'zzzzzzzz' is not one of all, lesson, q8, q6, q4", (*run, "--preset", "zzzzzzzz")),
+                ("--preset: 'lessen' is not one of all, lesson, linear, q8, q6, q4; did you mean lesson?", (*run, "--preset", "lessen")),
+                ("--preset: 'zzzzzzzz' is not one of all, lesson, linear, q8, q6, q4", (*run, "--preset", "zzzzzzzz")),
                 ("--rounding: 'trunc' is not one of nearest, truncate; did you mean truncate?", (*run, "--rounding", "trunc")),
                 ("--on-non-finite: 'kep' is not one of error, keep; did you mean keep?", (*run, "--on-non-finite", "kep")),
                 ("--color: 'alway' is not one of auto, always, never; did you mean always?", (*run, "--color", "alway")),
@@ -142,7 +142,7 @@ class Usage(OctetCase):
                 (3, "gone: not found; check the path", ("quantize", "gone", "out")),
                 (3, "gone: not found; check the path", ("inspect", "gone")),
                 (2, "unknown option '--bogus'; see octet inspect --help", ("inspect", "m.safetensors", "--bogus")),
-                (2, "--preset: 'x' is not one of all, lesson, q8, q6, q4", ("quantize", "m.safetensors", "out", "--preset", "x"))):
+                (2, "--preset: 'x' is not one of all, lesson, linear, q8, q6, q4", ("quantize", "m.safetensors", "out", "--preset", "x"))):
             run = self.run_octet(*arguments, "--json")
             found = json.loads(run.out)
             self.assertEqual(found["error"], {"code": code, "message": message})

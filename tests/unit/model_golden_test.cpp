@@ -80,4 +80,14 @@ TEST_CASE("tiny models say on codes what torch says of the restored weights", "[
     }
 }
 
+TEST_CASE("tiny-flan-t5 says on the codes of its Linear layers what quanto's int8 says", "[model]") {
+    const TemporaryFolder folder;
+    QuantizeOptions options;
+    options.write.sync = false;
+    options.preset = Preset::kLinear;
+    quantize(kTestdata / "tiny-flan-t5", folder / "linear", options);
+    for (const unsigned threads : {1U, 3U})
+        check_variant(folder / "linear", kTestdata / "tiny-flan-t5", "quanto_qint8", threads);
+}
+
 }  // namespace octet::test
