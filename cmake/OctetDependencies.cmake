@@ -70,7 +70,7 @@ target_include_directories(octet_xxhash SYSTEM INTERFACE "${OCTET_XXHASH_INCLUDE
 
 # The tokenizers. Debian's packages bring no CMake files for either; what is fetched is linked statically.
 find_path(OCTET_PCRE2_INCLUDE_DIR pcre2.h)
-find_library(OCTET_PCRE2_LIBRARY pcre2-8)
+find_library(OCTET_PCRE2_LIBRARY NAMES libpcre2-8.a pcre2-8)  # static: a shared one is loaded at every start
 add_library(octet_pcre2 INTERFACE)
 if(NOT OCTET_PCRE2_INCLUDE_DIR OR NOT OCTET_PCRE2_LIBRARY OR FETCHCONTENT_TRY_FIND_PACKAGE_MODE STREQUAL "NEVER")
     enable_language(C)

@@ -14,8 +14,31 @@
 namespace octet::cli {
 namespace {
 
-const std::vector<std::string> kCommandNames = {"quantize", "dequantize", "inspect",   "verify", "compare",
-                                                "generate", "evaluate",   "calibrate", "plan"};
+struct Command {
+    std::string_view name;
+    void (*add)(CLI::App& app, Invocation& invocation);
+};
+
+/// In the order of `octet --help`.
+constexpr std::array kCommands = {
+    Command{"quantize", add_quantize}, Command{"dequantize", add_dequantize}, Command{"inspect", add_inspect},
+    Command{"verify", add_verify},     Command{"compare", add_compare},       Command{"plan", add_plan},
+    Command{"generate", add_generate}, Command{"evaluate", add_evaluate},     Command{"calibrate", add_calibrate},
+};
+
+std::vector<std::string> command_names() {
+    std::vector<std::string> names;
+    for (const Command& command : kCommands) names.emplace_back(command.name);
+    return names;
+}
+
+/// Only the command that is called, where the first word names one: all of them take a millisecond to describe.
+void add_commands(CLI::App& app, const std::string& first_word, Invocation& invocation) {
+    const auto* const named = std::find_if(kCommands.begin(), kCommands.end(),
+                                           [&](const Command& command) { return command.name == first_word; });
+    if (named != kCommands.end()) return named->add(app, invocation);
+    for (const Command& command : kCommands) command.add(app, invocation);
+}
 
 /// Called under one of these names the program is that command.
 const std::vector<std::string> kLinkNames = {"quantize", "dequantize", "inspect"};
@@ -42,7 +65,7 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
         const std::string word = extras.front().substr(0, extras.front().find('='));
         const bool is_option = word.starts_with("-");
         const auto nearest = nearest_spelling(word, is_option        ? option_names(command)
-                                                    : chosen.empty() ? kCommandNames
+                                                    : chosen.empty() ? command_names()
                                                                      : std::vector<std::string>{});
         const std::string what = is_option        ? "unknown option "
                                  : chosen.empty() ? "unknown command "
@@ -126,17 +149,9 @@ int run_command_line(const std::vector<std::string>& arguments) {
     Invocation invocation;
     CLI::App app;
     describe(app);
-    add_quantize(app, invocation);
-    add_dequantize(app, invocation);
-    add_inspect(app, invocation);
-    add_verify(app, invocation);
-    add_compare(app, invocation);
-    add_plan(app, invocation);
-    add_generate(app, invocation);
-    add_evaluate(app, invocation);
-    add_calibrate(app, invocation);
     return guarded(terminal, invocation, [&]() -> int {
         std::vector<std::string> reversed = with_link_name(arguments);
+        add_commands(app, reversed.empty() ? "" : reversed.front(), invocation);
         if (reversed.empty()) {
             terminal.note("no command; see octet --help");
             return static_cast<int>(ErrorCode::kUsage);

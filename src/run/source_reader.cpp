@@ -22,8 +22,8 @@ constexpr unsigned kMostMappingWorkers = 4;
 
 /// Checkpoints below this size are mapped without asking: the probe would cost more than it can save.
 constexpr std::uint64_t kLeastProbedBytes = 48U << 20U;
-constexpr std::uint64_t kProbeBytes = 1U << 20U;
-constexpr std::uint64_t kProbes = 4;
+constexpr std::uint64_t kProbeBytes = 512U << 10U;
+constexpr std::uint64_t kProbes = 3;
 
 using Clock = std::chrono::steady_clock;
 
