@@ -5,194 +5,194 @@
 #include <xsimd/xsimd.hpp>
 
 #include "kernels/products.hpp"
-#include "kernels/scalar_text.hpp"
-#include "kernels/simd_registers.hpp"
+#include "kernels/weight_rows.hpp"
 
 namespace octet::kernels {
 namespace {
 
-using Floats = xsimd::batch<float, Arch>;
-using Ints = xsimd::batch<std::int32_t, Arch>;
-
-constexpr std::size_t kWidth = Floats::size;
-constexpr std::size_t kParts = kLanes / kWidth;
-static_assert(kLanes % kWidth == 0, "registers must divide the 16 virtual lanes");
-
-/// x * y + z: one rounding where the instruction set has it. (xsimd 8.1 has none for AVX-512.)
-inline Floats fused(const Floats& x, const Floats& y, const Floats& z) {
-#if defined(OCTET_ARCH_AVX512)
-    return Floats(_mm512_fmadd_ps(x, y, z));
-#elif defined(OCTET_ARCH_AVX2)
-    return Floats(_mm256_fmadd_ps(x, y, z));
-#elif defined(OCTET_ARCH_SSE2)
-    return x * y + z;
-#else
-    return xsimd::fma(x, y, z);
-#endif
-}
-
-/// The same of one element, so that a tail is rounded as the lanes are.
-inline float fused(float x, float y, float z) {
-#if defined(OCTET_ARCH_SSE2)
-    const float product = x * y;
-    return product + z;
-#else
-    return __builtin_fmaf(x, y, z);
-#endif
-}
-
-inline void load_signed(const std::int8_t* codes, Ints (&code)[kParts]) {
-#if defined(OCTET_ARCH_AVX512)
-    code[0] = Ints(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes))));
-#elif defined(OCTET_ARCH_AVX2)
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes));
-    code[0] = Ints(_mm256_cvtepi8_epi32(bytes));
-    code[1] = Ints(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)));
-#else
-    alignas(64) std::int32_t staged[kLanes];
-    for (std::size_t i = 0; i < kLanes; ++i) staged[i] = codes[i];
-    for (std::size_t part = 0; part < kParts; ++part) code[part] = Ints::load_aligned(staged + part * kWidth);
-#endif
-}
-
-/// 16 weights as floats.
-inline void load_weights(const float* weights, Floats (&x)[kParts]) {
-    const auto* bytes = reinterpret_cast<const unsigned char*>(weights);
-    for (std::size_t part = 0; part < kParts; ++part)
-        x[part] = Floats::load_unaligned(reinterpret_cast<const float*>(bytes + part * kWidth * sizeof(float)));
-}
-
-inline void load_weights(const std::uint8_t* weights, Floats (&x)[kParts]) {
-    Ints code[kParts];
-    load_codes(weights, code);
-    for (std::size_t part = 0; part < kParts; ++part) x[part] = xsimd::to_float(code[part]);
-}
-
-inline void load_weights(const std::int8_t* weights, Floats (&x)[kParts]) {
-    Ints code[kParts];
-    load_signed(weights, code);
-    for (std::size_t part = 0; part < kParts; ++part) x[part] = xsimd::to_float(code[part]);
-}
-
-/// The pointer `count` elements on; a float pointer may be unaligned and is never used as one.
-template <typename T>
-inline const T* moved(const T* weights, std::size_t count) {
-    return reinterpret_cast<const T*>(reinterpret_cast<const unsigned char*>(weights) + count * sizeof(T));
-}
-
-/// Lanes are added as a tree: i + (i+8), then i + (i+4), i + (i+2), i + (i+1).
 inline float sum_of_lanes(const Floats (&sums)[kParts]) {
-    alignas(64) float lanes[kLanes];
-    for (std::size_t part = 0; part < kParts; ++part) sums[part].store_aligned(lanes + part * kWidth);
-    for (std::size_t half = kLanes / 2; half > 0; half /= 2) {
-        for (std::size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-    }
-    return lanes[0];
+    Floats sum = sums[0];
+    for (std::size_t part = 1; part < kParts; ++part) sum = sum + sums[part];
+#if XSIMD_VERSION_MAJOR >= 9
+    return xsimd::reduce_add(sum);
+#else
+    return xsimd::hadd(sum);
+#endif
 }
 
-template <typename T>
-inline float dot(const T* weights, const float* x, std::size_t count) {
-    constexpr std::size_t kChains = 4;  // independent sums, so that one need not wait for the other's addition
-    Floats sums[kChains][kParts];
-    for (auto& chain : sums) {
-        for (Floats& sum : chain) sum = Floats(0.0F);
-    }
-    std::size_t i = 0;
-    for (; i + kChains * kLanes <= count; i += kChains * kLanes) {
-        for (std::size_t chain = 0; chain < kChains; ++chain) {
-            Floats w[kParts];
-            load_weights(moved(weights, i + chain * kLanes), w);
-            for (std::size_t part = 0; part < kParts; ++part) {
-                const Floats activation = Floats::load_unaligned(x + i + chain * kLanes + part * kWidth);
-                sums[chain][part] = fused(w[part], activation, sums[chain][part]);
-            }
-        }
-    }
-    for (; i + kLanes <= count; i += kLanes) {
+constexpr std::size_t kAheadBytes =
+    1024;  ///< how far ahead weights are asked for: beyond the page that the processor foresees in
+
+/// Four independent sums, so that one need not wait for the other's addition.
+template <typename Rows>
+inline float dot(const unsigned char* weights, const float* x, std::size_t count) {
+    Floats a[kParts];
+    for (Floats& sum : a) sum = Floats(0.0F);
+    Floats b[kParts];
+    Floats c[kParts];
+    Floats d[kParts];
+    for (std::size_t part = 0; part < kParts; ++part) b[part] = c[part] = d[part] = a[part];
+    const auto add_16 = [&](std::size_t first, Floats(&sums)[kParts]) {
         Floats w[kParts];
-        load_weights(moved(weights, i), w);
+        Rows::load_16(weights, first, w);
         for (std::size_t part = 0; part < kParts; ++part)
-            sums[0][part] = fused(w[part], Floats::load_unaligned(x + i + part * kWidth), sums[0][part]);
+            sums[part] = fused(w[part], Floats::load_unaligned(x + first + part * kWidth), sums[part]);
+    };
+    std::size_t i = 0;
+    for (; i + 4 * kLanes <= count; i += 4 * kLanes) {
+        const unsigned char* const ahead = weights + i * Rows::kBitsEach / 8 + kAheadBytes;
+        for (std::size_t line = 0; line < 4 * kLanes * Rows::kBitsEach / 8; line += 64)
+            __builtin_prefetch(ahead + line);
+        add_16(i, a);
+        add_16(i + kLanes, b);
+        add_16(i + 2 * kLanes, c);
+        add_16(i + 3 * kLanes, d);
     }
-    Floats all[kParts];
-    for (std::size_t part = 0; part < kParts; ++part)
-        all[part] = (sums[0][part] + sums[1][part]) + (sums[2][part] + sums[3][part]);
-    float sum = sum_of_lanes(all);
-    for (; i < count; ++i) sum = fused(static_cast<float>(load<T>(weights, i)), x[i], sum);
+    for (; i + kLanes <= count; i += kLanes) add_16(i, a);
+    for (std::size_t part = 0; part < kParts; ++part) a[part] = (a[part] + b[part]) + (c[part] + d[part]);
+    float sum = sum_of_lanes(a);
+    for (; i < count; ++i) sum = fused(Rows::one(weights, i), x[i], sum);
     return sum;
 }
 
-/// kRows rows at once, so that y is loaded and stored once for all of them.
-template <std::size_t kRows, typename T>
-inline void add_some_rows(const T* weights, std::size_t pitch, const float* x, float* y, std::size_t columns) {
+float dot_f32(const void* weights, const float* x, std::size_t count) {
+    return dot<FloatRows>(static_cast<const unsigned char*>(weights), x, count);
+}
+
+alignas(64) constexpr float kNumbers[kLanes + 1] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+
+/// The same with a scale for each group of at least 16 inputs: 16 lanes see one scale, or two.
+template <typename Rows>
+inline float dot_scaled(const unsigned char* codes, const float* x, std::size_t count, const float* scales,
+                        std::size_t group) {
+    Floats lanes[kParts];
+    for (std::size_t part = 0; part < kParts; ++part) lanes[part] = Floats::load_aligned(kNumbers + part * kWidth);
+    std::size_t left = group;  // inputs of the group of *scales from here on
+    const auto add_16 = [&](std::size_t first, Floats(&sums)[kParts]) {
+        Floats w[kParts];
+        Rows::load_16(codes, first, w);
+        const bool is_last = left <= kLanes;  // the lanes end with the group, or see the next one, too
+        const Floats border(kNumbers[is_last ? left : kLanes]);
+        const Floats low(scales[0]);
+        const Floats high(scales[left < kLanes ? 1 : 0]);
+        for (std::size_t part = 0; part < kParts; ++part) {
+            const Floats scale = xsimd::select(lanes[part] < border, low, high);
+            const Floats product = w[part] * Floats::load_unaligned(x + first + part * kWidth);
+            sums[part] = fused(product, scale, sums[part]);
+        }
+        scales += is_last ? 1 : 0;
+        left += is_last ? group - kLanes : std::size_t{0} - kLanes;
+    };
+    Floats a[kParts];
+    for (Floats& sum : a) sum = Floats(0.0F);
+    Floats b[kParts];
+    for (std::size_t part = 0; part < kParts; ++part) b[part] = a[part];
+    std::size_t i = 0;
+    for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+        __builtin_prefetch(codes + i / 8 * Rows::kBitsEach + kAheadBytes);
+        add_16(i, a);
+        add_16(i + kLanes, b);
+    }
+    if (i + kLanes <= count) {
+        add_16(i, a);
+        i += kLanes;
+    }
+    for (std::size_t part = 0; part < kParts; ++part) a[part] = a[part] + b[part];
+    float sum = sum_of_lanes(a);
+    for (; i < count; ++i, --left) {
+        if (left == 0) {
+            ++scales;
+            left = group;
+        }
+        sum = fused(Rows::one(codes, i) * x[i], *scales, sum);
+    }
+    return sum;
+}
+
+float dot_codes(const Codes& codes, const float* x, std::size_t count, const float* scales, std::size_t group) {
+    return with_rows(codes, [&](auto kind) {
+        using Rows = decltype(kind);
+        return group >= count ? dot<Rows>(codes.bytes, x, count) * *scales
+                              : dot_scaled<Rows>(codes.bytes, x, count, scales, group);
+    });
+}
+
+/// kRows rows at once, so that y is loaded and stored once for all of them. With kAhead the rows behind these are asked for.
+template <std::size_t kRows, bool kAhead, typename Rows>
+inline void add_some_rows(const unsigned char* weights, std::size_t pitch, const float* x, float* y,
+                          std::size_t columns) {
+    constexpr std::size_t kAcross = 4;
     Floats factors[kRows];
     for (std::size_t r = 0; r < kRows; ++r) factors[r] = Floats(x[r]);
-    std::size_t c = 0;
-    for (; c + kLanes <= columns; c += kLanes) {
+    const auto add_16 = [&](std::size_t c) {
         Floats sums[kParts];
         for (std::size_t part = 0; part < kParts; ++part) sums[part] = Floats::load_unaligned(y + c + part * kWidth);
         for (std::size_t r = 0; r < kRows; ++r) {
             Floats w[kParts];
-            load_weights(moved(weights, r * pitch + c), w);
+            Rows::load_16(weights + r * pitch, c, w);
             for (std::size_t part = 0; part < kParts; ++part) sums[part] = fused(factors[r], w[part], sums[part]);
         }
         for (std::size_t part = 0; part < kParts; ++part) sums[part].store_unaligned(y + c + part * kWidth);
+    };
+    std::size_t c = 0;
+    for (; c + kAcross * kLanes <= columns; c += kAcross * kLanes) {
+        const unsigned char* const ahead = weights + kRows * pitch + c / 8 * Rows::kBitsEach;
+        for (std::size_t r = 0; kAhead && r < kRows; ++r) __builtin_prefetch(ahead + r * pitch);
+        for (std::size_t block = 0; block < kAcross; ++block) add_16(c + block * kLanes);
     }
+    for (; c + kLanes <= columns; c += kLanes) add_16(c);
     for (; c < columns; ++c) {
-        for (std::size_t r = 0; r < kRows; ++r)
-            y[c] = fused(x[r], static_cast<float>(load<T>(weights, r * pitch + c)), y[c]);
+        for (std::size_t r = 0; r < kRows; ++r) y[c] = fused(x[r], Rows::one(weights + r * pitch, c), y[c]);
     }
 }
 
-/// Asks for rows that are needed next: cut into columns they are too short for the processor to foresee.
-template <typename T>
-inline void prefetch_rows(const T* weights, std::size_t pitch, std::size_t rows, std::size_t columns) {
-    constexpr std::size_t kLine = 64;
-    for (std::size_t r = 0; r < rows; ++r) {
-        const auto* const row = reinterpret_cast<const unsigned char*>(moved(weights, r * pitch));
-        for (std::size_t byte = 0; byte < columns * sizeof(T); byte += kLine) __builtin_prefetch(row + byte);
-    }
-}
-
-template <typename T>
-inline void add_rows(const T* weights, std::size_t pitch, const float* x, std::size_t rows, float* y,
+template <typename Rows>
+inline void add_rows(const unsigned char* weights, std::size_t pitch, const float* x, std::size_t rows, float* y,
                      std::size_t columns) {
     constexpr std::size_t kTogether = 8;
+    constexpr bool kAhead = Rows::kBitsEach <= 8;  // floats lose by it
     std::size_t r = 0;
-    for (; r + kTogether <= rows; r += kTogether) {
-        const std::size_t left = rows - r - kTogether;
-        if constexpr (sizeof(T) == 1)  // floats are long enough as they are, and lose by it
-            prefetch_rows(moved(weights, (r + kTogether) * pitch), pitch, left < kTogether ? left : kTogether, columns);
-        add_some_rows<kTogether>(moved(weights, r * pitch), pitch, x + r, y, columns);
-    }
-    for (; r < rows; ++r) add_some_rows<1>(moved(weights, r * pitch), pitch, x + r, y, columns);
-}
-
-float dot_f32(const void* weights, const float* x, std::size_t count) {
-    return dot(static_cast<const float*>(weights), x, count);
-}
-
-float dot_u8(const std::uint8_t* codes, const float* x, std::size_t count) {
-    return dot(codes, x, count);
-}
-
-float dot_s8(const std::int8_t* codes, const float* x, std::size_t count) {
-    return dot(codes, x, count);
+    for (; r + kTogether <= rows; r += kTogether)
+        add_some_rows<kTogether, kAhead, Rows>(weights + r * pitch, pitch, x + r, y, columns);
+    for (; r + 2 <= rows; r += 2) add_some_rows<2, kAhead, Rows>(weights + r * pitch, pitch, x + r, y, columns);
+    if (r < rows) add_some_rows<1, kAhead, Rows>(weights + r * pitch, pitch, x + r, y, columns);
 }
 
 void add_rows_f32(const void* weights, std::size_t pitch, const float* x, std::size_t rows, float* y,
                   std::size_t columns) {
-    add_rows(static_cast<const float*>(weights), pitch, x, rows, y, columns);
+    add_rows<FloatRows>(static_cast<const unsigned char*>(weights), pitch, x, rows, y, columns);
 }
 
-void add_rows_u8(const std::uint8_t* codes, std::size_t pitch, const float* x, std::size_t rows, float* y,
-                 std::size_t columns) {
-    add_rows(codes, pitch, x, rows, y, columns);
+void add_rows_codes(const Codes& codes, std::size_t pitch, const float* x, std::size_t rows, float* y,
+                    std::size_t columns) {
+    with_rows(codes, [&](auto kind) { add_rows<decltype(kind)>(codes.bytes, pitch, x, rows, y, columns); });
 }
 
-void add_rows_s8(const std::int8_t* codes, std::size_t pitch, const float* x, std::size_t rows, float* y,
-                 std::size_t columns) {
-    add_rows(codes, pitch, x, rows, y, columns);
+void add_products(const Codes& codes, const float* x, float* y, std::size_t count) {
+    with_rows(codes, [&](auto rows) {
+        std::size_t i = 0;
+        for (; i + kLanes <= count; i += kLanes) {
+            Floats w[kParts];
+            rows.load_16(codes.bytes, i, w);
+            for (std::size_t part = 0; part < kParts; ++part) {
+                const std::size_t at = i + part * kWidth;
+                fused(w[part], Floats::load_unaligned(x + at), Floats::load_unaligned(y + at)).store_unaligned(y + at);
+            }
+        }
+        for (; i < count; ++i) y[i] = fused(rows.one(codes.bytes, i), x[i], y[i]);
+    });
+}
+
+void widen_codes(const Codes& codes, std::size_t count, float* out) {
+    with_rows(codes, [&](auto rows) {
+        std::size_t i = 0;
+        for (; i + kLanes <= count; i += kLanes) {
+            Floats w[kParts];
+            rows.load_16(codes.bytes, i, w);
+            for (std::size_t part = 0; part < kParts; ++part) w[part].store_unaligned(out + i + part * kWidth);
+        }
+        for (; i < count; ++i) out[i] = rows.one(codes.bytes, i);
+    });
 }
 
 /// A tile of the product: kTokens tokens times a panel, all sums in registers.
@@ -299,8 +299,8 @@ void gelu(float* values, std::size_t count) {
 }
 
 constexpr Products products_named(const char* name) {
-    return {name,        dot_f32,        dot_u8,    dot_s8,       add_rows_f32, add_rows_u8,
-            add_rows_s8, multiply_panel, transpose, exponentials, gelu};
+    return {name,           dot_f32,   dot_codes,    add_rows_f32, add_rows_codes, add_products, widen_codes,
+            multiply_panel, transpose, exponentials, gelu};
 }
 
 }  // namespace

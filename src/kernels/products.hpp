@@ -15,23 +15,35 @@ namespace octet::kernels {
 /// Columns of a panel of multiply_panel().
 inline constexpr std::size_t kPanelColumns = 32;
 
+/// Integers as they are stored: a byte each, or packed, least significant bit of byte 0 first. Begin with a whole byte.
+struct Codes {
+    const std::uint8_t* bytes;
+    unsigned bits;   ///< 2, 3, 4, 5, 6 or 8
+    bool is_signed;  ///< two's complement
+};
+
 /// One implementation of every loop.
 struct Products {
     const char* name;
 
-    /// The sum of weights[i] * x[i], codes taken as integers.
+    /// The sum of weights[i] * x[i].
     float (*dot_f32)(const void* weights, const float* x, std::size_t count);
-    float (*dot_u8)(const std::uint8_t* codes, const float* x, std::size_t count);
-    float (*dot_s8)(const std::int8_t* codes, const float* x, std::size_t count);
 
-    /// y[c] += sum over r of x[r] * weights[r * pitch + c], r < rows, c < columns; pitch in elements. Columns are independent of each
-    /// other: cutting them into ranges changes nothing.
+    /// The sum of code i * x[i] * scales[i / group]; group >= 16.
+    float (*dot_codes)(const Codes& codes, const float* x, std::size_t count, const float* scales, std::size_t group);
+
+    /// y[c] += sum over r of x[r] * weight c of row r, r < rows, c < columns; `pitch` bytes lie between the beginnings of two rows. Columns
+    /// are independent of each other: cutting them into ranges changes nothing.
     void (*add_rows_f32)(const void* weights, std::size_t pitch, const float* x, std::size_t rows, float* y,
                          std::size_t columns);
-    void (*add_rows_u8)(const std::uint8_t* codes, std::size_t pitch, const float* x, std::size_t rows, float* y,
-                        std::size_t columns);
-    void (*add_rows_s8)(const std::int8_t* codes, std::size_t pitch, const float* x, std::size_t rows, float* y,
-                        std::size_t columns);
+    void (*add_rows_codes)(const Codes& codes, std::size_t pitch, const float* x, std::size_t rows, float* y,
+                           std::size_t columns);
+
+    /// y[c] += code c * x[c].
+    void (*add_products)(const Codes& codes, const float* x, float* y, std::size_t count);
+
+    /// out[i] = code i.
+    void (*widen_codes)(const Codes& codes, std::size_t count, float* out);
 
     /// out[t * out_pitch + c] = sum over k of x[t * x_pitch + k] * panel[k * kPanelColumns + c], t < tokens, k < depth, all
     /// kPanelColumns columns. `panel` is aligned to 64 bytes.

@@ -7,43 +7,56 @@
 namespace octet::kernels {
 namespace {
 
-template <typename Code>
-float dot(const void* weights, const float* x, std::size_t count) {
+float code_of(const Codes& codes, const std::uint8_t* row, std::size_t index) {
+    const std::size_t bit = index * codes.bits;
+    const unsigned shift = bit % 8;
+    unsigned code = row[bit / 8] >> shift;
+    if (shift + codes.bits > 8) code |= static_cast<unsigned>(row[bit / 8 + 1]) << (8 - shift);
+    code &= (1U << codes.bits) - 1;
+    const bool is_negative = codes.is_signed && code >> (codes.bits - 1) != 0;
+    return static_cast<float>(code) - (is_negative ? static_cast<float>(1U << codes.bits) : 0.0F);
+}
+
+float dot_f32(const void* weights, const float* x, std::size_t count) {
     float sum = 0.0F;
-    for (std::size_t i = 0; i < count; ++i) sum += static_cast<float>(load<Code>(weights, i)) * x[i];
+    for (std::size_t i = 0; i < count; ++i) sum += load<float>(weights, i) * x[i];
     return sum;
 }
 
-template <typename Code>
-void add_rows(const void* weights, std::size_t pitch, const float* x, std::size_t rows, float* y, std::size_t columns) {
+float dot_codes(const Codes& codes, const float* x, std::size_t count, const float* scales, std::size_t group) {
+    float sum = 0.0F;
+    for (std::size_t i = 0; i < count; ++i) sum += code_of(codes, codes.bytes, i) * x[i] * scales[i / group];
+    return sum;
+}
+
+void add_rows_f32(const void* weights, std::size_t pitch, const float* x, std::size_t rows, float* y,
+                  std::size_t columns) {
+    const auto* const bytes = static_cast<const unsigned char*>(weights);
     for (std::size_t r = 0; r < rows; ++r) {
-        for (std::size_t c = 0; c < columns; ++c) y[c] += x[r] * static_cast<float>(load<Code>(weights, r * pitch + c));
+        for (std::size_t c = 0; c < columns; ++c) y[c] += x[r] * load<float>(bytes + r * pitch, c);
     }
 }
 
-float dot_u8(const std::uint8_t* codes, const float* x, std::size_t count) {
-    return dot<std::uint8_t>(codes, x, count);
+void add_rows_codes(const Codes& codes, std::size_t pitch, const float* x, std::size_t rows, float* y,
+                    std::size_t columns) {
+    for (std::size_t r = 0; r < rows; ++r) {
+        for (std::size_t c = 0; c < columns; ++c) y[c] += x[r] * code_of(codes, codes.bytes + r * pitch, c);
+    }
 }
 
-float dot_s8(const std::int8_t* codes, const float* x, std::size_t count) {
-    return dot<std::int8_t>(codes, x, count);
+void add_products(const Codes& codes, const float* x, float* y, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) y[i] += code_of(codes, codes.bytes, i) * x[i];
 }
 
-void add_rows_u8(const std::uint8_t* codes, std::size_t pitch, const float* x, std::size_t rows, float* y,
-                 std::size_t columns) {
-    add_rows<std::uint8_t>(codes, pitch, x, rows, y, columns);
-}
-
-void add_rows_s8(const std::int8_t* codes, std::size_t pitch, const float* x, std::size_t rows, float* y,
-                 std::size_t columns) {
-    add_rows<std::int8_t>(codes, pitch, x, rows, y, columns);
+void widen_codes(const Codes& codes, std::size_t count, float* out) {
+    for (std::size_t i = 0; i < count; ++i) out[i] = code_of(codes, codes.bytes, i);
 }
 
 void multiply_panel(const float* x, std::size_t x_pitch, std::size_t tokens, const float* panel, std::size_t depth,
                     float* out, std::size_t out_pitch) {
     for (std::size_t t = 0; t < tokens; ++t) {
         for (std::size_t c = 0; c < kPanelColumns; ++c) out[t * out_pitch + c] = 0.0F;
-        add_rows<float>(panel, kPanelColumns, x + t * x_pitch, depth, out + t * out_pitch, kPanelColumns);
+        add_rows_f32(panel, kPanelColumns * sizeof(float), x + t * x_pitch, depth, out + t * out_pitch, kPanelColumns);
     }
 }
 
@@ -73,8 +86,8 @@ void gelu(float* values, std::size_t count) {
 }  // namespace
 
 const Products kScalarProducts = {
-    "scalar",       dot<float>, dot_u8,       dot_s8, add_rows<float>, add_rows_u8, add_rows_s8,
-    multiply_panel, transpose,  exponentials, gelu,
+    "scalar",    dot_f32,        dot_codes, add_rows_f32, add_rows_codes, add_products,
+    widen_codes, multiply_panel, transpose, exponentials, gelu,
 };
 
 }  // namespace octet::kernels

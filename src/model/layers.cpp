@@ -100,11 +100,12 @@ void attend(Machine& machine, const Matrix& queries, const KeyValueCache& cache,
             } else {
                 std::fill(scores, scores + seen, 0.0F);
             }
-            loops.add_rows_f32(cache.keys(head * head_width), cache.pitch(), scaled, head_width, scores, seen);
+            loops.add_rows_f32(cache.keys(head * head_width), cache.pitch() * sizeof(float), scaled, head_width, scores,
+                               seen);
             const float sum = loops.exponentials(scores, seen, *std::max_element(scores, scores + seen));
             float* const y = out.row(t) + head * head_width;
             std::fill(y, y + head_width, 0.0F);
-            loops.add_rows_f32(cache.values(0) + head * head_width, width, scores, seen, y, head_width);
+            loops.add_rows_f32(cache.values(0) + head * head_width, width * sizeof(float), scores, seen, y, head_width);
             for (std::size_t i = 0; i < head_width; ++i) y[i] /= sum;
         }
     });

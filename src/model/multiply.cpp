@@ -4,23 +4,12 @@
 #include <cstdint>
 #include <cstring>
 
-#include "quant/active_kernels.hpp"
+#include "model/active_products.hpp"
 
 namespace octet::model {
 namespace {
 
 constexpr std::size_t kPanel = kernels::kPanelColumns;
-
-const kernels::Products& active_products() {
-    const std::vector<kernels::Isa> isas = quant::available_isas();
-    const std::string_view wanted = quant::active_kernels().name;
-    const kernels::Products* best = kernels::products_for(kernels::Isa::kScalar);
-    for (const kernels::Isa isa : isas) {
-        if (const kernels::Products* const table = kernels::products_for(isa)) best = table;
-        if (wanted == kernels::isa_name(isa)) break;
-    }
-    return *best;
-}
 
 float* aligned(float* pointer) {
     return reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(pointer) + 63) / 64 * 64);
@@ -33,10 +22,10 @@ void fill_panel(const kernels::Products& loops, const WeightMatrix& weight, Layo
     const std::size_t count = std::min(kPanel, outputs - first);
     if (layout == Layout::kInOut) {
         if (count < kPanel) std::memset(panel, 0, inputs * kPanel * sizeof(float));
-        for (std::size_t i = 0; i < inputs; ++i) restore(weight, i, first, count, panel + i * kPanel);
+        restore_rows(weight, 0, inputs, first, count, panel, kPanel);
         return;
     }
-    for (std::size_t i = 0; i < count; ++i) restore(weight, first + i, 0, inputs, staged + i * inputs);
+    restore_rows(weight, first, count, 0, inputs, staged, inputs);
     if (count < kPanel) std::memset(staged + count * inputs, 0, (kPanel - count) * inputs * sizeof(float));
     loops.transpose(staged, kPanel, inputs, panel);
 }

@@ -30,6 +30,8 @@ struct InputSquares {
     std::uint64_t tokens = 0;
 };
 
+struct Few;
+
 /// What forward passes compute with.
 class Machine {
   public:
@@ -52,6 +54,7 @@ class Machine {
   private:
     void multiply_by_panels(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out);
     void multiply_few(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out);
+    void multiply_code_rows(const Few& few);
     void add_squares(const Matrix& x, const WeightMatrix& weight);
     float* scratch(unsigned member) noexcept { return scratch_[member].data(); }
     void reserve_scratch(std::size_t floats);
@@ -59,6 +62,7 @@ class Machine {
     Team team_;
     const kernels::Products& loops_;
     std::vector<std::vector<float>> scratch_;  ///< one a member
+    std::vector<float> partials_;              ///< sums of the tasks of a product
     std::map<std::string, InputSquares>* squares_ = nullptr;
 };
 

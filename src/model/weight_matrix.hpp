@@ -4,13 +4,26 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "kernels/products.hpp"
 #include "octet/dtype.hpp"
 #include "octet/scheme.hpp"
 #include "quant/stored_form.hpp"
+#include "quant/two_level.hpp"
 
 namespace octet::model {
+
+/// The second level of a two-level scheme: F16 floats, one for each superblock, against which the numbers of the groups are small.
+struct TwoLevels {
+    quant::TwoLevelShape shape;
+    quant::BlockGrid supers;
+    std::uint64_t groups_down = 1;  ///< groups of a superblock, in the direction of its inputs
+    std::uint64_t groups_across = 1;
+    const std::byte* scales = nullptr;       ///< mapped, a row of `supers` behind the other
+    const std::byte* zero_points = nullptr;  ///< mapped; null of symmetric schemes
+};
 
 /// What restores codes: a scale and a zero point for each block of the matrix (the whole, a channel, a group).
 struct CodeState {
@@ -21,6 +34,7 @@ struct CodeState {
     const std::byte* scales = nullptr;       ///< mapped, a row of the grid behind the other; null: the two above
     const std::byte* zero_points = nullptr;  ///< mapped; null of symmetric schemes
     Dtype dtype = Dtype::kF32;               ///< of scales, and of real zero points; F32, F16 or BF16
+    std::optional<TwoLevels> two;            ///< then the two are small integers
 };
 
 struct WeightMatrix {
@@ -36,21 +50,34 @@ struct WeightMatrix {
     const std::byte* row(std::uint64_t index) const { return data + index * row_bytes; }
 };
 
-/// Values and codes that one call of the functions below works on at most.
+/// Blocks that one call of states_of() is about at most.
 inline constexpr std::size_t kMostAtOnce = 512;
 
-/// The codes of `count` columns of a row from `first_column` on, a byte each, with their sign where the scheme is symmetric: where they lie,
-/// or unpacked into `room` of count + 8 bytes.
-const std::uint8_t* codes_of(const WeightMatrix& matrix, std::uint64_t row, std::uint64_t first_column,
-                             std::size_t count, std::uint8_t* room);
+/// The codes of a row from `first_column` on, a multiple of 8.
+kernels::Codes codes_of(const WeightMatrix& matrix, std::uint64_t row, std::uint64_t first_column);
 
-/// Scales and zero points of the blocks `first` .. `first + count` of a row of the grid, count <= kMostAtOnce, such that a value is
-/// code * scale + offset within rounding: an integer zero point z becomes -z * scale.
+/// Scales and zero points of the blocks `first` .. `first + count` of a row of the grid, `first` a multiple of 8, count <= kMostAtOnce, such
+/// that a value is code * scale + offset within rounding: an integer zero point z becomes -z * scale.
 void states_of(const WeightMatrix& matrix, std::uint64_t grid_row, std::uint64_t first, std::size_t count,
                float* scales, float* offsets);
 
-/// Writes `count` values of a row from `first_column` on: exactly what dequantize restores in float32. Like the two above it reads mapped
-/// memory, does not throw and owns nothing.
-void restore(const WeightMatrix& matrix, std::uint64_t row, std::uint64_t first_column, std::size_t count, float* out);
+/// The small scales, or zero points, of a row of the groups of a two-level scheme from the one numbered `first` on, a multiple of 8.
+kernels::Codes small_scales_of(const WeightMatrix& matrix, std::uint64_t grid_row, std::uint64_t first);
+kernels::Codes small_zero_points_of(const WeightMatrix& matrix, std::uint64_t grid_row, std::uint64_t first);
+
+/// The floats of `count` superblocks from the one numbered `first` of a row of superblocks on.
+void super_floats_of(const WeightMatrix& matrix, const std::byte* stored, std::uint64_t super_row, std::uint64_t first,
+                     std::size_t count, float* out);
+
+/// Writes `count` values of each of some rows, from `first_column` on, `pitch` values apart: exactly what dequantize restores in float32.
+/// Like all the above it reads mapped memory, does not throw and owns nothing.
+void restore_rows(const WeightMatrix& matrix, std::uint64_t first_row, std::size_t row_count,
+                  std::uint64_t first_column, std::size_t count, float* out, std::size_t pitch);
+
+/// The same of one row.
+inline void restore(const WeightMatrix& matrix, std::uint64_t row, std::uint64_t first_column, std::size_t count,
+                    float* out) {
+    restore_rows(matrix, row, 1, first_column, count, out, count);
+}
 
 }  // namespace octet::model

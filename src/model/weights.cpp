@@ -67,18 +67,27 @@ CodeState Weights::state_of(const TensorReport& tensor, const state::StoredTenso
     state.scale = tensor.scale.value_or(0.0F);
     state.zero_point = tensor.zero_point.value_or(0.0F);
     if (!quant::has_state_tensors(state.scheme)) return state;
-    if (state.scheme.scale_dtype == ScaleDtype::kTwoLevel) {
-        throw Error(
-            ErrorCode::kBadInput, printable(input_),
-            fmt::format("tensor {} has a two-level scheme, which octet does not run on yet; dequantize the set first",
-                        in_quotes(tensor.name)));
-    }
+    // Codes, scales, zero points, and with two levels the floats of superblocks: the same again.
     const std::vector<quant::StoredPart> parts = quant::stored_parts(state.scheme, tensor.shape);
-    std::uint64_t offset = stored.offset + parts[0].byte_count;
-    state.scales = mappings_[stored.file].bytes(offset, 0).data();
+    std::vector<const std::byte*> starts;
+    std::uint64_t offset = stored.offset;
+    for (const quant::StoredPart& part : parts) {
+        starts.push_back(mappings_[stored.file].bytes(offset, 0).data());
+        offset += part.byte_count;
+    }
+    const bool has_zero_points = !state.scheme.symmetric;
+    state.scales = starts[1];
     state.dtype = parts[1].dtype;
-    offset += parts[1].byte_count;
-    if (parts.size() > 2) state.zero_points = mappings_[stored.file].bytes(offset, 0).data();
+    if (has_zero_points) state.zero_points = starts[2];
+    if (state.scheme.scale_dtype != ScaleDtype::kTwoLevel) return state;
+    TwoLevels two;
+    two.shape = quant::two_level_shape(state.scheme);
+    two.supers = quant::super_grid_of(state.scheme, state.grid);
+    two.groups_down = two.supers.rows_each / state.grid.rows_each;
+    two.groups_across = two.supers.columns_each / state.grid.columns_each;
+    two.scales = starts[has_zero_points ? 3 : 2];
+    if (has_zero_points) two.zero_points = starts[4];
+    state.two = two;
     return state;
 }
 

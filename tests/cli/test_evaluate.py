@@ -63,7 +63,10 @@ class Evaluate(OctetCase):
                        ("--granularity", "group", "--group-size", 32, "--bits", 4), ("--bits", 6, "--symmetric"), ("--bits", 3),
                        ("--granularity", "group", "--bits", 5, "--scale-dtype", "f16"),
                        ("--granularity", "group", "--bits", 4, "--zero-point", "integer", "--scale-dtype", "bf16"),
-                       ("--granularity", "channel", "--axis", 0, "--bits", 6), ("--granularity", "group", "--axis", 1)):
+                       ("--granularity", "channel", "--axis", 0, "--bits", 6), ("--granularity", "group", "--axis", 1),
+                       ("--granularity", "group", "--group-size", 18, "--bits", 4, "--scale-dtype", "two-level"),
+                       ("--granularity", "group", "--bits", 6, "--symmetric", "--scale-dtype", "two-level"),
+                       ("--preset", "q8"), ("--preset", "q6"), ("--preset", "q4")):
             for model, text, prompt in ((T5, ("--pairs", "few.tsv"), "what did the fox do?"), (GPT2, ("--text", "few.txt"), "Maria went to")):
                 with self.subTest(scheme=scheme, model=model.name):
                     self.octet("quantize", model, "set", "--force", "--no-sync", *scheme)

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "kernels/products.hpp"
+#include "quant/packing.hpp"
 #include "support.hpp"
 
 namespace octet::test {
@@ -26,18 +27,47 @@ std::vector<float> random_floats(std::size_t count, unsigned seed) {
 struct Operands {
     std::vector<float> x = random_floats(700, 1);
     std::vector<float> weights = random_floats(90 * 70, 2);
-    std::vector<std::uint8_t> codes;
-    std::vector<std::int8_t> signed_codes;
     std::vector<unsigned char> unaligned;  ///< the weights, one byte off
 
     Operands() : unaligned(weights.size() * sizeof(float) + 1) {
-        for (std::size_t i = 0; i < weights.size(); ++i) {
-            codes.push_back(static_cast<std::uint8_t>(i * 37 % 256));
-            signed_codes.push_back(static_cast<std::int8_t>(static_cast<int>(i * 91 % 256) - 128));
-        }
         std::memcpy(unaligned.data() + 1, weights.data(), weights.size() * sizeof(float));
     }
 };
+
+/// Random codes, packed in memory that ends with them: what reads beyond is an error under the sanitizers.
+struct PackedCodes {
+    PackedCodes(unsigned width, bool has_sign, std::size_t rows, std::size_t columns)
+        : bits(width), is_signed(has_sign), pitch(quant::packed_bytes(columns, bits)), packed(rows * pitch) {
+        std::mt19937 generator(7);
+        std::vector<std::uint8_t> row(columns);
+        for (std::size_t r = 0; r < rows; ++r) {
+            for (std::uint8_t& code : row) {
+                code = static_cast<std::uint8_t>(generator());
+                const int number = code & ((1 << bits) - 1);
+                values.push_back(is_signed && number >> (bits - 1) != 0 ? number - (1 << bits) : number);
+            }
+            quant::pack(row.data(), columns, bits, packed.data() + r * pitch);
+        }
+    }
+
+    kernels::Codes codes() const { return {packed.data(), bits, is_signed}; }
+
+    unsigned bits;
+    bool is_signed;
+    std::size_t pitch;
+    std::vector<std::uint8_t> packed;
+    std::vector<double> values;
+};
+
+template <typename Check>
+void for_all_widths(std::size_t rows, std::size_t columns, Check check) {
+    for (const unsigned bits : {2U, 3U, 4U, 5U, 6U, 8U}) {
+        for (const bool is_signed : {false, true}) {
+            INFO(bits << " bits, signed " << is_signed << ", " << rows << " x " << columns);
+            check(PackedCodes(bits, is_signed, rows, columns));
+        }
+    }
+}
 
 }  // namespace
 
@@ -47,22 +77,57 @@ TEST_CASE("sums of products are those of double precision on every instruction s
         INFO(table->name);
         for (const std::size_t count : {0U, 1U, 7U, 16U, 31U, 64U, 100U, 255U, 700U}) {
             double floats = 0;
-            double unsigned_sum = 0;
-            double signed_sum = 0;
             double size = 1;
             for (std::size_t i = 0; i < count; ++i) {
-                const double x = static_cast<double>(o.x[i]);
-                floats += static_cast<double>(o.weights[i]) * x;
-                unsigned_sum += o.codes[i] * x;
-                signed_sum += o.signed_codes[i] * x;
-                size += 255 * std::abs(x);
+                floats += static_cast<double>(o.weights[i]) * static_cast<double>(o.x[i]);
+                size += std::abs(static_cast<double>(o.weights[i]) * static_cast<double>(o.x[i]));
             }
             CHECK_THAT(table->dot_f32(o.unaligned.data() + 1, o.x.data(), count),
                        Catch::Matchers::WithinAbs(floats, 1e-6 * size));
-            CHECK_THAT(table->dot_u8(o.codes.data(), o.x.data(), count),
-                       Catch::Matchers::WithinAbs(unsigned_sum, 1e-6 * size));
-            CHECK_THAT(table->dot_s8(o.signed_codes.data(), o.x.data(), count),
-                       Catch::Matchers::WithinAbs(signed_sum, 1e-6 * size));
+        }
+    }
+}
+
+TEST_CASE("codes of every width times inputs and scales of groups are summed on every instruction set", "[model]") {
+    const Operands o;
+    for (const kernels::Products* table : available_products()) {
+        INFO(table->name);
+        for (const std::size_t count : {1U, 15U, 16U, 17U, 64U, 100U, 263U, 700U}) {
+            for_all_widths(1, count, [&](const PackedCodes& packed) {
+                for (const std::size_t group : {16U, 18U, 21U, 64U, 700U}) {
+                    double sum = 0;
+                    double size = 1;
+                    for (std::size_t i = 0; i < count; ++i) {
+                        const double part =
+                            packed.values[i] * static_cast<double>(o.x[i]) * static_cast<double>(o.weights[i / group]);
+                        sum += part;
+                        size += std::abs(part);
+                    }
+                    const std::vector<float> scales(o.weights.data(), o.weights.data() + (count + group - 1) / group);
+                    const float found = table->dot_codes(packed.codes(), o.x.data(), count, scales.data(), group);
+                    CHECK_THAT(found, Catch::Matchers::WithinAbs(sum, 1e-6 * size));
+                }
+            });
+        }
+    }
+}
+
+TEST_CASE("codes of every width become floats on every instruction set", "[model]") {
+    const Operands o;
+    for (const kernels::Products* table : available_products()) {
+        INFO(table->name);
+        for (const std::size_t count : {1U, 16U, 37U, 64U}) {
+            for_all_widths(1, count, [&](const PackedCodes& packed) {
+                std::vector<float> floats(count);
+                table->widen_codes(packed.codes(), count, floats.data());
+                std::vector<float> products(count, 1.0F);
+                table->add_products(packed.codes(), o.x.data(), products.data(), count);
+                for (std::size_t i = 0; i < count; ++i) {
+                    CHECK(static_cast<double>(floats[i]) == packed.values[i]);
+                    const double product = packed.values[i] * static_cast<double>(o.x[i]);
+                    CHECK_THAT(products[i], Catch::Matchers::WithinAbs(1 + product, 2e-5 * (1 + std::abs(product))));
+                }
+            });
         }
     }
 }
@@ -76,28 +141,29 @@ TEST_CASE("rows are added column by column on every instruction set", "[model]")
             for (const std::size_t columns : {1U, 16U, 50U, 70U}) {
                 std::vector<float> floats(columns, 1.0F);
                 std::vector<float> parts = floats;
-                std::vector<float> codes = floats;
-                std::vector<float> signed_codes = floats;
-                table->add_rows_f32(o.unaligned.data() + 1, kPitch, o.x.data(), rows, floats.data(), columns);
+                constexpr std::size_t kRowBytes = kPitch * sizeof(float);
+                table->add_rows_f32(o.unaligned.data() + 1, kRowBytes, o.x.data(), rows, floats.data(), columns);
                 const std::size_t half = columns / 2;
-                table->add_rows_f32(o.weights.data(), kPitch, o.x.data(), rows, parts.data(), half);
-                table->add_rows_f32(o.weights.data() + half, kPitch, o.x.data(), rows, parts.data() + half,
+                table->add_rows_f32(o.weights.data(), kRowBytes, o.x.data(), rows, parts.data(), half);
+                table->add_rows_f32(o.weights.data() + half, kRowBytes, o.x.data(), rows, parts.data() + half,
                                     columns - half);
-                table->add_rows_u8(o.codes.data(), kPitch, o.x.data(), rows, codes.data(), columns);
-                table->add_rows_s8(o.signed_codes.data(), kPitch, o.x.data(), rows, signed_codes.data(), columns);
                 REQUIRE(floats == parts);
                 for (std::size_t c = 0; c < columns; ++c) {
-                    double expected[3] = {1, 1, 1};
-                    for (std::size_t r = 0; r < rows; ++r) {
-                        const double x = static_cast<double>(o.x[r]);
-                        expected[0] += x * static_cast<double>(o.weights[r * kPitch + c]);
-                        expected[1] += x * o.codes[r * kPitch + c];
-                        expected[2] += x * o.signed_codes[r * kPitch + c];
-                    }
-                    CHECK_THAT(floats[c], Catch::Matchers::WithinAbs(expected[0], 1e-4));
-                    CHECK_THAT(codes[c], Catch::Matchers::WithinAbs(expected[1], 2e-3));
-                    CHECK_THAT(signed_codes[c], Catch::Matchers::WithinAbs(expected[2], 2e-3));
+                    double expected = 1;
+                    for (std::size_t r = 0; r < rows; ++r)
+                        expected += static_cast<double>(o.x[r]) * static_cast<double>(o.weights[r * kPitch + c]);
+                    CHECK_THAT(floats[c], Catch::Matchers::WithinAbs(expected, 1e-4));
                 }
+                for_all_widths(rows, columns, [&](const PackedCodes& packed) {
+                    std::vector<float> sums(columns, 1.0F);
+                    table->add_rows_codes(packed.codes(), packed.pitch, o.x.data(), rows, sums.data(), columns);
+                    for (std::size_t c = 0; c < columns; ++c) {
+                        double expected = 1;
+                        for (std::size_t r = 0; r < rows; ++r)
+                            expected += static_cast<double>(o.x[r]) * packed.values[r * columns + c];
+                        CHECK_THAT(sums[c], Catch::Matchers::WithinAbs(expected, 2e-3));
+                    }
+                });
             }
         }
     }

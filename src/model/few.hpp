@@ -1,0 +1,32 @@
+// A product with few tokens on its way: what all its tasks share. Between multiply_few.cpp and multiply_codes.cpp only.
+#pragma once
+
+#include "kernels/products.hpp"
+#include "model/matrix.hpp"
+#include "model/weight_matrix.hpp"
+
+namespace octet::model {
+
+struct Few {
+    const kernels::Products& loops;
+    const Matrix& x;
+    const WeightMatrix& weight;
+    Matrix& out;
+    std::size_t group = 0;  ///< inputs that share a block; 0: values are restored instead
+    Matrix sums;            ///< of x, by token and group
+
+    std::size_t groups() const { return (x.columns + group - 1) / group; }
+};
+
+/// One output of codes that are stored by outputs.
+void dot_with_codes(const Few& few, std::size_t output);
+
+/// Codes that are stored by inputs: the products of the inputs `first` .. `first + count`, by token and output, into `partial`, which holds
+/// zeros. They are whole groups or, where one block is all of an output, any, and then without scale and offset: finish_sums() does
+/// that. `room` has as many floats as `partial`, twice.
+void add_code_rows(const Few& few, std::size_t first, std::size_t count, float* partial, float* room);
+
+/// Scale and offset of the sums in few.out, where there is one group.
+void finish_sums(const Few& few);
+
+}  // namespace octet::model

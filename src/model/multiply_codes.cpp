@@ -1,0 +1,186 @@
+// Products of few tokens with codes, which stay integers until the sums of a group are there:
+// y = sum over groups of scale * (codes . x) + offset * sum(x).
+// With two levels the small numbers of the groups stay integers, too, until those of a superblock are there:
+// y = sum over superblocks of S * sum over groups of s * ((codes - middle) . x) + Z * sum over groups of z * sum(x).
+#include <algorithm>
+
+#include "model/few.hpp"
+#include "quant/packing.hpp"
+
+namespace octet::model {
+namespace {
+
+/// The share of the groups `g` .. `g + groups` of an output, all of one superblock, for a token.
+float dot_with_superblock(const Few& few, std::size_t output, std::size_t g, std::size_t groups, const float* scales,
+                          std::size_t token) {
+    const TwoLevels& two = *few.weight.state.two;
+    const std::size_t first = g * few.group;
+    const std::size_t count = std::min(groups * few.group, few.x.columns - first);
+    const float* const sums = few.sums.row(token) + g;
+    float supers[2];
+    const std::uint64_t super = g / two.groups_across;
+    super_floats_of(few.weight, two.scales, output, super, 1, &supers[0]);
+    const float sum =
+        few.loops.dot_codes(codes_of(few.weight, output, first), few.x.row(token) + first, count, scales, few.group);
+    if (two.zero_points == nullptr) return sum * supers[0];
+    super_floats_of(few.weight, two.zero_points, output, super, 1, &supers[1]);
+    const kernels::Codes zero_points = small_zero_points_of(few.weight, output, g);
+    const float middle = static_cast<float>(two.shape.code_offset) * few.loops.dot_f32(scales, sums, groups);
+    return (sum - middle) * supers[0] + few.loops.dot_codes(zero_points, sums, groups, &supers[1], groups);
+}
+
+/// True where the superblocks of an output are cut at multiples of 8 groups, at which small numbers can be read.
+bool has_readable_superblocks(const Few& few) {
+    return few.weight.state.two && (few.weight.state.grid.across <= few.weight.state.two->groups_across ||
+                                    few.weight.state.two->groups_across % 8 == 0);
+}
+
+/// `parts` = start x sum of x + codes x x, of the inputs `first` .. `first + count`.
+void sum_group(const Few& few, std::size_t group, float start, float* parts) {
+    const std::size_t first = group * few.group;
+    const std::size_t count = std::min(few.group, few.x.columns - first);
+    const std::size_t outputs = few.out.columns;
+    for (std::size_t t = 0; t < few.x.rows; ++t) {
+        std::fill_n(parts + t * outputs, outputs, start == 0.0F ? 0.0F : start * few.sums.row(t)[group]);
+        few.loops.add_rows_codes(codes_of(few.weight, first, 0), few.weight.row_bytes, few.x.row(t) + first, count,
+                                 parts + t * outputs, outputs);
+    }
+}
+
+/// Calls `call(first, count, scales, offsets)` for pieces of the outputs with their states in a row of the grid.
+template <typename Call>
+void with_states(const Few& few, std::size_t grid_row, Call call) {
+    float scales[kMostAtOnce];
+    float offsets[kMostAtOnce];
+    const bool by_column = few.weight.state.grid.across > 1;
+    if (!by_column) {
+        states_of(few.weight, grid_row, 0, 1, scales, offsets);
+        std::fill(scales + 1, scales + kMostAtOnce, scales[0]);
+        std::fill(offsets + 1, offsets + kMostAtOnce, offsets[0]);
+    }
+    for (std::size_t first = 0; first < few.out.columns; first += kMostAtOnce) {
+        const std::size_t count = std::min(kMostAtOnce, few.out.columns - first);
+        if (by_column) states_of(few.weight, grid_row, first, count, scales, offsets);
+        call(first, count, scales, offsets);
+    }
+}
+
+void add_groups(const Few& few, std::size_t begin, std::size_t end, float* partial, float* parts) {
+    const std::size_t outputs = few.out.columns;
+    for (std::size_t g = begin; g < end; ++g) {
+        sum_group(few, g, 0.0F, parts);
+        with_states(few, g, [&](std::size_t first, std::size_t count, const float* scales, const float* offsets) {
+            for (std::size_t t = 0; t < few.x.rows; ++t) {
+                float* const y = partial + t * outputs + first;
+                const float* const part = parts + t * outputs + first;
+                const float sum = few.sums.row(t)[g];
+                for (std::size_t c = 0; c < count; ++c) y[c] += part[c] * scales[c] + offsets[c] * sum;
+            }
+        });
+    }
+}
+
+/// y += scaled * S + shifted * Z, of a row of superblocks.
+void add_supers(const Few& few, std::size_t super, const float* scaled, const float* shifted, float* partial) {
+    const TwoLevels& two = *few.weight.state.two;
+    const std::size_t outputs = few.out.columns;
+    float scales[kMostAtOnce];
+    float zero_points[kMostAtOnce] = {};
+    for (std::size_t first = 0; first < outputs; first += kMostAtOnce) {
+        const std::size_t count = std::min(kMostAtOnce, outputs - first);
+        super_floats_of(few.weight, two.scales, super, first, count, scales);
+        if (two.zero_points != nullptr) super_floats_of(few.weight, two.zero_points, super, first, count, zero_points);
+        for (std::size_t t = 0; t < few.x.rows; ++t) {
+            const std::size_t at = t * outputs + first;
+            for (std::size_t c = 0; c < count; ++c)
+                partial[at + c] += scaled[at + c] * scales[c] + shifted[at + c] * zero_points[c];
+        }
+    }
+}
+
+/// Of groups of one superblock.
+void add_superblock(const Few& few, std::size_t begin, std::size_t end, float* partial, float* room) {
+    const TwoLevels& two = *few.weight.state.two;
+    const std::size_t outputs = few.out.columns;
+    const std::size_t size = few.x.rows * outputs;
+    float* const parts = room;
+    float* const scaled = room + size;
+    float* const shifted = parts;  // when the last group is done
+    std::fill_n(scaled, size, 0.0F);
+    for (std::size_t g = begin; g < end; ++g) {
+        sum_group(few, g, -static_cast<float>(two.shape.code_offset), parts);
+        const kernels::Codes scales = small_scales_of(few.weight, g, 0);
+        for (std::size_t t = 0; t < few.x.rows; ++t)
+            few.loops.add_products(scales, parts + t * outputs, scaled + t * outputs, outputs);
+    }
+    std::fill_n(shifted, size, 0.0F);
+    if (two.zero_points != nullptr) {
+        const kernels::Codes zero_points = small_zero_points_of(few.weight, begin, 0);
+        const std::size_t pitch = quant::packed_bytes(few.weight.state.grid.across, zero_points.bits);
+        for (std::size_t t = 0; t < few.x.rows; ++t) {
+            few.loops.add_rows_codes(zero_points, pitch, few.sums.row(t) + begin, end - begin, shifted + t * outputs,
+                                     outputs);
+        }
+    }
+    add_supers(few, begin / two.groups_down, scaled, shifted, partial);
+}
+
+}  // namespace
+
+void dot_with_codes(const Few& few, std::size_t output) {
+    const WeightMatrix& weight = few.weight;
+    const std::size_t inputs = few.x.columns;
+    const bool by_superblocks = has_readable_superblocks(few);
+    const std::size_t together = by_superblocks ? weight.state.two->groups_across : kMostAtOnce;
+    float scales[kMostAtOnce];
+    float offsets[kMostAtOnce];
+    for (std::size_t t = 0; t < few.x.rows; ++t) few.out.row(t)[output] = 0.0F;
+    for (std::size_t g = 0; g < few.groups(); g += together) {
+        const std::size_t groups = std::min(together, few.groups() - g);
+        if (by_superblocks) {
+            few.loops.widen_codes(small_scales_of(weight, output, g), groups, scales);
+            for (std::size_t t = 0; t < few.x.rows; ++t)
+                few.out.row(t)[output] += dot_with_superblock(few, output, g, groups, scales, t);
+            continue;
+        }
+        const std::size_t first = g * few.group;
+        const std::size_t count = std::min(groups * few.group, inputs - first);
+        states_of(weight, output / weight.state.grid.rows_each, g, groups, scales, offsets);
+        const kernels::Codes codes = codes_of(weight, output, first);
+        for (std::size_t t = 0; t < few.x.rows; ++t) {
+            const float* const sums = few.sums.row(t) + g;
+            few.out.row(t)[output] += few.loops.dot_codes(codes, few.x.row(t) + first, count, scales, few.group) +
+                                      (groups == 1 ? offsets[0] * sums[0] : few.loops.dot_f32(offsets, sums, groups));
+        }
+    }
+}
+
+void add_code_rows(const Few& few, std::size_t first, std::size_t count, float* partial, float* room) {
+    if (few.groups() == 1 && !few.weight.state.two) {
+        for (std::size_t t = 0; t < few.x.rows; ++t) {
+            few.loops.add_rows_codes(codes_of(few.weight, first, 0), few.weight.row_bytes, few.x.row(t) + first, count,
+                                     partial + t * few.out.columns, few.out.columns);
+        }
+        return;
+    }
+    std::size_t g = first / few.group;
+    const std::size_t end = (first + count + few.group - 1) / few.group;
+    if (!few.weight.state.two) return add_groups(few, g, end, partial, room);
+    for (const std::size_t groups = few.weight.state.two->groups_down; g < end;) {
+        const std::size_t next = std::min(end, (g / groups + 1) * groups);
+        add_superblock(few, g, next, partial, room);
+        g = next;
+    }
+}
+
+void finish_sums(const Few& few) {
+    if (few.groups() > 1 || few.weight.state.two) return;
+    with_states(few, 0, [&](std::size_t first, std::size_t count, const float* scales, const float* offsets) {
+        for (std::size_t t = 0; t < few.x.rows; ++t) {
+            float* const y = few.out.row(t) + first;
+            for (std::size_t c = 0; c < count; ++c) y[c] = y[c] * scales[c] + offsets[c] * few.sums.row(t)[0];
+        }
+    });
+}
+
+}  // namespace octet::model

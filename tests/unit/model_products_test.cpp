@@ -1,0 +1,107 @@
+// Products with codes as they lie in a set: of every scheme, stored either way round, with few tokens and with many, against the same
+// products with the restored weights.
+#include <cmath>
+
+#include "model/multiply.hpp"
+#include "model/weights.hpp"
+#include "octet/octet.hpp"
+#include "support.hpp"
+
+namespace octet::test {
+namespace {
+
+constexpr std::uint64_t kRows = 40;  // outputs of "linear", [40, 2100], and of "conv", [2100, 40]
+constexpr std::uint64_t kInputs = 2100;
+
+void write_checkpoint(const std::filesystem::path& path) {
+    const std::uint64_t elements = kRows * kInputs;
+    std::string json = R"({"linear.weight":{"dtype":"F32","shape":[40,2100],"data_offsets":[0,336000]},)"
+                       R"("conv.weight":{"dtype":"F32","shape":[2100,40],"data_offsets":[336000,672000]}})";
+    while (json.size() % 8 != 0) json += ' ';
+    std::string file(8, '\0');
+    const std::uint64_t size = json.size();
+    std::memcpy(file.data(), &size, 8);
+    file += json;
+    std::mt19937 generator(11);
+    std::normal_distribution<float> normal(0.01F, 0.1F);
+    for (std::uint64_t i = 0; i < 2 * elements; ++i) {
+        const float value = normal(generator);
+        file.append(reinterpret_cast<const char*>(&value), sizeof(value));
+    }
+    write_file(path, file);
+}
+
+model::Matrix inputs(std::size_t tokens) {
+    std::mt19937 generator(12);
+    std::normal_distribution<float> normal;
+    model::Matrix x(tokens, kInputs);
+    for (float& value : x.values) value = normal(generator);
+    return x;
+}
+
+/// The largest difference of two products, as a share of the largest value: sums of 2,100 terms round in another order.
+double largest_share(const model::Matrix& found, const model::Matrix& expected) {
+    double largest = 0;
+    double size = 0;
+    for (std::size_t i = 0; i < found.values.size(); ++i) {
+        largest = std::max(largest, std::abs(static_cast<double>(found.values[i] - expected.values[i])));
+        size = std::max(size, std::abs(static_cast<double>(expected.values[i])));
+    }
+    return largest / size;
+}
+
+}  // namespace
+
+TEST_CASE("products with codes of every scheme are those with the restored weights", "[model]") {
+    const TemporaryFolder folder;
+    write_checkpoint(folder / "w.safetensors");
+    for (const char* name : {"u8",
+                             "s8",
+                             "u4",
+                             "u8-channel",
+                             "s8-channel-axis1",
+                             "u3-channel-axis0",
+                             "s8-group64-f16",
+                             "u4-group32-f16",
+                             "u5-group18-axis0-intzp-bf16",
+                             "u6-group16-axis1",
+                             "u2-group100",
+                             "u8-group18-two",
+                             "u6-group16-two",
+                             "u4-group18-two",
+                             "u4-group32-axis0-two",
+                             "u4-group32-axis1-two",
+                             "s4-group18-axis0-two",
+                             "s8-group300-axis1-two",
+                             "u3-group27-axis0-mse-two",
+                             "u4-group1024-axis0-two"}) {
+        CAPTURE(name);
+        QuantizeOptions options;
+        options.write.sync = false;
+        options.write.force = true;
+        options.rules = {{"*", parse_scheme(name)}};
+        quantize(folder / "w.safetensors", folder / "set", options);
+        DequantizeOptions back;
+        back.write.sync = false;
+        back.write.force = true;
+        dequantize(folder / "set", folder / "back.safetensors", back);
+        const model::Weights codes = model::Weights::open(folder / "set");
+        const model::Weights restored = model::Weights::open(folder / "back.safetensors");
+        model::Machine machine(2);
+        for (const std::size_t tokens : {1U, 3U, 7U}) {
+            const model::Matrix x = inputs(tokens);
+            const auto share_of = [&](const char* tensor, std::uint64_t rows, std::uint64_t columns,
+                                      model::Layout layout) {
+                model::Matrix found;
+                model::Matrix expected;
+                machine.multiply(x, codes.matrix(tensor, rows, columns), layout, {}, found);
+                machine.multiply(x, restored.matrix(tensor, rows, columns), layout, {}, expected);
+                return largest_share(found, expected);
+            };
+            CHECK(share_of("linear.weight", kRows, kInputs, model::Layout::kOutIn) < 1e-5);
+            CHECK(share_of("conv.weight", kInputs, kRows, model::Layout::kInOut) < 1e-5);
+        }
+    }
+}
+
+}  // namespace octet::test
