@@ -1,10 +1,11 @@
-"""10,000 random strings of mixed scripts through the Python packages `tokenizers` and `sentencepiece`, for octet_tests to hold its own
-tokenizers against: tokenizer_strings.py GPT2_TOKENIZER_FOLDER T5_TOKENIZER_FOLDER OUT.json [COUNT]"""
+"""Random strings of mixed scripts, and texts of random ids, through the Python packages `tokenizers` and `sentencepiece`, for octet_tests
+to hold its own tokenizers against: tokenizer_strings.py GPT2_TOKENIZER_FOLDER T5_TOKENIZER_FOLDER OUT.json [COUNT [SEED]]"""
 import json
 import random
 import sys
 
 import sentencepiece
+import tokenizers
 from tokenizers import ByteLevelBPETokenizer
 
 RANGES = [(0x20, 0x7E)] * 6 + [(0xA0, 0x17F), (0x370, 0x3FF), (0x400, 0x4FF), (0x5D0, 0x5EA), (0x600, 0x6FF), (0x900, 0x97F), (0xE00, 0xE7F),
@@ -24,16 +25,27 @@ def text(source):
     return "".join(parts)
 
 
+def random_ids(source, size):
+    return [source.randrange(size) for _ in range(source.randint(1, 12))]
+
+
 def main():
     gpt2, t5, out = sys.argv[1:4]
-    source = random.Random(20)
+    count = int(sys.argv[4]) if len(sys.argv) > 4 else 10_000
+    source = random.Random(int(sys.argv[5]) if len(sys.argv) > 5 else 20)
     bpe = ByteLevelBPETokenizer(f"{gpt2}/vocab.json", f"{gpt2}/merges.txt")
     pieces = sentencepiece.SentencePieceProcessor(model_file=f"{t5}/spiece.model")
-    texts = [text(source) for _ in range(int(sys.argv[4]) if len(sys.argv) > 4 else 10_000)]
-    cases = [{"text": t, "gpt2": bpe.encode(t).ids, "gpt2_back": bpe.decode(bpe.encode(t).ids), "t5": pieces.encode(t),
-              "t5_back": pieces.decode(pieces.encode(t))} for t in texts]
+    cases = []
+    for _ in range(count):
+        words = text(source)
+        ids = {"gpt2": bpe.encode(words).ids, "t5": pieces.encode(words)}
+        cases.append({"text": words, **ids, "gpt2_back": bpe.decode(ids["gpt2"], skip_special_tokens=False), "t5_back": pieces.decode(ids["t5"])})
+    for _ in range(count):
+        ids = {"gpt2": random_ids(source, bpe.get_vocab_size()), "t5": random_ids(source, pieces.get_piece_size())}
+        cases.append({**ids, "gpt2_back": bpe.decode(ids["gpt2"], skip_special_tokens=False), "t5_back": pieces.decode(ids["t5"])})
     with open(out, "w", encoding="utf-8") as file:
         json.dump(cases, file)
+    print(f"{count:,} strings and {count:,} rows of ids by sentencepiece {sentencepiece.__version__} and tokenizers {tokenizers.__version__}")
 
 
 main()

@@ -9,7 +9,6 @@
 
 #include "base/text.hpp"
 #include "io/file.hpp"
-#include "model/merges.hpp"
 #include "model/tokenizer.hpp"
 #include "octet/error.hpp"
 
@@ -151,6 +150,10 @@ class ByteLevelBpe : public Tokenizer {
 
 }  // namespace
 
+std::unique_ptr<Tokenizer> make_byte_level_bpe(BpeTables tables) {
+    return std::make_unique<ByteLevelBpe>(std::move(tables));
+}
+
 std::unique_ptr<Tokenizer> open_byte_level_bpe(const fs::path& folder) {
     std::error_code ignored;
     const fs::path vocab = folder / "vocab.json";
@@ -158,11 +161,10 @@ std::unique_ptr<Tokenizer> open_byte_level_bpe(const fs::path& folder) {
     const fs::path joined = folder / "tokenizer.json";
     const auto text_of = [](const fs::path& path) { return io::read_text_file(path, kMostFileBytes); };
     if (fs::exists(vocab, ignored) && fs::exists(merges, ignored)) {
-        return std::make_unique<ByteLevelBpe>(
+        return make_byte_level_bpe(
             parse_vocab_and_merges(text_of(vocab), vocab.native(), text_of(merges), merges.native()));
     }
-    if (fs::exists(joined, ignored))
-        return std::make_unique<ByteLevelBpe>(parse_tokenizer_json(text_of(joined), joined.native()));
+    if (fs::exists(joined, ignored)) return make_byte_level_bpe(parse_tokenizer_json(text_of(joined), joined.native()));
     throw Error(
         ErrorCode::kBadInput, printable(folder.native()),
         "has no tokenizer: neither vocab.json and merges.txt nor tokenizer.json; fetch them, or give token ids");

@@ -46,6 +46,10 @@ class SentencePieces : public Tokenizer {
 
 }  // namespace
 
+std::unique_ptr<Tokenizer> make_sentence_pieces(const std::string& model, std::string_view name) {
+    return std::make_unique<SentencePieces>(model, name);
+}
+
 std::unique_ptr<Tokenizer> open_sentence_pieces(const std::filesystem::path& folder) {
     const std::filesystem::path path = folder / "spiece.model";
     std::error_code ignored;
@@ -53,7 +57,7 @@ std::unique_ptr<Tokenizer> open_sentence_pieces(const std::filesystem::path& fol
         throw Error(ErrorCode::kBadInput, printable(folder.native()),
                     "has no tokenizer: no spiece.model; fetch it, or give token ids");
     }
-    return std::make_unique<SentencePieces>(io::read_text_file(path, kMostFileBytes), path.native());
+    return make_sentence_pieces(io::read_text_file(path, kMostFileBytes), path.native());
 }
 
 }  // namespace octet::model

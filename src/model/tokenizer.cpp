@@ -3,6 +3,24 @@
 #include "base/text.hpp"
 
 namespace octet::model {
+namespace {
+
+/// Bytes of the character at the start of `text`, or of the longest part of one that could have gone on there; 1 where none begins.
+/// (The Unicode Standard, version 15, section 3.9, "U+FFFD substitution of maximal subparts".)
+std::size_t character_or_part(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned lead = byte(0);
+    const std::size_t whole = lead < 0xC2 || lead > 0xF4 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    std::size_t size = 1;
+    for (; size < whole && size < text.size(); ++size) {
+        const unsigned least = size > 1 ? 0x80 : lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+        const unsigned most = size > 1 ? 0xBF : lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+        if (byte(size) < least || byte(size) > most) break;
+    }
+    return size;
+}
+
+}  // namespace
 
 std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, const Config& config) {
     return config.family == checkpoint::Family::kT5 ? open_sentence_pieces(folder) : open_byte_level_bpe(folder);
@@ -10,15 +28,12 @@ std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, c
 
 std::string mended_utf8(std::string_view text) {
     if (is_utf8(text)) return std::string(text);
-    constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
     std::string mended;
     while (!text.empty()) {
-        std::size_t size = 0;  // of the valid character at the start
-        for (std::size_t tried = 1; tried <= 4 && tried <= text.size() && size == 0; ++tried) {
-            if (is_utf8(text.substr(0, tried))) size = tried;
-        }
-        mended += size > 0 ? text.substr(0, size) : kReplacement;
-        text.remove_prefix(size > 0 ? size : 1);
+        const std::size_t size = character_or_part(text);
+        const std::string_view taken = text.substr(0, size);
+        mended += is_utf8(taken) ? taken : "\xEF\xBF\xBD";
+        text.remove_prefix(size);
     }
     return mended;
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "model/config.hpp"
+#include "model/merges.hpp"
 
 namespace octet::model {
 
@@ -31,13 +32,19 @@ class Tokenizer {
 /// Byte-level BPE from vocab.json and merges.txt, or from tokenizer.json where those are missing.
 std::unique_ptr<Tokenizer> open_byte_level_bpe(const std::filesystem::path& folder);
 
+/// The same from its tables.
+std::unique_ptr<Tokenizer> make_byte_level_bpe(BpeTables tables);
+
 /// SentencePiece from spiece.model.
 std::unique_ptr<Tokenizer> open_sentence_pieces(const std::filesystem::path& folder);
+
+/// The same from that file's bytes.
+std::unique_ptr<Tokenizer> make_sentence_pieces(const std::string& model, std::string_view name);
 
 /// The tokenizer of a model of that family. Missing or malformed files: kBadInput naming them.
 std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, const Config& config);
 
-/// `text` with bytes that are no UTF-8 replaced by U+FFFD.
+/// `text` with each part of a character, and each byte of none, replaced by U+FFFD.
 std::string mended_utf8(std::string_view text);
 
 }  // namespace octet::model
