@@ -48,15 +48,18 @@ enum class BlockKind : std::uint8_t {
     kMiddle,     ///< q * scale + zero_point, q in -max_code - 1 .. max_code; stored as q + max_code + 1
 };
 
-/// Parameters of a run of elements whose scales differ: one scale (and zero point, where the kind has them) an element.
+/// Parameters of rows of elements whose scales differ: one scale (and zero point, where the kind has them) for each run of `run` elements
+/// of a row, the last of which may be short.
 struct BlockLoop {
     BlockKind kind;
     bool truncate;        ///< toward zero instead of to nearest, ties to even
     float max_code;       ///< the largest code
     float signal_factor;  ///< as in Affine
     float noise_factor;
-    const float* scale;       ///< 0 gives the code of 0
-    const float* zero_point;  ///< of kInteger a whole number; of kSymmetric not looked at
+    const float* scale;        ///< of the first row; 0 gives the code of 0
+    const float* zero_point;   ///< of kInteger a whole number; of kSymmetric not looked at
+    std::size_t run = 1;       ///< 1, a multiple of kLanes, or at least a row
+    std::size_t row_step = 0;  ///< scales (and zero points) from one row's first to the next row's
 };
 
 /// Running statistics of blocks. Start with all zeros.
@@ -95,17 +98,22 @@ struct Kernels {
     void (*error_f64)(const void* values, const std::uint8_t* codes, std::size_t count, const Affine& affine,
                       LaneSums& sums);
 
-    /// Extends min[i] and max[i] by values[i]; false when one of the values is not finite (the ranges are meaningless then).
-    bool (*column_range)(const float* values, std::size_t count, float* min, float* max);
+    /// Extends min[i] and max[i] by column i of `rows` rows of `count` float32 values, one behind the other; false when one of the values is
+    /// not finite (the ranges are meaningless then).
+    bool (*column_ranges)(const void* values, std::size_t rows, std::size_t count, float* min, float* max);
 
-    /// codes = round((x - zero_point) / scale), or round(x / scale) + zero_point, limited to the codes that there are; one byte each.
-    void (*quantize_block)(const float* values, std::size_t count, const BlockLoop& block, std::uint8_t* codes,
-                           BlockSums& sums);
+    /// The same for the runs of one row: min[i] and max[i] by elements [i * run, (i + 1) * run), the last run may be short.
+    bool (*row_ranges)(const void* values, std::size_t count, std::size_t run, float* min, float* max);
 
-    /// out = what the codes stand for, each operation rounded to float32.
+    /// codes = round((x - zero_point) / scale), or round(x / scale) + zero_point, limited to the codes that there are; one byte each. `rows`
+    /// rows of `count` float32 values, one behind the other, fewer than 2^28 in all; each row begins a new folding block.
+    void (*quantize_block)(const void* values, std::size_t rows, std::size_t count, const BlockLoop& block,
+                           std::uint8_t* codes, BlockSums& sums);
+
+    /// out = what the codes of one row stand for, each operation rounded to float32.
     void (*restore_block)(const std::uint8_t* codes, std::size_t count, const BlockLoop& block, float* out);
 
-    /// The error statistics of float64 sources as in error_f64.
+    /// The error statistics of one row of a float64 source as in error_f64.
     void (*block_error_f64)(const void* values, const std::uint8_t* codes, std::size_t count, const BlockLoop& block,
                             LaneSums& sums);
 

@@ -39,30 +39,41 @@ void error_f64(const void* values, const std::uint8_t* codes, std::size_t count,
     for (std::size_t i = 0; i < count; ++i) add_error_f64(load<double>(values, i), codes[i], affine, i % kLanes, sums);
 }
 
-bool column_range(const float* values, std::size_t count, float* min, float* max) {
+bool column_ranges(const void* values, std::size_t rows, std::size_t count, float* min, float* max) {
     bool finite = true;
-    for (std::size_t i = 0; i < count; ++i) finite = column_range_one(values[i], i, min, max) && finite;
+    for (std::size_t row = 0; row < rows; ++row) {
+        for (std::size_t i = 0; i < count; ++i)
+            finite = extend_range(load<float>(values, row * count + i), min[i], max[i]) && finite;
+    }
     return finite;
 }
 
-void quantize_block(const float* values, std::size_t count, const BlockLoop& block, std::uint8_t* codes,
-                    BlockSums& sums) {
-    with_kind(block, [&]<BlockKind kKind, bool kTruncate>() {
-        for (std::size_t start = 0; start < count; start += kFoldElements) {
-            const std::size_t stop = count - start < kFoldElements ? count : start + kFoldElements;
-            FoldSums fold = {};
-            for (std::size_t i = start; i < stop; ++i)
-                quantize_one<kKind, kTruncate>(values[i], i, i % kLanes, block, codes, fold, sums.clipped);
-            add_fold(fold, sums.lanes);
+bool row_ranges(const void* values, std::size_t count, std::size_t run, float* min, float* max) {
+    bool finite = true;
+    for (std::size_t first = 0; first < count; first += run, ++min, ++max)
+        finite = extend_by_run(values, first, count - first < run ? count : first + run, *min, *max) && finite;
+    return finite;
+}
+
+void quantize_block(const void* values, std::size_t rows, std::size_t count, const BlockLoop& first,
+                    std::uint8_t* codes, BlockSums& sums) {
+    with_kind(first, [&]<BlockKind kKind, bool kTruncate>() {
+        BlockLoop block = first;
+        for (std::size_t row = 0; row < rows; ++row, codes += count) {
+            for (std::size_t start = 0; start < count; start += kFoldElements) {
+                const std::size_t stop = count - start < kFoldElements ? count : start + kFoldElements;
+                FoldSums fold = {};
+                quantize_part<kKind, kTruncate>(part_of(values, row * count), start, stop, block, codes, fold,
+                                                sums.clipped);
+                add_fold(fold, sums.lanes);
+            }
+            to_next_row(block);
         }
     });
 }
 
 void restore_block(const std::uint8_t* codes, std::size_t count, const BlockLoop& block, float* out) {
-    with_kind(block, [&]<BlockKind kKind, bool kTruncate>() {
-        for (std::size_t i = 0; i < count; ++i)
-            out[i] = block_value<kKind>(loaded_code<kKind>(codes[i], block, i), block, i);
-    });
+    with_kind(block, [&]<BlockKind kKind, bool kTruncate>() { restore_part<kKind>(codes, 0, count, block, out); });
 }
 
 void widen_f16(const void* values, std::size_t count, float* out) {
@@ -82,7 +93,8 @@ const Kernels kScalarKernels = {
     quantize<true>,
     dequantize,
     error_f64,
-    column_range,
+    column_ranges,
+    row_ranges,
     quantize_block,
     restore_block,
     block_error_f64,

@@ -20,6 +20,11 @@ inline T load(const void* values, std::size_t index) {
     return value;
 }
 
+/// Where float32 element `index` lies.
+inline const void* part_of(const void* values, std::size_t index) {
+    return static_cast<const unsigned char*>(values) + index * sizeof(float);
+}
+
 template <typename T>
 inline void store(void* out, std::size_t index, T value) {
     std::memcpy(static_cast<unsigned char*>(out) + index * sizeof(T), &value, sizeof(T));

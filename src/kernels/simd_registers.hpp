@@ -36,6 +36,11 @@ inline void store_f16(const FloatRegister (&x)[kCodeParts], unsigned char* out, 
     after[0] = FloatRegister(_mm512_cvtph_ps(half));
 }
 
+inline void fold_register(const FloatRegister& low, const FloatRegister& high, float& min, float& max) {
+    min = _mm512_reduce_min_ps(low);
+    max = _mm512_reduce_max_ps(high);
+}
+
 #elif defined(OCTET_ARCH_AVX2)
 
 inline void store_codes(const CodeRegister (&code)[kCodeParts], std::uint8_t* out) {
@@ -97,6 +102,44 @@ inline void load_codes(const std::uint8_t* codes, CodeRegister (&code)[kCodePart
     for (std::size_t i = 0; i < 16; ++i) staged[i] = codes[i];
     for (std::size_t part = 0; part < kCodeParts; ++part)
         code[part] = CodeRegister::load_aligned(staged + part * CodeRegister::size);
+}
+
+#endif
+
+#if defined(OCTET_ARCH_AVX2) || defined(OCTET_ARCH_SSE2)
+
+inline float least_of(__m128 x) {
+    x = _mm_min_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_min_ss(x, _mm_shuffle_ps(x, x, 1)));
+}
+
+inline float largest_of(__m128 x) {
+    x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_max_ss(x, _mm_shuffle_ps(x, x, 1)));
+}
+
+/// The smallest lane of one register and the largest of another.
+inline void fold_register(const FloatRegister& low, const FloatRegister& high, float& min, float& max) {
+#if defined(OCTET_ARCH_AVX2)
+    min = least_of(_mm_min_ps(_mm256_castps256_ps128(low), _mm256_extractf128_ps(low, 1)));
+    max = largest_of(_mm_max_ps(_mm256_castps256_ps128(high), _mm256_extractf128_ps(high, 1)));
+#else
+    min = least_of(low);
+    max = largest_of(high);
+#endif
+}
+
+#elif !defined(OCTET_ARCH_AVX512)
+
+inline void fold_register(const FloatRegister& low, const FloatRegister& high, float& min, float& max) {
+    alignas(64) float lows[FloatRegister::size];
+    alignas(64) float highs[FloatRegister::size];
+    low.store_aligned(lows);
+    high.store_aligned(highs);
+    min = lows[0];
+    max = highs[0];
+    for (const float value : lows) min = value < min ? value : min;
+    for (const float value : highs) max = value > max ? value : max;
 }
 
 #endif

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 #include <vector>
 
 #include "base/checked.hpp"
@@ -25,23 +24,15 @@ float factor_for(float magnitude) {
     return std::ldexp(1.0F, std::clamp(-std::ilogb(magnitude), -126, 127));
 }
 
-/// Scale and zero point of each element of a chunk: where blocks are columns, as they lie; else copied out, run by run.
+/// Scale and zero point of each element of a chunk where blocks are no runs that the loops know: copied out.
 class ChunkParameters {
   public:
     explicit ChunkParameters(const Blocks& blocks) : blocks_(blocks) {}
 
     void take(std::uint64_t row, std::uint64_t column, std::uint64_t count, kernels::BlockLoop& loop) {
         const std::uint64_t first = row / blocks_.rows_each * blocks_.across + column / blocks_.columns_each;
-        if (blocks_.columns_each == 1) {
-            loop.scale = blocks_.scale + first;
-            loop.zero_point = blocks_.zero_point + first;
-            return;
-        }
         loop.scale = scale_;
         loop.zero_point = zero_point_;
-        const std::uint64_t last = (column + count - 1) / blocks_.columns_each;
-        const bool one_block = last == column / blocks_.columns_each;
-        if (one_block && filled_ && first == block_ && count <= filled_count_) return;
         std::uint64_t done = 0;
         for (std::uint64_t block = first; done < count; ++block) {
             const std::uint64_t stop = ((column + done) / blocks_.columns_each + 1) * blocks_.columns_each - column;
@@ -50,16 +41,10 @@ class ChunkParameters {
             std::fill(zero_point_ + done, zero_point_ + end, blocks_.zero_point[block]);
             done = end;
         }
-        filled_ = one_block;
-        block_ = first;
-        filled_count_ = count;
     }
 
   private:
     const Blocks& blocks_;
-    bool filled_ = false;  // with one block's
-    std::uint64_t block_ = 0;
-    std::uint64_t filled_count_ = 0;
     alignas(64) float scale_[kChunk];
     alignas(64) float zero_point_[kChunk];
 };
@@ -74,10 +59,11 @@ class PercentileRange {
     kernels::Range of(std::uint64_t block) {
         const std::uint64_t row = block / blocks_.across * blocks_.rows_each;
         const std::uint64_t column = block % blocks_.across * blocks_.columns_each;
+        const auto* const tile = static_cast<const float*>(tile_.values);
         std::uint64_t count = 0;
         for (std::uint64_t r = row; r < std::min(tile_.rows, row + blocks_.rows_each); ++r) {
             for (std::uint64_t c = column; c < std::min(tile_.columns, column + blocks_.columns_each); ++c)
-                values_[count++] = tile_.values[r * tile_.columns + c];
+                values_[count++] = tile[r * tile_.columns + c];
         }
         const std::span<float> values(values_.data(), count);
         const std::uint64_t outside = count * (1'000'000 - scheme_.percentile_ppm) / 1'000'000;
@@ -102,6 +88,49 @@ class PercentileRange {
     std::vector<float> values_;
 };
 
+const void* element(const Tile& tile, std::uint64_t row, std::uint64_t column) {
+    return static_cast<const std::byte*>(tile.values) + (row * tile.columns + column) * sizeof(float);
+}
+
+bool percentile_states(const Scheme& scheme, const Tile& tile, const Blocks& blocks, std::uint64_t& overflowed) {
+    PercentileRange percentiles(scheme, tile, blocks);
+    for (std::uint64_t i = 0; i < blocks.count; ++i) {
+        const BlockState state = block_state(scheme, percentiles.of(i));
+        blocks.scale[i] = state.scale;
+        blocks.zero_point[i] = state.zero_point;
+        if (!std::isinf(state.scale)) continue;
+        overflowed = i;
+        return false;
+    }
+    return true;
+}
+
+/// A part of a tile: whole rows, or a part of one.
+struct TilePart {
+    std::uint64_t row;
+    std::uint64_t column;
+    std::uint64_t rows;
+    std::uint64_t columns;
+};
+
+/// Codes and sums of a part; of float64 sources the error is counted in float64.
+void quantize_rows(const Tile& tile, const TilePart& part, kernels::BlockLoop loop, std::uint8_t* codes,
+                   kernels::BlockSums& sums) {
+    const kernels::Kernels& k = active_kernels();
+    const void* const values = element(tile, part.row, part.column);
+    if (tile.exact == nullptr) return k.quantize_block(values, part.rows, part.columns, loop, codes, sums);
+    kernels::BlockSums narrowed = {};
+    k.quantize_block(values, part.rows, part.columns, loop, codes, narrowed);
+    sums.clipped += narrowed.clipped;
+    const auto* const exact = static_cast<const std::byte*>(tile.exact);
+    for (std::uint64_t row = 0; row < part.rows; ++row) {
+        const std::uint64_t at = (part.row + row) * tile.columns + part.column;
+        k.block_error_f64(exact + at * sizeof(double), codes + row * part.columns, part.columns, loop, sums.lanes);
+        loop.scale += loop.row_step;
+        loop.zero_point += loop.row_step;
+    }
+}
+
 }  // namespace
 
 Blocks blocks_of(const BlockGrid& grid, std::uint64_t rows, std::uint64_t columns) noexcept {
@@ -120,22 +149,18 @@ void clear_ranges(const Blocks& blocks) {
 
 bool add_ranges(const Tile& tile, const Blocks& blocks) {
     const kernels::Kernels& k = active_kernels();
+    const bool by_columns = blocks.columns_each == 1;
+    const std::uint64_t rows_at_once = by_columns ? blocks.rows_each : 1;
     bool finite = true;
-    for (std::uint64_t row = 0; row < tile.rows; ++row) {
-        const float* const values = tile.values + row * tile.columns;
+    for (std::uint64_t row = 0; row < tile.rows; row += rows_at_once) {
+        const void* const values = element(tile, row, 0);
         const std::uint64_t first = row / blocks.rows_each * blocks.across;
-        if (blocks.columns_each == 1) {
-            finite = k.column_range(values, tile.columns, blocks.min + first, blocks.max + first) && finite;
-            continue;
-        }
-        for (std::uint64_t i = 0; i < blocks.across; ++i) {
-            const std::uint64_t column = i * blocks.columns_each;
-            kernels::Range range = {blocks.min[first + i], blocks.max[first + i], finite};
-            k.range_f32(values + column, std::min(blocks.columns_each, tile.columns - column), range);
-            blocks.min[first + i] = range.min;
-            blocks.max[first + i] = range.max;
-            finite = range.finite;
-        }
+        float* const min = blocks.min + first;
+        float* const max = blocks.max + first;
+        const std::uint64_t rows = std::min(rows_at_once, tile.rows - row);
+        finite = (by_columns ? k.column_ranges(values, rows, tile.columns, min, max)
+                             : k.row_ranges(values, tile.columns, blocks.columns_each, min, max)) &&
+                 finite;
     }
     return finite;
 }
@@ -146,36 +171,20 @@ bool make_states(const Scheme& scheme, const Tile& tile, const float* weights, c
         search_states(scheme, tile, weights, blocks);
         return true;
     }
-    const bool percentile = scheme.range == RangeSearch::kPercentile;
-    std::optional<PercentileRange> percentiles;
-    if (percentile) percentiles.emplace(scheme, tile, blocks);
-    for (std::uint64_t i = 0; i < blocks.count; ++i) {
-        const kernels::Range covered =
-            percentile ? percentiles->of(i) : kernels::Range{blocks.min[i], blocks.max[i], true};
-        const BlockState state = block_state(scheme, covered);
-        blocks.scale[i] = state.scale;
-        blocks.zero_point[i] = state.zero_point;
-        if (!std::isinf(state.scale)) continue;
-        overflowed = i;
-        return false;
-    }
-    return true;
+    if (scheme.range == RangeSearch::kPercentile) return percentile_states(scheme, tile, blocks, overflowed);
+    const std::uint64_t found =
+        block_states(scheme, {blocks.min, blocks.max, blocks.scale, blocks.zero_point}, blocks.count);
+    overflowed = found;
+    return found == blocks.count;
 }
 
 SumFactors sum_factors(const Blocks& blocks) {
-    float magnitude = 0;
-    float scale = 0;
-    for (std::uint64_t i = 0; i < blocks.count; ++i) {
-        if (blocks.min[i] > blocks.max[i]) continue;
-        magnitude = std::max({magnitude, std::fabs(blocks.min[i]), std::fabs(blocks.max[i])});
-        scale = std::max(scale, blocks.scale[i]);
-    }
-    return {factor_for(magnitude), factor_for(scale)};
+    const LargestNumbers largest = largest_numbers(blocks.min, blocks.max, blocks.scale, blocks.count);
+    return {factor_for(largest.magnitude), factor_for(largest.scale)};
 }
 
 ErrorSums quantize_tile(const Scheme& scheme, const Tile& tile, const Blocks& blocks, SumFactors factors,
                         std::uint8_t* codes) {
-    const kernels::Kernels& k = active_kernels();
     kernels::BlockLoop loop{block_kind(scheme),
                             scheme.rounding == Rounding::kTruncate,
                             largest_code(scheme),
@@ -184,30 +193,35 @@ ErrorSums quantize_tile(const Scheme& scheme, const Tile& tile, const Blocks& bl
                             nullptr,
                             nullptr};
     kernels::BlockSums sums = {};
-    kernels::BlockSums ignored = {};
-    ChunkParameters parameters(blocks);
-    for (std::uint64_t row = 0; row < tile.rows; ++row) {
-        for (std::uint64_t column = 0; column < tile.columns; column += kChunk) {
-            const std::uint64_t at = row * tile.columns + column;
-            const std::uint64_t count = std::min(kChunk, tile.columns - column);
-            parameters.take(row, column, count, loop);
-            k.quantize_block(tile.values + at, count, loop, codes + at, tile.exact == nullptr ? sums : ignored);
-            if (tile.exact != nullptr) k.block_error_f64(tile.exact + at, codes + at, count, loop, sums.lanes);
+    const bool by_columns = blocks.columns_each == 1;
+    const bool has_runs = blocks.columns_each % kernels::kLanes == 0 || blocks.columns_each >= tile.columns;
+    if (by_columns || has_runs) {
+        loop.run = by_columns ? 1 : blocks.columns_each;
+        loop.row_step = blocks.rows_each == 1 ? blocks.across : 0;
+        const std::uint64_t rows_at_once = blocks.rows_each == 1 ? tile.rows : blocks.rows_each;
+        for (std::uint64_t row = 0; row < tile.rows; row += rows_at_once) {
+            const std::uint64_t rows = std::min(rows_at_once, tile.rows - row);
+            loop.scale = blocks.scale + row / blocks.rows_each * blocks.across;
+            loop.zero_point = blocks.zero_point + row / blocks.rows_each * blocks.across;
+            quantize_rows(tile, {row, 0, rows, tile.columns}, loop, codes + row * tile.columns, sums);
+        }
+    } else {
+        ChunkParameters parameters(blocks);
+        for (std::uint64_t row = 0; row < tile.rows; ++row) {
+            for (std::uint64_t column = 0; column < tile.columns; column += kChunk) {
+                const std::uint64_t count = std::min(kChunk, tile.columns - column);
+                parameters.take(row, column, count, loop);
+                quantize_rows(tile, {row, column, 1, count}, loop, codes + row * tile.columns + column, sums);
+            }
         }
     }
-    if (tile.exact != nullptr) sums.clipped = ignored.clipped;
     ErrorSums result = tile_sums(sums.lanes, {0, 0, 0, factors.signal, factors.noise});
     result.clipped = sums.clipped;
     return result;
 }
 
 double largest_bound(const Scheme& scheme, const Blocks& blocks, Dtype source) {
-    double largest = 0;
-    for (std::uint64_t i = 0; i < blocks.count; ++i) {
-        largest = std::max(largest, block_bound(scheme, {blocks.scale[i], blocks.zero_point[i]},
-                                                {blocks.min[i], blocks.max[i], true}, source));
-    }
-    return largest;
+    return largest_block_bound(scheme, {blocks.min, blocks.max, blocks.scale, blocks.zero_point}, blocks.count, source);
 }
 
 }  // namespace octet::quant

@@ -18,8 +18,8 @@ namespace octet::quant {
 struct Tile {
     std::uint64_t rows = 0;
     std::uint64_t columns = 0;
-    const float* values = nullptr;
-    const double* exact = nullptr;  ///< of F64 sources: what the error is counted from; may lie unaligned
+    const void* values = nullptr;  ///< float32, aligned where states are searched or percentiles
+    const void* exact = nullptr;   ///< of F64 sources: float64, what the error is counted from
 };
 
 /// The blocks of a tile, numbered row by row. Arrays that the caller owns, one element a block.

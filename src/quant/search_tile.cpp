@@ -24,8 +24,8 @@ struct Outputs {
     /// Inputs `first` to `first + count` of 16 outputs from `output` on, as a block.
     void gather(std::uint64_t output, std::uint64_t first, std::uint64_t count, float* block) const {
         const std::uint64_t whole = std::min(kColumns, this->count() - output);
-        const float* const values =
-            tile.values + (by_columns ? first * tile.columns + output : output * tile.columns + first);
+        const float* const values = static_cast<const float*>(tile.values) +
+                                    (by_columns ? first * tile.columns + output : output * tile.columns + first);
         if (by_columns) {
             for (std::uint64_t i = 0; i < count; ++i)
                 std::copy_n(values + i * tile.columns, whole, block + i * kColumns);

@@ -7,6 +7,7 @@
 #include "base/checked.hpp"
 #include "base/text.hpp"
 #include "octet/error.hpp"
+#include "quant/packing.hpp"
 #include "quant/search_tile.hpp"
 
 namespace octet::run {
@@ -95,10 +96,23 @@ std::uint64_t most_tile_blocks(const Scheme& scheme) noexcept {
     return has_tall_tiles(scheme) ? kMostSuperblockTileBlocks : kMostTileBlocks;
 }
 
-std::uint64_t tile_memory(const Scheme& scheme, Dtype dtype) noexcept {
-    const std::uint64_t raw = dtype == Dtype::kF32 ? 0 : dtype_bits(dtype) / 8;
-    constexpr std::uint64_t kBlockBytes = 9 * sizeof(float);  // range, state, its two levels, and as it is stored
-    return most_tile_elements(scheme) * (sizeof(float) + 1 + raw) + most_tile_blocks(scheme) * kBlockBytes + 1024;
+std::uint64_t code_offset_of(const BlockLayout& layout, const TilePlace& place) noexcept {
+    const auto& [rows, columns, packed_row] = layout.matrix;
+    const unsigned bits = layout.scheme.bits;
+    const std::uint64_t in_row = place.column % packed_row / 8 * bits + (bits == 8 ? place.column % packed_row % 8 : 0);
+    return (place.row * (columns / packed_row) + place.column / packed_row) * quant::packed_bytes(packed_row, bits) +
+           in_row;
+}
+
+std::uint64_t packed_tile_bytes(const BlockLayout& layout, const TilePlace& place) noexcept {
+    const auto& [rows, columns, packed_row] = layout.matrix;
+    const unsigned bits = layout.scheme.bits;
+    if (place.columns == columns) return place.rows * (columns / packed_row) * quant::packed_bytes(packed_row, bits);
+    const std::uint64_t end = place.column + place.columns;
+    const std::uint64_t whole_rows = end / packed_row - place.column / packed_row;
+    // From one whole byte to another, across packed rows whose last bytes are not full.
+    return whole_rows * quant::packed_bytes(packed_row, bits) + quant::packed_bytes(end % packed_row, bits) -
+           quant::packed_bytes(place.column % packed_row, bits);
 }
 
 std::vector<BlockStep> block_steps(const BlockLayout& layout) {

@@ -54,8 +54,11 @@ BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std
 
 TilePlace place_of(const BlockLayout& layout, std::uint64_t tile) noexcept;
 
-/// Bytes of worker memory that a tile needs.
-std::uint64_t tile_memory(const Scheme& scheme, Dtype dtype) noexcept;
+/// Where the codes of a tile begin, in bytes from the tensor's first; of a tile with whole rows, or with one row.
+std::uint64_t code_offset_of(const BlockLayout& layout, const TilePlace& place) noexcept;
+
+/// Bytes that the codes of such a tile take.
+std::uint64_t packed_tile_bytes(const BlockLayout& layout, const TilePlace& place) noexcept;
 
 enum class BlockStepKind : std::uint8_t {
     kWhole,  ///< whole domains: ranges, then codes

@@ -9,8 +9,9 @@
 #include "base/text.hpp"
 #include "octet/error.hpp"
 #include "quant/active_kernels.hpp"
+#include "quant/search_tile.hpp"
 #include "quant/values.hpp"
-#include "run/block_buffers.hpp"
+#include "run/block_pass.hpp"
 
 namespace octet::run {
 namespace {
@@ -21,7 +22,7 @@ constexpr std::uint64_t kRestoreStepElements = 1U << 20U;
 
 }  // namespace
 
-BlockWork::BlockWork(TensorJob& job) : job_(job) {
+BlockWork::BlockWork(TensorJob& job, const BlockRoad& road) : job_(job), road_(road) {
     BlockJob& block = *job.block;
     if (job.codec == Codec::kRestoreBlocks) {
         reader_.emplace(*job.source, job.source_offset, block.scheme, *job.shape, block.state);
@@ -37,7 +38,12 @@ BlockWork::BlockWork(TensorJob& job) : job_(job) {
     }
     steps_ = block_steps(layout_);
     slots_.resize(steps_.size());
-    if (steps_.empty() || steps_.front().kind == BlockStepKind::kWhole) return;
+    settle_memory();
+    if (job.codec == Codec::kQuantizeBlocks) {
+        source_pieces_.resize(divide_up(job.source_bytes(), quant::kPieceBytes));
+        stored_pieces_.resize(divide_up(offset - job.target_offset, quant::kPieceBytes));
+    }
+    if (tasks_.empty() || tasks_.front().has_domains) return;
     domains_ = std::vector<Domain>(layout_.tiles() / layout_.tiles_per_domain);
     for (const BlockStep& step : steps_) {
         Domain& domain = domains_[step.domain];
@@ -45,44 +51,119 @@ BlockWork::BlockWork(TensorJob& job) : job_(job) {
     }
 }
 
-std::uint64_t BlockWork::steps() const noexcept {
-    return slots_.size();
+/// Keeps in memory what there is memory for, and shares the steps out.
+void BlockWork::settle_memory() {
+    const bool one_row_tiles = layout_.tile_rows == 1 && (!layout_.down_first || layout_.matrix.rows == 1);
+    in_order_ = layout_.tiles_across == 1 || one_row_tiles;
+    const Scheme& scheme = layout_.scheme;
+    in_place_ = in_order_ && !quant::needs_search(scheme) && scheme.range != RangeSearch::kPercentile;
+    needs_ = needs_of(layout_);
+    needs_.domain_bytes = domain_bytes_of(layout_);
+    if (needs_.byte_count() > road_.memory_bytes) needs_.domain_bytes = 0;
+    const bool keeps_domains = layout_.tiles_per_domain == 1 || needs_.domain_bytes > 0;
+    const bool alone = job_.codec == Codec::kCheckBlocks;
+    tasks_ = block_tasks(layout_, steps_, keeps_domains, alone, road_.memory_bytes);
+    if (tasks_.size() != 1 || alone || !in_order_) return;
+    for (std::size_t part = 1; part < parts_.size(); ++part) needs_.state_bytes += parts_[part].byte_count;
+    if (needs_.byte_count() > road_.memory_bytes) needs_.state_bytes = 0;
 }
 
-std::uint64_t BlockWork::memory_bytes(const TensorJob& job) noexcept {
-    if (job.codec == Codec::kRestoreBlocks)
-        return kRestoredElements * (sizeof(float) + 1 + bytes_each(job.target_dtype)) + 1024;
-    return tile_memory(job.block->scheme, job.source_dtype);
+std::uint64_t BlockWork::tasks() const noexcept {
+    return reader_ ? slots_.size() : tasks_.size();
 }
 
-std::uint64_t BlockWork::do_step(std::uint64_t number, Bytes memory, const std::function<bool()>& is_futile) {
-    Slot& slot = slots_[number];
-    if (reader_) return restore_step(number, memory, slot);
-    const BlockStep& step = steps_[number];
-    Buffers buffers(memory, job_.block->scheme, job_.source_dtype);
-    if (step.kind == BlockStepKind::kWhole) {
-        whole_step(step, buffers, slot);
-    } else if (step.kind == BlockStepKind::kRange) {
-        range_step(step, buffers);
-        return 0;
-    } else {
-        Domain& domain = domains_[step.domain];
+std::uint64_t BlockWork::memory_bytes(const TensorJob& job) {
+    if (job.codec == Codec::kRestoreBlocks) return kRestoredElements * (sizeof(float) + 1) + 1024;
+    return needs_of(layout_of(job.block->scheme, job.source_dtype, *job.shape, job.name)).byte_count();
+}
+
+std::uint64_t BlockWork::do_task(std::uint64_t number, Bytes memory, const std::function<bool()>& is_futile) {
+    if (reader_) return restore_step(number, memory, slots_[number]);
+    const BlockTask& task = tasks_[number];
+    const BlockStep& front = steps_[task.first_step];
+    if (!task.has_domains && front.kind == BlockStepKind::kCodes) {
+        Domain& domain = domains_[front.domain];
         for (std::uint64_t left = domain.ranges_left; left != 0; left = domain.ranges_left)
             domain.ranges_left.wait(left);
         if (is_futile()) return 0;
-        codes_step(step, buffers, slot);
     }
-    std::uint64_t elements = 0;
-    for (std::uint64_t i = 0; i < step.tiles; ++i) {
-        const TilePlace place = place_of(layout_, step.first_tile + i);
-        elements += place.rows * place.columns;
+    Pass pass(memory, needs_, job_.source_dtype);
+    begin(task, pass);
+    const auto look = [&](const std::byte* mapped) {
+        pass.mapped = mapped;
+        do_steps(task, pass);
+    };
+    const std::uint64_t size = pass.end - pass.begin;
+    if (!in_place_ || !road_.reader.visit_mapped(*job_.source, job_.source_offset + pass.begin, size, memory, look))
+        look(nullptr);
+    pass.mapped = nullptr;
+    end(pass);
+    return !task.has_domains && front.kind == BlockStepKind::kRange ? 0 : size;
+}
+
+/// What a task goes over, and what it can do on the way.
+void BlockWork::begin(const BlockTask& task, Pass& pass) const {
+    const BlockStep& front = steps_[task.first_step];
+    const BlockStep& back = steps_[task.first_step + task.steps - 1];
+    const TilePlace first = place_of(layout_, front.first_tile);
+    const bool makes_codes = task.has_domains || front.kind == BlockStepKind::kCodes;
+    for (std::uint64_t i = front.first_tile; i < back.first_tile + back.tiles; ++i)
+        pass.end += bytes_of(place_of(layout_, i));
+    if (!in_order_) return;
+    pass.begin = first_byte_of(first);
+    pass.end += pass.begin;
+    if (job_.codec != Codec::kQuantizeBlocks) return;
+    if (task.has_domains || front.kind == BlockStepKind::kRange)
+        pass.source.emplace(pass.begin, pass.end, job_.source_bytes());
+    if (!makes_codes) return;
+    pass.output.emplace(road_.output, job_.target, offsets_[0] + code_offset_of(layout_, first));
+    if (tasks_.size() == 1 && (parts_.size() == 1 || !pass.states.empty())) pass.written.emplace();
+}
+
+void BlockWork::do_steps(const BlockTask& task, Pass& pass) {
+    for (std::uint64_t i = task.first_step; i < task.first_step + task.steps; ++i) {
+        const BlockStep& step = steps_[i];
+        if (step.kind == BlockStepKind::kWhole) {
+            const std::uint64_t each = layout_.tiles_per_domain;
+            for (std::uint64_t done = 0; done < step.tiles; done += each) {
+                const BlockStep one = {step.kind, step.first_tile + done, each, step.domain + done / each};
+                do_domain(one.first_tile, {&one, 1}, &slots_[i], pass);
+            }
+        } else if (!task.has_domains) {
+            if (step.kind == BlockStepKind::kRange) range_step(step, pass);
+            if (step.kind == BlockStepKind::kCodes) codes_step(step, slots_[i], pass);
+        } else if (step.kind == BlockStepKind::kCodes) {
+            const std::uint64_t left = task.first_step + task.steps - i;
+            return do_domain(step.first_tile, {&steps_[i], left}, &slots_[i], pass);
+        }
     }
-    return elements * bytes_each(job_.source_dtype);
+}
+
+/// Everything has come by: what the hashes still lack, and the state tensors behind the codes.
+void BlockWork::end(Pass& pass) {
+    if (pass.source) {
+        read_rest(*pass.source, pass);
+        pass.source->store(source_pieces_);
+    }
+    if (!pass.output) return;
+    for (Bytes left = pass.states; !left.empty();) {
+        const std::uint64_t size = std::min<std::uint64_t>(left.size(), 64U << 10U);
+        const Bytes room = pass.output->next(size);
+        std::copy_n(left.begin(), size, room.begin());
+        if (pass.written) pass.written->add(room);
+        left = left.subspan(size);
+    }
+    pass.output->finish();
+    if (!pass.written) return;
+    std::size_t number = 0;
+    for (const Checksum& piece : pass.written->take_pieces()) stored_pieces_[number++] = piece;
 }
 
 void BlockWork::settled(std::uint64_t number) {
-    if (reader_ || steps_[number].kind != BlockStepKind::kRange) return;
-    std::atomic<std::uint64_t>& left = domains_[steps_[number].domain].ranges_left;
+    if (reader_ || tasks_[number].has_domains) return;
+    const BlockStep& step = steps_[tasks_[number].first_step];
+    if (step.kind != BlockStepKind::kRange) return;
+    std::atomic<std::uint64_t>& left = domains_[step.domain].ranges_left;
     if (left.fetch_sub(1) == 1) left.notify_all();
 }
 
@@ -95,55 +176,8 @@ void BlockWork::finish() {
         kernels::Narrowing& all = job_.narrowing;
         all.max_abs_difference = std::max(all.max_abs_difference, slot.narrowing.max_abs_difference);
     }
-}
-
-quant::Tile BlockWork::read_tile(const TilePlace& place, Buffers& buffers) const {
-    const std::uint64_t each = bytes_each(job_.source_dtype);
-    const std::uint64_t count = place.rows * place.columns;
-    std::byte* const raw = buffers.raw == nullptr ? reinterpret_cast<std::byte*>(buffers.values) : buffers.raw;
-    const bool whole_rows = place.columns == layout_.matrix.columns;
-    const std::uint64_t pieces = whole_rows ? 1 : place.rows;
-    const std::uint64_t piece = count / pieces * each;
-    for (std::uint64_t i = 0; i < pieces; ++i) {
-        const std::uint64_t first = (place.row + i) * layout_.matrix.columns + place.column;
-        job_.source->read_at({raw + i * piece, piece}, job_.source_offset + first * each);
-    }
-    if (buffers.raw != nullptr) {
-        kernels::Narrowing exact{};
-        quant::convert_values(job_.source_dtype, {raw, count * each}, Dtype::kF32,
-                              std::as_writable_bytes(std::span(buffers.values, count)), exact);
-    }
-    const bool is_f64 = job_.source_dtype == Dtype::kF64;
-    return {place.rows, place.columns, buffers.values, is_f64 ? reinterpret_cast<const double*>(raw) : nullptr};
-}
-
-void BlockWork::add_ranges(const TilePlace& place, const quant::Tile& tile, const quant::Blocks& blocks,
-                           const Buffers& buffers) const {
-    if (quant::add_ranges(tile, blocks)) return;
-    const std::uint64_t bytes = tile.rows * tile.columns * bytes_each(job_.source_dtype);
-    const auto* const raw = buffers.raw == nullptr ? reinterpret_cast<const std::byte*>(tile.values) : buffers.raw;
-    const auto found = quant::first_non_finite(job_.source_dtype, {raw, bytes});
-    const std::uint64_t at = found ? found->element : 0;
-    const std::uint64_t element =
-        (place.row + at / tile.columns) * layout_.matrix.columns + place.column + at % tile.columns;
-    throw_not_finite(job_, found ? found->value : NAN, element);
-}
-
-void BlockWork::make_states(const TilePlace& place, const quant::Tile& tile, const quant::Blocks& blocks) const {
-    const std::vector<float>& all = job_.block->weights;
-    const bool by_columns = job_.block->scheme.axis == OutputAxis::k1;
-    const float* const weights = all.empty() ? nullptr : all.data() + (by_columns ? place.row : place.column);
-    std::uint64_t i = 0;
-    if (quant::make_states(job_.block->scheme, tile, weights, blocks, i)) return;
-    const std::uint64_t row = place.row + i / blocks.across * blocks.rows_each;
-    const std::uint64_t column = place.column + i % blocks.across * blocks.columns_each;
-    throw Error(
-        ErrorCode::kBadInput, printable(job_.source->name()),
-        fmt::format("tensor {} spans {} to {} in the block at {}, which overflows {}; --on-non-finite keep copies "
-                    "tensors whose range overflows float32, another scheme has another range",
-                    in_quotes(job_.name), blocks.min[i], blocks.max[i],
-                    index_text(row * layout_.matrix.columns + column, *job_.shape),
-                    job_.block->scheme.scale_dtype == ScaleDtype::kF32 ? "float32" : "its scale's dtype"));
+    block.source_pieces = std::move(source_pieces_);
+    block.stored_pieces = std::move(stored_pieces_);
 }
 
 /// A tensor's own state goes to the sidecar.
@@ -151,44 +185,69 @@ void BlockWork::note_state(const quant::Blocks& blocks) {
     if (!quant::has_state_tensors(job_.block->scheme)) job_.block->state = {blocks.scale[0], blocks.zero_point[0]};
 }
 
-void BlockWork::whole_step(const BlockStep& step, Buffers& buffers, Slot& slot) {
-    const std::uint64_t each = layout_.tiles_per_domain;
-    for (std::uint64_t first = step.first_tile; first < step.first_tile + step.tiles; first += each) {
-        const TilePlace front = place_of(layout_, first);
-        const TilePlace back = place_of(layout_, first + each - 1);
-        const std::uint64_t rows = back.row + back.rows - front.row;
-        const std::uint64_t columns = back.column + back.columns - front.column;
-        const quant::Blocks blocks = buffers.blocks_of(layout_.grid, rows, columns);
-        quant::clear_ranges(blocks);
-        quant::Tile tile;
-        for (std::uint64_t i = 0; i < each; ++i) {
-            const TilePlace place = place_of(layout_, first + i);
-            tile = read_tile(place, buffers);
-            add_ranges(place, tile, blocks, buffers);
-        }
-        make_states(front, tile, blocks);
-        const quant::SumFactors factors = quant::sum_factors(blocks);
-        for (std::uint64_t i = 0; i < each; ++i) {
-            const TilePlace place = place_of(layout_, first + i);
-            if (each > 1) tile = read_tile(place, buffers);
-            slot.sums.merge(quant::quantize_tile(job_.block->scheme, tile, blocks, factors, buffers.codes));
-            write_codes(place, buffers.codes, slot);
-        }
-        slot.bound = std::max(slot.bound, quant::largest_bound(job_.block->scheme, blocks, job_.source_dtype));
-        write_states({front.row, front.column, rows, columns}, blocks, buffers, slot);
-        note_state(blocks);
-    }
+/// The codes of one tile, and what becomes of them.
+void BlockWork::code_tile(const TilePlace& place, const quant::Tile& tile, const quant::Blocks& blocks,
+                          quant::SumFactors factors, Slot& slot, Pass& pass) {
+    // Codes that fill bytes are made where they are handed on.
+    const bool hands_on = pass.output && job_.block->scheme.bits == 8;
+    std::uint8_t* codes = pass.codes;
+    if (hands_on) codes = reinterpret_cast<std::uint8_t*>(pass.output->next(place.rows * place.columns).data());
+    slot.sums.merge(quant::quantize_tile(job_.block->scheme, tile, blocks, factors, codes));
+    write_codes(place, codes, slot, pass);
 }
 
-void BlockWork::range_step(const BlockStep& step, Buffers& buffers) {
+/// A whole domain from `first_tile` on; its codes are made in `codes`, steps with a slot each.
+void BlockWork::do_domain(std::uint64_t first_tile, std::span<const BlockStep> codes, Slot* slots, Pass& pass) {
+    const std::uint64_t each = layout_.tiles_per_domain;
+    const TilePlace front = place_of(layout_, first_tile);
+    const TilePlace back = place_of(layout_, first_tile + each - 1);
+    const std::uint64_t rows = back.row + back.rows - front.row;
+    const std::uint64_t columns = back.column + back.columns - front.column;
+    const quant::Blocks blocks = pass.blocks_of(layout_.grid, rows, columns);
+    quant::clear_ranges(blocks);
+    const bool kept = needs_.domain_bytes > 0 || pass.mapped != nullptr;
+    quant::Tile tile;
+    std::uint64_t at = 0;
+    for (std::uint64_t i = 0; i < each; ++i) {
+        const TilePlace place = place_of(layout_, first_tile + i);
+        const ConstBytes source = source_of(place, pass.raw + (kept ? at : 0), pass);
+        if (pass.source) pass.source->add(source);
+        tile = tile_of(place, source, pass);
+        add_ranges(place, tile, source, blocks);
+        at += source.size();
+    }
+    make_states(front, tile, blocks);
+    const quant::SumFactors factors = quant::sum_factors(blocks);
+    at = 0;
+    for (std::size_t number = 0; number < codes.size(); ++number) {
+        for (std::uint64_t i = 0; i < codes[number].tiles; ++i) {
+            const TilePlace place = place_of(layout_, codes[number].first_tile + i);
+            const std::uint64_t size = bytes_of(place);
+            if (each > 1 && pass.mapped == nullptr && kept) {
+                tile = tile_of(place, {pass.raw + at, size}, pass);
+            } else if (each > 1) {
+                tile = tile_of(place, source_of(place, pass.raw, pass), pass);
+            }
+            code_tile(place, tile, blocks, factors, slots[number], pass);
+            at += size;
+        }
+    }
+    slots->bound = std::max(slots->bound, quant::largest_bound(job_.block->scheme, blocks, job_.source_dtype));
+    write_states({front.row, front.column, rows, columns}, blocks, *slots, pass);
+    note_state(blocks);
+}
+
+void BlockWork::range_step(const BlockStep& step, Pass& pass) {
     quant::Blocks blocks;
     for (std::uint64_t i = 0; i < step.tiles; ++i) {
         const TilePlace place = place_of(layout_, step.first_tile + i);
         if (i == 0) {
-            blocks = buffers.blocks_of(layout_.grid, place.rows, place.columns);
+            blocks = pass.blocks_of(layout_.grid, place.rows, place.columns);
             quant::clear_ranges(blocks);
         }
-        add_ranges(place, read_tile(place, buffers), blocks, buffers);
+        const ConstBytes source = source_of(place, pass.raw, pass);
+        if (pass.source) pass.source->add(source);
+        add_ranges(place, tile_of(place, source, pass), source, blocks);
     }
     Domain& domain = domains_[step.domain];
     const std::lock_guard lock(domain.mutex);
@@ -203,23 +262,21 @@ void BlockWork::range_step(const BlockStep& step, Buffers& buffers) {
     }
 }
 
-void BlockWork::codes_step(const BlockStep& step, Buffers& buffers, Slot& slot) {
+void BlockWork::codes_step(const BlockStep& step, Slot& slot, Pass& pass) {
     Domain& domain = domains_[step.domain];
     const TilePlace front = place_of(layout_, step.domain * layout_.tiles_per_domain);
-    quant::Blocks blocks = buffers.blocks_of(layout_.grid, front.rows, front.columns);
+    quant::Blocks blocks = pass.blocks_of(layout_.grid, front.rows, front.columns);
     std::copy(domain.min.begin(), domain.min.end(), blocks.min);
     std::copy(domain.max.begin(), domain.max.end(), blocks.max);
     make_states(front, {}, blocks);
     const quant::SumFactors factors = quant::sum_factors(blocks);
     for (std::uint64_t i = 0; i < step.tiles; ++i) {
         const TilePlace place = place_of(layout_, step.first_tile + i);
-        const quant::Tile tile = read_tile(place, buffers);
-        slot.sums.merge(quant::quantize_tile(job_.block->scheme, tile, blocks, factors, buffers.codes));
-        write_codes(place, buffers.codes, slot);
+        code_tile(place, tile_of(place, source_of(place, pass.raw, pass), pass), blocks, factors, slot, pass);
     }
     if (step.first_tile == step.domain * layout_.tiles_per_domain) {
         slot.bound = quant::largest_bound(job_.block->scheme, blocks, job_.source_dtype);
-        write_states(front, blocks, buffers, slot);
+        write_states(front, blocks, slot, pass);
         note_state(blocks);
     }
     if (domain.codes_left.fetch_sub(1) != 1) return;
@@ -233,16 +290,17 @@ std::uint64_t BlockWork::restore_step(std::uint64_t number, Bytes memory, Slot& 
     float* const values = take_memory<float>(memory, kRestoredElements);
     const Bytes scratch(take_memory<std::byte>(memory, kRestoredElements + 16), kRestoredElements + 16);
     const std::uint64_t each = bytes_each(job_.target_dtype);
+    OutputStream output(road_.output, job_.target, job_.target_offset + start * each);
     for (std::uint64_t first = start; first < stop; first += kRestoredElements) {
-        const std::span<float> part(values, std::min(kRestoredElements, stop - first));
-        reader_->read(first, part, scratch);
-        const Bytes narrowed = memory.first(part.size() * each);
+        const std::uint64_t count = std::min(kRestoredElements, stop - first);
+        const Bytes room = output.next(count * each);
         const bool is_f32 = job_.target_dtype == Dtype::kF32;
-        if (!is_f32)
-            quant::convert_values(Dtype::kF32, std::as_bytes(part), job_.target_dtype, narrowed, slot.narrowing);
+        const std::span<float> part(is_f32 ? reinterpret_cast<float*>(room.data()) : values, count);
+        reader_->read(first, part, scratch);
+        if (!is_f32) quant::convert_values(Dtype::kF32, std::as_bytes(part), job_.target_dtype, room, slot.narrowing);
         throw_if_overflowed(job_, slot.narrowing);
-        job_.target->write_at(is_f32 ? std::as_bytes(part) : ConstBytes(narrowed), job_.target_offset + first * each);
     }
+    output.finish();
     const std::uint64_t bytes = job_.source_bytes();
     const std::uint64_t steps = slots_.size();
     return number + 1 == steps ? bytes - bytes / steps * (steps - 1) : bytes / steps;

@@ -51,7 +51,7 @@ class Run {
           workers_(fitting_workers(jobs, workers), options.stop_requested, kBufferBytes - kChunkMemoryBytes,
                    pages_for(jobs, reader_)),
           output_(jobs, kChunkMemoryBytes),
-          blocks_(block_works(jobs)),
+          blocks_(block_works(jobs, {reader_, output_, workers_.memory_bytes()})),
           plan_(cut_steps(jobs, workers_.memory_bytes(), block_steps(blocks_))),
           splits_(plan_.split_jobs.size()),
           progress_(options.progress, total_source_bytes(jobs)) {
@@ -98,17 +98,17 @@ class Run {
         return static_cast<unsigned>(std::min<std::uint64_t>(workers, (kBufferBytes - kChunkMemoryBytes) / needed));
     }
 
-    static BlockWorks block_works(std::span<TensorJob> jobs) {
+    static BlockWorks block_works(std::span<TensorJob> jobs, const BlockRoad& road) {
         BlockWorks works;
         for (TensorJob& job : jobs) {
-            if (job.block != nullptr) works.push_back(std::make_unique<BlockWork>(job));
+            if (job.block != nullptr) works.push_back(std::make_unique<BlockWork>(job, road));
         }
         return works;
     }
 
     static std::vector<std::uint64_t> block_steps(const BlockWorks& works) {
         std::vector<std::uint64_t> steps;
-        for (const auto& work : works) steps.push_back(work->steps());
+        for (const auto& work : works) steps.push_back(work->tasks());
         return steps;
     }
 
@@ -133,7 +133,7 @@ class Run {
             case StepKind::kBlock: {
                 const auto number = static_cast<std::uint64_t>(&step - plan_.steps.data());
                 const auto is_futile = [&] { return workers_.is_futile(number); };
-                return progress_.add(blocks_[step.split]->do_step(step.first_element, memory, is_futile));
+                return progress_.add(blocks_[step.split]->do_task(step.first_element, memory, is_futile));
             }
         }
     }

@@ -44,6 +44,10 @@ struct BlockJob {
     double bound = 0;                               ///< made: the largest of the blocks'
     std::optional<std::uint64_t> first_difference;  ///< made by kCheckBlocks: where in the target
     std::vector<float> weights = {};                ///< of the squared errors of the inputs of a search; empty: all 1
+    std::uint64_t stored_bytes = 0;                 ///< given to kQuantizeBlocks: of codes and state tensors
+    std::vector<std::optional<Checksum>> source_pieces =
+        {};  ///< made by kQuantizeBlocks: of those that were read in order
+    std::vector<std::optional<Checksum>> stored_pieces = {};  ///< the same of codes and state tensors
 };
 
 /// One tensor's way. The files and the shape outlive the run.
@@ -69,6 +73,8 @@ struct TensorJob {
 
     std::uint64_t source_bytes() const noexcept { return elements * (dtype_bits(source_dtype) / 8); }
     std::uint64_t target_bytes() const noexcept {
+        if (codec == Codec::kQuantizeBlocks) return block->stored_bytes;
+        if (codec == Codec::kRestoreBlocks) return block->elements * (dtype_bits(target_dtype) / 8);
         return codec == Codec::kScan ? 0 : elements * (dtype_bits(target_dtype) / 8);
     }
 };

@@ -84,6 +84,7 @@ std::vector<run::TensorJob> quantize_jobs(const checkpoint::Checkpoint& checkpoi
         job.codec = run::Codec::kQuantizeBlocks;
         blocks.push_back({*tensors[i].scheme, job.elements, {}, 0, {}});
         if (importance != nullptr) blocks.back().weights = importance->weights_of(tensors[i]);
+        blocks.back().stored_bytes = place.byte_count;
         job.block = &blocks.back();
     }
     return jobs;
@@ -98,16 +99,18 @@ void take_state(const run::TensorJob& job, TensorReport& tensor) {
     tensor.zero_point = blocks ? job.block->state.zero_point : job.state.zero_point;
 }
 
-/// Checksums of tensors done in blocks, whose tiles lie anywhere: of their source, and of codes and state tensors as they were written.
+/// Checksums of tensors done in blocks, of their source and of codes and state tensors: from what was hashed on the way, and for the rest as it
+/// was written.
 void hash_blocks(std::vector<run::TensorJob>& jobs, const plan::OutputPlan& plan, const WriteOptions& options) {
     std::vector<run::Region> regions;
     std::vector<Checksum*> places;
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         run::TensorJob& job = jobs[i];
         if (job.block == nullptr) continue;
-        regions.push_back({job.source, job.source_offset, job.source_bytes(), {}});
+        regions.push_back({job.source, job.source_offset, job.source_bytes(), std::move(job.block->source_pieces)});
         places.push_back(&job.source_checksum);
-        regions.push_back({job.target, plan.placements[i].offset, plan.placements[i].byte_count, {}});
+        regions.push_back({job.target, plan.placements[i].offset, plan.placements[i].byte_count,
+                           std::move(job.block->stored_pieces)});
         places.push_back(&job.stored_checksum);
     }
     WriteOptions quiet = options;

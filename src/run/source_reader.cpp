@@ -89,7 +89,8 @@ const io::Mapping* SourceReader::mapping_for(const io::File& file, std::uint64_t
 
 /// Reads the same bytes in the ordinary way, which fails with the reason.
 void SourceReader::explain_fault(const io::File& file, std::uint64_t offset, std::uint64_t size, Bytes buffer) {
-    file.read_at(buffer.first(size), offset);
+    for (std::uint64_t done = 0; done < size; done += buffer.size())
+        file.read_at(buffer.first(std::min<std::uint64_t>(buffer.size(), size - done)), offset + done);
     throw Error(ErrorCode::kIo, printable(file.name()),
                 "could not be read for a moment; let nothing write to it and try again");
 }

@@ -35,6 +35,18 @@ class SourceReader {
         mapping->drop(offset, size);
     }
 
+    /// The same with visit(first byte), only where these bytes are mapped: else false, and nothing is visited. `buffer` may hold fewer.
+    template <typename Visit>
+    bool visit_mapped(const io::File& file, std::uint64_t offset, std::uint64_t size, Bytes buffer, Visit visit) {
+        const io::Mapping* const mapping = mapping_for(file, size);
+        if (mapping == nullptr) return false;
+        const ConstBytes bytes = mapping->bytes(offset, size);
+        const bool readable = io::read_mapped([&] { visit(bytes.data()); });
+        if (!readable || file.current_size() < offset + size) explain_fault(file, offset, size, buffer);
+        mapping->drop(offset, size);
+        return true;
+    }
+
     /// True if most bytes come through mappings, so that little of the buffers is used.
     bool maps() const noexcept { return maps_; }
 

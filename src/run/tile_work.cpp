@@ -51,7 +51,7 @@ void throw_if_overflowed(const TensorJob& job, const kernels::Narrowing& narrowi
 }
 
 bool makes_checksums(const TensorJob& job) noexcept {
-    return job.codec == Codec::kQuantize || job.codec == Codec::kCopy;
+    return job.codec == Codec::kQuantize || job.codec == Codec::kCopy || job.codec == Codec::kQuantizeBlocks;
 }
 
 void add_range(const TensorJob& job, SourceBytes& source, std::uint64_t from, std::uint64_t size,

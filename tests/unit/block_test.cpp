@@ -80,7 +80,7 @@ TEST_CASE("the loops over blocks are the same on every instruction set") {
                 std::optional<Coded> first;
                 for (const kernels::Kernels* k : available_kernels()) {
                     Coded found{std::vector<std::uint8_t>(count), std::vector<float>(count)};
-                    k->quantize_block(values.data(), count, loop, found.codes.data(), found.sums);
+                    k->quantize_block(values.data(), 1, count, loop, found.codes.data(), found.sums);
                     k->restore_block(found.codes.data(), count, loop, found.restored.data());
                     k->block_error_f64(wide.data(), found.codes.data(), count, loop, found.exact);
                     CAPTURE(k->name, count, static_cast<int>(kind), truncate);
@@ -93,25 +93,148 @@ TEST_CASE("the loops over blocks are the same on every instruction set") {
     }
 }
 
-TEST_CASE("ranges of columns are the same on every instruction set and notice what is not finite") {
-    for (const std::size_t count : {1U, 16U, 37U}) {
-        std::vector<float> values = noise(count, 1.0F, 6);
-        const std::vector<float> low = noise(count, 1.0F, 7);
-        for (const kernels::Kernels* k : available_kernels()) {
-            std::vector<float> min = low;
-            std::vector<float> max = low;
-            REQUIRE(k->column_range(values.data(), count, min.data(), max.data()));
-            for (std::size_t i = 0; i < count; ++i) {
-                REQUIRE(min[i] == std::min(low[i], values[i]));
-                REQUIRE(max[i] == std::max(low[i], values[i]));
+/// Rows that share a scale by runs, as the loops take them; misaligned by 3 bytes, as values in a mapped file may be.
+struct Rows {
+    std::size_t rows = 3;
+    std::size_t count;
+    std::size_t run;
+    std::size_t across = (count + run - 1) / run;
+    std::vector<float> values = noise(rows * count, 1.0F, 13);
+    std::vector<float> scale = noise(rows * across, 0.02F, 14);
+    std::vector<float> zero_point = noise(rows * across, 1.0F, 15);
+    std::vector<std::byte> moved = std::vector<std::byte>(rows * count * sizeof(float) + 3);
+
+    Rows(std::size_t count_, std::size_t run_) : count(count_), run(run_) {
+        for (float& one : scale) one = std::fabs(one);
+        scale[across - 1] = 0;
+        std::memcpy(moved.data() + 3, values.data(), values.size() * sizeof(float));
+    }
+
+    /// One parameter an element.
+    std::vector<float> each(const std::vector<float>& numbers) const {
+        std::vector<float> all;
+        for (std::size_t i = 0; i < rows * count; ++i) all.push_back(numbers[i / count * across + i % count / run]);
+        return all;
+    }
+};
+
+TEST_CASE("runs of elements that share a scale are coded and restored as if each had its own") {
+    const std::pair<std::size_t, std::size_t> sizes[] = {{1, 16},    {16, 16},    {100, 32},  {770, 64},
+                                                         {770, 770}, {530, 1024}, {1100, 48}, {513, 512}};
+    for (const auto& [count, run] : sizes) {
+        const Rows rows(count, run);
+        const std::vector<float> scale = rows.each(rows.scale);
+        for (const auto kind : {kernels::BlockKind::kReal, kernels::BlockKind::kInteger, kernels::BlockKind::kSymmetric,
+                                kernels::BlockKind::kMiddle}) {
+            std::vector<float> own = rows.zero_point;
+            for (std::size_t i = 0; i < own.size(); ++i) {
+                if (kind == kernels::BlockKind::kInteger) own[i] = static_cast<float>(i % 16);
             }
-            for (const float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
-                std::vector<float> spoiled = values;
-                spoiled[count / 2] = bad;
-                REQUIRE_FALSE(k->column_range(spoiled.data(), count, min.data(), max.data()));
+            const std::vector<float> zero_point = rows.each(own);
+            const kernels::BlockLoop loop{kind,       false, 7.0F,       0.5F, 64.0F, rows.scale.data(),
+                                          own.data(), run,   rows.across};
+            const kernels::BlockLoop each{kind, false, 7.0F, 0.5F, 64.0F, scale.data(), zero_point.data(), 1, count};
+            for (const kernels::Kernels* k : available_kernels()) {
+                Coded found{std::vector<std::uint8_t>(3 * count), std::vector<float>(count)};
+                Coded expected = found;
+                k->quantize_block(rows.moved.data() + 3, 3, count, loop, found.codes.data(), found.sums);
+                k->quantize_block(rows.values.data(), 3, count, each, expected.codes.data(), expected.sums);
+                k->restore_block(found.codes.data(), count, loop, found.restored.data());
+                k->restore_block(expected.codes.data(), count, each, expected.restored.data());
+                const std::vector<double> wide(rows.values.begin(), rows.values.end());
+                k->block_error_f64(wide.data(), found.codes.data(), count, loop, found.exact);
+                k->block_error_f64(wide.data(), found.codes.data(), count, each, expected.exact);
+                CAPTURE(k->name, count, run, static_cast<int>(kind));
+                REQUIRE(found == expected);
             }
         }
     }
+}
+
+TEST_CASE("ranges of columns and of runs are the same on every instruction set and notice what is not finite") {
+    const std::pair<std::size_t, std::size_t> sizes[] = {{1, 16}, {16, 16}, {37, 18}, {100, 64}, {770, 32}, {64, 64}};
+    for (const auto& [count, run] : sizes) {
+        for (const std::size_t rows : {1U, 8U, 19U}) {
+            const std::vector<float> values = noise(rows * count, 1.0F, 6);
+            const std::size_t runs = (count + run - 1) / run;
+            for (const kernels::Kernels* k : available_kernels()) {
+                std::vector<float> min = noise(count, 1.0F, 7);
+                std::vector<float> max = min;
+                std::vector<float> expected_min = min;
+                std::vector<float> expected_max = max;
+                for (std::size_t i = 0; i < rows * count; ++i) {
+                    expected_min[i % count] = std::min(expected_min[i % count], values[i]);
+                    expected_max[i % count] = std::max(expected_max[i % count], values[i]);
+                }
+                CAPTURE(k->name, count, run, rows);
+                REQUIRE(k->column_ranges(values.data(), rows, count, min.data(), max.data()));
+                REQUIRE((min == expected_min && max == expected_max));
+                min = max = expected_min = expected_max = noise(runs, 0.1F, 8);
+                for (std::size_t i = 0; i < count; ++i) {
+                    expected_min[i / run] = std::min(expected_min[i / run], values[i]);
+                    expected_max[i / run] = std::max(expected_max[i / run], values[i]);
+                }
+                REQUIRE(k->row_ranges(values.data(), count, run, min.data(), max.data()));
+                REQUIRE((min == expected_min && max == expected_max));
+                for (const float bad :
+                     {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+                    for (const std::size_t at : {std::size_t{0}, count / 2, count - 1}) {
+                        std::vector<float> spoiled = values;
+                        spoiled[at] = bad;
+                        REQUIRE_FALSE(k->column_ranges(spoiled.data(), rows, count, min.data(), max.data()));
+                        REQUIRE_FALSE(k->row_ranges(spoiled.data(), count, run, min.data(), max.data()));
+                        min = max = noise(std::max(count, runs), 0.1F, 8);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Ranges of every size, with zeros, constants, subnormals and what overflows 16 bits.
+void make_ranges(std::vector<float>& min, std::vector<float>& max, std::uint32_t seed) {
+    std::mt19937 random(seed);
+    for (std::size_t i = 0; i < min.size(); ++i) {
+        const int exponent = seed % 2 == 0 ? -6 : static_cast<int>(random() % 250) - 140;
+        const float a = std::ldexp(static_cast<float>(random() % 4001) - 2000.0F, exponent - 11);
+        const float b =
+            random() % 8 == 0 ? a : std::ldexp(static_cast<float>(random() % 4001) - 2000.0F, exponent - 11);
+        min[i] = std::min(a, b);
+        max[i] = std::max(a, b);
+    }
+}
+
+TEST_CASE("states and bounds of many blocks are those of one after the other") {
+    std::vector<float> min(150);
+    std::vector<float> max(150);
+    std::vector<float> scale(150);
+    std::vector<float> zero_point(150);
+    std::uint64_t overflowed = 0;
+    for (const char* const name :
+         {"u8-channel-axis1", "u4-channel-axis1-f16", "u8-channel-axis1-bf16", "s8-channel-axis1",
+          "s4-channel-axis1-f16", "s6-channel-axis1-bf16", "u8-channel-axis1-intzp", "u4-channel-axis1-intzp-f16",
+          "u3-channel-axis1-intzp-bf16", "u8-channel-axis1-trunc"}) {
+        const Scheme scheme = *parse_scheme(name);
+        for (std::uint32_t seed = 0; seed < 200; ++seed) {
+            make_ranges(min, max, seed);
+            if (seed % 5 == 4) std::swap(min[77], max[77]);  // no values
+            const quant::BlockArrays blocks{min.data(), max.data(), scale.data(), zero_point.data()};
+            const std::uint64_t found = quant::block_states(scheme, blocks, min.size());
+            CAPTURE(name, seed, found);
+            double bound = 0;
+            for (std::size_t i = 0; i < std::min<std::size_t>(found + 1, min.size()); ++i) {
+                const quant::BlockState state = quant::block_state(scheme, {min[i], max[i], true});
+                if (std::isinf(state.scale) != (i == found)) FAIL(i);
+                if (i == found) break;
+                if (bits_of(state.scale) != bits_of(scale[i])) FAIL(i);
+                if (bits_of(state.zero_point) != bits_of(zero_point[i])) FAIL(i);
+                bound = std::max(bound, quant::block_bound(scheme, state, {min[i], max[i], true}, Dtype::kF64));
+            }
+            REQUIRE(quant::largest_block_bound(scheme, blocks, found, Dtype::kF64) == bound);
+            if (found < min.size()) ++overflowed;
+        }
+    }
+    REQUIRE(overflowed > 0);
 }
 
 TEST_CASE("numbers round up to 16 bits and no further than the next one") {

@@ -1,0 +1,84 @@
+// How the tiles of a tensor done in blocks come into memory, and what their values say before any code is made.
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "octet/error.hpp"
+#include "quant/values.hpp"
+#include "run/block_pass.hpp"
+
+namespace octet::run {
+
+/// In the source tensor.
+std::uint64_t BlockWork::first_byte_of(const TilePlace& place) const noexcept {
+    return (place.row * layout_.matrix.columns + place.column) * bytes_each(job_.source_dtype);
+}
+
+std::uint64_t BlockWork::bytes_of(const TilePlace& place) const noexcept {
+    return place.rows * place.columns * bytes_each(job_.source_dtype);
+}
+
+/// The tile as the source stores it: where it is mapped, or read into `memory`.
+ConstBytes BlockWork::source_of(const TilePlace& place, std::byte* memory, const Pass& pass) const {
+    const std::uint64_t size = bytes_of(place);
+    if (pass.mapped != nullptr) return {pass.mapped + (first_byte_of(place) - pass.begin), size};
+    const bool whole_rows = place.columns == layout_.matrix.columns;
+    const std::uint64_t pieces = whole_rows ? 1 : place.rows;
+    for (std::uint64_t i = 0; i < pieces; ++i) {
+        const std::uint64_t at = first_byte_of({place.row + i, place.column});
+        job_.source->read_at({memory + i * (size / pieces), size / pieces}, job_.source_offset + at);
+    }
+    return {memory, size};
+}
+
+quant::Tile BlockWork::tile_of(const TilePlace& place, ConstBytes source, Pass& pass) const {
+    quant::Tile tile = {place.rows, place.columns, source.data(), nullptr};
+    if (job_.source_dtype == Dtype::kF32) return tile;
+    kernels::Narrowing exact{};
+    quant::convert_values(job_.source_dtype, source, Dtype::kF32,
+                          std::as_writable_bytes(std::span(pass.values, place.rows * place.columns)), exact);
+    tile.values = pass.values;
+    if (job_.source_dtype == Dtype::kF64) tile.exact = source.data();
+    return tile;
+}
+
+void BlockWork::add_ranges(const TilePlace& place, const quant::Tile& tile, ConstBytes source,
+                           const quant::Blocks& blocks) const {
+    if (quant::add_ranges(tile, blocks)) return;
+    const auto found = quant::first_non_finite(job_.source_dtype, source);
+    const std::uint64_t at = found ? found->element : 0;
+    const std::uint64_t element =
+        (place.row + at / tile.columns) * layout_.matrix.columns + place.column + at % tile.columns;
+    throw_not_finite(job_, found ? found->value : NAN, element);
+}
+
+void BlockWork::make_states(const TilePlace& place, const quant::Tile& tile, const quant::Blocks& blocks) const {
+    const std::vector<float>& all = job_.block->weights;
+    const bool by_columns = job_.block->scheme.axis == OutputAxis::k1;
+    const float* const weights = all.empty() ? nullptr : all.data() + (by_columns ? place.row : place.column);
+    std::uint64_t i = 0;
+    if (quant::make_states(job_.block->scheme, tile, weights, blocks, i)) return;
+    const std::uint64_t row = place.row + i / blocks.across * blocks.rows_each;
+    const std::uint64_t column = place.column + i % blocks.across * blocks.columns_each;
+    throw Error(
+        ErrorCode::kBadInput, printable(job_.source->name()),
+        fmt::format("tensor {} spans {} to {} in the block at {}, which overflows {}; --on-non-finite keep copies "
+                    "tensors whose range overflows float32, another scheme has another range",
+                    in_quotes(job_.name), blocks.min[i], blocks.max[i],
+                    index_text(row * layout_.matrix.columns + column, *job_.shape),
+                    job_.block->scheme.scale_dtype == ScaleDtype::kF32 ? "float32" : "its scale's dtype"));
+}
+
+/// The last piece may end behind the task.
+void BlockWork::read_rest(SourcePieces& pieces, Pass& pass) const {
+    while (pieces.missing() > 0) {
+        const std::uint64_t size = std::min<std::uint64_t>(pieces.missing(), pass.elements);
+        const Bytes part(reinterpret_cast<std::byte*>(pass.codes), size);
+        job_.source->read_at(part, job_.source_offset + pieces.next());
+        pieces.add(part);
+    }
+}
+
+}  // namespace octet::run
