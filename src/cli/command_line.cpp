@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/signals.hpp"
+#include "io/large_buffer.hpp"
 #include "octet/octet.hpp"
 
 namespace octet::cli {
@@ -144,6 +145,7 @@ int guarded(Terminal& terminal, const Invocation& invocation, const std::functio
 }  // namespace
 
 int run_command_line(const std::vector<std::string>& arguments) {
+    io::return_large_pieces();
     Terminal terminal;
     watch_signals();
     Invocation invocation;

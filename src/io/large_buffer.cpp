@@ -9,6 +9,13 @@
 
 namespace octet::io {
 
+void return_large_pieces() noexcept {
+#ifdef __GLIBC__
+    ::mallopt(M_MMAP_THRESHOLD, 1 << 20);  // also ends its growth
+    ::mallopt(M_TRIM_THRESHOLD, 1 << 20);
+#endif
+}
+
 void give_back_freed_memory() noexcept {
 #ifdef __GLIBC__
     ::malloc_trim(0);

@@ -11,6 +11,10 @@ namespace octet::io {
 /// Huge pages take few faults to fill, and small ones less memory when little is touched.
 enum class Pages : std::uint8_t { kHuge, kSmall };
 
+/// From now on large pieces of memory go back to the system as soon as they are freed, for the whole process, where the C library can:
+/// left alone it keeps pieces as large as the largest that was ever freed.
+void return_large_pieces() noexcept;
+
 /// Gives memory that was freed in small pieces back to the system, where the C library can.
 void give_back_freed_memory() noexcept;
 

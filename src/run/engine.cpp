@@ -29,12 +29,15 @@ struct Split {
     std::atomic<std::uint64_t> ranges_left{0};
 };
 
+bool has_large(std::span<const TensorJob> jobs) {
+    constexpr std::uint64_t kLargeBytes = 4U << 20U;
+    return std::any_of(jobs.begin(), jobs.end(),
+                       [](const TensorJob& job) { return job.source_bytes() >= kLargeBytes; });
+}
+
 /// Huge pages pay where whole tensors are read into the buffers.
 io::Pages pages_for(std::span<const TensorJob> jobs, const SourceReader& reader) {
-    constexpr std::uint64_t kLargeBytes = 4U << 20U;
-    const bool has_large =
-        std::any_of(jobs.begin(), jobs.end(), [](const TensorJob& job) { return job.source_bytes() >= kLargeBytes; });
-    return has_large && !reader.maps() ? io::Pages::kHuge : io::Pages::kSmall;
+    return has_large(jobs) && !reader.maps() ? io::Pages::kHuge : io::Pages::kSmall;
 }
 
 void merge(kernels::Range& range, const kernels::Range& other) {
@@ -50,7 +53,7 @@ class Run {
           reader_(jobs, workers),
           workers_(fitting_workers(jobs, workers), options.stop_requested, kBufferBytes - kChunkMemoryBytes,
                    pages_for(jobs, reader_)),
-          output_(jobs, kChunkMemoryBytes),
+          output_(jobs, kChunkMemoryBytes, has_large(jobs) ? io::Pages::kHuge : io::Pages::kSmall),
           blocks_(block_works(jobs, {reader_, output_, workers_.memory_bytes()})),
           plan_(cut_steps(jobs, workers_.memory_bytes(), block_steps(blocks_))),
           splits_(plan_.split_jobs.size()),

@@ -22,7 +22,7 @@ std::vector<io::File> create_files(plan::OutputPlan& plan,
     for (plan::FilePlan& planned : plan.files) {
         files.push_back(io::File::create(place(planned.name), planned.byte_count));
         files.back().write_at(io::bytes_of(planned.header), 0);
-        planned.header = {};
+        std::string().swap(planned.header);  // an assignment would keep its memory
     }
     return files;
 }

@@ -8,7 +8,8 @@
 
 namespace octet::run {
 
-OutputQueue::OutputQueue(std::span<const TensorJob> jobs, std::uint64_t memory_bytes) : memory_(memory_bytes) {
+OutputQueue::OutputQueue(std::span<const TensorJob> jobs, std::uint64_t memory_bytes, io::Pages pages)
+    : memory_(memory_bytes, pages) {
     hashes_ = std::any_of(jobs.begin(), jobs.end(), makes_checksums);
     chunk_bytes_ = hashes_ ? kHashedChunkBytes : kPlainChunkBytes;
     for (std::uint64_t at = memory_bytes / chunk_bytes_ * chunk_bytes_; at > 0; at -= chunk_bytes_)

@@ -23,8 +23,8 @@ inline constexpr std::uint64_t kPlainChunkBytes = 2U << 20U;
 
 class OutputQueue {
   public:
-    /// For what these jobs will write, with `memory_bytes` (at least kPlainChunkBytes) for chunks.
-    OutputQueue(std::span<const TensorJob> jobs, std::uint64_t memory_bytes);
+    /// For what these jobs will write, with `memory_bytes` (at least kPlainChunkBytes) for chunks, in such pages.
+    OutputQueue(std::span<const TensorJob> jobs, std::uint64_t memory_bytes, io::Pages pages = io::Pages::kHuge);
 
     std::uint64_t chunk_bytes() const noexcept { return chunk_bytes_; }
 

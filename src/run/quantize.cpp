@@ -269,6 +269,7 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     std::vector<run::FileHasher> hashers = run::run_jobs(jobs, options.write);
     hash_blocks(jobs, plan, options.write);
     const double sum_of_squares = take_results(jobs, tensors);
+    std::vector<run::TensorJob>().swap(jobs);  // a hundred thousand of them are as large as the sidecar
     run::sync_files(files, options.write);
 
     state::Sidecar sidecar = sidecar_of(checkpoint, plan, inputs.options, std::move(tensors), sum_of_squares);

@@ -8,7 +8,7 @@ namespace octet::run {
 namespace {
 
 /// Small tensors are batched up to this many bytes, so that no worker is left with a long last step.
-constexpr std::uint64_t kBatchBytes = 1U << 20U;
+constexpr std::uint64_t kBatchBytes = 128U << 10U;
 
 /// What is gone through once is cut finer than the memory asks for, so that the workers end together.
 constexpr std::uint64_t kMostWholeBytes = 8U << 20U;
