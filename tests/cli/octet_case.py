@@ -9,9 +9,12 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from typing import NamedTuple
+
+import every_output
 
 BIN = Path(os.environ.get("OCTET_BIN", "octet"))
 SOURCE_DIR = Path(os.environ.get("OCTET_SOURCE_DIR", Path(__file__).resolve().parents[2]))
@@ -128,8 +131,11 @@ class OctetCase(unittest.TestCase):
         """Runs it in the test's folder, wherever paths are relative; `env` adds to the environment."""
         environment = {k: v for k, v in os.environ.items() if k not in ("OCTET_ISA", "NO_COLOR")}
         environment.update(env or {})
-        done = subprocess.run([str(program), *map(str, arguments)], cwd=options.pop("cwd", self.dir), env=environment,
+        folder, since = options.pop("cwd", self.dir), time.time_ns()
+        done = subprocess.run([str(program), *map(str, arguments)], cwd=folder, env=environment,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=240, **options)
+        if done.returncode == 0:
+            every_output.keep([*map(str, arguments)], folder, since)
         return Run(done.returncode, done.stdout.decode(errors="surrogateescape"), done.stderr.decode(errors="surrogateescape"))
 
     def octet(self, *arguments, **options):
@@ -187,6 +193,13 @@ def main():
     result = unittest.main(exit=False, testRunner=unittest.TextTestRunner(resultclass=CountingResult)).result
     for line in sorted({f"skipped part: {case.id().replace('__main__.', '')}: {reason}" for case, reason in result.skipped}):
         print(line)
+    count, refused = every_output.unreadable(SOURCE_DIR / "scripts" / "python_env.sh")
+    if count is None:
+        print(f"skipped part: outputs read by the safetensors package: {refused}")
+    elif refused:
+        sys.exit(refused)
+    elif count:
+        print(f"the safetensors package reads all {count} files that were written")
     if not result.wasSuccessful():
         sys.exit(1)
     sys.exit(77 if result.skipped and result.passed == 0 else 0)
