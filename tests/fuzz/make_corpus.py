@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+TESTDATA = Path(__file__).resolve().parents[2] / "testdata"
 BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "I32": 32, "U8": 8, "I8": 8, "BOOL": 8, "F8_E4M3": 8, "F4": 4,
         "F6_E2M3": 6, "C64": 64}
 
@@ -137,6 +138,59 @@ def set_seeds(folder):
     return unsealed(text), b"\0".join([unsealed(text).encode(), *headers, data])
 
 
+def config_seeds():
+    for folder in ("tiny-gpt2", "tiny-flan-t5"):
+        yield (TESTDATA / folder / "config.json").read_bytes()
+    for feed_forward in ("relu", "gated-gelu", "silu"):
+        yield json.dumps({"model_type": "t5", "vocab_size": 8, "d_model": 4, "num_heads": 1, "d_kv": 4, "d_ff": 8, "num_layers": 1,
+                          "feed_forward_proj": feed_forward, "eos_token_id": [1, 2]}).encode()
+    yield json.dumps({"model_type": "gpt2", "vocab_size": 8, "n_embd": 4, "n_head": 2, "n_layer": 1, "n_positions": 9, "n_inner": None,
+                      "layer_norm_epsilon": 1e-5, "scale_attn_weights": True, "add_cross_attention": False}).encode()
+
+
+VOCABULARY = {character: number for number, character in enumerate("abcdehnrt'!01\u0120\u010a\u00c3\u0142\u00a9")}
+MERGES = [("t", "h"), ("th", "e"), ("\u0120", "the"), ("a", "n"), ("\u00c3", "\u00a9")]
+
+
+def tokenizer_seeds():
+    vocabulary = dict(VOCABULARY)
+    for left, right in MERGES:
+        vocabulary[left + right] = len(vocabulary)
+    vocabulary["<|endoftext|>"] = len(vocabulary)
+    text = "the then an 'tea\n\n 10 caf\u00e9!"
+    lines = "#version: 0.2\n" + "".join(f"{left} {right}\n" for left, right in MERGES)
+    yield joined(control(), json.dumps(vocabulary), lines, text)
+    yield joined(control(), json.dumps(vocabulary, ensure_ascii=False), lines.replace("\n", "\r\n"), " " * 9 + "the")
+    yield joined(control(), "{}", "", "a")
+    for merges in ([" ".join(pair) for pair in MERGES], MERGES):
+        model = {"type": "BPE", "dropout": None, "vocab": vocabulary, "merges": merges}
+        splitter = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
+        yield joined(control(1), json.dumps({"normalizer": None, "pre_tokenizer": splitter, "model": model}), text)
+
+
+def varint(number):
+    return bytes([number]) if number < 128 else bytes([number % 128 + 128]) + varint(number // 128)
+
+
+def field(number, content):
+    """A field of a protobuf message: bytes, a float, or a number."""
+    if isinstance(content, bytes):
+        return varint(number << 3 | 2) + varint(len(content)) + content
+    return varint(number << 3 | 5) + struct.pack("<f", content) if isinstance(content, float) else varint(number << 3) + varint(content)
+
+
+def piece_seeds():
+    """SentencePiece models of a few pieces: unigram (1), BPE (2), word (3), char (4)."""
+    special = [("<unk>", 2), ("<pad>", 3), ("</s>", 3), ("<0x41>", 6)]
+    words = ["\u2581", "\u2581is", "where", "D", "el", "hi", "i", "?", "x", "a", "e", "h", "l", "r", "s", "w"]
+    pieces = b"".join(field(1, field(1, text.encode()) + field(2, 0.0) + field(3, kind)) for text, kind in special)
+    pieces += b"".join(field(1, field(1, text.encode()) + field(2, -float(at) - 1)) for at, text in enumerate(words))
+    for model_type in (1, 2, 3, 4):
+        for options in (b"", field(35, 1)):
+            yield pieces + field(2, field(3, model_type) + options) + field(3, field(1, b"identity") + field(3, 1))
+    yield b""
+
+
 def write(folder, seeds):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -151,6 +205,9 @@ def main(octet, target):
     write(target / "header", (text.encode() for text in HEADERS))
     write(target / "index", (json.dumps(index, indent=indent).encode() for index in INDEXES for indent in (None, 1)))
     write(target / "quantize", quantize_seeds())
+    write(target / "config", config_seeds())
+    write(target / "tokenizer", tokenizer_seeds())
+    write(target / "pieces", piece_seeds())
     with tempfile.TemporaryDirectory(prefix="octet-corpus-") as work:
         seeds = [set_seeds(folder) for folder in sets(octet, Path(work))]
     write(target / "sidecar", [joined(b"0", text) for text, _ in seeds] + [joined(b"!", seeds[0][0])])

@@ -1,0 +1,21 @@
+// T5's tokenizer: the input is spiece.model. Loading it and what is done with it afterwards are SentencePiece's own code; octet promises that
+// what that refuses is an ordinary error.
+#include "base/text.hpp"
+#include "fuzz_support.hpp"
+#include "model/tokenizer.hpp"
+
+using namespace octet;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string model(reinterpret_cast<const char*>(data), size);
+    std::unique_ptr<model::Tokenizer> tokenizer;
+    if (!fuzz::accepted([&] { tokenizer = model::make_sentence_pieces(model, "f\x1b"); })) return 0;
+    model::Ids ids;
+    if (!fuzz::accepted([&] { ids = tokenizer->encode("where is Delhi?\xE2\x82\xAC  x"); })) return 0;
+    ids.push_back(4'000'000'000U);
+    ids.push_back(0);
+    std::string text;
+    fuzz::accepted([&] { text = tokenizer->decode(ids); });
+    fuzz::expect(octet::is_utf8(text), "the text of some ids is not UTF-8");
+    return 0;
+}
