@@ -52,9 +52,10 @@ class Reader {
     float epsilon_or(const char* key, double otherwise) const {
         if (!has(key)) return static_cast<float>(otherwise);
         const json& value = object_[key];
-        if (!value.is_number() || !(value.get<double>() > 0) || !(value.get<double>() < 1))
+        const float epsilon = value.is_number() ? static_cast<float>(value.get<double>()) : 0.0F;
+        if (!(epsilon > 0) || !(epsilon < 1))
             fail(fmt::format("\"{}\" is {}, not a number between 0 and 1", key, shown(value)));
-        return static_cast<float>(value.get<double>());
+        return epsilon;
     }
 
     std::string text_or(const char* key, const std::string& otherwise) const {
@@ -124,6 +125,8 @@ Config t5_config(const Reader& reader) {
     config.max_distance = reader.size_or("relative_attention_max_distance", 128);
     config.epsilon = reader.epsilon_or("layer_norm_epsilon", 1e-6);
     config.tied_head = reader.flag_or("tie_word_embeddings", true);
+    config.head_by_file = reader.has("scale_decoder_outputs");  // as transformers 5 saves what was untied
+    config.scaled_head = reader.flag_or("scale_decoder_outputs", config.tied_head);
     config.end_token = reader.token_or("eos_token_id", 1);
     config.start_token = reader.token_or("decoder_start_token_id", 0);
     if (config.start_token >= config.vocabulary) {

@@ -31,7 +31,9 @@ struct Config {
     std::uint64_t max_distance = 0;    ///< T5: relative_attention_max_distance
     float epsilon = 0;                 ///< of the norms
     Activation activation = Activation::kGeluNew;
-    bool tied_head = true;  ///< the head is the embedding; T5 then scales its input by width^-0.5
+    bool tied_head = true;      ///< the head is the embedding
+    bool head_by_file = false;  ///< T5: a head of its own is used where the checkpoint has one, tied or not
+    bool scaled_head = false;   ///< T5: the head's input is scaled by width^-0.5
     std::uint32_t end_token = 0;
     std::uint32_t start_token = 0;  ///< T5: what the decoder begins with
 };

@@ -49,8 +49,7 @@ class Gpt2 : public Model {
                                product(name + "mlp.c_proj", config.inner, width)});
         }
         last_norm_ = norm(prefix + "ln_f");
-        const bool own_head = !config.tied_head && weights.has("lm_head.weight");
-        head_ = own_head ? &weights.matrix("lm_head.weight", config.vocabulary, width) : embedding_;
+        head_ = config.tied_head ? embedding_ : &weights.matrix("lm_head.weight", config.vocabulary, width);
     }
 
     Sequence begin(std::span<const std::uint32_t>, std::size_t capacity) override {

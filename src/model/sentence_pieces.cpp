@@ -1,4 +1,7 @@
 // T5's tokenizer: SentencePiece (T. Kudo and J. Richardson, 2018), by its own library.
+#include <exception>
+#include <new>
+
 #include <sentencepiece_processor.h>
 
 #include "base/text.hpp"
@@ -14,10 +17,18 @@ constexpr std::uint64_t kMostFileBytes = 256U << 20U;
 class SentencePieces : public Tokenizer {
   public:
     SentencePieces(const std::string& model, std::string_view name) {
-        const auto status = processor_.LoadFromSerializedProto(model);
-        if (!status.ok())
-            throw Error(ErrorCode::kBadInput, printable(name),
-                        "is not a SentencePiece model (" + printable(status.ToString()) + "); fetch it again");
+        std::string problem;
+        try {
+            const auto status = processor_.LoadFromSerializedProto(model);
+            if (!status.ok()) problem = status.ToString();
+        } catch (const std::bad_alloc&) {
+            throw;
+        } catch (const std::exception& exception) {  // of the library's trie
+            problem = exception.what();
+        }
+        if (problem.empty()) return;
+        throw Error(ErrorCode::kBadInput, printable(name),
+                    "is not a SentencePiece model (" + printable(problem) + "); fetch it again");
     }
 
     Ids encode(std::string_view text) const override {

@@ -66,8 +66,9 @@ class T5 : public Model {
             &weights.matrix(shared ? "shared.weight" : "encoder.embed_tokens.weight", config.vocabulary, config.width);
         encoder_ = stack(weights, "encoder", config.layers, false);
         decoder_ = stack(weights, "decoder", config.decoder_layers, true);
-        head_ = config.tied_head ? embedding_ : &weights.matrix("lm_head.weight", config.vocabulary, config.width);
-        if (config.tied_head) head_scale_ = 1.0F / std::sqrt(static_cast<float>(config.width));
+        const bool own_head = !config.tied_head || (config.head_by_file && weights.has("lm_head.weight"));
+        head_ = own_head ? &weights.matrix("lm_head.weight", config.vocabulary, config.width) : embedding_;
+        if (config.scaled_head) head_scale_ = 1.0F / std::sqrt(static_cast<float>(config.width));
     }
 
     Sequence begin(std::span<const std::uint32_t> source, std::size_t capacity) override {

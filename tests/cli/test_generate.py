@@ -106,6 +106,37 @@ class Generate(OctetCase):
         refuse(3, "wide: tensor 'wte.weight' is [768, 128], where config.json makes it [768, 256]; checkpoint and config.json do "
                "not belong together", "generate", "wide", "--prompt", "x")
 
+    def test_files_of_the_model_that_are_broken_are_refused_by_name(self):
+        def refuse(message, name, text, model=GPT2):
+            shutil.rmtree(self.dir / "m", ignore_errors=True)
+            shutil.copytree(model, self.dir / "m", copy_function=shutil.copyfile)
+            (self.dir / "m" / name).write_bytes(text)
+            self.assert_refused(3, message, "generate", "m", "--prompt", "x")
+        refuse("m/vocab.json: the vocabulary is not a JSON object of tokens and numbers; fetch the tokenizer again", "vocab.json", b"[")
+        refuse("m/merges.txt: line 2 'x' is not two tokens; fetch the tokenizer again", "merges.txt", b"#version: 0.2\nx\n")
+        refuse("m/config.json: is not a JSON object; fetch it again", "config.json", b"\xff")
+        refuse("m/config.json: \"n_layer\" is '-1', not a number from 1 to 16,777,216", "config.json",
+               b'{"model_type": "gpt2", "vocab_size": 768, "n_embd": 128, "n_head": 4, "n_layer": -1, "n_positions": 128}')
+        config = json.loads((GPT2 / "config.json").read_text())
+        refuse("m: has no tensor 'lm_head.weight', which config.json asks for; checkpoint and config.json do not belong together",
+               "config.json", json.dumps({**config, "tie_word_embeddings": False}).encode())
+        (self.dir / "m" / "vocab.json").unlink()
+        shutil.copyfile(GPT2 / "config.json", self.dir / "m" / "config.json")
+        (self.dir / "m" / "tokenizer.json").write_text('{"model": {"type": "WordPiece"}}')
+        self.assert_refused(3, "m/tokenizer.json: is not a byte-level BPE as GPT-2 has it (model BPE, pre_tokenizer ByteLevel without prefix "
+                            "space, no normalizer); octet knows no other", "generate", "m", "--prompt", "x")
+        run = self.run_octet("generate", T5, "--prompt-file", "nowhere.txt")
+        self.assertEqual((run.code, run.err), (3, "octet: nowhere.txt: not found; check the path\n"))
+        (self.dir / "prompt.txt").write_bytes(b"caf\xe9")
+        self.assert_refused(3, "the prompt: is not valid UTF-8; convert it", "generate", T5, "--prompt-file", "prompt.txt")
+        shutil.copytree(T5, self.dir / "t5", copy_function=shutil.copyfile)
+        (self.dir / "t5" / "spiece.model").write_bytes(b"nonsense")
+        run = self.run_octet("generate", "t5", "--prompt", "x")
+        self.assertEqual(run.code, 3)
+        self.assertRegex(run.err, r"^octet: t5/spiece\.model: is not a SentencePiece model \(.*\); fetch it again\n$")
+        (self.dir / "t5" / "spiece.model").unlink()
+        self.assert_refused(3, "t5: has no tokenizer: no spiece.model; fetch it, or give token ids", "generate", "t5", "--prompt", "x")
+
     @needs_shared
     def test_a_model_trained_by_others_runs_from_ids(self):
         capp = SHARED / "data" / "capp-gpt2"

@@ -38,6 +38,7 @@ TEST_CASE("a config that octet does not compute is refused with its key", "[mode
     CHECK(error_for(kGpt2 + R"(, "scale_attn_by_inverse_layer_idx": true)") ==
           "3 c: \"scale_attn_by_inverse_layer_idx\" is true; octet runs models where it is false");
     CHECK(error_for(kGpt2 + R"(, "activation_function": "relu")").starts_with("3 c: \"activation_function\" 'relu'"));
+    CHECK(error_for(kGpt2 + R"(, "layer_norm_epsilon": 1e-50)").starts_with("3 c: \"layer_norm_epsilon\" is '1e-50'"));
     CHECK(error_for(kGpt2 + R"(, "layer_norm_epsilon": -1)").starts_with("3 c: \"layer_norm_epsilon\" is '-1'"));
     CHECK(error_for(kT5 + R"(, "feed_forward_proj": "gated-silu")").starts_with("3 c: \"feed_forward_proj\""));
     CHECK(error_for(kT5 + R"(, "relative_attention_num_buckets": 3)").find("multiple of 4") != std::string::npos);

@@ -67,6 +67,34 @@ TEST_CASE("tiny models say what torch says of the original weights", "[model]") 
     }
 }
 
+TEST_CASE("variants of the architectures have the logits that transformers has", "[model]") {
+    const json golden = json::parse(read_file(kTestdata / "variants" / "golden.json"));
+    const auto source = golden["source"].get<model::Ids>();
+    const auto inputs = golden["inputs"].get<model::Ids>();
+    REQUIRE(golden["logits"].size() == 5);
+    for (const auto& [name, expected] : golden["logits"].items()) {
+        CAPTURE(name);
+        const model::Weights weights = model::Weights::open(kTestdata / "variants" / name);
+        const model::Config config = model::read_config(weights.folder());
+        model::Machine machine(2);
+        const auto model = model::open_model(weights, config, machine);
+        const bool is_t5 = config.family == checkpoint::Family::kT5;
+        model::Matrix hidden;
+        model::Matrix logits;
+        model::Sequence all = model->begin(is_t5 ? source : model::Ids{}, inputs.size());
+        model->advance(all, inputs, hidden);
+        model::Sequence one_by_one = model->begin(is_t5 ? source : model::Ids{}, inputs.size());
+        for (std::size_t t = 0; t < inputs.size(); ++t) {
+            model->logits(hidden, t, 1, logits);
+            CHECK(largest_difference(logits, expected[t]) < 1e-4);
+            model::Matrix last;
+            model->advance(one_by_one, model::Ids{inputs[t]}, last);
+            model->logits(last, 0, 1, logits);
+            CHECK(largest_difference(logits, expected[t]) < 1e-4);
+        }
+    }
+}
+
 TEST_CASE("tiny models say on codes what torch says of the restored weights", "[model]") {
     for (const char* name : {"tiny-gpt2", "tiny-flan-t5"}) {
         const TemporaryFolder folder;

@@ -120,6 +120,10 @@ TEST_CASE("tokenizers that are none are refused with their place", "[model]") {
     const TemporaryFolder folder;
     CHECK(error_of([&] { model::open_byte_level_bpe(folder.path()); }).find("has no tokenizer") != std::string::npos);
     CHECK(error_of([&] { model::open_sentence_pieces(folder.path()); }).find("no spiece.model") != std::string::npos);
+    // A model of one piece, of no characters: SentencePiece throws where other models make it say what is wrong.
+    CHECK(error_of([&] {
+              model::make_sentence_pieces(std::string("\x0a\x09\x0a\x05<unk>\x18\x02\x0a\x02\x0a\x00", 15), "p");
+          }).starts_with("3 p: is not a SentencePiece model ("));
     write_file(folder / "spiece.model", "nonsense");
     CHECK(error_of([&] { model::open_sentence_pieces(folder.path()); }).find("is not a SentencePiece") !=
           std::string::npos);
