@@ -45,7 +45,7 @@ void Machine::multiply(const Matrix& x, const WeightMatrix& weight, Layout layou
     const std::size_t outputs = layout == Layout::kOutIn ? weight.rows : weight.columns;
     if (out.rows != x.rows || out.columns != outputs) out = Matrix(x.rows, outputs);
     if (squares_ != nullptr) add_squares(x, weight);
-    if (x.rows >= kFewTokens) {
+    if (x.rows >= (weight.is_codes ? kFewTokensOfCodes : kFewTokens)) {
         multiply_by_panels(x, weight, layout, out);
     } else {
         multiply_few(x, weight, layout, out);

@@ -15,8 +15,9 @@
 
 namespace octet::model {
 
-/// With fewer tokens restoring the values costs more than it saves.
+/// With fewer tokens restoring the values, or copying floats, costs more than it saves.
 inline constexpr std::size_t kFewTokens = 4;
+inline constexpr std::size_t kFewTokensOfCodes = 9;
 
 /// How a weight is stored.
 enum class Layout {

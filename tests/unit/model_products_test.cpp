@@ -88,7 +88,7 @@ TEST_CASE("products with codes of every scheme are those with the restored weigh
         const model::Weights codes = model::Weights::open(folder / "set");
         const model::Weights restored = model::Weights::open(folder / "back.safetensors");
         model::Machine machine(2);
-        for (const std::size_t tokens : {1U, 3U, 7U}) {
+        for (const std::size_t tokens : {1U, 3U, 8U, 11U}) {
             const model::Matrix x = inputs(tokens);
             const auto share_of = [&](const char* tensor, std::uint64_t rows, std::uint64_t columns,
                                       model::Layout layout) {
