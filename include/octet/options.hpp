@@ -94,6 +94,11 @@ struct QuantizeOptions {
     /// A safetensors file of F32 vectors: for the tensor of the same name one weight of the squared error for each input. Schemes with a
     /// search minimize the weighted sum.
     std::optional<std::filesystem::path> importance = {};
+    /// At most one of the two; then the planner chooses for each tensor that no rule decides, whatever preset and scheme say: the scheme, or to
+    /// copy it, for the least total squared error within that many bytes of data files, or for the fewest bytes with that SQNR in dB over all
+    /// quantized values. Reads the data once more. Where there is no such choice: kCheckFailed naming what there is.
+    std::optional<std::uint64_t> max_size = {};
+    std::optional<double> target_sqnr_db = {};
     OnNonFinite on_non_finite = OnNonFinite::kError;
     Gates gates;
     bool keep_on_failure = false;  ///< the set becomes visible even when a gate failed

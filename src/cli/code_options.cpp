@@ -17,6 +17,9 @@ void add_code_options(CLI::App& command, CodeArguments& arguments) {
     command.add_option("--rules", arguments.rules_file, "a JSON file of rules, after those of --rule");
     command.add_option("--importance", arguments.importance,
                        "a safetensors file: for each tensor searched one weight an input");
+    command.add_option("--max-size", arguments.max_size,
+                       "SIZE, as in 70MB: choose schemes for the least error in data files of that size");
+    command.add_option("--target-sqnr", arguments.target_sqnr, "DB: choose schemes for the smallest set that has it");
     command.add_option("--on-non-finite", arguments.on_non_finite, "error, or keep: copy such a tensor");
 }
 
@@ -30,6 +33,8 @@ void set_code_options(const CodeArguments& arguments, QuantizeOptions& options) 
         options.rules.insert(options.rules.end(), rules.begin(), rules.end());
     }
     if (!arguments.importance.empty()) options.importance = arguments.importance;
+    options.max_size = size_of("--max-size", arguments.max_size);
+    options.target_sqnr_db = number_of("--target-sqnr", arguments.target_sqnr);
     options.on_non_finite =
         static_cast<OnNonFinite>(choice_of("--on-non-finite", arguments.on_non_finite, {"error", "keep"}));
 }

@@ -71,6 +71,9 @@ void add_gate_options(CLI::App& command, GateArguments& arguments);
 /// The number that an option was given, if it was; kUsage naming the option where it is none.
 std::optional<double> number_of(std::string_view option, const std::optional<std::string>& text);
 
+/// The size that an option was given, if it was; kUsage naming the option where it is none.
+std::optional<std::uint64_t> size_of(std::string_view option, const std::optional<std::string>& text);
+
 /// What the user gave for the scheme, before it is understood.
 struct SchemeArguments {
     std::optional<std::string> bits;
@@ -98,9 +101,11 @@ struct CodeArguments {
     std::string importance;
     std::string preset = "all";
     std::string on_non_finite = "error";
+    std::optional<std::string> max_size;
+    std::optional<std::string> target_sqnr;
 };
 
-/// --preset, the scheme options, --rule, --rules, --importance, --on-non-finite.
+/// --preset, the scheme options, --rule, --rules, --importance, --max-size, --target-sqnr, --on-non-finite.
 void add_code_options(CLI::App& command, CodeArguments& arguments);
 
 /// Fills in what was asked for; kUsage naming the option, and what read_rules() throws.

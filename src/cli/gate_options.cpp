@@ -5,8 +5,6 @@
 #include "octet/error.hpp"
 
 namespace octet::cli {
-namespace {
-
 std::optional<std::uint64_t> size_of(std::string_view option, const std::optional<std::string>& text) {
     if (!text) return std::nullopt;
     const std::optional<std::uint64_t> size = parse_size(*text);
@@ -15,8 +13,6 @@ std::optional<std::uint64_t> size_of(std::string_view option, const std::optiona
                     in_quotes(*text) + " is not a size; give bytes, or a number with kB, MB, GB, KiB, MiB or GiB");
     return size;
 }
-
-}  // namespace
 
 std::optional<double> number_of(std::string_view option, const std::optional<std::string>& text) {
     if (!text) return std::nullopt;

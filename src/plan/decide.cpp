@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "checkpoint/kind.hpp"
 #include "octet/error.hpp"
+#include "plan/candidates.hpp"
 #include "plan/fitting_scheme.hpp"
 #include "plan/output_plan.hpp"
 #include "plan/rules.hpp"
@@ -65,13 +66,15 @@ Decider decider_of(TensorReport& tensor, const state::CodeOptions& options, cons
         tensor.reason = "the rule " + in_quotes(rule_text(*rule));
         return Decider::kRule;
     }
-    if (rule == nullptr) tensor.reason = preset_reason_to_keep(tensor, options.preset, family);
+    const bool planned = rule == nullptr && asks_planner(options);
+    if (rule == nullptr && !planned) tensor.reason = preset_reason_to_keep(tensor, options.preset, family);
     if (!tensor.reason.empty()) return Decider::kPreset;
     if (not_finite) {
         tensor.reason = "holds values that are not finite";
         return Decider::kNotFinite;
     }
     if (rule != nullptr) return Decider::kRule;
+    if (planned) return Decider::kPlanner;
     return options.scheme ? Decider::kOptions : Decider::kPreset;
 }
 
@@ -85,7 +88,21 @@ Scheme scheme_for(const TensorReport& tensor, const state::CodeOptions& options,
     return scheme;
 }
 
+/// What the planner decided; before that, a scheme with a search where there is one: what weights for the error can be held against.
+void take_choice(TensorReport& tensor, const std::vector<Chosen>& chosen, std::size_t number, OutputAxis axis) {
+    if (chosen.empty()) {
+        tensor.scheme = candidate_schemes(tensor, axis).back();
+        return;
+    }
+    tensor.scheme = chosen[number].scheme;
+    if (!tensor.scheme) tensor.reason = "the planner's choice";
+}
+
 }  // namespace
+
+bool asks_planner(const state::CodeOptions& options) noexcept {
+    return options.max_size || options.target_sqnr_db;
+}
 
 std::optional<Scheme> asked_scheme(Preset preset, const SchemeOptions& options) {
     if (options == SchemeOptions{}) return std::nullopt;
@@ -110,7 +127,7 @@ std::optional<Scheme> asked_scheme(Preset preset, const SchemeOptions& options) 
 }
 
 Decisions decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOptions& options,
-                 const std::vector<bool>& keep) {
+                 const std::vector<bool>& keep, const std::vector<Chosen>& chosen) {
     Decisions decisions;
     std::vector<TensorReport>& reports = decisions.tensors;
     reports.resize(checkpoint.tensors.size());
@@ -133,7 +150,14 @@ Decisions decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOpti
         decisions.deciders.push_back(decider_of(report, options, rule, !keep.empty() && keep[i], family));
         report.output_bytes = report.source_bytes;
         if (!report.reason.empty()) continue;
-        report.scheme = scheme_for(report, options, rule, checkpoint::output_axis(family, report.name, report.kind));
+        const OutputAxis axis = checkpoint::output_axis(family, report.name, report.kind);
+        if (decisions.deciders.back() == Decider::kPlanner) {
+            take_choice(report, chosen, i, axis);
+        } else {
+            report.scheme = scheme_for(report, options, rule, axis);
+        }
+        if (!report.scheme) continue;
+        if (!chosen.empty()) report.statistics = chosen[i].statistics;
         report.output_bytes =
             quant::stored_bytes(*report.scheme, report.shape) + quant::sidecar_state_bytes(*report.scheme);
     }

@@ -36,6 +36,14 @@ Explanation by_preset(const TensorReport& tensor, Preset preset) {
         options_apply ? "a rule for it, scheme options, or another --preset" : "a rule for it, or another --preset"};
 }
 
+Explanation by_planner(const TensorReport& tensor, const state::CodeOptions& options) {
+    const std::string goal =
+        options.max_size ? fmt::format("the least total error within --max-size {}", with_commas(*options.max_size))
+                         : fmt::format("the fewest bytes for --target-sqnr {}", *options.target_sqnr_db);
+    return {"planner", tensor.scheme ? goal : goal + ": copied",
+            fmt::format("a rule for it, or another {}", options.max_size ? "--max-size" : "--target-sqnr")};
+}
+
 }  // namespace
 
 Explanation explain(const Decisions& decisions, std::size_t number, const state::CodeOptions& options) {
@@ -47,6 +55,8 @@ Explanation explain(const Decisions& decisions, std::size_t number, const state:
             return by_rule(tensor, options.rules[*decisions.rules[number]]);
         case Decider::kNotFinite:
             return {"on-non-finite keep", tensor.reason, "finite values"};
+        case Decider::kPlanner:
+            return by_planner(tensor, options);
         case Decider::kOptions:
             return {"options",
                     fmt::format("the scheme options ask for {}{}", scheme_name(*options.scheme),

@@ -116,7 +116,25 @@ safetensors::Metadata joined(const std::vector<safetensors::Metadata>& all) {
     return result;
 }
 
+/// Of each data file of a set.
+std::vector<safetensors::Metadata> set_metadata(const checkpoint::Checkpoint& checkpoint) {
+    std::vector<safetensors::Metadata> metadata;
+    for (const checkpoint::Shard& shard : checkpoint.shards) {
+        metadata.push_back(shard.metadata);
+        metadata.back().emplace_back(kVersionKey, version());
+    }
+    return metadata;
+}
+
 }  // namespace
+
+std::uint64_t empty_set_bytes(const checkpoint::Checkpoint& checkpoint) {
+    constexpr std::uint64_t kMostPadding = 7;
+    std::uint64_t bytes = 0;
+    for (const safetensors::Metadata& metadata : set_metadata(checkpoint))
+        bytes += safetensors::HeaderWriter(metadata).finish(checkpoint.input).size() + kMostPadding;
+    return bytes;
+}
 
 OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors) {
     const PartsOf parts_of = [&](std::size_t i) {
@@ -132,12 +150,7 @@ OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<
         const checkpoint::Tensor& source = checkpoint.tensors[i];
         output.push_back({&tensors[i].name, source.shard, source.header_position});
     }
-    std::vector<safetensors::Metadata> metadata;
-    for (const checkpoint::Shard& shard : checkpoint.shards) {
-        metadata.push_back(shard.metadata);
-        metadata.back().emplace_back(kVersionKey, version());
-    }
-    return lay_out(output, parts_of, metadata, set_file_names(checkpoint));
+    return lay_out(output, parts_of, set_metadata(checkpoint), set_file_names(checkpoint));
 }
 
 Dtype restored_dtype(const TensorReport& tensor, std::optional<Dtype> dtype) noexcept {

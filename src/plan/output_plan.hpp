@@ -43,6 +43,7 @@ enum class Decider : std::uint8_t {
     kDtype,      ///< kept: octet does not quantize that dtype
     kRule,       ///< the rule in Decisions::rules
     kNotFinite,  ///< kept: its values cannot be quantized
+    kPlanner,    ///< the planner, for a size or an SQNR
     kOptions,    ///< scheme options other than the preset
     kPreset,
 };
@@ -53,10 +54,23 @@ struct Decisions {
     std::vector<std::optional<std::size_t>> rules;  ///< parallel to them: the first rule that matches, whoever decided
 };
 
-/// Decides for every tensor of `checkpoint`. `keep` (empty, or one flag a tensor) marks those whose values cannot be quantized. A rule that
+/// What the planner chose for a tensor that it decides.
+struct Chosen {
+    std::optional<Scheme> scheme;                ///< empty: it is kept
+    std::optional<TensorStatistics> statistics;  ///< that this scheme was measured to have
+};
+
+/// True if the planner is to decide what no rule does.
+bool asks_planner(const state::CodeOptions& options) noexcept;
+
+/// Decides for every tensor of `checkpoint`. `keep` (empty, or one flag a tensor) marks those whose values cannot be quantized; `chosen` (one a
+/// tensor) is the planner's choice, and while it is empty tensors that the planner decides have the last of their candidate schemes. A rule that
 /// decides nothing, or a scheme that this octet has no codec for: kUsage.
 Decisions decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOptions& options,
-                 const std::vector<bool>& keep);
+                 const std::vector<bool>& keep, const std::vector<Chosen>& chosen = {});
+
+/// Bytes of a set's data files without any tensor, at most: shards, metadata, padding.
+std::uint64_t empty_set_bytes(const checkpoint::Checkpoint& checkpoint);
 
 /// Lays out the data files of a set. kBadInput where a state tensor would have the name of another tensor.
 OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors);

@@ -16,8 +16,29 @@ void write_tensor(JsonWriter& writer, const PlannedTensor& planned) {
     if (!t.same_as.empty()) writer.key("same_as").string(t.same_as);
     writer.key("rule").string(planned.rule).key("reason").string(planned.reason).key("change").string(planned.change);
     writer.key("source_bytes").integer(t.source_bytes).key("output_bytes").integer(t.output_bytes);
+    if (t.statistics) {
+        writer.key("sqnr_db").statistic(t.statistics->sqnr_db).key("rmse").statistic(t.statistics->rmse);
+        writer.key("max_abs_error").statistic(t.statistics->max_abs_error);
+    }
     if (planned.bits_per_weight) writer.key("bits_per_weight").statistic(*planned.bits_per_weight);
     writer.end_object();
+}
+
+void write_planner(JsonWriter& writer, const std::optional<PlannerReport>& planner) {
+    if (planner) {
+        writer.key("planner").begin_object().key("sqnr_db").statistic(planner->sqnr_db);
+        if (planner->over_bound) writer.key("over_bound").statistic(*planner->over_bound);
+        writer.end_object();
+    }
+    writer.key("curve").begin_array();
+    for (const CurvePoint& point : planner ? planner->curve : std::vector<CurvePoint>{})
+        writer.begin_object()
+            .key("bytes")
+            .integer(point.byte_count)
+            .key("sqnr_db")
+            .statistic(point.sqnr_db)
+            .end_object();
+    writer.end_array();
 }
 
 }  // namespace
@@ -43,7 +64,7 @@ std::string plan_json(const PlanReport& report) {
         writer.key("bytes").integer(file.byte_count).end_object();
     }
     writer.end_array();
-    writer.key("curve").begin_array().end_array();  // of a planner, which octet does not have yet
+    write_planner(writer, report.planner);
     writer.key("checks").begin_array().end_array();
     writer.key("seconds").statistic(report.seconds);
     writer.end_object();

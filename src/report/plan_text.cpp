@@ -70,6 +70,31 @@ void add_table(Lines& lines, const PlanReport& report, const Reasons& reasons) {
     }
 }
 
+/// Sizes and what they can reach, the chosen one among them.
+void add_curve(Lines& lines, const PlannerReport& planner, std::uint64_t chosen_bytes) {
+    lines.heading("what other sizes can reach");
+    lines.line(fmt::format("  {:>18} {:>9}", "bytes", "SQNR dB"));
+    bool shown = false;
+    const auto row = [&](std::uint64_t bytes, double sqnr_db, std::string_view mark) {
+        lines.line(fmt::format("  {:>18} {:>9.2f}{}", with_commas(bytes), sqnr_db, mark));
+    };
+    for (const CurvePoint& point : planner.curve) {
+        if (!shown && chosen_bytes <= point.byte_count) {
+            row(chosen_bytes, planner.sqnr_db, "  this plan");
+            shown = true;
+        }
+        if (point.byte_count != chosen_bytes) row(point.byte_count, point.sqnr_db, "");
+    }
+    if (!shown) row(chosen_bytes, planner.sqnr_db, "  this plan");
+}
+
+void add_planner(Lines& lines, const PlannerReport& planner) {
+    lines.fact("planner", decibels(planner.sqnr_db) + " over all float tensors but buffers, kept ones too");
+    if (planner.over_bound)
+        lines.fact("", fmt::format("its error is at most {:.2g} % above the least possible among its schemes",
+                                   100 * *planner.over_bound));
+}
+
 }  // namespace
 
 std::string plan_text(const PlanReport& report, bool color) {
@@ -82,6 +107,7 @@ std::string plan_text(const PlanReport& report, bool color) {
         lines.heading("why");
         reasons.add_to(lines);
     }
+    if (report.planner) add_curve(lines, *report.planner, t.output_bytes);
     lines.heading("in all");
     lines.fact("source", fmt::format("{}, {}, {} parameters", full_size(t.source_bytes), counted(t.tensors, "tensor"),
                                      with_commas(t.parameters)));
@@ -92,6 +118,8 @@ std::string plan_text(const PlanReport& report, bool color) {
     const std::string bits = t.bits_per_weight ? fmt::format(", {:.4g} bits per weight", *t.bits_per_weight) : "";
     lines.fact("codes", fmt::format("{} quantized, {} kept, {} bytes of state{}", t.quantized, t.kept,
                                     with_commas(t.state_bytes), bits));
+    if (t.sqnr_db) lines.fact("SQNR", decibels(*t.sqnr_db) + " over all quantized values");
+    if (report.planner) add_planner(lines, *report.planner);
     lines.fact("free space", full_size(report.free_space_bytes) + " needed, sidecar and companions included");
     lines.fact("framework", full_size(t.framework_bytes) + " as a framework counts its memory");
     if (report.scanned) lines.fact("values", "read: this is what quantize does");

@@ -30,7 +30,7 @@ class SourcePieces;
 
 class BlockWork {
   public:
-    /// `job` has codec kQuantizeBlocks, kCheckBlocks or kRestoreBlocks and outlives this, as what `road` names does.
+    /// `job` has one of the codecs for blocks and outlives this, as what `road` names does.
     BlockWork(TensorJob& job, const BlockRoad& road);
 
     /// Tasks, each for one worker.

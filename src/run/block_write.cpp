@@ -29,6 +29,7 @@ std::uint64_t BlockWork::pack_rows(const TilePlace& place, const std::uint8_t* c
 
 /// Hands the codes on, packed where they do not fill bytes.
 void BlockWork::write_codes(const TilePlace& place, std::uint8_t* codes, Slot& slot, Pass& pass) const {
+    if (job_.codec == Codec::kMeasureBlocks) return;
     if (!pass.output) return write_panel(place, codes, slot, pass);
     Bytes made(reinterpret_cast<std::byte*>(codes), place.rows * place.columns);
     if (job_.block->scheme.bits < 8) {
@@ -52,7 +53,7 @@ void BlockWork::write_panel(const TilePlace& place, std::uint8_t* codes, Slot& s
 
 void BlockWork::write_states(const TilePlace& place, const quant::Blocks& blocks, Slot& slot, Pass& pass) const {
     const Scheme& scheme = job_.block->scheme;
-    if (!quant::has_state_tensors(scheme)) return;
+    if (!quant::has_state_tensors(scheme) || job_.codec == Codec::kMeasureBlocks) return;
     if (scheme.scale_dtype == ScaleDtype::kTwoLevel) return write_two_levels(place, blocks, slot, pass);
     const quant::BlockGrid& grid = layout_.grid;
     const std::uint64_t row = place.row / grid.rows_each;

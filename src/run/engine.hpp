@@ -34,6 +34,7 @@ enum class Codec : std::uint8_t {
     kQuantizeBlocks,  ///< floats to codes, scales and zero points of channels or groups (run/block_work.hpp)
     kRestoreBlocks,   ///< the way back
     kCheckBlocks,     ///< as kQuantizeBlocks, but holds the target's bytes against what would be written
+    kMeasureBlocks,   ///< as kQuantizeBlocks, for its sums alone; writes nothing, and has no target
 };
 
 /// What tensors done in blocks need besides a TensorJob; codes and state tensors lie one behind the other.

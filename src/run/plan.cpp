@@ -13,6 +13,7 @@
 #include "plan/explain.hpp"
 #include "plan/output_plan.hpp"
 #include "run/output.hpp"
+#include "run/planning.hpp"
 #include "run/preparation.hpp"
 #include "state/totals.hpp"
 
@@ -36,17 +37,39 @@ std::optional<double> bits_of(const TensorReport& tensor) {
     return six_digits(8.0 * static_cast<double>(tensor.output_bytes) / static_cast<double>(elements));
 }
 
+/// `measured` is the planner's, or null: what the data say is not known then.
 Totals planned_totals(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
-                      const plan::OutputPlan& plan, Preset preset) {
-    Totals totals = state::totals_of(tensors, 0.0);
-    totals.sqnr_db.reset();  // not known without the data
-    totals.max_abs_error.reset();
+                      const plan::OutputPlan& plan, Preset preset, const plan::Plan* measured) {
+    Totals totals = state::totals_of(tensors, measured == nullptr ? 0.0 : measured->sum_of_squares);
+    if (measured == nullptr) {
+        totals.sqnr_db.reset();
+        totals.max_abs_error.reset();
+    }
     for (const checkpoint::Shard& shard : checkpoint.shards) totals.source_bytes += shard.file.size();
     for (const plan::FilePlan& file : plan.files) totals.output_bytes += file.byte_count;
     const checkpoint::Family family = checkpoint::detect_family(tensors);
     totals.framework_bytes = checkpoint::framework_bytes(family, tensors, checkpoint::counted_as(preset));
     totals.source_framework_bytes = checkpoint::framework_bytes(family, tensors, checkpoint::Counted::kSource);
     return totals;
+}
+
+PlannerReport planner_report(const plan::Planner& planner, const plan::Plan& choice) {
+    PlannerReport report{choice.sqnr_db, std::nullopt, planner.curve()};
+    if (choice.least_loss) report.over_bound = six_digits(std::max(choice.loss / *choice.least_loss - 1, 0.0));
+    return report;
+}
+
+void add_tensors(plan::Decisions& decisions, const state::CodeOptions& options, PlanReport& report) {
+    for (std::size_t i = 0; i < decisions.tensors.size(); ++i) {
+        plan::Explanation why = plan::explain(decisions, i, options);
+        TensorReport& tensor = decisions.tensors[i];
+        if (!tensor.same_as.empty())
+            why = {"profile", fmt::format("the same bytes as {}: stored once", in_quotes(tensor.same_as)),
+                   "another scheme for one of the two, or other values"};
+        const std::optional<double> bits = bits_of(tensor);
+        report.tensors.push_back(
+            {std::move(tensor), std::move(why.rule), std::move(why.reason), std::move(why.change), bits});
+    }
 }
 
 }  // namespace
@@ -56,35 +79,36 @@ PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptio
     const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input);
     const run::CodeInputs inputs = run::code_inputs(options);
     const bool keeps = options.on_non_finite == OnNonFinite::kKeep;
+    const bool planned = plan::asks_planner(inputs.options);
+    const bool reads = scan || planned;
     plan::Decisions decisions = plan::decide(checkpoint, inputs.options, {});
-    if (scan) {
-        const std::vector<bool> not_finite = run::find_not_finite(checkpoint, decisions.tensors, options.write);
+    std::vector<bool> not_finite;
+    if (reads && (keeps || !planned)) {  // a planner refuses what is not finite by itself
+        not_finite = run::find_not_finite(checkpoint, decisions.tensors, options.write);
         if (!keeps) refuse_not_finite(checkpoint, not_finite);
         decisions = plan::decide(checkpoint, inputs.options, not_finite);
-        run::tie_equal(checkpoint, decisions.tensors, options.write);
     }
     if (inputs.importance) inputs.importance->check(decisions.tensors);
+    PlanReport report;
+    std::optional<plan::Plan> choice;
+    if (planned) {
+        const auto planner = run::make_planner(checkpoint, decisions, inputs.importance.get(), options.write);
+        choice = run::plan_for(*planner, inputs.options);
+        report.planner = planner_report(*planner, *choice);
+    }
+    if (choice) decisions = plan::decide(checkpoint, inputs.options, not_finite, choice->chosen);
+    if (reads) run::tie_equal(checkpoint, decisions.tensors, options.write);
     const plan::OutputPlan plan = plan::plan_set(checkpoint, decisions.tensors);
 
-    PlanReport report;
     report.input = input.native();
-    report.scanned = scan;
-    report.depends_on_values = !scan && (keeps || run::may_tie(checkpoint, decisions.tensors));
-    report.totals = planned_totals(checkpoint, decisions.tensors, plan, options.preset);
+    report.scanned = reads;
+    report.depends_on_values = !reads && (keeps || run::may_tie(checkpoint, decisions.tensors));
+    report.totals = planned_totals(checkpoint, decisions.tensors, plan, options.preset, choice ? &*choice : nullptr);
     report.free_space_bytes = run::bytes_needed(plan, run::companion_bytes(checkpoint), decisions.tensors.size());
     for (const checkpoint::Shard& shard : checkpoint.shards)
         report.input_files.push_back({shard.base_name, shard.file.size()});
     for (const plan::FilePlan& file : plan.files) report.output_files.push_back({file.name, file.byte_count});
-    for (std::size_t i = 0; i < decisions.tensors.size(); ++i) {
-        plan::Explanation why = plan::explain(decisions, i, inputs.options);
-        TensorReport& tensor = decisions.tensors[i];
-        if (!tensor.same_as.empty())
-            why = {"profile", fmt::format("the same bytes as {}: stored once", in_quotes(tensor.same_as)),
-                   "another scheme for one of the two, or other values"};
-        const std::optional<double> bits = bits_of(tensor);
-        report.tensors.push_back(
-            {std::move(tensor), std::move(why.rule), std::move(why.reason), std::move(why.change), bits});
-    }
+    add_tensors(decisions, inputs.options, report);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }

@@ -1,10 +1,14 @@
 #include "run/preparation.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <optional>
 
+#include <fmt/format.h>
+
 #include "checkpoint/kind.hpp"
+#include "octet/error.hpp"
 #include "plan/output_plan.hpp"
 #include "quant/affine.hpp"
 #include "run/engine.hpp"
@@ -78,7 +82,14 @@ bool may_tie(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorR
 
 CodeInputs code_inputs(const QuantizeOptions& options) {
     CodeInputs inputs;
+    if (options.max_size && options.target_sqnr_db)
+        throw Error(ErrorCode::kUsage, "--max-size", "and --target-sqnr each say how far to go; give one of the two");
+    if (options.target_sqnr_db && !std::isfinite(*options.target_sqnr_db))
+        throw Error(ErrorCode::kUsage, "--target-sqnr",
+                    fmt::format("{} is no target; give a finite number", *options.target_sqnr_db));
     inputs.options.preset = options.preset;
+    inputs.options.max_size = options.max_size;
+    inputs.options.target_sqnr_db = options.target_sqnr_db;
     inputs.options.scheme = plan::asked_scheme(options.preset, options.scheme);
     inputs.options.on_non_finite = options.on_non_finite;
     inputs.options.rules = options.rules;

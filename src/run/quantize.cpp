@@ -20,6 +20,7 @@
 #include "run/engine.hpp"
 #include "run/gates.hpp"
 #include "run/output.hpp"
+#include "run/planning.hpp"
 #include "run/preparation.hpp"
 #include "run/regions.hpp"
 #include "state/quantized_set.hpp"
@@ -234,6 +235,30 @@ Report report_of(state::Sidecar sidecar, const fs::path& input, const fs::path& 
     return report;
 }
 
+/// The planner's choice; `writing` then reports its progress behind that of measuring.
+void choose(const checkpoint::Checkpoint& checkpoint, const run::CodeInputs& inputs, const std::vector<bool>& keep,
+            plan::Decisions& decisions, WriteOptions& writing) {
+    std::uint64_t source_bytes = 0;
+    for (const checkpoint::Tensor& tensor : checkpoint.tensors) source_bytes += tensor.byte_count;
+    const std::uint64_t measured_bytes = run::bytes_to_measure(checkpoint, decisions);
+    const Progress progress = writing.progress;
+    const auto part_from = [&](std::uint64_t before) -> Progress {
+        if (!progress) return {};
+        return [=, total = measured_bytes + source_bytes](std::uint64_t done, std::uint64_t) {
+            progress(before + done, total);
+        };
+    };
+    writing.progress = part_from(0);
+    plan::Plan choice;
+    {
+        const auto planner = run::make_planner(checkpoint, decisions, inputs.importance.get(), writing);
+        choice = run::plan_for(*planner, inputs.options);
+    }
+    decisions = plan::decide(checkpoint, inputs.options, keep, choice.chosen);
+    for (TensorReport& tensor : decisions.tensors) tensor.statistics.reset();  // the run makes them
+    writing.progress = part_from(measured_bytes);
+}
+
 }  // namespace
 
 Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOptions& options) {
@@ -242,20 +267,24 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     if (options.write.sha256) io::need_sha256();
     const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input);
     const run::CodeInputs inputs = run::code_inputs(options);
-    std::vector<TensorReport> tensors = plan::decide(checkpoint, inputs.options, {}).tensors;
+    plan::Decisions decisions = plan::decide(checkpoint, inputs.options, {});
     const fs::path target = io::resolved_target(out_dir);
     run::Notes notes(options.write);
     io::OutputFolder output(target, std::string(kSidecarName), options.write.sync, notes.lines);
     check_out_dir(target, out_dir, options.write.force);
     run::refuse_inputs(target, out_dir, io::visible_names(target), identities_of(checkpoint));
+    std::vector<bool> keep;
     if (options.on_non_finite == OnNonFinite::kKeep) {
         WriteOptions quiet = options.write;
         quiet.progress = {};
-        const std::vector<bool> keep = run::find_not_finite(checkpoint, tensors, quiet);
-        tensors = plan::decide(checkpoint, inputs.options, keep).tensors;
+        keep = run::find_not_finite(checkpoint, decisions.tensors, quiet);
+        decisions = plan::decide(checkpoint, inputs.options, keep);
     }
+    if (inputs.importance) inputs.importance->check(decisions.tensors);
+    WriteOptions writing = options.write;
+    if (plan::asks_planner(inputs.options)) choose(checkpoint, inputs, keep, decisions, writing);
+    std::vector<TensorReport> tensors = std::move(decisions.tensors);
     run::tie_equal(checkpoint, tensors, options.write);
-    if (inputs.importance) inputs.importance->check(tensors);
 
     plan::OutputPlan plan = plan::plan_set(checkpoint, tensors);
     io::check_free_space(output.building(), target,
@@ -266,7 +295,7 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     std::vector<run::TensorJob> jobs = quantize_jobs(checkpoint, tensors, plan, files, inputs.importance.get(), blocks);
     constexpr std::size_t kManyTensors = 10'000;
     if (tensors.size() >= kManyTensors) io::give_back_freed_memory();  // planning took as much again as what it left
-    std::vector<run::FileHasher> hashers = run::run_jobs(jobs, options.write);
+    std::vector<run::FileHasher> hashers = run::run_jobs(jobs, writing);
     hash_blocks(jobs, plan, options.write);
     const double sum_of_squares = take_results(jobs, tensors);
     std::vector<run::TensorJob>().swap(jobs);  // a hundred thousand of them are as large as the sidecar

@@ -99,6 +99,7 @@ void encode(const TensorJob& job, ConstBytes source, Bytes target, TileResult& r
         case Codec::kQuantizeBlocks:
         case Codec::kRestoreBlocks:
         case Codec::kCheckBlocks:
+        case Codec::kMeasureBlocks:
             break;  // nothing to write, or run/block_work does it
     }
 }

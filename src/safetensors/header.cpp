@@ -146,6 +146,13 @@ void HeaderWriter::add(std::string_view name, Dtype dtype, const Shape& shape, s
                    dtype_name(dtype), fmt::join(shape, ","), begin, end);
 }
 
+std::uint64_t entry_bytes(std::string_view name, Dtype dtype, const Shape& shape, std::uint64_t offset_digits) {
+    HeaderWriter writer(Metadata{{"", ""}});
+    const std::uint64_t before = writer.text_.size();
+    writer.add(name, dtype, shape, 0, 0);
+    return writer.text_.size() - before + 2 * (offset_digits - 1);
+}
+
 std::string HeaderWriter::finish(std::string_view file_name) {
     text_ += '}';
     text_.append((8 - text_.size() % 8) % 8, ' ');

@@ -64,8 +64,13 @@ class HeaderWriter {
     std::string finish(std::string_view file_name);
 
   private:
+    friend std::uint64_t entry_bytes(std::string_view, Dtype, const Shape&, std::uint64_t);
+
     std::string text_;
     bool has_member_ = false;
 };
+
+/// What HeaderWriter::add() adds at most: with two offsets of so many digits, and a comma.
+std::uint64_t entry_bytes(std::string_view name, Dtype dtype, const Shape& shape, std::uint64_t offset_digits);
 
 }  // namespace octet::safetensors

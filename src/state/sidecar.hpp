@@ -29,8 +29,10 @@ struct CodeOptions {
     std::optional<Scheme>
         scheme;  ///< what the preset and the explicit options gave together; empty without any of those
     OnNonFinite on_non_finite = OnNonFinite::kError;
-    std::vector<TensorRule> rules = {};       ///< in the order of their precedence
-    std::optional<Checksum> importance = {};  ///< of the file with the weights of squared errors
+    std::vector<TensorRule> rules = {};          ///< in the order of their precedence
+    std::optional<Checksum> importance = {};     ///< of the file with the weights of squared errors
+    std::optional<std::uint64_t> max_size = {};  ///< of the data files: what the planner kept to
+    std::optional<double> target_sqnr_db = {};   ///< what the planner reached
 };
 
 struct Sidecar {

@@ -206,7 +206,8 @@ class Reader {
     }
 
     void read_options(const json& options) {
-        check_keys(options, "options", {"preset", "rules"}, {"scheme", "importance", "on_non_finite"});
+        check_keys(options, "options", {"preset", "rules"},
+                   {"scheme", "importance", "max_size", "target_sqnr", "on_non_finite"});
         const auto preset = parse_preset(string_of(options["preset"], "options.preset"));
         if (!preset) fail("options.preset is not known to this octet");
         sidecar_.options.preset = *preset;
@@ -217,6 +218,12 @@ class Reader {
         }
         if (options.contains("importance"))
             sidecar_.options.importance = checksum_of(options["importance"], "options.importance");
+        if (options.contains("max_size"))
+            sidecar_.options.max_size = unsigned_of(options["max_size"], "options.max_size");
+        if (options.contains("target_sqnr")) {
+            if (!options["target_sqnr"].is_number()) fail("options.target_sqnr is not a number");
+            sidecar_.options.target_sqnr_db = options["target_sqnr"].get<double>();
+        }
         if (!options.contains("on_non_finite")) return;
         if (options["on_non_finite"] != "keep") fail("options.on_non_finite is not \"keep\"");
         sidecar_.options.on_non_finite = OnNonFinite::kKeep;

@@ -44,6 +44,8 @@ void write_options(JsonWriter& writer, const CodeOptions& options) {
     writer.end_array();
     if (options.scheme) writer.key("scheme").string(scheme_name(*options.scheme));
     if (options.importance) writer.key("importance").string(checksum_text(*options.importance));
+    if (options.max_size) writer.key("max_size").integer(*options.max_size);
+    if (options.target_sqnr_db) writer.key("target_sqnr").number(*options.target_sqnr_db);
     if (options.on_non_finite == OnNonFinite::kKeep) writer.key("on_non_finite").string("keep");
     writer.end_object();
 }

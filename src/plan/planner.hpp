@@ -1,0 +1,83 @@
+// The planner: chooses each tensor's scheme for the least total squared error within a number of bytes, or for the fewest bytes that reach a
+// total SQNR, among schemes whose errors were measured. Pure: measuring is run/measure's business, choosing is plan/choice_front's; what
+// lies between is here: what a choice costs in the data files, headers included.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "checkpoint/checkpoint.hpp"
+#include "octet/plan.hpp"
+#include "plan/choice_front.hpp"
+#include "plan/output_plan.hpp"
+
+namespace octet::plan {
+
+/// What quantizing a tensor in one way gives.
+struct MeasuredScheme {
+    Scheme scheme;
+    TensorStatistics statistics;
+    double signal = 0;  ///< sum of x^2
+};
+
+/// What may become of one tensor.
+struct TensorChoices {
+    std::vector<MeasuredScheme> measured;
+    bool may_be_kept = true;  ///< copying it is a choice, or the only one
+    std::optional<std::size_t>
+        as_of;  ///< the tensor with equal bytes whose choice is its own too, and with which it is stored
+};
+
+/// A choice for every tensor.
+struct Plan {
+    std::vector<Chosen> chosen;    ///< parallel to the tensors
+    double sum_of_squares = 0;     ///< of the quantized values, six digits
+    double sqnr_db = 0;            ///< of all float tensors but buffers, kept ones too, six digits
+    double loss = 0;               ///< sum of (x - x')^2
+    std::uint64_t byte_count = 0;  ///< of the data files, exactly
+    std::optional<double>
+        least_loss;  ///< what no choice of these schemes can beat in as many bytes; nothing where that is 0
+};
+
+class Planner {
+  public:
+    /// `tensors` as decide() left them: names, dtypes, shapes, kinds. Both outlive this; `choices` are parallel to the tensors.
+    Planner(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+            std::vector<TensorChoices> choices);
+    Planner(const Planner&) = delete;
+    Planner& operator=(const Planner&) = delete;
+
+    /// The least total squared error in data files of at most that many bytes together. A larger budget never gives more error.
+    /// kCheckFailed naming the smallest size that there is.
+    Plan within(std::uint64_t max_bytes) const;
+
+    /// The smallest data files whose SQNR over the quantized values (Totals::sqnr_db, and also without the buffers in it) is at least that.
+    /// kCheckFailed naming the best SQNR that there is.
+    Plan reaching(double sqnr_db) const;
+
+    /// Sizes and what they can reach at best, from the smallest to the largest.
+    std::vector<CurvePoint> curve() const;
+
+  private:
+    void count_digits();
+    void add_item(std::size_t tensor);
+    std::uint64_t header_bytes(std::size_t tensor, const std::optional<Scheme>& scheme, std::uint64_t digits) const;
+    std::uint64_t data_bytes(std::size_t tensor, const std::optional<Scheme>& scheme) const;
+    /// `limit` is the cost that the selection had to keep to.
+    Plan plan_of(const Selection& selection, double limit) const;
+    std::uint64_t exact_bytes(const std::vector<Chosen>& chosen) const;
+    double sqnr_of(double loss) const;
+
+    const checkpoint::Checkpoint& checkpoint_;
+    const std::vector<TensorReport>& tensors_;
+    std::vector<TensorChoices> choices_;
+    std::vector<std::uint64_t> digits_;  // of each tensor's offsets, at most
+    double slack_ = 0;                   // by how much a selection's cost can exceed the bytes of its files
+    std::vector<std::size_t> items_;  // the tensors with an item of their own; the last item is all that nobody chooses
+    std::vector<std::vector<Choice>> item_choices_;
+    std::optional<ChoiceFront> front_;
+    double signal_ = 0;  // of all float tensors but buffers
+};
+
+}  // namespace octet::plan

@@ -1,0 +1,111 @@
+#include "run/measure.hpp"
+
+#include <deque>
+
+#include "run/engine.hpp"
+#include "run/workers.hpp"
+
+namespace octet::run {
+namespace {
+
+/// Jobs of one run: what is remembered of each until its end is small, but not nothing.
+constexpr std::size_t kMostJobs = 1024;
+
+/// The tensors from `first` on that are measured in one run.
+struct Part {
+    std::size_t first = 0;
+    std::size_t count = 0;
+};
+
+class Measuring {
+  public:
+    Measuring(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+              const std::vector<std::vector<Scheme>>& schemes, const Importance* importance,
+              const WriteOptions& options)
+        : checkpoint_(checkpoint),
+          tensors_(tensors),
+          schemes_(schemes),
+          importance_(importance),
+          options_(options),
+          measured_(tensors.size()) {
+        for (std::size_t i = 0; i < tensors.size(); ++i)
+            total_bytes_ += checkpoint.tensors[i].byte_count * schemes[i].size();
+    }
+
+    std::vector<std::vector<plan::MeasuredScheme>> run() {
+        for (Part part = next({}); part.count > 0; part = next(part)) run_part(part);
+        return std::move(measured_);
+    }
+
+  private:
+    Part next(const Part& before) const {
+        Part part{before.first + before.count, 0};
+        std::size_t jobs = 0;
+        while (part.first + part.count < tensors_.size() && jobs < kMostJobs)
+            jobs += schemes_[part.first + part.count++].size();
+        return part;
+    }
+
+    void run_part(const Part& part) {
+        std::vector<TensorJob> jobs;
+        std::deque<BlockJob> blocks;
+        std::uint64_t bytes = 0;
+        for (std::size_t i = part.first; i < part.first + part.count; ++i) {
+            for (const Scheme& scheme : schemes_[i]) add_job(i, scheme, jobs, blocks);
+            bytes += checkpoint_.tensors[i].byte_count * schemes_[i].size();
+        }
+        WriteOptions options = options_;
+        options.progress = part_of(options_.progress, done_bytes_, total_bytes_);
+        run_jobs(jobs, options);
+        done_bytes_ += bytes;
+        auto job = jobs.begin();
+        for (std::size_t i = part.first; i < part.first + part.count; ++i) {
+            for (const Scheme& scheme : schemes_[i]) {
+                const auto statistics = quant::tensor_statistics(job->sums, job->block->elements, job->block->bound);
+                measured_[i].push_back({scheme, statistics, job->sums.signal});
+                ++job;
+            }
+        }
+    }
+
+    void add_job(std::size_t number, const Scheme& scheme, std::vector<TensorJob>& jobs,
+                 std::deque<BlockJob>& blocks) const {
+        const checkpoint::Tensor& source = checkpoint_.tensors[number];
+        TensorJob job;
+        job.codec = Codec::kMeasureBlocks;
+        job.source = &checkpoint_.shards[source.shard].file;
+        job.source_offset = source.offset;
+        job.source_dtype = source.dtype;
+        job.elements = source.byte_count * 8 / dtype_bits(source.dtype);
+        job.name = source.name;
+        job.shape = &source.shape;
+        blocks.push_back({scheme, job.elements, {}, 0, {}});
+        if (importance_ != nullptr) {
+            TensorReport as_it_would_be = tensors_[number];
+            as_it_would_be.scheme = scheme;
+            blocks.back().weights = importance_->weights_of(as_it_would_be);
+        }
+        job.block = &blocks.back();
+        jobs.push_back(job);
+    }
+
+    const checkpoint::Checkpoint& checkpoint_;
+    const std::vector<TensorReport>& tensors_;
+    const std::vector<std::vector<Scheme>>& schemes_;
+    const Importance* importance_;
+    const WriteOptions& options_;
+    std::vector<std::vector<plan::MeasuredScheme>> measured_;
+    std::uint64_t total_bytes_ = 0;
+    std::uint64_t done_bytes_ = 0;
+};
+
+}  // namespace
+
+std::vector<std::vector<plan::MeasuredScheme>> measure(const checkpoint::Checkpoint& checkpoint,
+                                                       const std::vector<TensorReport>& tensors,
+                                                       const std::vector<std::vector<Scheme>>& schemes,
+                                                       const Importance* importance, const WriteOptions& options) {
+    return Measuring(checkpoint, tensors, schemes, importance, options).run();
+}
+
+}  // namespace octet::run

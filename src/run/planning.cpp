@@ -1,0 +1,114 @@
+#include "run/planning.hpp"
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "checkpoint/kind.hpp"
+#include "octet/error.hpp"
+#include "plan/candidates.hpp"
+#include "quant/stored_form.hpp"
+#include "run/block_layout.hpp"
+#include "run/measure.hpp"
+
+namespace octet::run {
+namespace {
+
+/// What is to be measured of each tensor.
+using SchemeLists = std::vector<std::vector<Scheme>>;
+
+bool can_be_cut(const Scheme& scheme, const TensorReport& tensor) {
+    try {
+        layout_of(scheme, tensor.dtype, tensor.shape, tensor.name);
+        return true;
+    } catch (const Error&) {
+        return false;
+    }
+}
+
+/// State tensors go by their tensor's name and a suffix; where a tensor has that name the scheme cannot be had.
+class Names {
+  public:
+    explicit Names(const std::vector<TensorReport>& tensors) {
+        for (const TensorReport& tensor : tensors) names_.insert(tensor.name);
+    }
+
+    bool are_free_for(const Scheme& scheme, const TensorReport& tensor) const {
+        if (!quant::has_state_tensors(scheme)) return true;
+        const std::vector<quant::StoredPart> parts = quant::stored_parts(scheme, tensor.shape);
+        return std::none_of(parts.begin() + 1, parts.end(), [&](const quant::StoredPart& part) {
+            return names_.contains(tensor.name + std::string(part.suffix));
+        });
+    }
+
+  private:
+    std::unordered_set<std::string_view> names_;
+};
+
+SchemeLists schemes_to_measure(const plan::Decisions& decisions) {
+    const checkpoint::Family family = checkpoint::detect_family(decisions.tensors);
+    const Names names(decisions.tensors);
+    SchemeLists schemes(decisions.tensors.size());
+    for (std::size_t i = 0; i < schemes.size(); ++i) {
+        const TensorReport& tensor = decisions.tensors[i];
+        if (decisions.deciders[i] != plan::Decider::kPlanner) {
+            if (tensor.scheme) schemes[i].push_back(*tensor.scheme);
+            continue;
+        }
+        schemes[i] = plan::candidate_schemes(tensor, checkpoint::output_axis(family, tensor.name, tensor.kind));
+        std::erase_if(schemes[i], [&](const Scheme& scheme) {
+            return !names.are_free_for(scheme, tensor) || !can_be_cut(scheme, tensor);
+        });
+        if (schemes[i].empty()) schemes[i].push_back({});  // u8, which needs no names
+    }
+    return schemes;
+}
+
+/// For each tensor the one that it is stored with whatever is chosen: tied, with equal bytes, and decided alike.
+std::vector<std::optional<std::size_t>> equal_tensors(const checkpoint::Checkpoint& checkpoint,
+                                                      const plan::Decisions& decisions, const WriteOptions& options) {
+    std::vector<TensorReport> tensors = decisions.tensors;
+    tie_equal(checkpoint, tensors, options);
+    std::unordered_map<std::string_view, std::size_t> numbers;
+    for (std::size_t i = 0; i < tensors.size(); ++i) numbers.emplace(tensors[i].name, i);
+    std::vector<std::optional<std::size_t>> equal(tensors.size());
+    const auto planned = [&](std::size_t i) { return decisions.deciders[i] == plan::Decider::kPlanner; };
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        if (tensors[i].same_as.empty()) continue;
+        const std::size_t other = numbers.at(tensors[i].same_as);
+        if (planned(i) == planned(other)) equal[i] = other;
+    }
+    return equal;
+}
+
+}  // namespace
+
+std::unique_ptr<plan::Planner> make_planner(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions,
+                                            const Importance* importance, const WriteOptions& options) {
+    const auto equal = equal_tensors(checkpoint, decisions, options);
+    SchemeLists schemes = schemes_to_measure(decisions);
+    for (std::size_t i = 0; i < schemes.size(); ++i) {
+        if (equal[i]) schemes[i].clear();
+    }
+    auto measured = measure(checkpoint, decisions.tensors, schemes, importance, options);
+    std::vector<plan::TensorChoices> choices(schemes.size());
+    for (std::size_t i = 0; i < choices.size(); ++i) {
+        const bool fixed = decisions.deciders[i] != plan::Decider::kPlanner && decisions.tensors[i].scheme;
+        choices[i] = {std::move(measured[i]), !fixed, equal[i]};
+    }
+    return std::make_unique<plan::Planner>(checkpoint, decisions.tensors, std::move(choices));
+}
+
+plan::Plan plan_for(const plan::Planner& planner, const state::CodeOptions& options) {
+    return options.max_size ? planner.within(*options.max_size) : planner.reaching(options.target_sqnr_db.value());
+}
+
+std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions) {
+    const SchemeLists schemes = schemes_to_measure(decisions);
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < schemes.size(); ++i) bytes += checkpoint.tensors[i].byte_count * schemes[i].size();
+    return bytes;
+}
+
+}  // namespace octet::run

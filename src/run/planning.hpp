@@ -1,0 +1,28 @@
+// From a size or an SQNR that was asked for to a scheme for each tensor: which schemes can be had, what they do, and what the planner makes of
+// it. The part of planning that reads data.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "checkpoint/checkpoint.hpp"
+#include "octet/options.hpp"
+#include "plan/planner.hpp"
+#include "run/preparation.hpp"
+
+namespace octet::run {
+
+/// Measures every tensor of `decisions`, which decide() made without a choice: those that the planner decides under each of its candidates, the
+/// other quantized ones under theirs. Both arguments outlive the planner. `importance` may be null; `options` are threads, progress
+/// and stop_requested. kBadInput, kIo.
+std::unique_ptr<plan::Planner> make_planner(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions,
+                                            const Importance* importance, const WriteOptions& options);
+
+/// The choice that was asked for. kCheckFailed where there is none.
+plan::Plan plan_for(const plan::Planner& planner, const state::CodeOptions& options);
+
+/// Bytes that make_planner() reports as progress: each tensor's as often as it is tried.
+std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions);
+
+}  // namespace octet::run
