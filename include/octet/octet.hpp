@@ -30,7 +30,8 @@ std::string_view version() noexcept;
 /// codes only: not on threads, instruction set or compiler.
 /// A gate that fails (`options.gates`) does not throw: see Report::checks. The report then says what the set would have
 /// been, and unless `options.keep_on_failure` nothing is written (Report::written).
-/// Throws Error: kUsage (out_dir not acceptable), kBadInput (malformed, not finite, already quantized), kIo.
+/// Throws Error: kUsage (out_dir not acceptable), kBadInput (malformed, not finite, already quantized), kIo, kCheckFailed (a size or an SQNR
+/// that was asked for cannot be reached).
 Report quantize(const std::filesystem::path& input, const std::filesystem::path& out_dir,
                 const QuantizeOptions& options);
 

@@ -7,7 +7,7 @@ namespace octet {
 
 std::vector<Scheme> named_schemes() {
     // Without axes, which follow from the tensor.
-    static constexpr std::array<std::string_view, 40> kNames = {
+    static constexpr std::array<std::string_view, 46> kNames = {
         "u8-group32-f16",
         "u8-group64",
         "u8-group64-mse-f16",
@@ -17,6 +17,7 @@ std::vector<Scheme> named_schemes() {
         "u8-group32-mse-two",
         "u8-group64-intzp-f16",
         "s8-group64-f16",
+        "u8-group64-mse-two",
         "u8-channel",
         "s8-channel",
         "u8",
@@ -25,10 +26,13 @@ std::vector<Scheme> named_schemes() {
         "u6-group16-mse-two",
         "u6-group64-mse-f16",
         "u6-group64-f16",
+        "u6-group18-mse-two",
         "u6-group32-mse-two",
+        "u6-group64-mse-two",
         "u5-group64-mse-f16",
         "u5-group18-mse-two",
         "u5-group32-mse-two",
+        "u5-group64-mse-two",
         "u4-group32-mse-f16",
         "u4-group32-f16",
         "u4-group64-mse-f16",
@@ -41,11 +45,13 @@ std::vector<Scheme> named_schemes() {
         "u4-group32-two",
         "u4-group64-intzp-mse-f16",
         "u4-group64-intzp-f16",
+        "u4-group64-mse-two",
         "s4-group32-mse-two",
         "u4-channel",
         "u3-group64-mse-f16",
         "u3-group18-mse-two",
         "u3-group32-mse-two",
+        "u3-group64-mse-two",
         "u2-group64-mse-f16",
         "u2-group18-mse-two",
     };

@@ -103,7 +103,7 @@ def sets(octet, folder):
     """Folders of sets that the program makes of small checkpoints, with as many options as it has."""
     numbers = itertools.count()
     texts = [header(MIXED, {"format": "pt"}), header(GPT2), header([("a", "F32", [2])]), "{}", header([("z", "F32", [0, 3])])]
-    for text, options in itertools.product(texts, ([], ["--preset", "lesson"], ["--rounding", "truncate"])):
+    for text, options in itertools.product(texts, ([], ["--preset", "lesson"], ["--rounding", "truncate"], ["--target-sqnr", "20"])):
         source = folder / f"in{next(numbers)}"
         source.mkdir()
         write_checkpoint(source, text, PLAIN)

@@ -21,6 +21,8 @@ void check_same(const state::Sidecar& a, const state::Sidecar& b) {
     REQUIRE(a.options.preset == b.options.preset);
     REQUIRE(a.options.scheme == b.options.scheme);
     REQUIRE(a.options.on_non_finite == b.options.on_non_finite);
+    REQUIRE(a.options.max_size == b.options.max_size);
+    REQUIRE(a.options.target_sqnr_db == b.options.target_sqnr_db);
     REQUIRE(a.tensors.size() == b.tensors.size());
     for (std::size_t i = 0; i < a.tensors.size(); ++i) {
         const TensorReport& x = a.tensors[i];
@@ -57,6 +59,8 @@ TEST_CASE("a sidecar of shards with all options reads back as it was written") {
     check_same(sidecar, state::parse_sidecar(state::sidecar_text(sidecar), "f"));
     sidecar.source_index->metadata.clear();
     sidecar.options.scheme = parse_scheme("u8-trunc");
+    sidecar.options.max_size = 70'000'000;
+    sidecar.options.target_sqnr_db = -1.0 / 3;
     check_same(sidecar, state::parse_sidecar(state::sidecar_text(sidecar), "f"));
 }
 
