@@ -68,6 +68,8 @@ class Evaluate(OctetCase):
                        ("--granularity", "group", "--bits", 6, "--symmetric", "--scale-dtype", "two-level"),
                        ("--preset", "q8"), ("--preset", "q6"), ("--preset", "q4")):
             for model, text, prompt in ((T5, ("--pairs", "few.tsv"), "what did the fox do?"), (GPT2, ("--text", "few.txt"), "Maria went to")):
+                if SANITIZED and model is GPT2 and "--preset" in scheme:
+                    continue  # the searches take minutes there; T5's are the same code
                 with self.subTest(scheme=scheme, model=model.name):
                     self.octet("quantize", model, "set", "--force", "--no-sync", *scheme)
                     shutil.rmtree(self.dir / "back", ignore_errors=True)
