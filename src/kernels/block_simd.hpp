@@ -118,27 +118,34 @@ struct BlockFold {
     Floats clipped[kParts];  // whole numbers, exact up to 2^24 a lane
 };
 
-/// 16 elements from `i` of a row on. `parameters(at)` gives scale and zero point of a register from element `at` on.
-template <BlockKind kKind, bool kTruncate, typename Parameters>
+/// Brings what lies so many bytes ahead into the second-level cache; nothing happens where there is no memory.
+inline void prefetch(const void* from, std::size_t ahead) {
+    __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + ahead), 0, 2);
+}
+
+/// 16 elements from `i` of a row on. `parameters` gives scale and zero point of a register from element `at` on. kPlain: no scale is 0, and
+/// all codes are within their limits.
+template <BlockKind kKind, bool kTruncate, bool kPlain, typename Parameters>
 inline void quantize_lanes(const void* values, std::size_t i, const BlockLoop& block, const Parameters& parameters,
                            std::uint8_t* codes, BlockFold& fold) {
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     const Floats zero(0.0F);
     const Floats max_code(block.max_code);
     Ints code[kParts];
+    prefetch(part_of(values, i), block.ahead);
     for (std::size_t part = 0; part < kParts; ++part) {
         const std::size_t at = i + part * kWidth;
         const Floats x = load_once(values, at);
         const Floats scale = parameters.scale(at);
         const Floats zero_point = parameters.zero_point(at);
-        const Floats divisor = xsimd::select(scale == zero, Floats(kInfinity), scale);
+        const Floats divisor = kPlain ? scale : xsimd::select(scale == zero, Floats(kInfinity), scale);
         const Floats t = (adds_zero_point(kKind) ? x - zero_point : x) / divisor;
         const Floats rounded = kTruncate ? xsimd::trunc(t) : xsimd::nearbyint(t);
         Floats low = kKind == BlockKind::kReal ? zero : kKind == BlockKind::kInteger ? -zero_point : -max_code;
         if (kKind == BlockKind::kMiddle) low = low - Floats(1.0F);
         const Floats high = kKind == BlockKind::kInteger ? max_code - zero_point : max_code;
-        const Floats q = xsimd::min(xsimd::max(rounded, low), high);
-        fold.clipped[part] = fold.clipped[part] + xsimd::select(rounded != q, Floats(1.0F), zero);
+        const Floats q = kPlain ? rounded : xsimd::min(xsimd::max(rounded, low), high);
+        if (!kPlain) fold.clipped[part] = fold.clipped[part] + xsimd::select(rounded != q, Floats(1.0F), zero);
         code[part] = xsimd::to_int(q);
         if (kKind == BlockKind::kInteger) code[part] = code[part] + xsimd::to_int(zero_point);
         if (kKind == BlockKind::kSymmetric) code[part] = code[part] & Ints(255);
@@ -174,19 +181,19 @@ struct RunParameters {
 };
 
 /// Groups of 16 from `start` to `stop`, then the tail up to `end`; at most kFoldElements in all.
-template <BlockKind kKind, bool kTruncate>
+template <BlockKind kKind, bool kTruncate, bool kPlain>
 inline void quantize_block_fold(const void* values, std::size_t start, std::size_t stop, std::size_t end,
                                 const BlockLoop& block, std::uint8_t* codes, BlockFold& lanes, BlockSums& sums) {
     for (std::size_t part = 0; part < kParts; ++part) lanes.signal[part] = lanes.noise[part] = Floats(0.0F);
     if (block.run == 1) {
         const EachParameters<kKind> parameters{block};
         for (std::size_t i = start; i < stop; i += kLanes)
-            quantize_lanes<kKind, kTruncate>(values, i, block, parameters, codes, lanes);
+            quantize_lanes<kKind, kTruncate, kPlain>(values, i, block, parameters, codes, lanes);
     } else {
         for_each_run<kKind>(block, start, stop, [&](std::size_t from, std::size_t to, const BlockParameters& p) {
             const RunParameters parameters(p);
             for (std::size_t i = from; i < to; i += kLanes)
-                quantize_lanes<kKind, kTruncate>(values, i, block, parameters, codes, lanes);
+                quantize_lanes<kKind, kTruncate, kPlain>(values, i, block, parameters, codes, lanes);
         });
     }
     FoldSums fold;
@@ -199,7 +206,7 @@ inline void quantize_block_fold(const void* values, std::size_t start, std::size
     add_fold(fold, sums.lanes);
 }
 
-template <BlockKind kKind, bool kTruncate>
+template <BlockKind kKind, bool kTruncate, bool kPlain>
 inline void quantize_rows(const void* values, std::size_t rows, std::size_t count, BlockLoop block, std::uint8_t* codes,
                           BlockSums& sums) {
     BlockFold lanes;
@@ -208,7 +215,7 @@ inline void quantize_rows(const void* values, std::size_t rows, std::size_t coun
         for (std::size_t start = 0; start < count; start += kFoldElements) {
             const std::size_t end = count - start < kFoldElements ? count : start + kFoldElements;
             const std::size_t stop = end - (end - start) % kLanes;
-            quantize_block_fold<kKind, kTruncate>(values, start, stop, end, block, codes, lanes, sums);
+            quantize_block_fold<kKind, kTruncate, kPlain>(values, start, stop, end, block, codes, lanes, sums);
         }
         to_next_row(block);
     }
@@ -228,7 +235,10 @@ inline void quantize_rows(const void* values, std::size_t rows, std::size_t coun
 void quantize_block(const void* values, std::size_t rows, std::size_t count, const BlockLoop& block,
                     std::uint8_t* codes, BlockSums& sums) {
     with_kind(block, [&]<BlockKind kKind, bool kTruncate>() {
-        quantize_rows<kKind, kTruncate>(values, rows, count, block, codes, sums);
+        constexpr bool kMayBePlain = kKind == BlockKind::kReal || kKind == BlockKind::kSymmetric;
+        if (kMayBePlain && block.is_plain)
+            return quantize_rows<kKind, kTruncate, kMayBePlain>(values, rows, count, block, codes, sums);
+        quantize_rows<kKind, kTruncate, false>(values, rows, count, block, codes, sums);
     });
 }
 

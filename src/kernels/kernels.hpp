@@ -60,6 +60,10 @@ struct BlockLoop {
     const float* zero_point;   ///< of kInteger a whole number; of kSymmetric not looked at
     std::size_t run = 1;       ///< 1, a multiple of kLanes, or at least a row
     std::size_t row_step = 0;  ///< scales (and zero points) from one row's first to the next row's
+    bool is_plain =
+        false;  ///< promise: no scale is 0 and no quotient rounds to what is no code; of kReal and kSymmetric
+    std::size_t ahead =
+        0;  ///< bytes from a value to one that is wanted in the cache when this call is done; need not exist
 };
 
 /// Running statistics of blocks. Start with all zeros.

@@ -180,7 +180,8 @@ bool make_states(const Scheme& scheme, const Tile& tile, const float* weights, c
 
 SumFactors sum_factors(const Blocks& blocks) {
     const LargestNumbers largest = largest_numbers(blocks.min, blocks.max, blocks.scale, blocks.count);
-    return {factor_for(largest.magnitude), factor_for(largest.scale)};
+    return {factor_for(largest.magnitude), factor_for(largest.scale),
+            largest.least_scale >= std::numeric_limits<float>::min()};
 }
 
 ErrorSums quantize_tile(const Scheme& scheme, const Tile& tile, const Blocks& blocks, SumFactors factors,
@@ -192,6 +193,10 @@ ErrorSums quantize_tile(const Scheme& scheme, const Tile& tile, const Blocks& bl
                             factors.noise,
                             nullptr,
                             nullptr};
+    loop.ahead = tile.ahead;
+    // A normal scale is at most half an ulp below range / largest code, so that no quotient reaches half a code more.
+    loop.is_plain = factors.has_normal_scales && scheme.range == RangeSearch::kMinMax &&
+                    scheme.scale_dtype != ScaleDtype::kTwoLevel;
     kernels::BlockSums sums = {};
     const bool by_columns = blocks.columns_each == 1;
     const bool has_runs = blocks.columns_each % kernels::kLanes == 0 || blocks.columns_each >= tile.columns;

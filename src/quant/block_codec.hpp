@@ -20,6 +20,7 @@ struct Tile {
     std::uint64_t columns = 0;
     const void* values = nullptr;  ///< float32, aligned where states are searched or percentiles
     const void* exact = nullptr;   ///< of F64 sources: float64, what the error is counted from
+    std::uint64_t ahead = 0;       ///< bytes from values to those that are wanted next, in the cache by then; 0: none
 };
 
 /// The blocks of a tile, numbered row by row. Arrays that the caller owns, one element a block.
@@ -56,6 +57,7 @@ bool make_states(const Scheme& scheme, const Tile& tile, const float* weights, c
 struct SumFactors {
     float signal = 1;
     float noise = 1;
+    bool has_normal_scales = false;  ///< no scale is 0 or subnormal
 };
 
 SumFactors sum_factors(const Blocks& blocks);

@@ -42,10 +42,11 @@ std::uint64_t block_states(const Scheme& scheme, const BlockArrays& blocks, std:
 /// The largest of block_bound() over blocks.
 double largest_block_bound(const Scheme& scheme, const BlockArrays& blocks, std::uint64_t count, Dtype source) noexcept;
 
-/// The largest magnitude in the ranges that are not empty, and the largest scale.
+/// The largest magnitude in the ranges that are not empty, the largest scale, and the smallest of all scales.
 struct LargestNumbers {
     float magnitude = 0;
     float scale = 0;
+    float least_scale = 0;
 };
 
 LargestNumbers largest_numbers(const float* min, const float* max, const float* scale, std::uint64_t count) noexcept;

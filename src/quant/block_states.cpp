@@ -32,21 +32,37 @@ inline float up_by_bits(float value) {
     return as_float((pattern + away) & ~kMask);
 }
 
+/// All ones where a < b, else all zeros, of numbers whose difference does not overflow: arithmetic, as compilers make branches of
+/// conditions, which no vector has.
+constexpr std::uint32_t mask_below(std::int32_t a, std::int32_t b) {
+    return static_cast<std::uint32_t>((a - b) >> 31);
+}
+constexpr std::uint32_t sign_mask(float value) {
+    return static_cast<std::uint32_t>(static_cast<std::int32_t>(as_bits(value)) >> 31);
+}
+constexpr std::int32_t magnitude_of(float value) {
+    return static_cast<std::int32_t>(as_bits(value) & ~kSign);
+}
+constexpr float chosen(std::uint32_t mask, float yes, float no) {
+    return as_float((as_bits(yes) & mask) | (as_bits(no) & ~mask));
+}
+
+/// rounded_up() for finite numbers to F16: below 2^-14 multiples of 2^-24, then 11 bits, and at last 65504 or infinity.
+inline float up_to_f16(float value) {
+    const std::uint32_t is_small = mask_below(magnitude_of(value), magnitude_of(0x1p-14F));
+    const std::uint32_t is_large = mask_below(magnitude_of(65504.0F), magnitude_of(value));
+    const float steps = as_float(as_bits(value) & is_small) * 0x1p24F;
+    const auto down = static_cast<float>(static_cast<std::int32_t>(steps));
+    const float one_more = as_float(sign_mask(down - steps) & as_bits(1.0F));
+    const float end = chosen(sign_mask(value), -65504.0F, std::numeric_limits<float>::infinity());
+    return chosen(is_small, (down + one_more) * 0x1p-24F, chosen(is_large, end, up_by_bits<13>(value)));
+}
+
 /// rounded_up() for finite numbers.
 template <ScaleDtype kDtype>
 inline float up(float value) {
     if constexpr (kDtype == ScaleDtype::kBF16) return up_by_bits<16>(value);
-    if constexpr (kDtype == ScaleDtype::kF16) {
-        // Below 2^-14 multiples of 2^-24; what is larger is not looked at there.
-        const bool is_small = std::fabs(value) < 0x1p-14F;
-        const float steps = (is_small ? value : 0.0F) * 0x1p24F;
-        const auto down = static_cast<float>(static_cast<std::int32_t>(steps));
-        const float small = (down < steps ? down + 1.0F : down) * 0x1p-24F;
-        const float normal = up_by_bits<13>(value);
-        const float most = value > 65504.0F ? std::numeric_limits<float>::infinity() : normal;
-        const float limited = value < -65504.0F ? -65504.0F : most;
-        return is_small ? small : limited;
-    }
+    if constexpr (kDtype == ScaleDtype::kF16) return up_to_f16(value);
     return value;
 }
 
@@ -59,6 +75,9 @@ inline void real_states(float largest, const BlockArrays& b, std::uint64_t first
     }
 }
 
+/// More steps than any code has, few enough for nearest().
+constexpr float kMostSteps = 0x1p20F;
+
 /// The nearest whole number of 0 .. 2^22, ties to even.
 inline float nearest(float value) {
     constexpr float kWholeFrom = 0x1.8p23F;
@@ -68,12 +87,13 @@ inline float nearest(float value) {
 template <ScaleDtype kDtype>
 inline void integer_states(float largest, const BlockArrays& b, std::uint64_t first, std::uint64_t last) {
     for (std::uint64_t i = first; i < last; ++i) {
-        const float low = std::min(b.min[i], 0.0F);
-        const float high = std::max(b.max[i], 0.0F);
+        const float low = as_float(as_bits(b.min[i]) & sign_mask(b.min[i]));
+        const float high = as_float(as_bits(b.max[i]) & ~sign_mask(b.max[i]));
         const float scale = up<kDtype>((high - low) / largest) + 0.0F;
-        const float divisor = scale == 0.0F ? std::numeric_limits<float>::infinity() : scale;
+        const float divisor = chosen(mask_below(magnitude_of(scale), 1), std::numeric_limits<float>::infinity(), scale);
         b.scale[i] = scale;
-        b.zero_point[i] = std::min(nearest(std::min(-low / divisor, 0x1p20F)), largest) + 0.0F;
+        const float limited = std::min(0.0F - low / divisor, kMostSteps);
+        b.zero_point[i] = std::min(nearest(limited), largest) + 0.0F;
     }
 }
 
@@ -179,14 +199,17 @@ LargestNumbers largest_numbers(const float* min, const float* max, const float* 
     // Numbers that are not negative compare as their bits do.
     std::int32_t magnitude = 0;
     std::int32_t largest_scale = 0;
+    std::int32_t least_scale = 0x7F800000;
     for (std::uint64_t i = 0; i < count; ++i) {
         const std::int32_t used = min[i] > max[i] ? 0 : -1;
         const auto low = static_cast<std::int32_t>(as_bits(min[i]) & ~kSign);
         const auto high = static_cast<std::int32_t>(as_bits(max[i]) & ~kSign);
         magnitude = std::max(magnitude, std::max(low, high) & used);
+        least_scale = std::min(least_scale, static_cast<std::int32_t>(as_bits(scale[i])));
         largest_scale = std::max(largest_scale, static_cast<std::int32_t>(as_bits(scale[i])) & used);
     }
-    return {as_float(static_cast<std::uint32_t>(magnitude)), as_float(static_cast<std::uint32_t>(largest_scale))};
+    return {as_float(static_cast<std::uint32_t>(magnitude)), as_float(static_cast<std::uint32_t>(largest_scale)),
+            as_float(static_cast<std::uint32_t>(least_scale))};
 }
 
 }  // namespace octet::quant

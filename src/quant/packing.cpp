@@ -48,6 +48,20 @@ void pack_row(const std::uint8_t* codes, std::size_t count, std::uint8_t* packed
     if (count > 0) put(count);
 }
 
+/// 64 codes of 4 bits at a time, each in half of a byte: a loop that compilers make vector instructions of.
+void pack_halves(const std::uint8_t* codes, std::size_t count, std::uint8_t* packed) {
+    constexpr std::size_t kPairs = 32;
+    for (; count >= 2 * kPairs; count -= 2 * kPairs, codes += 2 * kPairs, packed += kPairs) {
+        std::uint16_t pairs[kPairs];
+        std::uint8_t bytes[kPairs];
+        std::memcpy(pairs, codes, sizeof(pairs));
+        for (std::size_t i = 0; i < kPairs; ++i)
+            bytes[i] = static_cast<std::uint8_t>((pairs[i] & 0x0FU) | (pairs[i] >> 4U & 0xF0U));
+        std::memcpy(packed, bytes, sizeof(bytes));
+    }
+    pack_row<4>(codes, count, packed);
+}
+
 template <unsigned kBits, bool kSigned>
 void unpack_row(const std::uint8_t* packed, std::size_t count, std::uint8_t* codes) {
     constexpr std::uint64_t kSigns = repeated(std::uint64_t{1} << (kBits - 1), 8);
@@ -72,7 +86,7 @@ void pack(const std::uint8_t* codes, std::size_t count, unsigned bits, std::uint
         case 3:
             return pack_row<3>(codes, count, packed);
         case 4:
-            return pack_row<4>(codes, count, packed);
+            return pack_halves(codes, count, packed);
         case 5:
             return pack_row<5>(codes, count, packed);
         case 6:

@@ -33,6 +33,17 @@ ConstBytes BlockWork::source_of(const TilePlace& place, std::byte* memory, const
     return {memory, size};
 }
 
+/// Where the tile behind this one is mapped: how far ahead, its pages looked at, so that its values can be fetched; else 0.
+std::uint64_t BlockWork::next_tile_ahead(const TilePlace& place, const Pass& pass) const {
+    constexpr std::uint64_t kMappedAtOnce = 64U << 10U;
+    const std::uint64_t size = bytes_of(place);
+    const std::uint64_t next = first_byte_of(place) + size;
+    if (pass.mapped == nullptr || job_.source_dtype != Dtype::kF32 || next + size > pass.end) return 0;
+    const volatile std::byte* const bytes = pass.mapped + (next - pass.begin);
+    for (std::uint64_t at = 0; at < size; at += kMappedAtOnce) static_cast<void>(bytes[at]);
+    return size;
+}
+
 quant::Tile BlockWork::tile_of(const TilePlace& place, ConstBytes source, Pass& pass) const {
     quant::Tile tile = {place.rows, place.columns, source.data(), nullptr};
     if (job_.source_dtype == Dtype::kF32) return tile;

@@ -228,6 +228,7 @@ void BlockWork::do_domain(std::uint64_t first_tile, std::span<const BlockStep> c
             } else if (each > 1) {
                 tile = tile_of(place, source_of(place, pass.raw, pass), pass);
             }
+            if (each == 1) tile.ahead = next_tile_ahead(place, pass);
             code_tile(place, tile, blocks, factors, slots[number], pass);
             at += size;
         }

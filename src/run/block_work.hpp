@@ -82,6 +82,7 @@ class BlockWork {
     std::uint64_t bytes_of(const TilePlace& place) const noexcept;
     ConstBytes source_of(const TilePlace& place, std::byte* memory, const Pass& pass) const;
     quant::Tile tile_of(const TilePlace& place, ConstBytes source, Pass& pass) const;
+    std::uint64_t next_tile_ahead(const TilePlace& place, const Pass& pass) const;
     void add_ranges(const TilePlace& place, const quant::Tile& tile, ConstBytes source,
                     const quant::Blocks& blocks) const;
     void make_states(const TilePlace& place, const quant::Tile& tile, const quant::Blocks& blocks) const;

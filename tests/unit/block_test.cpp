@@ -14,7 +14,7 @@ namespace {
 TEST_CASE("packed codes lie bit by bit, the first in the lowest bits, and come back") {
     std::mt19937 random(5);
     for (const unsigned bits : {2U, 3U, 4U, 5U, 6U, 8U}) {
-        for (std::size_t count = 0; count < 40; ++count) {
+        for (std::size_t count = 0; count < 150; ++count) {
             std::vector<std::uint8_t> codes(count);
             for (std::uint8_t& code : codes) code = static_cast<std::uint8_t>(random());
             std::vector<std::uint8_t> expected(quant::packed_bytes(count, bits));
@@ -146,6 +146,31 @@ TEST_CASE("runs of elements that share a scale are coded and restored as if each
                 k->block_error_f64(wide.data(), found.codes.data(), count, each, expected.exact);
                 CAPTURE(k->name, count, run, static_cast<int>(kind));
                 REQUIRE(found == expected);
+            }
+        }
+    }
+}
+
+TEST_CASE("quotients that are promised to be codes give what limited ones give") {
+    const std::vector<float> values = noise(1100, 1.0F, 21);
+    const auto [min, max] = std::minmax_element(values.begin(), values.end());
+    for (const auto kind : {kernels::BlockKind::kReal, kernels::BlockKind::kSymmetric}) {
+        for (const float most : {1.0F, 7.0F, 15.0F, 127.0F, 255.0F}) {
+            const bool real = kind == kernels::BlockKind::kReal;
+            const float scale = real ? (*max - *min) / most : std::max(*max, -*min) / most;
+            for (const bool truncate : {false, true}) {
+                kernels::BlockLoop loop{kind, truncate, most, 0.5F, 64.0F, &scale, &*min, values.size()};
+                for (const kernels::Kernels* k : available_kernels()) {
+                    Coded limited{std::vector<std::uint8_t>(values.size()), {}};
+                    Coded plain = limited;
+                    loop.is_plain = false;
+                    k->quantize_block(values.data(), 1, values.size(), loop, limited.codes.data(), limited.sums);
+                    loop.is_plain = true;
+                    k->quantize_block(values.data(), 1, values.size(), loop, plain.codes.data(), plain.sums);
+                    CAPTURE(k->name, most, truncate);
+                    REQUIRE(limited.sums.clipped == 0);
+                    REQUIRE(plain == limited);
+                }
             }
         }
     }
