@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pictures
 from measure import median, quartiles
+from run import SCHEMES
 
 MIB = 1 << 20
 EMPTY = "*Not measured yet: run `scripts/bench.sh`.*"
@@ -112,6 +113,19 @@ class Report:
 
     def lesson(self):
         return self.against_floor(["lesson-preset"], ["`--preset lesson`, page cache fresh"])
+
+    def schemes(self):
+        rows = []
+        for name in SCHEMES:
+            found = self.experiment(f"scheme-{name}")
+            if found is None:
+                continue
+            base = found.floor()
+            rows.append([f"`{found['options']}`", bytes_text(found["written"]), time_text(found.median(base)),
+                         time_text(found.median("octet")), found.spread("octet"), f"{found.ratio('octet', base):.2f}",
+                         f"{found.peak('octet') / MIB:.1f}"])
+        head = ["options", "written", "floor", "median", "quartiles", "x the floor", "peak MiB"]
+        return table(head, rows) if rows else None
 
     def dtypes(self):
         return self.against_floor(["dtype-F16", "dtype-BF16"], ["F16", "BF16"])
@@ -244,7 +258,7 @@ class Report:
         return "```\n" + "\n".join(lines) + "\n```"
 
 
-NAMES = ["machine", "quantize", "dequantize", "lesson", "dtypes", "peers", "kernels", "inspect", "threads", "sync",
+NAMES = ["machine", "quantize", "dequantize", "lesson", "schemes", "dtypes", "peers", "kernels", "inspect", "threads", "sync",
          "tensors", "growth", "cold", "readers", "isas", "large"]
 
 

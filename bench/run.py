@@ -23,6 +23,17 @@ MB, GB = 10**6, 10**9
 SIZES = [64 * MB, 512 * MB, 4 * GB, 16 * GB]
 COMMON = ["--no-sync", "--quiet"]
 
+# Of the schemes that are done in blocks, what stands for the others; the first word names the experiment.
+SCHEMES = {
+    "channel": ["--granularity", "channel"],
+    "channel-symmetric": ["--granularity", "channel", "--symmetric"],
+    "group": ["--granularity", "group"],
+    "group-f16": ["--granularity", "group", "--scale-dtype", "f16"],
+    "group-4-bits": ["--granularity", "group", "--bits", "4"],
+    "group-4-bits-f16": ["--granularity", "group", "--bits", "4", "--scale-dtype", "f16"],
+    "q4": ["--preset", "q4"],
+}
+
 
 class Suite:
     def __init__(self, options):
@@ -113,6 +124,15 @@ class Suite:
         written = self.written_by(lesson)
         samples = self.bench.interleave([lesson, *self.floors(source, written)], self.folder, lambda: fill(source, "fresh"))
         self.record("lesson-preset", samples, read=size_of(source), written=written)
+
+    def run_schemes(self, chosen=tuple(SCHEMES)):
+        """Channels, groups and fewer bits, each beside a floor that writes as many bytes."""
+        source = self.model()
+        for name in chosen:
+            octet = self.quantize(source, options=SCHEMES[name])
+            written = self.written_by(octet)
+            samples = self.bench.interleave([octet, *self.floors(source, written)], self.folder, lambda: fill(source, "fresh"))
+            self.record(f"scheme-{name}", samples, read=size_of(source), written=written, options=" ".join(SCHEMES[name]))
 
     def run_isas(self):
         source = self.model()
@@ -268,7 +288,7 @@ class Suite:
         self.save()
 
     def run(self):
-        names = ["quantize", "dequantize", "lesson_preset", "peers", "isas", "dtypes", "kernels", "inspect", "threads", "sync",
+        names = ["quantize", "dequantize", "lesson_preset", "schemes", "peers", "isas", "dtypes", "kernels", "inspect", "threads", "sync",
                  "tensors", "growth", "cold"]
         chosen = self.options.only.split(",") if self.options.only else names
         for unknown in set(chosen) - set(names):

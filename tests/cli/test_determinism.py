@@ -9,6 +9,23 @@ ISAS = ("scalar", "sse2", "avx2", "avx512", "neon64")
 OTHER_BINS = [path for path in os.environ.get("OCTET_OTHER_BIN", "").split(":") if path]
 MIB = 1 << 20
 
+# Every kind of state, of rounding and of blocks, along both axes.
+SCHEMES = [
+    "--symmetric",
+    "--bits 4 --zero-point integer",
+    "--granularity channel --axis 1",
+    "--granularity channel --axis 0 --symmetric --scale-dtype f16",
+    "--granularity channel --axis 1 --bits 4 --zero-point integer --scale-dtype bf16",
+    "--granularity group --axis 1 --scale-dtype f16",
+    "--granularity group --axis 0 --rounding truncate",
+    "--granularity group --axis 0 --bits 4 --group-size 32 --scale-dtype f16",
+    "--granularity group --axis 1 --bits 3 --group-size 18 --zero-point integer --scale-dtype f16",
+    "--granularity group --axis 0 --bits 5 --group-size 100 --symmetric --range percentile:99",
+    "--granularity group --axis 0 --bits 4 --range mse --scale-dtype f16",
+    "--granularity group --axis 1 --bits 4 --group-size 18 --range mse --scale-dtype two-level",
+    "--granularity group --axis 0 --bits 6 --group-size 32 --scale-dtype two-level",
+]
+
 
 def large_tensors():
     """Tensors that one worker takes whole, and two or seven take tile by tile; no two tiles are alike."""
@@ -22,6 +39,20 @@ def large_tensors():
     return [Tensor("one.byte", "BOOL", [1], b"\1"), Tensor("f32", "F32", [len(f32) // 4], f32),
             Tensor("f16", "F16", [len(f16) // 2], f16), Tensor("f64", "F64", [len(f64) // 8], f64),
             Tensor("i8", "I8", [len(copied)], copied), Tensor("last", "F32", [3], struct.pack("<3f", 0.5, -1, 2))]
+
+
+def matrices():
+    """Matrices of several tiles, of ragged groups and of long rows, in every float dtype."""
+    noise = random.Random(9)
+    pool = [noise.gauss(0, 0.14) for _ in range(10_007)]
+
+    def matrix(name, dtype, code, rows, columns):
+        values = (pool * (rows * columns // len(pool) + 1))[:rows * columns]
+        return Tensor(name, dtype, [rows, columns], struct.pack(f"<{rows * columns}{code}", *values))
+
+    return [matrix("f32.weight", "F32", "f", 1400, 770), matrix("f16.weight", "F16", "e", 150, 515),
+            matrix("f64.weight", "F64", "d", 33, 100), matrix("long.weight", "F32", "f", 2, 70_001),
+            Tensor("one.bias", "F32", [3], struct.pack("<3f", 0.5, -1, 2))]
 
 
 class Determinism(OctetCase):
@@ -70,6 +101,25 @@ class Determinism(OctetCase):
                     for threads in (1, 2, 7) if rounding == "nearest" else (2,):
                         found = self.outputs(model, threads, isa, program, rounding)
                         self.assert_same(expected, found, f"{program}: {isa}, {threads} threads, {rounding}")
+
+    def assert_blocks_all_the_same(self, programs):
+        model = make_file(self.dir / "matrices.safetensors", matrices(), {"format": "pt"}, odd=True)
+        isas = {program: self.isas(program) for program in programs}
+        for number, scheme in enumerate(SCHEMES):
+            expected = None
+            for program in programs:
+                for at, isa in enumerate(isas[program]):
+                    # Each instruction set with another number of threads, and the other reader: all pairs over the schemes.
+                    threads = (1, 2, 3, 8)[(at + number) % 4]
+                    reader = ("mapped", "pread")[(at + number // 4) % 2]
+                    self.octet("quantize", model, "set", *scheme.split(), "--threads", threads, "--no-sync", "--force",
+                               env={"OCTET_ISA": isa, "OCTET_READER": reader}, program=program)
+                    found = contents(self.dir / "set")
+                    expected = expected or found
+                    self.assert_same(expected, found, f"{program}: {scheme}, {isa}, {threads} threads, {reader}")
+
+    def test_blocks_on_threads_instruction_sets_and_compilers(self):
+        self.assert_blocks_all_the_same([BIN, *OTHER_BINS])
 
     def test_threads_and_instruction_sets(self):
         self.assert_all_the_same([BIN])
