@@ -19,6 +19,15 @@ T* take_memory(Bytes& memory, std::uint64_t count) {
 }
 
 struct BlockWork::Pass {
+    /// Numbers of a state tensor that lie one behind the other and are written together.
+    struct StateRun {
+        std::uint64_t offset = 0;  ///< in the state tensor
+        std::uint64_t size = 0;
+    };
+
+    static constexpr std::uint64_t kStateRuns = 4;  ///< as many state tensors as there may be
+    static constexpr std::uint64_t kRunBytes = 64U << 10U;
+
     std::byte* raw;  ///< source bytes of a tile, or of a domain where that is kept
     float* values;   ///< of a tile, as float32; the same memory where that is how they are stored
     std::uint8_t* codes;
@@ -31,7 +40,8 @@ struct BlockWork::Pass {
     float* super_scale;
     float* super_zero_point;
     std::byte* stored;  ///< numbers as they are stored
-    Bytes states;       ///< all state tensors, where they are kept
+    Bytes states;       ///< all state tensors, where they are kept; else room for a run of each; or empty
+    StateRun runs[kStateRuns];
     std::uint64_t elements;
     std::uint64_t begin = 0;  ///< bytes of the source that the task is about
     std::uint64_t end = 0;

@@ -63,8 +63,13 @@ void BlockWork::settle_memory() {
     const bool keeps_domains = layout_.tiles_per_domain == 1 || needs_.domain_bytes > 0;
     const bool alone = job_.codec == Codec::kCheckBlocks;
     tasks_ = block_tasks(layout_, steps_, keeps_domains, alone, road_.memory_bytes);
-    if (tasks_.size() != 1 || alone || !in_order_) return;
-    for (std::size_t part = 1; part < parts_.size(); ++part) needs_.state_bytes += parts_[part].byte_count;
+    if (job_.codec != Codec::kQuantizeBlocks || parts_.size() == 1) return;
+    keeps_states_ = tasks_.size() == 1 && in_order_;
+    for (std::size_t part = 1; keeps_states_ && part < parts_.size(); ++part)
+        needs_.state_bytes += parts_[part].byte_count;
+    keeps_states_ = keeps_states_ && needs_.byte_count() <= road_.memory_bytes;
+    if (keeps_states_) return;
+    needs_.state_bytes = Pass::kStateRuns * Pass::kRunBytes;
     if (needs_.byte_count() > road_.memory_bytes) needs_.state_bytes = 0;
 }
 
@@ -117,7 +122,7 @@ void BlockWork::begin(const BlockTask& task, Pass& pass) const {
         pass.source.emplace(pass.begin, pass.end, job_.source_bytes());
     if (!makes_codes) return;
     pass.output.emplace(road_.output, job_.target, offsets_[0] + code_offset_of(layout_, first));
-    if (tasks_.size() == 1 && (parts_.size() == 1 || !pass.states.empty())) pass.written.emplace();
+    if (tasks_.size() == 1 && (parts_.size() == 1 || keeps_states_)) pass.written.emplace();
 }
 
 void BlockWork::do_steps(const BlockTask& task, Pass& pass) {
@@ -141,12 +146,13 @@ void BlockWork::do_steps(const BlockTask& task, Pass& pass) {
 
 /// Everything has come by: what the hashes still lack, and the state tensors behind the codes.
 void BlockWork::end(Pass& pass) {
+    for (std::size_t part = 1; part < parts_.size(); ++part) write_run(part, pass);
     if (pass.source) {
         read_rest(*pass.source, pass);
         pass.source->store(source_pieces_);
     }
     if (!pass.output) return;
-    for (Bytes left = pass.states; !left.empty();) {
+    for (Bytes left = keeps_states_ ? pass.states : Bytes(); !left.empty();) {
         const std::uint64_t size = std::min<std::uint64_t>(left.size(), 64U << 10U);
         const Bytes room = pass.output->next(size);
         std::copy_n(left.begin(), size, room.begin());

@@ -98,6 +98,7 @@ class BlockWork {
     void write_packed(std::size_t part, unsigned bits, const float* values, std::uint64_t row, std::uint64_t column,
                       std::uint64_t count, Slot& slot, Pass& pass) const;
     void put(std::size_t part, std::uint64_t offset, ConstBytes bytes, Slot& slot, Pass& pass) const;
+    void write_run(std::size_t part, Pass& pass) const;
     void note_state(const quant::Blocks& blocks);
 
     TensorJob& job_;
@@ -108,8 +109,9 @@ class BlockWork {
     std::vector<BlockStep> steps_;
     std::vector<BlockTask> tasks_;
     BlockNeeds needs_;
-    bool in_order_ = false;  // tiles lie one behind the other in the source, and so do their codes
-    bool in_place_ = false;  // tiles may be looked at where they are mapped
+    bool in_order_ = false;      // tiles lie one behind the other in the source, and so do their codes
+    bool keeps_states_ = false;  // until all codes are handed on, to follow them
+    bool in_place_ = false;      // tiles may be looked at where they are mapped
     std::vector<Domain> domains_;
     std::vector<Slot> slots_;  // of the steps
     std::vector<std::optional<Checksum>> source_pieces_;

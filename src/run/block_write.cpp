@@ -112,12 +112,28 @@ void BlockWork::write_packed(std::size_t part, unsigned bits, const float* value
     put(part, at, {pass.stored, quant::packed_bytes(count, bits)}, slot, pass);
 }
 
+/// Writes what is held of a state tensor: few large writes keep the others from waiting for the file.
+void BlockWork::write_run(std::size_t part, Pass& pass) const {
+    Pass::StateRun& run = pass.runs[part - 1];
+    if (run.size == 0) return;
+    job_.target->write_at(pass.states.subspan((part - 1) * Pass::kRunBytes, run.size), offsets_[part] + run.offset);
+    run.size = 0;
+}
+
 /// Writes bytes of a part, or keeps them for later, or compares them with what is stored.
 void BlockWork::put(std::size_t part, std::uint64_t offset, ConstBytes bytes, Slot& slot, Pass& pass) const {
     if (job_.codec != Codec::kCheckBlocks) {
-        if (part == 0 || pass.states.empty()) return job_.target->write_at(bytes, offsets_[part] + offset);
-        const Bytes place = pass.states.subspan(offsets_[part] - offsets_[1] + offset, bytes.size());
-        std::copy(bytes.begin(), bytes.end(), place.begin());
+        const bool is_held = part > 0 && !pass.states.empty() && (keeps_states_ || bytes.size() <= Pass::kRunBytes);
+        if (!is_held) return job_.target->write_at(bytes, offsets_[part] + offset);
+        std::uint64_t place = offsets_[part] - offsets_[1] + offset;
+        if (!keeps_states_) {
+            Pass::StateRun& run = pass.runs[part - 1];
+            if (offset != run.offset + run.size || run.size + bytes.size() > Pass::kRunBytes) write_run(part, pass);
+            if (run.size == 0) run.offset = offset;
+            place = (part - 1) * Pass::kRunBytes + run.size;
+            run.size += bytes.size();
+        }
+        std::copy(bytes.begin(), bytes.end(), pass.states.subspan(place, bytes.size()).begin());
         return;
     }
     std::byte stored[4096];
