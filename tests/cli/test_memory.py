@@ -51,6 +51,23 @@ class Memory(OctetCase):
                 for threads in (1, 1024):
                     self.assertLess(self.peak("compare", source, folder, "--threads", threads), MOST_RESIDENT)
 
+    def test_channels_and_groups_stay_below_it_too(self):
+        """A matrix that fits in no worker's memory, and many that fit in some."""
+        shapes = [[16384, 2048]] + [[768, 2304]] * 16
+        header, at = {}, 0
+        for number, (rows, columns) in enumerate(shapes):
+            header[f"h.{number}.weight"] = entry("F32", [rows, columns], at, at + 4 * rows * columns)
+            at += 4 * rows * columns
+        source = self.dir / "matrices.safetensors"
+        source.write_bytes(file_bytes(header))
+        os.truncate(source, source.stat().st_size + at)
+        for scheme in ("--granularity channel --axis 1", "--granularity group --group-size 16 --axis 0",
+                       "--symmetric --bits 4", "--granularity group --bits 4 --axis 1 --scale-dtype two-level"):
+            for threads in (1, 4, 64):
+                with self.subTest(scheme=scheme, threads=threads):
+                    peak = self.peak("quantize", source, self.dir / "set", *scheme.split(), "--threads", threads, "--no-sync", "--force")
+                    self.assertLess(peak, MOST_RESIDENT)
+
 
 if __name__ == "__main__":
     main()
