@@ -13,7 +13,8 @@ void add_code_options(CLI::App& command, CodeArguments& arguments) {
     command
         .add_option("--rule", arguments.rules,
                     "PATTERN=SCHEME, repeatable, the first match wins: a glob, re:REGEX or kind:KIND; a scheme or keep")
-        ->take_all();
+        ->take_all()
+        ->allow_extra_args(false);  // one value each: what follows is a path
     command.add_option("--rules", arguments.rules_file, "a JSON file of rules, after those of --rule");
     command.add_option("--importance", arguments.importance,
                        "a safetensors file: for each tensor searched one weight an input");

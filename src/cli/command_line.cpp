@@ -11,6 +11,7 @@
 #include "cli/signals.hpp"
 #include "io/large_buffer.hpp"
 #include "octet/octet.hpp"
+#include "quant/active_kernels.hpp"
 
 namespace octet::cli {
 namespace {
@@ -76,8 +77,10 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
     }
     std::string text = error.what();
     std::replace(text.begin(), text.end(), '\n', ' ');
-    const bool misses_value = dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr;
-    if (misses_value) text = text.substr(0, text.find(':')) + ": needs a value";
+    if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
+        const bool repeated = text.find("but received") != std::string::npos;
+        text = text.substr(0, text.find(':')) + (repeated ? ": is given more than once" : ": needs a value");
+    }
     return fmt::format("{}; see {}", printable(text), help);
 }
 
@@ -118,6 +121,7 @@ int run_invocation(Terminal& terminal, const Invocation& invocation) {
     const bool has_output = std::find(kWithOutput.begin(), kWithOutput.end(), invocation.command) != kWithOutput.end();
     if ((invocation.needs_input && invocation.common.input.empty()) || (has_output && invocation.common.output.empty()))
         throw Error(ErrorCode::kUsage, "a path is empty; see octet " + invocation.command + " --help");
+    quant::active_kernels();  // an unknown OCTET_ISA is refused whatever the command
     terminal.set_quiet(invocation.common.quiet);
     terminal.set_color(when_of("--color", invocation.common.color));
     terminal.set_progress(when_of("--progress", invocation.common.progress));

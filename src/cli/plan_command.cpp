@@ -16,7 +16,11 @@ struct PlanArguments {
     bool list_schemes = false;
 };
 
-int list_schemes(Terminal& terminal) {
+int list_schemes(Terminal& terminal, bool json) {
+    if (json) {
+        terminal.out(report::schemes_json(named_schemes()));
+        return 0;
+    }
     std::string text;
     for (const Scheme& scheme : named_schemes()) text += scheme_name(scheme) + "\n";
     terminal.out(text);
@@ -24,7 +28,7 @@ int list_schemes(Terminal& terminal) {
 }
 
 int run_plan(PlanArguments& arguments, Terminal& terminal, const CommonOptions& common) {
-    if (arguments.list_schemes) return list_schemes(terminal);
+    if (arguments.list_schemes) return list_schemes(terminal, common.json);
     set_code_options(arguments.codes, arguments.options);
     arguments.options.write = with_progress({}, terminal, common, "scanning");
     const PlanReport report = plan_quantize(common.input, arguments.options, arguments.scan);

@@ -43,6 +43,18 @@ void write_planner(JsonWriter& writer, const std::optional<PlannerReport>& plann
 
 }  // namespace
 
+std::string schemes_json(const std::vector<Scheme>& schemes) {
+    std::string text;
+    JsonWriter writer(text, JsonWriter::Style::kLines);
+    writer.begin_object();
+    writer.key("command").string("plan").key("version").string(version());
+    writer.key("schemes").begin_array();
+    for (const Scheme& scheme : schemes) writer.string(scheme_name(scheme));
+    writer.end_array();
+    writer.end_object();
+    return printable_json(text) + "\n";
+}
+
 std::string plan_json(const PlanReport& report) {
     std::string text;
     JsonWriter writer(text, JsonWriter::Style::kLines);

@@ -13,4 +13,7 @@ std::string plan_text(const PlanReport& report, bool color);
 /// One JSON object (docs/cli.md).
 std::string plan_json(const PlanReport& report);
 
+/// The JSON of `octet plan --list-schemes --json`: the names as `schemes`.
+std::string schemes_json(const std::vector<Scheme>& schemes);
+
 }  // namespace octet::report

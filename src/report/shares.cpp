@@ -1,5 +1,6 @@
 #include <array>
 
+#include "quant/stored_form.hpp"
 #include "report/report_options.hpp"
 
 namespace octet::report {
@@ -9,6 +10,11 @@ void add(Share& share, const TensorReport& tensor) {
     ++share.tensors;
     share.parameters += element_count(tensor.shape).value_or(0);
     share.byte_count += tensor.output_bytes;
+}
+
+/// Of a quantized tensor: its codes'.
+Dtype stored_dtype(const TensorReport& tensor) {
+    return tensor.scheme ? quant::stored_parts(*tensor.scheme, tensor.shape).front().dtype : tensor.dtype;
 }
 
 template <std::size_t N, typename NameOf>
@@ -25,7 +31,7 @@ Shares named(const std::array<Share, N>& shares, NameOf name_of) {
 Shares shares_by_dtype(const Report& report) {
     std::array<Share, kDtypeCount> shares{};
     for (const TensorReport& tensor : report.tensors)
-        add(shares[static_cast<std::size_t>(tensor.scheme ? Dtype::kU8 : tensor.dtype)], tensor);
+        add(shares[static_cast<std::size_t>(stored_dtype(tensor))], tensor);
     return named(shares, [](std::size_t i) { return dtype_name(static_cast<Dtype>(i)); });
 }
 

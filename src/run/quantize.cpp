@@ -51,7 +51,12 @@ void check_out_dir(const fs::path& target, const fs::path& given, bool force) {
         refuse(fmt::format("is not empty ({}) and holds no set; name a new or empty folder", printable(names.front())));
     }
     if (!force) refuse("holds a set already; --force replaces it");
-    const std::vector<std::string> own = state::file_names_of(state::read_sidecar(target));
+    std::vector<std::string> own;
+    try {
+        own = state::file_names_of(state::read_sidecar(target));
+    } catch (const Error&) {  // what of it is the set's, nobody can say
+        refuse("holds a set whose sidecar is broken (octet verify says how); move it away first");
+    }
     for (const std::string& name : names) {
         if (std::find(own.begin(), own.end(), name) == own.end()) {
             refuse(fmt::format("holds {}, which is not part of the set there; move it away first", in_quotes(name)));

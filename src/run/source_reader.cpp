@@ -62,6 +62,8 @@ bool mapping_is_faster(const io::File& file, const io::Mapping& mapping) {
 SourceReader::SourceReader(std::span<const TensorJob> jobs, unsigned workers) {
     const char* const forced = std::getenv("OCTET_READER");
     const std::string_view reader = forced == nullptr ? "" : forced;
+    if (!reader.empty() && reader != "pread" && reader != "mapped")
+        throw Error(ErrorCode::kUsage, "OCTET_READER", "no reader " + in_quotes(reader) + "; use mapped or pread");
     if (reader == "pread" || (reader != "mapped" && workers > kMostMappingWorkers)) return;
     const io::File* last = nullptr;
     const io::File* largest = nullptr;

@@ -65,6 +65,8 @@ class Figures(OctetCase):
         for totals in (planned, quantized, self.octet_json("inspect", "set", "--sizes")["totals"]):
             self.assertEqual((totals["framework_bytes"], totals["source_framework_bytes"]), (T5_QUANTIZED, T5_PARAMETERS))
             self.assertEqual((totals["quantized"], totals["kept"], totals["state_bytes"]), (145, 45, 113_024 * 4))
+        by_dtype = self.octet_json("inspect", "set")["totals"]["by_dtype"]
+        self.assertEqual({name: share["tensors"] for name, share in by_dtype.items()}, {"F32": 45, "I8": 145})
         self.assert_in_text("set", "framework 126.8 MB (126,828,680 bytes) as a framework counts its memory",
                             "307.8 MB (307,844,608 bytes) before quantizing")
         self.assertEqual(self.octet_json("compare", source, "set")["totals"]["framework_bytes"], T5_QUANTIZED)

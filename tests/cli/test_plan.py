@@ -116,6 +116,7 @@ class Plan(OctetCase):
 
     def test_named_schemes_are_those_of_the_documentation_and_can_be_asked_for(self):
         names = self.octet("plan", "--list-schemes").out.split()
+        self.assertEqual(self.octet_json("plan", "--list-schemes")["schemes"], names)
         self.assertEqual(len(names), len(set(names)))
         text = (SOURCE_DIR / "docs" / "quantization.md").read_text()
         table = text[text.index("<!-- quality: made by"):text.index("<!-- /quality -->")]

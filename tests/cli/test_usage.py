@@ -8,6 +8,24 @@ from octet_case import BIN, DATA_FILE, SIDECAR, TESTDATA, OctetCase, entry, f32,
 
 
 class Usage(OctetCase):
+    def test_a_rule_leaves_the_words_behind_it_to_the_paths(self):
+        self.octet("quantize", "--rule", "a=keep", "--rule", "b*=u4", "m.safetensors", "out")
+        self.assertEqual([t["scheme"] for t in self.octet_json("inspect", "out")["tensors"]], ["keep", "u4"])
+
+    def test_unknown_values_in_the_environment_are_refused_by_every_command(self):
+        for command in (("inspect", "m.safetensors"), ("plan", "m.safetensors"), ("quantize", "m.safetensors", "out")):
+            run = self.run_octet(*command, env={"OCTET_ISA": "foo"})
+            self.assertEqual(run.code, 2)
+            self.assertTrue(run.err.startswith("octet: OCTET_ISA: no instruction set 'foo' here; use one of scalar, "), run.err)
+        run = self.run_octet("quantize", "m.safetensors", "out", env={"OCTET_READER": "foo"})
+        self.assertEqual((run.code, run.err), (2, "octet: OCTET_READER: no reader 'foo'; use mapped or pread\n"))
+
+    def test_a_set_with_a_broken_sidecar_is_not_replaced_as_nobody_knows_what_is_its_own(self):
+        self.octet("quantize", "m.safetensors", "out")
+        (self.dir / "out" / SIDECAR).write_text("")
+        self.refuse("out: holds a set whose sidecar is broken (octet verify says how); move it away first",
+                    "quantize", "m.safetensors", "out", "--force")
+
     def setUp(self):
         super().setUp()
         make_file(self.dir / "m.safetensors", [f32("a", [1, 2, 3]), f32("b.weight", [1, 5], [1, 2])])
@@ -47,6 +65,8 @@ class Usage(OctetCase):
                 ("PATH is required; see octet inspect --help", ("inspect",)),
                 ("--threads: needs a value; see octet quantize --help", ("quantize", "m.safetensors", "out", "--threads")),
                 ("one argument too many: 'c'; see octet quantize --help", ("quantize", "m.safetensors", "b", "c")),
+                ("one argument too many: 'B'; see octet quantize --help", ("quantize", "m.safetensors", "out", "--rule", "A", "B")),
+                ("--bits: is given more than once; see octet plan --help", ("plan", "m.safetensors", "--bits", "4", "--bits", "8")),
                 ("a path is empty; see octet quantize --help", ("quantize", "m.safetensors", "")),
                 ("a path is empty; see octet quantize --help", ("quantize", "", "out")),
                 ("a path is empty; see octet inspect --help", ("inspect", ""))):
