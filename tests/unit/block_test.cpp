@@ -161,7 +161,7 @@ TEST_CASE("quotients that are promised to be codes give what limited ones give")
             for (const bool truncate : {false, true}) {
                 kernels::BlockLoop loop{kind, truncate, most, 0.5F, 64.0F, &scale, &*min, values.size()};
                 for (const kernels::Kernels* k : available_kernels()) {
-                    Coded limited{std::vector<std::uint8_t>(values.size()), {}};
+                    Coded limited{std::vector<std::uint8_t>(values.size()), std::vector<float>(1)};
                     Coded plain = limited;
                     loop.is_plain = false;
                     k->quantize_block(values.data(), 1, values.size(), loop, limited.codes.data(), limited.sums);
