@@ -61,6 +61,7 @@ struct Generation {
     Stop stop = Stop::kLength;
     double prompt_seconds = 0;     ///< reading the prompt, up to the first token
     double tokens_per_second = 0;  ///< of the tokens after the first; 0 when there are none
+    double seconds = 0;            ///< in all, opening the model included
 };
 
 /// Continues (GPT-2) or answers (T5) a prompt. Errors: kBadInput (no model that octet runs, a broken tokenizer, a prompt longer than the

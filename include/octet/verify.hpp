@@ -33,7 +33,8 @@ struct VerifyReport {
     std::string input;
     std::string source;  ///< empty when not compared with one
     Totals totals;
-    std::vector<Finding> findings;  ///< structure first, then in file order
+    std::vector<TensorReport> tensors;  ///< as the sidecar has them; empty where it does not fit the data files
+    std::vector<Finding> findings;      ///< structure first, then in file order
     double seconds = 0;
 };
 

@@ -73,7 +73,8 @@ Pattern::Pattern(std::string_view text, std::string_view option) : matcher_(std:
     try {
         matcher_ = std::regex(std::string(text.substr(3)), std::regex::ECMAScript | std::regex::optimize);
     } catch (const std::regex_error& error) {
-        throw Error(ErrorCode::kUsage, option, in_quotes(text) + " is not a regular expression: " + error.what());
+        throw Error(ErrorCode::kUsage, option,
+                    in_quotes(text) + " is not a regular expression: " + error.what() + "; mend it, or give a glob");
     }
 }
 

@@ -1,3 +1,5 @@
+#include <charconv>
+#include <limits>
 #include <memory>
 
 #include <fmt/format.h>
@@ -15,6 +17,8 @@ namespace octet::cli {
 namespace {
 
 constexpr std::uint64_t kMostPromptBytes = 16U << 20U;
+constexpr std::uint64_t kMostNewTokens = 1'000'000;
+constexpr std::uint64_t kMostTopK = 1'000'000'000;  // more than any vocabulary
 
 struct GenerateArguments {
     std::string versus;
@@ -22,7 +26,11 @@ struct GenerateArguments {
     std::optional<std::string> prompt_file;
     std::optional<std::string> prompt_ids;
     GenerateOptions options;
-    std::optional<double> temperature;
+    std::optional<std::string> max_new_tokens;
+    std::optional<std::string> temperature;
+    std::optional<std::string> top_k;
+    std::optional<std::string> top_p;
+    std::optional<std::string> seed;
 };
 
 std::vector<std::uint32_t> ids_of(std::string_view text) {
@@ -41,6 +49,26 @@ std::vector<std::uint32_t> ids_of(std::string_view text) {
     return ids;
 }
 
+/// `into`, where the option was given: a whole number from `least` to `most`.
+void set_count(std::string_view option, const std::optional<std::string>& text, std::uint64_t least, std::uint64_t most,
+               std::uint64_t& into) {
+    if (!text) return;
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+    if (error != std::errc() || end != text->data() + text->size() || value < least || value > most)
+        throw Error(ErrorCode::kUsage, option,
+                    fmt::format("{} is not a number from {} to {}", in_quotes(*text), least, with_commas(most)));
+    into = value;
+}
+
+void set_sampling(const GenerateArguments& arguments, Sampling& sampling) {
+    set_count("--top-k", arguments.top_k, 1, kMostTopK, sampling.top_k);
+    sampling.top_p = number_of("--top-p", arguments.top_p).value_or(sampling.top_p);
+    set_count("--seed", arguments.seed, 0, std::numeric_limits<std::uint64_t>::max(), sampling.seed);
+    const bool samples = sampling.top_k > 0 || sampling.top_p != 1;
+    sampling.temperature = number_of("--temperature", arguments.temperature).value_or(samples ? 1 : 0);
+}
+
 void fill_in(GenerateArguments& arguments, const CommonOptions& common) {
     GenerateOptions& options = arguments.options;
     const int prompts = (arguments.prompt ? 1 : 0) + (arguments.prompt_file ? 1 : 0) + (arguments.prompt_ids ? 1 : 0);
@@ -48,8 +76,8 @@ void fill_in(GenerateArguments& arguments, const CommonOptions& common) {
     if (arguments.prompt) options.prompt = *arguments.prompt;
     if (arguments.prompt_file) options.prompt = io::read_text_file(*arguments.prompt_file, kMostPromptBytes);
     if (arguments.prompt_ids) options.ids = ids_of(*arguments.prompt_ids);
-    const bool samples = options.sampling.top_k > 0 || options.sampling.top_p != 1;
-    options.sampling.temperature = arguments.temperature.value_or(samples ? 1 : 0);
+    set_count("--max-new-tokens", arguments.max_new_tokens, 1, kMostNewTokens, options.max_new_tokens);
+    set_sampling(arguments, options.sampling);
     options.threads = common.threads;
     options.stop_requested = [] { return signal_received() != 0; };
 }
@@ -105,13 +133,12 @@ void add_generate(CLI::App& app, Invocation& invocation) {
     command->add_option("--prompt", arguments->prompt, "the text to continue or answer");
     command->add_option("--prompt-file", arguments->prompt_file, "the same from a file");
     command->add_option("--prompt-ids", arguments->prompt_ids, "token ids instead, such as 1,2,3");
-    command->add_option("--max-new-tokens", arguments->options.max_new_tokens,
-                        "when to stop at the latest (default: 32)");
+    command->add_option("--max-new-tokens", arguments->max_new_tokens, "when to stop at the latest (default: 32)");
     command->add_option("--temperature", arguments->temperature,
                         "0: always the most likely token (default); else sample");
-    command->add_option("--top-k", arguments->options.sampling.top_k, "sample only among the K most likely");
-    command->add_option("--top-p", arguments->options.sampling.top_p, "sample only among those that reach P together");
-    command->add_option("--seed", arguments->options.sampling.seed, "of sampling (default: 0)");
+    command->add_option("--top-k", arguments->top_k, "sample only among the K most likely (default: all)");
+    command->add_option("--top-p", arguments->top_p, "sample only among those that reach P together (default: 1, all)");
+    command->add_option("--seed", arguments->seed, "of sampling (default: 0)");
     add_common_options(*command, invocation.common);
     command->callback([arguments, &invocation] {
         invocation.command = "generate";

@@ -83,9 +83,11 @@ namespace octet {
 
 Generation generate(const std::filesystem::path& path, const GenerateOptions& options) {
     using namespace model;
+    const auto begun = Clock::now();
     Sampler sampler(options.sampling);
     if (options.max_new_tokens == 0 || options.max_new_tokens > 1'000'000)
-        throw Error(ErrorCode::kUsage, "--max-new-tokens", "not a number from 1 to 1,000,000");
+        throw Error(ErrorCode::kUsage, "--max-new-tokens",
+                    fmt::format("{} is not a number from 1 to 1,000,000", with_commas(options.max_new_tokens)));
     Machine machine(options.threads);
     Loaded loaded(path, machine);
     const Config& config = loaded.config();
@@ -126,6 +128,7 @@ Generation generate(const std::filesystem::path& path, const GenerateOptions& op
     }
     const double rest = seconds_since(start) - result.prompt_seconds;
     if (result.ids.size() > 1) result.tokens_per_second = static_cast<double>(result.ids.size() - 1) / rest;
+    result.seconds = seconds_since(begun);
     return result;
 }
 

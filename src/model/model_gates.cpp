@@ -1,6 +1,7 @@
 #include "model/model_gates.hpp"
 
 #include <cmath>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -23,16 +24,26 @@ Check check(const std::string& name, double limit, double figure, bool is_upper,
 }  // namespace
 
 void check_limits(const ModelGates& gates, bool has_reference) {
-    const auto check_one = [&](std::string_view option, const std::optional<double>& limit) {
+    const auto check_one = [&](std::string_view option, const std::optional<double>& limit,
+                               std::string_view (*impossible)(double)) {
         if (!limit) return;
         if (!std::isfinite(*limit))
             throw Error(ErrorCode::kUsage, option, fmt::format("{} is no limit; give a finite number", *limit));
+        if (const std::string_view why = impossible(*limit); !why.empty())
+            throw Error(ErrorCode::kUsage, option, fmt::format("{} {}", *limit, why));
         if (!has_reference)
             throw Error(ErrorCode::kUsage, option, "needs --reference, the model to hold this one against");
     };
-    check_one("--max-kl", gates.max_kl);
-    check_one("--min-same-top-1", gates.min_same_top_1);
-    check_one("--max-perplexity-ratio", gates.max_perplexity_ratio);
+    // Limits that no model could hold, or none could miss.
+    check_one("--max-kl", gates.max_kl, [](double limit) -> std::string_view {
+        return limit < 0 ? "is negative; no divergence is below 0" : "";
+    });
+    check_one("--min-same-top-1", gates.min_same_top_1, [](double limit) -> std::string_view {
+        return limit < 0 || limit > 1 ? "is not a share from 0 to 1; 0.99 is 99 %" : "";
+    });
+    check_one("--max-perplexity-ratio", gates.max_perplexity_ratio, [](double limit) -> std::string_view {
+        return limit <= 0 ? "is not above 0; the ratio of equal models is 1" : "";
+    });
 }
 
 std::vector<Check> check_gates(const ModelGates& gates, const Evaluation& evaluation) {

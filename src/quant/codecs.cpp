@@ -15,8 +15,12 @@ void check_has_codec(const Scheme& scheme) {
     const std::string problem = scheme_problem(scheme);
     if (!problem.empty())
         throw Error(ErrorCode::kUsage, "the scheme " + scheme_name(scheme), problem + "; choose another");
-    if (!has_codec(scheme))
-        throw Error(ErrorCode::kUsage, "the scheme " + scheme_name(scheme), "is not built yet; choose another");
+    if (has_codec(scheme)) return;
+    const bool is_group = scheme.granularity == Granularity::kGroup;
+    const std::string range = scheme.range == RangeSearch::kMse ? "mse" : "percentile";
+    throw Error(ErrorCode::kUsage, "the scheme " + scheme_name(scheme),
+                is_group ? "two levels have no percentile ranges; leave one of the two out"
+                         : "the range " + range + " is for groups only; add --granularity group (in a name -group64)");
 }
 
 }  // namespace octet::quant

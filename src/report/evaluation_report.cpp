@@ -113,6 +113,7 @@ std::string calibration_json(const Calibration& calibration) {
     writer.key("command").string("calibrate").key("version").string(version());
     writer.key("input").string(json_path(calibration.input)).key("output").string(json_path(calibration.output));
     writer.key("tokens").integer(calibration.tokens).key("weights").integer(calibration.weights);
+    write_checks(writer, {});
     writer.key("seconds").statistic(calibration.seconds);
     writer.end_object();
     return text + "\n";

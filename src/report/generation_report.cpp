@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -22,13 +23,23 @@ void write_generation(JsonWriter& writer, const Generation& generation) {
     writer.key("text").string(json_path(generation.text));
     writer.key("stop").string(stop_name(generation.stop));
     writer.key("prompt_seconds").statistic(generation.prompt_seconds);
-    writer.key("tokens_per_second").statistic(generation.tokens_per_second);
+    writer.key("tokens_per_second");
+    if (generation.tokens_per_second > 0) {
+        writer.statistic(generation.tokens_per_second);
+    } else {
+        writer.raw("null");  // nothing was measured
+    }
 }
 
 /// What is shown of a generation: its text, or where there is no tokenizer its ids.
 std::string shown(const Generation& generation) {
     if (generation.pieces.empty() && !generation.ids.empty()) return fmt::format("{}", fmt::join(generation.ids, " "));
     return printable(generation.text);
+}
+
+/// "13,920", "24.6": one decimal place below 100.
+std::string rate_text(double rate) {
+    return rate < 99.95 ? fmt::format("{:.1f}", rate) : with_commas(static_cast<std::uint64_t>(std::llround(rate)));
 }
 
 /// The same with the token at `marked` in brackets.
@@ -57,7 +68,7 @@ std::string generation_facts(const Generation& generation) {
                                  : generation.stop == Stop::kLength ? "stopped at --max-new-tokens"
                                                                     : "stopped at the end of the context";
     std::string text = fmt::format("{} after {}", why, counted(generation.ids.size(), "token"));
-    if (generation.tokens_per_second > 0) text += fmt::format(", {:.4g} tokens/s", generation.tokens_per_second);
+    if (generation.tokens_per_second > 0) text += fmt::format(", {} tokens/s", rate_text(generation.tokens_per_second));
     return text;
 }
 
@@ -102,6 +113,8 @@ std::string generation_json(const Generation& generation, const Generation* vers
             writer.raw("null");
         }
     }
+    write_checks(writer, {});
+    writer.key("seconds").statistic(generation.seconds + (versus != nullptr ? versus->seconds : 0));
     writer.end_object();
     return text + "\n";
 }

@@ -1,7 +1,7 @@
 #include "report/json_parts.hpp"
 
 #include "base/text.hpp"
-#include "octet/error.hpp"
+#include "octet/octet.hpp"
 
 namespace octet::report {
 
@@ -26,6 +26,26 @@ void write_totals(JsonWriter& writer, const Totals& t) {
     if (t.narrowed_max_abs_error) writer.key("narrowed_max_abs_error").statistic(*t.narrowed_max_abs_error);
     writer.key("framework_bytes").integer(t.framework_bytes);
     if (t.source_framework_bytes) writer.key("source_framework_bytes").integer(*t.source_framework_bytes);
+}
+
+void write_tensor(JsonWriter& writer, const TensorReport& t) {
+    writer.begin_object();
+    writer.key("name").string(t.name).key("dtype").string(dtype_name(t.dtype));
+    write_numbers(writer, "shape", t.shape);
+    writer.key("kind").string(kind_name(t.kind));
+    writer.key("scheme").string(t.scheme ? scheme_name(*t.scheme) : "keep");
+    if (!t.same_as.empty()) writer.key("same_as").string(t.same_as);
+    if (!t.reason.empty()) writer.key("reason").string(t.reason);
+    writer.key("source_bytes").integer(t.source_bytes).key("output_bytes").integer(t.output_bytes);
+    if (t.scale) writer.key("scale").float32(*t.scale);
+    if (t.zero_point) writer.key("zero_point").float32(*t.zero_point);
+    if (t.statistics) {
+        writer.key("sqnr_db").statistic(t.statistics->sqnr_db).key("rmse").statistic(t.statistics->rmse);
+        writer.key("max_abs_error").statistic(t.statistics->max_abs_error).key("bound").statistic(t.statistics->bound);
+        writer.key("clipped").integer(t.statistics->clipped);
+    }
+    if (t.narrowed_max_abs_error) writer.key("narrowed_max_abs_error").statistic(*t.narrowed_max_abs_error);
+    writer.end_object();
 }
 
 void write_checks(JsonWriter& writer, const std::vector<Check>& checks) {

@@ -21,6 +21,9 @@ void write_numbers(JsonWriter& writer, std::string_view key, const std::vector<s
 /// The members of "totals", without its braces.
 void write_totals(JsonWriter& writer, const Totals& totals);
 
+/// One of the array "tensors".
+void write_tensor(JsonWriter& writer, const TensorReport& tensor);
+
 /// "checks": [...]
 void write_checks(JsonWriter& writer, const std::vector<Check>& checks);
 

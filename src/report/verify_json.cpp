@@ -15,6 +15,10 @@ std::string verify_json(const VerifyReport& report) {
     writer.key("totals").begin_object();
     write_totals(writer, report.totals);
     writer.end_object();
+    writer.key("tensors").begin_array();
+    for (const TensorReport& tensor : report.tensors) write_tensor(writer, tensor);
+    writer.end_array();
+    write_checks(writer, {});
     writer.key("findings").begin_array();
     for (const Finding& finding : report.findings) {
         writer.begin_object();

@@ -7,8 +7,9 @@
 namespace octet::report {
 
 std::string verify_failure(const VerifyReport& report) {
-    return fmt::format("{}: {}; restore the files or quantize again", printable(report.input),
-                       counted(report.findings.size(), "finding"));
+    return fmt::format("{}: {}; restore the files or quantize again{}", printable(report.input),
+                       counted(report.findings.size(), "finding"),
+                       report.source.empty() ? "" : ", or name the source that it was made of");
 }
 
 std::string verify_text(const VerifyReport& report, bool color) {

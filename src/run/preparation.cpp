@@ -83,7 +83,7 @@ bool may_tie(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorR
 CodeInputs code_inputs(const QuantizeOptions& options) {
     CodeInputs inputs;
     if (options.max_size && options.target_sqnr_db)
-        throw Error(ErrorCode::kUsage, "--max-size", "and --target-sqnr each say how far to go; give one of the two");
+        throw Error(ErrorCode::kUsage, "--max-size and --target-sqnr", "each says how far to go; give one of the two");
     if (options.target_sqnr_db && !std::isfinite(*options.target_sqnr_db))
         throw Error(ErrorCode::kUsage, "--target-sqnr",
                     fmt::format("{} is no target; give a finite number", *options.target_sqnr_db));

@@ -268,6 +268,7 @@ class Verification {
         report_.totals.source_framework_bytes = sidecar.source_framework_bytes;
         report_.totals.framework_bytes =
             checkpoint::framework_bytes(family, sidecar.tensors, checkpoint::counted_as(sidecar.options.preset));
+        report_.tensors = std::move(sidecar.tensors);
     }
 
     fs::path path_;

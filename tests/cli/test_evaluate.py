@@ -102,6 +102,15 @@ class Evaluate(OctetCase):
         self.assert_refused(2, "--max-kl: needs --reference, the model to hold this one against",
                             "evaluate", "set", *PAIRS, "--max-kl", 1)
 
+    def test_limits_that_no_model_could_hold_are_refused_at_once(self):
+        for option, value, why in (("--max-kl", -1, "is negative; no divergence is below 0"),
+                                   ("--min-same-top-1", 2, "is not a share from 0 to 1; 0.99 is 99 %"),
+                                   ("--min-same-top-1", -0.5, "is not a share from 0 to 1; 0.99 is 99 %"),
+                                   ("--max-perplexity-ratio", 0, "is not above 0; the ratio of equal models is 1")):
+            # Before anything is opened: none of the files is there.
+            self.assert_refused(2, f"{option}: {value} {why}", "evaluate", "gone", "--pairs", "gone.tsv", "--reference", "gone",
+                                f"{option}={value}")
+
     def test_ablation_ranks_each_quantized_tensor_alone(self):
         self.octet("quantize", T5, "set", "--no-sync")
         lines = (T5 / "eval.tsv").read_text().splitlines()[:20]
@@ -146,6 +155,8 @@ class Evaluate(OctetCase):
         report = self.octet_json("calibrate", "model", "--text", "some.txt", "-o", "importance.safetensors")
         _, tensors, _ = read_file(self.dir / "importance.safetensors")
         weights = {t.name: t for t in tensors}
+        self.assertEqual(report["checks"], [])
+        self.assertGreater(report["seconds"], 0)
         self.assertEqual((report["weights"], len(weights)), (17, 17))  # four a layer, and the head's
         self.assertEqual(weights["h.0.mlp.c_proj.weight"].shape, [512])
         for tensor in tensors:

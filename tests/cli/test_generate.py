@@ -40,6 +40,17 @@ class Generate(OctetCase):
         same = self.generate(GPT2, "--versus", "lesson", "--prompt", "Delhi is a city in")
         self.assertIsNone(same["first_difference"])
 
+    def test_rates_are_plain_numbers_and_null_where_nothing_was_measured(self):
+        run = ("generate", GPT2, "--prompt", "The quick brown fox jumped over the", "--max-new-tokens")
+        self.assertRegex(self.octet(*run, 9).out, r"after 9 tokens, (\d\d?\.\d|\d{3}|\d{1,3},\d{3}|\d{1,3},\d{3},\d{3}) tokens/s\)\n\Z")
+        found = self.octet_json(*run, 9, "--versus", GPT2)
+        self.assertGreater(found["tokens_per_second"], 0)
+        self.assertEqual(found["checks"], [])
+        self.assertGreater(found["seconds"], found["prompt_seconds"])
+        one = self.octet_json(*run, 1)
+        self.assertEqual((len(one["ids"]), one["tokens_per_second"]), (1, None))
+        self.assertNotIn("tokens/s", self.octet(*run, 1).out)
+
     def test_ids_need_no_tokenizer(self):
         shutil.copytree(GPT2, self.dir / "bare", ignore=shutil.ignore_patterns("vocab.json", "merges.txt"))
         expected = golden(GPT2, "original")[1]
@@ -91,6 +102,16 @@ class Generate(OctetCase):
         refuse(2, "the prompt: is empty; give some text", "generate", GPT2, "--prompt", "")
         refuse(3, "the prompt: is not valid UTF-8; convert it", "generate", GPT2, "--prompt", b"\xff".decode(errors="surrogateescape"))
         refuse(2, "--prompt-ids: '1,,2' is no list of token ids, such as 1,2,3", "generate", GPT2, "--prompt-ids", "1,,2")
+        for option, value, what in (("--temperature", "abc", "'abc' is not a number"),
+                                    ("--temperature", "-1", "-1 is no number from 0 up"),
+                                    ("--top-p", "much", "'much' is not a number"),
+                                    ("--top-k", "0", "'0' is not a number from 1 to 1,000,000,000"),
+                                    ("--top-k", "ten", "'ten' is not a number from 1 to 1,000,000,000"),
+                                    ("--max-new-tokens", "-1", "'-1' is not a number from 1 to 1,000,000"),
+                                    ("--max-new-tokens", "0", "'0' is not a number from 1 to 1,000,000"),
+                                    ("--max-new-tokens", "1000001", "'1000001' is not a number from 1 to 1,000,000"),
+                                    ("--seed", "-1", "'-1' is not a number from 0 to 18,446,744,073,709,551,615")):
+            refuse(2, f"{option}: {what}", "generate", GPT2, "--prompt", "x", f"{option}={value}")
         refuse(2, "--top-p: 2 is not above 0 and at most 1", "generate", GPT2, "--prompt", "x", "--top-p", 2)
         refuse(3, "token 768 is beyond the model's vocabulary of 768; the tokenizer, or the ids, belong to another model",
                "generate", GPT2, "--prompt-ids", 768)

@@ -134,7 +134,7 @@ class Planner(OctetCase):
 
     def test_impossible_requests_are_refused(self):
         source = self.random_file()
-        self.assert_refused(2, "--max-size: and --target-sqnr each say how far to go; give one of the two",
+        self.assert_refused(2, "--max-size and --target-sqnr: each says how far to go; give one of the two",
                             "quantize", source, "set", "--max-size", "1MB", "--target-sqnr", 40)
         self.assert_refused(2, "--target-sqnr: inf is no target; give a finite number", "plan", source, "--target-sqnr", "inf")
         self.assert_refused(2, "--max-size: '70M' is not a size; give bytes, or a number with kB, MB, GB, KiB, MiB or GiB",

@@ -71,11 +71,12 @@ class Rules(OctetCase):
                 ("rule 'a.*=': '' is no scheme; octet plan --list-schemes names some, keep copies", "a.*="),
                 ("rule 'kind:wieght=u8': 'wieght' is not one of weight, embedding, head, position, norm, bias, buffer, other; did you mean weight?",
                  "kind:wieght=u8"),
-                ("the scheme u8-mse: is not built yet; choose another", "a.weight=u8-mse")):
+                ("the scheme u8-mse: the range mse is for groups only; add --granularity group (in a name -group64)", "a.weight=u8-mse")):
             self.refuse(message, "--rule", rule)
         run = self.run_octet("plan", "m.safetensors", "--rule", "re:(=u8")
         self.assertEqual(run.code, 2)
         self.assertTrue(run.err.startswith("octet: rule 're:(=u8': 're:(' is not a regular expression: "), run.err)
+        self.assertTrue(run.err.endswith("; mend it, or give a glob\n"), run.err)
 
     def test_a_file_that_holds_no_rules_is_refused(self):
         form = '; a file of rules is [{"match": "PATTERN", "scheme": "SCHEME"}, ...]'

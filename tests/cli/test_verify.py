@@ -32,7 +32,8 @@ class Verify(OctetCase):
         self.assertEqual((text.code, text.err), (run.code, run.err))
         if found:
             many = f"{len(found)} finding" + ("s" if len(found) > 1 else "")
-            self.assertEqual(run.err, f"octet: {path}: {many}; restore the files or quantize again\n")
+            other = ", or name the source that it was made of" if "--source" in options else ""
+            self.assertEqual(run.err, f"octet: {path}: {many}; restore the files or quantize again{other}\n")
             self.assertEqual(report["error"], {"code": 1, "message": run.err[len("octet: "):-1]})
             self.assertIn(f"\n{many}\n", text.out)
         else:
@@ -52,6 +53,14 @@ class Verify(OctetCase):
         self.assertEqual([f[:2] for f in found], [(file, tensor)])
         self.assertRegex(found[0][2], what)
 
+    def test_the_json_has_the_shared_keys(self):
+        report, inspected = self.octet_json("verify", "set"), self.octet_json("inspect", "set")
+        self.assertEqual((report["tensors"], report["totals"]["tensors"], report["checks"]),
+                         (inspected["tensors"], len(inspected["tensors"]), []))
+        self.codes.unlink()
+        broken = json.loads(self.run_octet("verify", "set", "--json").out)
+        self.assertEqual((broken["tensors"], broken["checks"]), ([], []))
+
     def test_whole_sets(self):
         self.assertEqual(self.findings(), [])
         self.assertEqual(self.findings(path="set/" + DATA_FILE), [])
@@ -63,7 +72,7 @@ class Verify(OctetCase):
 
     def test_json(self):
         report = self.octet_json("verify", "set")
-        self.assertEqual(list(report), ["command", "version", "input", "output", "totals", "findings", "seconds"])
+        self.assertEqual(list(report), ["command", "version", "input", "output", "totals", "tensors", "checks", "findings", "seconds"])
         self.assertEqual((report["command"], report["input"], report["output"]), ("verify", "set", ""))
         inspected = self.octet_json("inspect", "set")["totals"]
         self.assertEqual(report["totals"], {k: inspected[k] for k in report["totals"]})

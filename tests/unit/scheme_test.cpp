@@ -158,7 +158,7 @@ TEST_CASE("scheme problems say what is impossible") {
 TEST_CASE("a scheme without a codec is refused before anything runs") {
     REQUIRE(error_of([] { quant::check_has_codec(*parse_scheme("u8-trunc")); }) == "nothing");
     REQUIRE(error_of([] { quant::check_has_codec(*parse_scheme("u8-mse")); }) ==
-            "2 the scheme u8-mse: is not built yet; choose another");
+            "2 the scheme u8-mse: the range mse is for groups only; add --granularity group (in a name -group64)");
 }
 
 }  // namespace
