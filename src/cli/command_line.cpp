@@ -86,7 +86,8 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
 
 void describe(CLI::App& app) {
     app.name("octet");
-    app.description("octet quantizes safetensors checkpoints to 8 bits and back, and says what it cost.");
+    app.description(
+        "octet quantizes safetensors checkpoints to 8, 6, 5, 4, 3 or 2 bits and back, and says what it cost.");
     app.set_version_flag("--version", "octet " + std::string(version()));
     app.require_subcommand(1);
     app.get_formatter()->column_width(34);
