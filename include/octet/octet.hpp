@@ -1,4 +1,4 @@
-// octet as a library: quantize safetensors checkpoints to 8 bits and back. Include this one header.
+// octet as a library: quantize safetensors checkpoints to 2 to 8 bits and back. Include this one header.
 //
 // Every function reads and writes files only, keeps no global state, and may be called from several threads at once as long
 // as two calls do not write to the same place (the second is refused). All of them throw octet::Error and nothing else.

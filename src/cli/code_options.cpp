@@ -20,7 +20,8 @@ void add_code_options(CLI::App& command, CodeArguments& arguments) {
                        "a safetensors file: for each tensor searched one weight an input");
     command.add_option("--max-size", arguments.max_size,
                        "SIZE, as in 70MB: choose schemes for the least error in data files of that size");
-    command.add_option("--target-sqnr", arguments.target_sqnr, "DB: choose schemes for the smallest set that has it");
+    command.add_option("--target-sqnr", arguments.target_sqnr,
+                       "DB: choose schemes for the smallest set that has it, buffers not counted");
     command.add_option("--on-non-finite", arguments.on_non_finite, "error, or keep: copy such a tensor");
 }
 

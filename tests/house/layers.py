@@ -13,12 +13,12 @@ RANKS = [
     {"quant", "safetensors"},
     {"state", "checkpoint"},
     {"plan"},
-    {"run", "report", "model", "dialects"},
+    {"run", "report", "model"},
     {"(src)"},  # files directly in src/: the public functions put together; nobody includes them
     {"cli"},
 ]
 RANK = {folder: rank for rank, folders in enumerate(RANKS) for folder in folders}
-JSON_FOLDERS = {"safetensors", "checkpoint", "state", "plan", "report", "model", "dialects"}
+JSON_FOLDERS = {"safetensors", "checkpoint", "state", "plan", "report", "model"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 PRINTS = re.compile(
     r"\bstd::(cout|cerr|clog|print|println)\b|\bstdout\b|\bstderr\b|\bSTD(OUT|ERR)_FILENO\b"
