@@ -5,10 +5,10 @@
 namespace octet::cli {
 
 void add_code_options(CLI::App& command, CodeArguments& arguments) {
-    command.add_option(
-        "--preset", arguments.preset,
-        "all: every float tensor; lesson: parameters only, truncated; linear: int8 rows of Linear weights; q8, q6, "
-        "q4: best at 8.5, 6.5625, 4.5 bits a weight");
+    command.add_option("--preset", arguments.preset,
+                       "all (default): every float tensor; lesson: parameters only, truncated; linear: int8 rows of "
+                       "Linear weights; q8, q6, "
+                       "q4: best at 8.5, 6.5625, 4.5 bits a weight");
     add_scheme_options(command, arguments.scheme);
     command
         .add_option("--rule", arguments.rules,
@@ -22,7 +22,7 @@ void add_code_options(CLI::App& command, CodeArguments& arguments) {
                        "SIZE, as in 70MB: choose schemes for the least error in data files of that size");
     command.add_option("--target-sqnr", arguments.target_sqnr,
                        "DB: choose schemes for the smallest set that has it, buffers not counted");
-    command.add_option("--on-non-finite", arguments.on_non_finite, "error, or keep: copy such a tensor");
+    command.add_option("--on-non-finite", arguments.on_non_finite, "error (default), or keep: copy such a tensor");
 }
 
 void set_code_options(const CodeArguments& arguments, QuantizeOptions& options) {

@@ -19,13 +19,27 @@ namespace {
 struct Command {
     std::string_view name;
     void (*add)(CLI::App& app, Invocation& invocation);
+    const char* example;
+
+    void add_to(CLI::App& app, Invocation& invocation) const {
+        add(app, invocation);
+        app.get_subcommand(std::string(name))->footer(fmt::format("Example: {}", example));
+    }
 };
 
 /// In the order of `octet --help`.
 constexpr std::array kCommands = {
-    Command{"quantize", add_quantize}, Command{"dequantize", add_dequantize}, Command{"inspect", add_inspect},
-    Command{"verify", add_verify},     Command{"compare", add_compare},       Command{"plan", add_plan},
-    Command{"generate", add_generate}, Command{"evaluate", add_evaluate},     Command{"calibrate", add_calibrate},
+    Command{"quantize", add_quantize,
+            "octet quantize model.safetensors out/ --granularity group --bits 4 --min-sqnr 20"},
+    Command{"dequantize", add_dequantize, "octet dequantize out/ restored.safetensors"},
+    Command{"inspect", add_inspect, "octet inspect out/ --sizes --tensors '*.weight' --sort sqnr"},
+    Command{"verify", add_verify, "octet verify out/ --source model.safetensors"},
+    Command{"compare", add_compare, "octet compare model.safetensors out/ --min-sqnr-tensor 30"},
+    Command{"plan", add_plan, "octet plan model.safetensors --rule '*.bias=keep' --max-size 70MB"},
+    Command{"generate", add_generate,
+            "octet generate out/ --versus model/ --prompt 'The quick brown fox' --max-new-tokens 20"},
+    Command{"evaluate", add_evaluate, "octet evaluate out/ --text eval.txt --reference model/ --max-kl 0.01"},
+    Command{"calibrate", add_calibrate, "octet calibrate model/ --text some.txt -o importance.safetensors"},
 };
 
 std::vector<std::string> command_names() {
@@ -38,8 +52,8 @@ std::vector<std::string> command_names() {
 void add_commands(CLI::App& app, const std::string& first_word, Invocation& invocation) {
     const auto* const named = std::find_if(kCommands.begin(), kCommands.end(),
                                            [&](const Command& command) { return command.name == first_word; });
-    if (named != kCommands.end()) return named->add(app, invocation);
-    for (const Command& command : kCommands) command.add(app, invocation);
+    if (named != kCommands.end()) return named->add_to(app, invocation);
+    for (const Command& command : kCommands) command.add_to(app, invocation);
 }
 
 /// Called under one of these names the program is that command.

@@ -27,8 +27,8 @@ void add_common_options(CLI::App& command, CommonOptions& common) {
     command.add_flag("--json", common.json, "one JSON object on standard output");
     command.add_flag("--quiet", common.quiet, "print nothing but errors and --json");
     command.add_flag("--verbose", common.verbose, "print every tensor");
-    command.add_option("--color", common.color, "auto, always or never");
-    command.add_option("--progress", common.progress, "auto, always or never");
+    command.add_option("--color", common.color, "auto (default), always or never");
+    command.add_option("--progress", common.progress, "auto (default), always or never");
 }
 
 void add_write_options(CLI::App& command, WriteOptions& write) {

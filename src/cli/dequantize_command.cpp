@@ -34,7 +34,7 @@ void add_dequantize(CLI::App& app, Invocation& invocation) {
         ->add_option("OUT", invocation.common.output,
                      "a name ending in .safetensors for one file, else a new or empty folder")
         ->required();
-    command->add_option("--dtype", arguments->dtype, "of the float tensors: source, f32, f16 or bf16");
+    command->add_option("--dtype", arguments->dtype, "of the float tensors: source (default), f32, f16 or bf16");
     add_write_options(*command, arguments->options.write);
     add_common_options(*command, invocation.common);
     command->callback([arguments, &invocation] {

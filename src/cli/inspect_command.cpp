@@ -71,7 +71,7 @@ void add_inspect(CLI::App& app, Invocation& invocation) {
     command->add_option("PATH", invocation.common.input, "a checkpoint or a set")->required();
     command->add_flag("--sizes", arguments->sizes, "bytes by dtype and kind, bits per weight, ratio, footprint");
     command->add_option("--tensors", arguments->tensors, "only names that match: a glob, or re:REGEX");
-    command->add_option("--sort", arguments->sort, "file, name, size (largest first) or sqnr (worst first)");
+    command->add_option("--sort", arguments->sort, "file (default), name, size (largest first) or sqnr (worst first)");
     add_common_options(*command, invocation.common);
     command->callback([arguments, &invocation] {
         invocation.command = "inspect";

@@ -45,12 +45,13 @@ void add_scheme_options(CLI::App& command, SchemeArguments& arguments) {
     command.add_option("--granularity", arguments.granularity,
                        "one scale per tensor, channel or group (default tensor)");
     command.add_option("--group-size", arguments.group_size, "inputs of one group, 16 to 1024 (default 64)");
-    command.add_option("--axis", arguments.axis, "of the outputs: auto, 0 or 1");
+    command.add_option("--axis", arguments.axis, "of the outputs: auto (default), 0 or 1");
     command.add_flag("--symmetric", arguments.symmetric, "codes around 0, no zero point");
-    command.add_option("--zero-point", arguments.zero_point, "real (the value of code 0) or integer");
-    command.add_option("--rounding", arguments.rounding, "nearest (ties to even) or truncate");
-    command.add_option("--range", arguments.range, "minmax, mse or percentile:P");
-    command.add_option("--scale-dtype", arguments.scale_dtype, "of channels and groups: f32, f16, bf16 or two-level");
+    command.add_option("--zero-point", arguments.zero_point, "real (default: the value of code 0) or integer");
+    command.add_option("--rounding", arguments.rounding, "nearest (default: ties to even) or truncate");
+    command.add_option("--range", arguments.range, "minmax (default); of groups also mse or percentile:P");
+    command.add_option("--scale-dtype", arguments.scale_dtype,
+                       "of channels and groups: f32 (default), f16, bf16 or two-level");
 }
 
 SchemeOptions scheme_options_of(const SchemeArguments& arguments) {

@@ -24,7 +24,8 @@ void add_more(Lines& lines, std::size_t count, std::size_t shown) {
 void add_structure(Lines& lines, const CompareReport& report, bool all) {
     const auto add_names = [&](std::string_view fact, const std::vector<std::string>& names) {
         const std::size_t shown = shown_of(names.size(), all);
-        for (std::size_t i = 0; i < shown; ++i) lines.fact(fact, fitted(names[i], 66));
+        const std::size_t width = name_width({names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown)}, 66);
+        for (std::size_t i = 0; i < shown; ++i) lines.fact(fact, fitted(names[i], width));
         add_more(lines, names.size(), shown);
     };
     add_names("missing", report.missing);
@@ -55,12 +56,16 @@ void add_table(Lines& lines, const CompareReport& report, bool all) {
     const std::vector<const TensorComparison*> order = worst_first(report, all);
     if (order.empty()) return;
     lines.heading(all ? "tensors, worst first" : "worst tensors");
-    lines.line(fmt::format("  {:<32} {:>8} {:>11} {:>11} {:>9}", "tensor", "SQNR dB", "RMSE", "max error", "cosine"));
     const std::size_t shown = shown_of(order.size(), all);
+    std::vector<std::string_view> names;
+    for (std::size_t i = 0; i < shown; ++i) names.push_back(order[i]->name);
+    const std::size_t column = name_width(names, 32);
+    lines.line(
+        fmt::format("  {:<{}} {:>8} {:>11} {:>11} {:>9}", "tensor", column, "SQNR dB", "RMSE", "max error", "cosine"));
     for (std::size_t i = 0; i < shown; ++i) {
         const Differences& d = *order[i]->differences;
-        lines.line(fmt::format("  {:<32} {:>8.2f} {:>11.5g} {:>11.5g} {:>9.6g}", fitted(order[i]->name, 32), d.sqnr_db,
-                               d.rmse, d.max_abs_error, d.cosine));
+        lines.line(fmt::format("  {:<{}} {:>8.2f} {:>11.5g} {:>11.5g} {:>9.6g}", fitted(order[i]->name, column), column,
+                               d.sqnr_db, d.rmse, d.max_abs_error, d.cosine));
     }
     add_more(lines, order.size(), shown);
 }

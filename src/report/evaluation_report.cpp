@@ -84,9 +84,12 @@ std::string evaluation_text(const Evaluation& evaluation, bool color) {
     }
     if (!evaluation.ablation.empty()) {
         lines.heading("one quantized tensor at a time, worst first");
-        lines.line(fmt::format("  {:<52} {:>12}", "tensor", "mean KL"));
+        std::vector<std::string_view> names;
+        for (const Ablation& one : evaluation.ablation) names.push_back(one.tensor);
+        const std::size_t column = name_width(names, 52);
+        lines.line(fmt::format("  {:<{}} {:>12}", "tensor", column, "mean KL"));
         for (const Ablation& one : evaluation.ablation)
-            lines.line(fmt::format("  {:<52} {:>12.4g}", fitted(one.tensor, 52), one.mean_kl));
+            lines.line(fmt::format("  {:<{}} {:>12.4g}", fitted(one.tensor, column), column, one.mean_kl));
     }
     add_checks(lines, evaluation.checks);
     lines.line(fmt::format("done in {:.3g} s", evaluation.seconds));

@@ -11,8 +11,6 @@
 namespace octet::report {
 namespace {
 
-constexpr std::size_t kNameWidth = 32;
-
 std::string scheme_of(const PlannedTensor& planned) {
     return planned.tensor.scheme ? scheme_name(*planned.tensor.scheme) : "keep";
 }
@@ -54,17 +52,19 @@ class Reasons {
 };
 
 void add_table(Lines& lines, const PlanReport& report, const Reasons& reasons) {
+    std::vector<std::string_view> names;
+    for (const PlannedTensor& planned : report.tensors) names.push_back(planned.tensor.name);
+    const std::size_t column = name_width(names, 32);
     std::size_t width = 6;
     for (const PlannedTensor& planned : report.tensors) width = std::max(width, scheme_of(planned).size());
     const auto row = [&](std::string_view name, std::string_view scheme, std::string_view bytes, std::string_view bits,
                          std::string_view why) {
-        lines.line(
-            fmt::format("  {:<{}} {:<{}} {:>13} {:>7} {:>4}", name, kNameWidth, scheme, width, bytes, bits, why));
+        lines.line(fmt::format("  {:<{}} {:<{}} {:>13} {:>7} {:>4}", name, column, scheme, width, bytes, bits, why));
     };
     row("tensor", "scheme", "bytes", "bits", "why");
     for (std::size_t i = 0; i < report.tensors.size(); ++i) {
         const PlannedTensor& planned = report.tensors[i];
-        row(fitted(planned.tensor.name, kNameWidth), scheme_of(planned), with_commas(planned.tensor.output_bytes),
+        row(fitted(planned.tensor.name, column), scheme_of(planned), with_commas(planned.tensor.output_bytes),
             planned.bits_per_weight ? fmt::format("{:.5g}", *planned.bits_per_weight) : "-",
             fmt::format("[{}]", reasons.number_of(i)));
     }

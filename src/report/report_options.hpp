@@ -20,7 +20,7 @@ struct ReportOptions {
     bool color = false;
 };
 
-/// Text for a terminal of 80 columns.
+/// Text for a terminal of 80 columns; wider where names are long.
 std::string text(const Report& report, const ReportOptions& options);
 std::string compare_text(const CompareReport& report, const ReportOptions& options);
 

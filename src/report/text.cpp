@@ -32,8 +32,14 @@ std::vector<std::uint32_t> worst_tensors(const Report& report) {
     return order;
 }
 
+std::vector<std::string_view> names_of(const Report& report, const std::vector<std::uint32_t>& order) {
+    std::vector<std::string_view> names;
+    for (const std::uint32_t i : order) names.push_back(report.tensors[i].name);
+    return names;
+}
+
 void add_quality_table(Lines& lines, const Report& report, const std::vector<std::uint32_t>& order) {
-    constexpr std::size_t kNameWidth = 34;
+    const std::size_t column = name_width(names_of(report, order), 34);
     const auto scheme_of = [&](std::uint32_t i) {
         const TensorReport& t = report.tensors[i];
         return t.scheme ? scheme_name(*t.scheme) : "keep";
@@ -42,13 +48,12 @@ void add_quality_table(Lines& lines, const Report& report, const std::vector<std
     for (const std::uint32_t i : order) width = std::max(width, scheme_of(i).size());
     const auto row = [&](std::string_view name, std::string_view scheme, std::string_view sqnr, std::string_view error,
                          std::string_view bound) {
-        lines.line(
-            fmt::format("  {:<{}} {:<{}} {:>8} {:>11} {:>11}", name, kNameWidth, scheme, width, sqnr, error, bound));
+        lines.line(fmt::format("  {:<{}} {:<{}} {:>8} {:>11} {:>11}", name, column, scheme, width, sqnr, error, bound));
     };
     row("tensor", "scheme", "SQNR dB", "max error", "bound");
     for (const std::uint32_t i : order) {
         const TensorReport& t = report.tensors[i];
-        const std::string name = fitted(t.name, kNameWidth);
+        const std::string name = fitted(t.name, column);
         if (!t.statistics) {
             row(name, scheme_of(i), "-", "-", "-");
             continue;
@@ -114,10 +119,11 @@ void add_run_report(Lines& lines, const Report& report, const ReportOptions& opt
 
 void add_inspect_table(Lines& lines, const Report& report, const ReportOptions& options) {
     if (report.is_set) return add_quality_table(lines, report, options.shown);
-    lines.line(fmt::format("  {:<38} {:<5} {:<18} {:>13}", "tensor", "dtype", "shape", "bytes"));
+    const std::size_t column = name_width(names_of(report, options.shown), 38);
+    lines.line(fmt::format("  {:<{}} {:<5} {:<18} {:>13}", "tensor", column, "dtype", "shape", "bytes"));
     for (const std::uint32_t i : options.shown) {
         const TensorReport& t = report.tensors[i];
-        lines.line(fmt::format("  {:<38} {:<5} {:<18} {:>13}", fitted(t.name, 38), dtype_name(t.dtype),
+        lines.line(fmt::format("  {:<{}} {:<5} {:<18} {:>13}", fitted(t.name, column), column, dtype_name(t.dtype),
                                shape_text(t.shape), with_commas(t.output_bytes)));
     }
 }

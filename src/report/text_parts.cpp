@@ -1,10 +1,19 @@
 #include "report/text_parts.hpp"
 
+#include <algorithm>
+#include <set>
+
 #include <fmt/format.h>
 
 #include "base/text.hpp"
 
 namespace octet::report {
+namespace {
+
+constexpr std::size_t kWidestName = 60;
+constexpr std::size_t kWidestNameOfTwins = 240;
+
+}  // namespace
 
 void Lines::heading(std::string_view text) {
     line(color_ ? fmt::format("\x1b[1m{}\x1b[0m", text) : std::string(text));
@@ -29,6 +38,19 @@ std::string fitted(std::string_view name, std::size_t width) {
     while (head_end > 0 && continues(head_end)) --head_end;
     while (tail_begin < text.size() && continues(tail_begin)) ++tail_begin;
     return text.substr(0, head_end) + ".." + text.substr(tail_begin);
+}
+
+std::size_t name_width(const std::vector<std::string_view>& names, std::size_t least) {
+    std::size_t longest = least;
+    for (const std::string_view name : names) longest = std::max(longest, printable(name).size());
+    const std::set<std::string_view> different(names.begin(), names.end());
+    std::size_t width = std::min(longest, kWidestName);
+    for (; width < longest && width < kWidestNameOfTwins; width = std::min(2 * width, kWidestNameOfTwins)) {
+        std::set<std::string> cut;
+        for (const std::string_view name : different) cut.insert(fitted(name, width));
+        if (cut.size() == different.size()) break;
+    }
+    return std::min(width, longest);
 }
 
 void add_checks(Lines& lines, const std::vector<Check>& checks) {

@@ -157,6 +157,32 @@ class Usage(OctetCase):
             self.assertEqual(run.err, "")
         self.assertRegex(self.octet("--version").out, r"\Aoctet \d+\.\d+\.\d+\n\Z")
 
+    def test_each_command_ends_its_help_with_an_example_of_its_own(self):
+        for command in ("quantize", "dequantize", "inspect", "verify", "compare", "plan", "generate", "evaluate", "calibrate"):
+            last = self.octet(command, "--help").out.rstrip().splitlines()[-1]
+            self.assertTrue(last.startswith(f"Example: octet {command} "), last)
+        self.assertIn("Example: octet quantize model.safetensors out/ && octet inspect", self.octet("--help").out)
+        self.assertRegex(self.octet("quantize", "--help").out, r"--preset TEXT\s+all \(default\)")
+
+    def test_long_names_can_be_told_apart_in_every_table(self):
+        names = [f"encoder.block.{i}.layer.1.DenseReluDense.wo.weight" for i in range(3)]
+        twins = [f"{'a' * 30}.{i}.{'b' * 60}" for i in range(2)]
+        make_file(self.dir / "long.safetensors", [f32(name, [1, 2, 3.3, 4], [2, 2]) for name in names + twins])
+        make_file(self.dir / "other.safetensors", [f32(name, [1, 2, 3.2, 4], [2, 2]) for name in names + twins])
+        make_file(self.dir / "none.safetensors", [f32("x", [1, 2])])
+        for arguments in (("quantize", "long.safetensors", "long"), ("inspect", "long"), ("inspect", "long.safetensors"),
+                          ("plan", "long.safetensors"), ("compare", "long.safetensors", "other.safetensors")):
+            lines = self.octet(*arguments).out.splitlines()
+            for name in names + twins:
+                self.assertEqual(len([line for line in lines if line.startswith(f"  {name} ")]), 1, (arguments, name))
+        gone = self.run_octet("compare", "long.safetensors", "none.safetensors").out
+        for name in names + twins:
+            self.assertIn(f"  missing    {name}\n", gone)
+        # A long name that is like no other is cut.
+        make_file(self.dir / "one.safetensors", [f32(twins[0], [1, 2]), f32("short", [1, 2])])
+        self.assertIn("bbb F32 ", self.octet("inspect", "one.safetensors").out)
+        self.assertNotIn(twins[0], self.octet("inspect", "one.safetensors").out)
+
     def test_json_is_one_object_also_on_failure(self):
         for code, message, arguments in (
                 (3, "gone: not found; check the path", ("quantize", "gone", "out")),
