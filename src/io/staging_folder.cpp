@@ -74,7 +74,8 @@ StagingFolder::StagingFolder(fs::path folder, const fs::path& target, std::vecto
     constexpr int kMostTries = 100;  // each means that another run came and went in between
     for (int attempt = 0; attempt < kMostTries; ++attempt) {
         const bool created = system_calls().mkdir(folder.c_str(), 0777) == 0;
-        if (!created && errno != EEXIST) throw_io_error(folder, "create the folder", errno);
+        if (!created && errno != EEXIST)
+            throw_io_error(target, "create the hidden folder " + in_quotes(folder.filename().native()), errno);
         if (!lock_new(folder, target, created)) continue;
         if (!created) {
             empty(folder);

@@ -147,11 +147,11 @@ class ReadOnly(OctetCase):
         self.octet("quantize", "m.safetensors", "set")
 
     def test_a_parent_that_cannot_be_written(self):
-        cure = "cannot create the folder: Permission denied; check the permissions of the file and its folder"
+        cure = "Permission denied; check the permissions of the file and its folder"
         for target, arguments in (("out", ("quantize", "m.safetensors", "locked/out")),
                                   ("out", ("dequantize", "set", "locked/out")),
                                   ("out.safetensors", ("dequantize", "set", "locked/out.safetensors"))):
-            self.assert_refused(4, f"{self.dir}/locked/.{target}.octet-building: {cure}", *arguments,
+            self.assert_refused(4, f"{self.dir}/locked/{target}: cannot create the hidden folder '.{target}.octet-building': {cure}", *arguments,
                                 program=self.program, preexec_fn=self.nobody)
 
     def test_a_folder_of_ones_own_in_such_a_parent_works(self):
