@@ -54,7 +54,9 @@ void check_out_dir(const fs::path& target, const fs::path& given, bool force) {
     std::vector<std::string> own;
     try {
         own = state::file_names_of(state::read_sidecar(target));
-    } catch (const Error&) {  // what of it is the set's, nobody can say
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::kBadInput) throw;
+        // What of it is the set's, nobody can say.
         refuse("holds a set whose sidecar is broken (octet verify says how); move it away first");
     }
     for (const std::string& name : names) {
