@@ -13,8 +13,8 @@ namespace octet {
 /// terminal and always one line. C1 controls and Unicode line separators and direction marks are escaped too.
 std::string printable(std::string_view text);
 
-/// JSON text with every character that printable() would escape beyond ASCII, and DEL, as \uXXXX: the same value, safe on a
-/// terminal.
+/// JSON text with every character that printable() would escape beyond ASCII, and DEL, as \u and four digits: the same value, safe
+/// on a terminal.
 std::string printable_json(std::string_view json);
 
 /// True if the bytes are valid UTF-8.

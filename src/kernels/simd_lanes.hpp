@@ -1,20 +1,13 @@
-// The 16 virtual lanes as registers of the instruction set that is being compiled (`Arch`).
+// How floats come into the 16 virtual lanes (kernels/lane_registers.hpp) and leave them.
 #pragma once
 
 #include <xsimd/xsimd.hpp>
 
-#include "kernels/scalar_text.hpp"
+#include "kernels/lane_registers.hpp"
 #include "kernels/simd_registers.hpp"
 
 namespace octet::kernels {
 namespace {
-
-using Floats = xsimd::batch<float, Arch>;
-using Ints = xsimd::batch<std::int32_t, Arch>;
-
-constexpr std::size_t kWidth = Floats::size;
-constexpr std::size_t kParts = kLanes / kWidth;
-static_assert(kLanes % kWidth == 0, "registers must divide the 16 virtual lanes");
 
 inline Floats load_floats(const void* values, std::size_t index) {
     return Floats::load_unaligned(

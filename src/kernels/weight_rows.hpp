@@ -7,18 +7,11 @@
 #include <xsimd/xsimd.hpp>
 
 #include "kernels/code_registers.hpp"
+#include "kernels/lane_registers.hpp"
 #include "kernels/products.hpp"
-#include "kernels/scalar_text.hpp"
 
 namespace octet::kernels {
 namespace {
-
-using Floats = xsimd::batch<float, Arch>;
-using Ints = xsimd::batch<std::int32_t, Arch>;
-
-constexpr std::size_t kWidth = Floats::size;
-constexpr std::size_t kParts = kLanes / kWidth;
-static_assert(kLanes % kWidth == 0, "registers must divide the 16 virtual lanes");
 
 /// x * y + z: one rounding where the instruction set has it. (xsimd 8.1 has none for AVX-512.)
 inline Floats fused(const Floats& x, const Floats& y, const Floats& z) {

@@ -23,10 +23,7 @@ void write_differences(JsonWriter& writer, const Differences& d) {
 
 void write_tensor(JsonWriter& writer, const TensorComparison& t) {
     writer.begin_object();
-    writer.key("name").string(t.name).key("dtype").string(dtype_name(t.dtype));
-    write_numbers(writer, "shape", t.shape);
-    writer.key("kind").string(kind_name(t.kind));
-    writer.key("scheme").string(t.scheme ? scheme_name(*t.scheme) : "keep");
+    write_identity(writer, t);
     writer.key("source_bytes").integer(t.source_bytes).key("output_bytes").integer(t.output_bytes);
     if (t.scale) writer.key("scale").float32(*t.scale);
     if (t.zero_point) writer.key("zero_point").float32(*t.zero_point);

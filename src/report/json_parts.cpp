@@ -30,10 +30,7 @@ void write_totals(JsonWriter& writer, const Totals& t) {
 
 void write_tensor(JsonWriter& writer, const TensorReport& t) {
     writer.begin_object();
-    writer.key("name").string(t.name).key("dtype").string(dtype_name(t.dtype));
-    write_numbers(writer, "shape", t.shape);
-    writer.key("kind").string(kind_name(t.kind));
-    writer.key("scheme").string(t.scheme ? scheme_name(*t.scheme) : "keep");
+    write_identity(writer, t);
     if (!t.same_as.empty()) writer.key("same_as").string(t.same_as);
     if (!t.reason.empty()) writer.key("reason").string(t.reason);
     writer.key("source_bytes").integer(t.source_bytes).key("output_bytes").integer(t.output_bytes);

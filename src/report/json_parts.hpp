@@ -21,6 +21,15 @@ void write_numbers(JsonWriter& writer, std::string_view key, const std::vector<s
 /// The members of "totals", without its braces.
 void write_totals(JsonWriter& writer, const Totals& totals);
 
+/// What each object of "tensors" begins with. `Tensor` is a TensorReport or TensorComparison.
+template <typename Tensor>
+void write_identity(JsonWriter& writer, const Tensor& t) {
+    writer.key("name").string(t.name).key("dtype").string(dtype_name(t.dtype));
+    write_numbers(writer, "shape", t.shape);
+    writer.key("kind").string(kind_name(t.kind));
+    writer.key("scheme").string(t.scheme ? scheme_name(*t.scheme) : "keep");
+}
+
 /// One of the array "tensors".
 void write_tensor(JsonWriter& writer, const TensorReport& tensor);
 
