@@ -20,6 +20,9 @@ namespace {
 constexpr std::uint64_t kRestoredElements = 128U << 10U;
 constexpr std::uint64_t kRestoreStepElements = 1U << 20U;
 
+/// How far ahead a domain of many tiles is asked for when codes are made: it has left the second-level cache by then.
+constexpr std::uint64_t kDomainAheadBytes = 8192;
+
 }  // namespace
 
 BlockWork::BlockWork(TensorJob& job, const BlockRoad& road) : job_(job), road_(road) {
@@ -234,7 +237,7 @@ void BlockWork::do_domain(std::uint64_t first_tile, std::span<const BlockStep> c
             } else if (each > 1) {
                 tile = tile_of(place, source_of(place, pass.raw, pass), pass);
             }
-            if (each == 1) tile.ahead = next_tile_ahead(place, pass);
+            tile.ahead = each == 1 ? next_tile_ahead(place, pass) : kDomainAheadBytes;
             code_tile(place, tile, blocks, factors, slots[number], pass);
             at += size;
         }
