@@ -61,13 +61,13 @@ void hash_begin(HashState& state) {
     stream.rest_size = 0;
 }
 
-void hash_add(HashState& state, const void* data, std::size_t size) {
-    Stream& stream = stream_of(state);
-    const auto* bytes = static_cast<const unsigned char*>(data);
+/// Takes `data` through the stream; what can go in whole blocks from where it lies goes through add(stream, first byte, blocks), in one call.
+template <typename AddBlocks>
+inline void feed(Stream& stream, const unsigned char* bytes, std::size_t size, AddBlocks add) {
     while (size > 0) {
         if (stream.rest_size == 0 && size >= kMostRest) {
             const std::size_t blocks = (size - kLeastRest) / kBlockBytes;
-            add_blocks(stream, bytes, blocks);
+            add(stream, bytes, blocks);
             bytes += blocks * kBlockBytes;
             size -= blocks * kBlockBytes;
         }
@@ -86,6 +86,10 @@ void hash_add(HashState& state, const void* data, std::size_t size) {
         size += stream.rest_size;
         stream.rest_size = 0;
     }
+}
+
+void hash_add(HashState& state, const void* data, std::size_t size) {
+    feed(stream_of(state), static_cast<const unsigned char*>(data), size, add_blocks);
 }
 
 void hash_end(HashState& state, unsigned char (&digest)[16]) {

@@ -29,7 +29,7 @@ struct Affine {
     float divisor;        ///< scale, or +inf where the scale is 0, so that every code is 0
     float scale;          ///< of restoring: code * scale + zero_point
     float zero_point;     ///< the value of code 0
-    float signal_factor;  ///< power of two that brings |x| near 1, so that squares neither overflow nor vanish
+    float signal_factor;  ///< 1 or a power of two: |x| times it has squares that neither overflow nor vanish
     float noise_factor;   ///< the same for |x - x'|
 };
 
@@ -88,6 +88,9 @@ struct Kernels {
     const char* name;
 
     void (*range_f32)(const void* values, std::size_t count, Range& range);
+
+    /// The same, and the next `count` * 4 bytes of a hash (see below), of which a multiple of 4 has been seen.
+    void (*range_and_hash_f32)(const void* values, std::size_t count, Range& range, HashState& state);
 
     /// codes = min((x - zero_point) / divisor, 255), no value being below zero_point, rounded to nearest (ties to even) or truncated.
     void (*quantize_nearest)(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes,

@@ -17,6 +17,11 @@ void range_f32(const void* values, std::size_t count, Range& range) {
     for (std::size_t i = 0; i < count; ++i) add_range(load<float>(values, i), range);
 }
 
+void range_and_hash_f32(const void* values, std::size_t count, Range& range, HashState& state) {
+    range_f32(values, count, range);
+    hash_add(state, values, count * sizeof(float));
+}
+
 template <bool kTruncate>
 void quantize(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes, LaneSums& sums) {
     for (std::size_t start = 0; start < count; start += kFoldElements) {
@@ -89,6 +94,7 @@ void widen_bf16(const void* values, std::size_t count, float* out) {
 const Kernels kScalarKernels = {
     "scalar",
     range_f32,
+    range_and_hash_f32,
     quantize<false>,
     quantize<true>,
     dequantize,

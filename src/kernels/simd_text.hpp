@@ -7,6 +7,7 @@
 #include "kernels/block_simd.hpp"
 #include "kernels/hash_text.hpp"
 #include "kernels/range_search_text.hpp"
+#include "kernels/range_text.hpp"
 #include "kernels/scalar_text.hpp"
 #include "kernels/simd_lanes.hpp"
 #include "kernels/two_level_text.hpp"
@@ -14,48 +15,8 @@
 namespace octet::kernels {
 namespace {
 
-/// How far ahead of a pass over memory its bytes are asked for.
-constexpr std::size_t kAheadBytes = 2048;
-
-void range_f32(const void* values, std::size_t count, Range& range) {
-    constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    Floats low[kParts];
-    Floats high[kParts];
-    Floats bad[kParts];  // stays 0 while every x - x is 0, which it is for finite x only
-    for (std::size_t part = 0; part < kParts; ++part) {
-        low[part] = Floats(kInfinity);
-        high[part] = Floats(-kInfinity);
-        bad[part] = Floats(0.0F);
-    }
-    const std::size_t whole = count - count % kLanes;
-    for (std::size_t i = 0; i < whole; i += kLanes) {
-        // The first pass comes from memory, and the processor's own reading ahead ends at every page.
-        __builtin_prefetch(static_cast<const char*>(values) + i * sizeof(float) + kAheadBytes);
-        for (std::size_t part = 0; part < kParts; ++part) {
-            const Floats x = load_floats(values, i + part * kWidth);
-            low[part] = xsimd::min(low[part], x);
-            high[part] = xsimd::max(high[part], x);
-            bad[part] = bad[part] + (x - x);
-        }
-    }
-    alignas(64) float lows[kLanes];
-    alignas(64) float highs[kLanes];
-    alignas(64) float bads[kLanes];
-    for (std::size_t part = 0; part < kParts; ++part) {
-        low[part].store_aligned(lows + part * kWidth);
-        high[part].store_aligned(highs + part * kWidth);
-        bad[part].store_aligned(bads + part * kWidth);
-    }
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-        range.min = lows[lane] < range.min ? lows[lane] : range.min;
-        range.max = highs[lane] > range.max ? highs[lane] : range.max;
-        range.finite = range.finite && bads[lane] == 0.0F;
-    }
-    for (std::size_t i = whole; i < count; ++i) add_range(load<float>(values, i), range);
-}
-
-/// Groups of 16 from `start` to `stop`, then the tail up to `end`; at most kFoldElements in all.
-template <bool kTruncate>
+/// `kScaled`: the factors of the sums are not both 1.
+template <bool kTruncate, bool kScaled>
 inline void quantize_fold(const void* values, std::size_t start, std::size_t stop, std::size_t end,
                           const Affine& affine, std::uint8_t* codes, Floats (&largest)[kParts], LaneSums& sums) {
     const Floats zero_point(affine.zero_point);
@@ -71,14 +32,13 @@ inline void quantize_fold(const void* values, std::size_t start, std::size_t sto
         for (std::size_t part = 0; part < kParts; ++part) {
             const Floats x = load_floats(values, i + part * kWidth);
             Floats t = (x - zero_point) / divisor;
-
             t = xsimd::min(t, Floats(255.0F));
             code[part] = kTruncate ? xsimd::to_int(t) : xsimd::nearbyint_as_int(t);
             const Floats product = xsimd::to_float(code[part]) * scale;
             const Floats error = x - (product + zero_point);
             largest[part] = xsimd::max(largest[part], xsimd::abs(error));
-            const Floats scaled_error = error * noise_factor;
-            const Floats scaled_value = x * signal_factor;
+            const Floats scaled_error = kScaled ? error * noise_factor : error;
+            const Floats scaled_value = kScaled ? x * signal_factor : x;
             noise[part] = noise[part] + scaled_error * scaled_error;
             signal[part] = signal[part] + scaled_value * scaled_value;
         }
@@ -98,13 +58,14 @@ inline void quantize_fold(const void* values, std::size_t start, std::size_t sto
     add_fold(fold, sums);
 }
 
-template <bool kTruncate>
-void quantize(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes, LaneSums& sums) {
+template <bool kTruncate, bool kScaled>
+void quantize_folds(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes, LaneSums& sums) {
     Floats largest[kParts];
     for (std::size_t part = 0; part < kParts; ++part) largest[part] = Floats(0.0F);
     for (std::size_t start = 0; start < count; start += kFoldElements) {
         const std::size_t end = count - start < kFoldElements ? count : start + kFoldElements;
-        quantize_fold<kTruncate>(values, start, end - (end - start) % kLanes, end, affine, codes, largest, sums);
+        quantize_fold<kTruncate, kScaled>(values, start, end - (end - start) % kLanes, end, affine, codes, largest,
+                                          sums);
     }
     alignas(64) float maxima[kLanes];
     for (std::size_t part = 0; part < kParts; ++part) largest[part].store_aligned(maxima + part * kWidth);
@@ -112,6 +73,13 @@ void quantize(const void* values, std::size_t count, const Affine& affine, std::
         sums.max_abs_error =
             static_cast<double>(maximum) > sums.max_abs_error ? static_cast<double>(maximum) : sums.max_abs_error;
     }
+}
+
+template <bool kTruncate>
+void quantize(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes, LaneSums& sums) {
+    const bool scaled = affine.signal_factor != 1.0F || affine.noise_factor != 1.0F;
+    return scaled ? quantize_folds<kTruncate, true>(values, count, affine, codes, sums)
+                  : quantize_folds<kTruncate, false>(values, count, affine, codes, sums);
 }
 
 void dequantize(const std::uint8_t* codes, std::size_t count, float scale, float zero_point, void* out) {
@@ -236,6 +204,7 @@ struct SimdColumns {
 constexpr Kernels table_named(const char* name) {
     return {name,
             range_f32,
+            range_and_hash_f32,
             quantize<false>,
             quantize<true>,
             dequantize,

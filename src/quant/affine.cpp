@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 namespace octet::quant {
@@ -15,12 +16,6 @@ bool is_empty(const kernels::Range& range) {
 
 float magnitude_of(const kernels::Range& range) {
     return std::max(std::fabs(range.min), std::fabs(range.max));
-}
-
-/// A power of two that brings `magnitude` into [1, 2), as far as float32's normal exponents reach.
-float factor_for(float magnitude) {
-    if (magnitude == 0.0F) return 1.0F;
-    return std::ldexp(1.0F, std::clamp(-std::ilogb(magnitude), -126, 127));
 }
 
 double ulp_of(float magnitude) {
@@ -45,10 +40,16 @@ AffineState affine_state(const kernels::Range& range) noexcept {
     return {span / static_cast<float>(kMaxCode), range.min + 0.0F};
 }
 
+float factor_for_squares(float magnitude) noexcept {
+    constexpr int kHarmless = 31;  // 2^64 times the elements of a fold is far from overflowing, 2^-62 from vanishing
+    if (magnitude == 0.0F || std::isinf(magnitude) || std::abs(std::ilogb(magnitude)) <= kHarmless) return 1.0F;
+    return std::ldexp(1.0F, std::clamp(-std::ilogb(magnitude), -126, 127));
+}
+
 kernels::Affine loop_parameters(const AffineState& state, const kernels::Range& range) noexcept {
     const float divisor = state.scale == 0.0F ? kInfinity : state.scale;
     const float signal = is_empty(range) ? 0.0F : magnitude_of(range);
-    return {divisor, state.scale, state.zero_point, factor_for(signal), factor_for(state.scale)};
+    return {divisor, state.scale, state.zero_point, factor_for_squares(signal), factor_for_squares(state.scale)};
 }
 
 double error_bound(const AffineState& state, const kernels::Range& range, Rounding rounding, Dtype source) noexcept {

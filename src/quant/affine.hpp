@@ -23,6 +23,10 @@ bool overflows(const kernels::Range& range) noexcept;
 /// scale = (max - min) / 255 and zero_point = min, each operation rounded to float32. An empty range gives 0 and 0.
 AffineState affine_state(const kernels::Range& range) noexcept;
 
+/// What numbers of up to that magnitude are multiplied with before they are squared in float32: 1, which the loops need not do, or where
+/// squares could overflow or vanish a power of two that brings `magnitude` into [1, 2), as far as float32's normal exponents reach.
+float factor_for_squares(float magnitude) noexcept;
+
 /// Parameters of the loops for a tensor of that state and range.
 kernels::Affine loop_parameters(const AffineState& state, const kernels::Range& range) noexcept;
 

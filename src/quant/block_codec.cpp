@@ -7,6 +7,7 @@
 
 #include "base/checked.hpp"
 #include "quant/active_kernels.hpp"
+#include "quant/affine.hpp"
 #include "quant/search_tile.hpp"
 
 namespace octet::quant {
@@ -17,12 +18,6 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 /// Elements that one call of a loop takes: their parameters stay in the first-level cache. A multiple of kFoldElements.
 constexpr std::uint64_t kChunk = 2048;
 static_assert(kChunk % kernels::kFoldElements == 0);
-
-/// A power of two that brings `magnitude` into [1, 2), as far as float32's normal exponents reach.
-float factor_for(float magnitude) {
-    if (magnitude == 0.0F || std::isinf(magnitude)) return 1.0F;
-    return std::ldexp(1.0F, std::clamp(-std::ilogb(magnitude), -126, 127));
-}
 
 /// Scale and zero point of each element of a chunk where blocks are no runs that the loops know: copied out.
 class ChunkParameters {
@@ -180,7 +175,7 @@ bool make_states(const Scheme& scheme, const Tile& tile, const float* weights, c
 
 SumFactors sum_factors(const Blocks& blocks) {
     const LargestNumbers largest = largest_numbers(blocks.min, blocks.max, blocks.scale, blocks.count);
-    return {factor_for(largest.magnitude), factor_for(largest.scale),
+    return {factor_for_squares(largest.magnitude), factor_for_squares(largest.scale),
             largest.least_scale >= std::numeric_limits<float>::min()};
 }
 

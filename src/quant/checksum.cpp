@@ -7,12 +7,16 @@
 
 namespace octet::quant {
 
-Checksum end_hash(kernels::HashState& state) {
+Checksum end_hash(const kernels::Kernels& loops, kernels::HashState& state) {
     unsigned char digest[16];
-    active_kernels().hash_end(state, digest);
+    loops.hash_end(state, digest);
     Checksum checksum;
     std::copy(std::begin(digest), std::end(digest), checksum.bytes.begin());
     return checksum;
+}
+
+Checksum end_hash(kernels::HashState& state) {
+    return end_hash(active_kernels(), state);
 }
 
 Checksum checksum_of(std::span<const std::byte> bytes) {
@@ -32,14 +36,25 @@ PieceHasher::PieceHasher() : kernels_(active_kernels()) {
     kernels_.hash_begin(state_);
 }
 
-void PieceHasher::add(std::span<const std::byte> bytes) {
+template <typename AddPart>
+void PieceHasher::add_parts(std::span<const std::byte> bytes, AddPart add_part) {
     while (!bytes.empty()) {
         const auto part = bytes.first(std::min<std::uint64_t>(bytes.size(), kPieceBytes - piece_bytes_));
-        kernels_.hash_add(state_, part.data(), part.size());
+        add_part(part);
         piece_bytes_ += part.size();
         if (piece_bytes_ == kPieceBytes) end_piece();
         bytes = bytes.subspan(part.size());
     }
+}
+
+void PieceHasher::add(std::span<const std::byte> bytes) {
+    add_parts(bytes, [this](std::span<const std::byte> part) { kernels_.hash_add(state_, part.data(), part.size()); });
+}
+
+void PieceHasher::add_values(std::span<const std::byte> bytes, kernels::Range& range) {
+    add_parts(bytes, [&](std::span<const std::byte> part) {
+        kernels_.range_and_hash_f32(part.data(), part.size() / sizeof(float), range, state_);
+    });
 }
 
 void PieceHasher::end_piece() {

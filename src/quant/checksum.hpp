@@ -16,7 +16,10 @@ namespace octet::quant {
 /// Bytes that one piece's hash covers; the last piece of anything may be short.
 inline constexpr std::uint64_t kPieceBytes = 4U << 20U;
 
-/// The checksum that a hash has come to.
+/// The checksum that a hash has come to, by the loops it was made with.
+Checksum end_hash(const kernels::Kernels& loops, kernels::HashState& state);
+
+/// The same by the active loops.
 Checksum end_hash(kernels::HashState& state);
 
 /// XXH3-128 of one run of bytes.
@@ -32,10 +35,15 @@ class PieceHasher {
 
     void add(std::span<const std::byte> bytes);
 
+    /// The same for whole float32 values, whose range is extended on the way. What came before must have been whole values, too.
+    void add_values(std::span<const std::byte> bytes, kernels::Range& range);
+
     /// The pieces' checksums, the last one included; the hasher is as new afterwards.
     std::vector<Checksum> take_pieces();
 
   private:
+    template <typename AddPart>
+    void add_parts(std::span<const std::byte> bytes, AddPart add_part);
     void end_piece();
 
     const kernels::Kernels& kernels_;

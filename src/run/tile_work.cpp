@@ -59,10 +59,15 @@ void add_range(const TensorJob& job, SourceBytes& source, std::uint64_t from, st
     const std::uint64_t each = dtype_bits(job.source_dtype) / 8;
     for (std::uint64_t at = 0; at < size; at += kCacheBytes) {
         const ConstBytes part = source.part(from + at, std::min(kCacheBytes, size - at));
-        quant::add_range(job.source_dtype, part, range);
+        const bool together = job.source_dtype == Dtype::kF32 && job.codec != Codec::kScan;
+        if (together) {
+            hasher.add_values(part, range);
+        } else {
+            quant::add_range(job.source_dtype, part, range);
+        }
         if (job.codec == Codec::kScan) continue;
         if (!range.finite) throw_first_not_finite(job, part, first_element + at / each);
-        hasher.add(part);
+        if (!together) hasher.add(part);
     }
 }
 

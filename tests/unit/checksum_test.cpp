@@ -1,6 +1,8 @@
 // Checksums: XXH3-128 as published, the same on every instruction set, and the hash of the hashes of pieces.
 #include <algorithm>
+#include <limits>
 
+#include "quant/affine.hpp"
 #include "quant/checksum.hpp"
 #include "support.hpp"
 
@@ -20,11 +22,7 @@ std::string hash_in_parts(const kernels::Kernels& table, std::span<const std::by
     table.hash_begin(state);
     for (std::size_t at = 0; at < bytes.size(); at += part)
         table.hash_add(state, bytes.data() + at, std::min(part, bytes.size() - at));
-    unsigned char digest[16];
-    table.hash_end(state, digest);
-    Checksum checksum;
-    std::copy(std::begin(digest), std::end(digest), checksum.bytes.begin());
-    return checksum_text(checksum);
+    return checksum_text(quant::end_hash(table, state));
 }
 
 /// From the xxhash package for Python; byte i is i * 7 + i / 256, modulo 256.
@@ -63,6 +61,58 @@ TEST_CASE("hashes are the same on every instruction set and in any parts") {
             if (hash_in_parts(*table, run, 5000) != expected) FAIL(table->name << " differs at size " << size);
             if (size > 0 && hash_in_parts(*table, run, 1 + size % 700) != expected)
                 FAIL(table->name << " differs in parts at size " << size);
+        }
+    }
+}
+
+TEST_CASE("values hashed while their range is taken have the hash and the range of two passes") {
+    std::mt19937 random(83);
+    std::normal_distribution<float> normal(0.0F, 1.0F);
+    std::vector<float> values(3000);
+    for (float& value : values) value = normal(random);
+    values[1234] = -0.0F;
+    const auto all = std::as_bytes(std::span(values));
+    std::vector<std::byte> memory(all.size() + 64);
+    for (std::size_t count = 0; count <= values.size(); count += count < 600 ? 1 : 37) {
+        const auto bytes = all.first(count * sizeof(float));
+        const auto place = std::span(memory).subspan(count % 64, bytes.size());  // at any alignment
+        std::copy(bytes.begin(), bytes.end(), place.begin());
+        const kernels::Kernels& scalar = *available_kernels().front();
+        const std::string expected = hash_in_parts(scalar, bytes, all.size());
+        kernels::Range range = quant::empty_range();
+        scalar.range_f32(bytes.data(), count, range);
+        for (const kernels::Kernels* table : available_kernels()) {
+            for (const std::size_t part : {std::size_t{3000}, 1 + count % 700}) {
+                kernels::HashState state;
+                table->hash_begin(state);
+                kernels::Range found = quant::empty_range();
+                for (std::size_t at = 0; at < count; at += part)
+                    table->range_and_hash_f32(place.data() + at * sizeof(float), std::min(part, count - at), found,
+                                              state);
+                INFO(table->name << ", " << count << " values in parts of " << part);
+                REQUIRE(checksum_text(quant::end_hash(*table, state)) == expected);
+                REQUIRE(found.finite);
+                REQUIRE(found.min == range.min);
+                REQUIRE(found.max == range.max);
+            }
+        }
+    }
+}
+
+TEST_CASE("a value that is not finite is seen wherever it stands while values are hashed") {
+    std::vector<float> values(1500, 1.0F);
+    for (const kernels::Kernels* table : available_kernels()) {
+        for (std::size_t at = 0; at < values.size(); ++at) {
+            for (const float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+                values[at] = bad;
+                kernels::HashState state;
+                table->hash_begin(state);
+                kernels::Range found = quant::empty_range();
+                table->range_and_hash_f32(values.data(), values.size(), found, state);
+                INFO(table->name << " at " << at);
+                REQUIRE_FALSE(found.finite);
+            }
+            values[at] = 1.0F;
         }
     }
 }

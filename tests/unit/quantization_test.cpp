@@ -167,8 +167,9 @@ TEST_CASE("loop parameters keep squares of any magnitude in range") {
             REQUIRE(std::frexp(factor, &ignored) == 0.5F);
         }
         const float scaled = value * affine.signal_factor;
-        REQUIRE(scaled <= 2.0F);
-        REQUIRE(scaled >= (exponent < -126 ? 0x1p-23F : 1.0F));
+        REQUIRE(scaled <= 0x1p32F);
+        REQUIRE(scaled >= (exponent < -126 ? 0x1p-23F : 0x1p-32F));
+        if (std::abs(exponent) <= 20) REQUIRE((affine.signal_factor == 1.0F && affine.noise_factor == 1.0F));
     }
 }
 
