@@ -23,12 +23,15 @@ Scheme preset_scheme(Preset preset) {
     return scheme;
 }
 
-/// Of a tensor without rows and columns.
+/// Of a tensor without rows and columns: what was asked for whole tensors, at 8 bits.
 Scheme scheme_of_vectors(const Scheme& asked) {
     Scheme scheme;
     scheme.symmetric = asked.symmetric;
     scheme.zero_point = asked.zero_point;
     scheme.rounding = asked.rounding;
+    if (asked.granularity != Granularity::kTensor) return scheme;
+    scheme.range = asked.range;
+    scheme.percentile_ppm = asked.percentile_ppm;
     return scheme;
 }
 

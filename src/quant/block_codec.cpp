@@ -8,6 +8,7 @@
 #include "base/checked.hpp"
 #include "quant/active_kernels.hpp"
 #include "quant/affine.hpp"
+#include "quant/order_statistics.hpp"
 #include "quant/search_tile.hpp"
 
 namespace octet::quant {
@@ -44,8 +45,7 @@ class ChunkParameters {
     alignas(64) float zero_point_[kChunk];
 };
 
-/// Exact order statistics: of n values, floor(n * (1 - P) / 2) at each end of an affine scheme, floor(n * (1 - P)) of the largest
-/// magnitudes of a symmetric one, are left out.
+/// Exact order statistics of a block that the tile holds whole.
 class PercentileRange {
   public:
     PercentileRange(const Scheme& scheme, const Tile& tile, const Blocks& blocks)
@@ -61,13 +61,12 @@ class PercentileRange {
                 values_[count++] = tile[r * tile_.columns + c];
         }
         const std::span<float> values(values_.data(), count);
-        const std::uint64_t outside = count * (1'000'000 - scheme_.percentile_ppm) / 1'000'000;
         if (scheme_.symmetric) {
             for (float& value : values) value = std::fabs(value);
-            const float largest = nth(values, count - 1 - outside);
-            return {-largest, largest, true};
         }
-        return {nth(values, outside / 2), nth(values, count - 1 - outside / 2), true};
+        const PercentilePlaces places = percentile_places(scheme_, count);
+        const float low = nth(values, places.low);
+        return percentile_range(scheme_, low, nth(values, places.high));
     }
 
   private:

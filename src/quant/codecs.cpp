@@ -5,10 +5,9 @@
 namespace octet::quant {
 
 bool has_codec(const Scheme& scheme) noexcept {
-    const bool groups = scheme.granularity == Granularity::kGroup;
     const bool two_levels = scheme.scale_dtype == ScaleDtype::kTwoLevel;
-    if (two_levels && scheme.range == RangeSearch::kPercentile) return false;
-    return groups || (scheme.range == RangeSearch::kMinMax && !two_levels);
+    if (two_levels) return scheme.range != RangeSearch::kPercentile;
+    return scheme.granularity != Granularity::kChannel || scheme.range == RangeSearch::kMinMax;
 }
 
 void check_has_codec(const Scheme& scheme) {
@@ -19,8 +18,9 @@ void check_has_codec(const Scheme& scheme) {
     const bool is_group = scheme.granularity == Granularity::kGroup;
     const std::string range = scheme.range == RangeSearch::kMse ? "mse" : "percentile";
     throw Error(ErrorCode::kUsage, "the scheme " + scheme_name(scheme),
-                is_group ? "two levels have no percentile ranges; leave one of the two out"
-                         : "the range " + range + " is for groups only; add --granularity group (in a name -group64)");
+                is_group
+                    ? "two levels have no percentile ranges; leave one of the two out"
+                    : "the range " + range + " is for groups and tensors only; choose --granularity group or tensor");
 }
 
 }  // namespace octet::quant

@@ -77,6 +77,11 @@ BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std
     return layout;
 }
 
+bool searches_first(const BlockLayout& layout) noexcept {
+    const Scheme& scheme = layout.scheme;
+    return scheme.range != RangeSearch::kMinMax && scheme.granularity == Granularity::kTensor;
+}
+
 TilePlace place_of(const BlockLayout& layout, std::uint64_t tile) noexcept {
     const std::uint64_t down = layout.down_first ? tile % layout.tiles_down : tile / layout.tiles_across;
     const std::uint64_t across = layout.down_first ? tile / layout.tiles_down : tile % layout.tiles_across;

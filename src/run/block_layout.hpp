@@ -52,6 +52,10 @@ struct BlockLayout {
 /// of more than kMostTileElements, and a last dimension that is no multiple of 8. `name` stands in the message.
 BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std::string_view name);
 
+/// True where a range is to be searched, or a percentile, and a tile does not hold its blocks whole: then their states are found before
+/// (run/wide_states.hpp).
+bool searches_first(const BlockLayout& layout) noexcept;
+
 TilePlace place_of(const BlockLayout& layout, std::uint64_t tile) noexcept;
 
 /// Where the codes of a tile begin, in bytes from the tensor's first; of a tile with whole rows, or with one row.

@@ -59,7 +59,8 @@ void BlockWork::settle_memory() {
     const bool one_row_tiles = layout_.tile_rows == 1 && (!layout_.down_first || layout_.matrix.rows == 1);
     in_order_ = layout_.tiles_across == 1 || one_row_tiles;
     const Scheme& scheme = layout_.scheme;
-    in_place_ = in_order_ && !quant::needs_search(scheme) && scheme.range != RangeSearch::kPercentile;
+    const bool searches = quant::needs_search(scheme) || scheme.range == RangeSearch::kPercentile;
+    in_place_ = in_order_ && (!searches || !job_.block->states.empty());
     needs_ = needs_of(layout_);
     needs_.domain_bytes = domain_bytes_of(layout_);
     if (needs_.byte_count() > road_.memory_bytes) needs_.domain_bytes = 0;

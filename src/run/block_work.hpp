@@ -86,6 +86,7 @@ class BlockWork {
     void add_ranges(const TilePlace& place, const quant::Tile& tile, ConstBytes source,
                     const quant::Blocks& blocks) const;
     void make_states(const TilePlace& place, const quant::Tile& tile, const quant::Blocks& blocks) const;
+    bool take_states(const TilePlace& place, const quant::Blocks& blocks, std::uint64_t& overflowed) const;
     void read_rest(SourcePieces& pieces, Pass& pass) const;
 
     void write_codes(const TilePlace& place, std::uint8_t* codes, Slot& slot, Pass& pass) const;

@@ -12,6 +12,7 @@
 #include "run/source_reader.hpp"
 #include "run/steps.hpp"
 #include "run/tile_work.hpp"
+#include "run/wide_states.hpp"
 #include "run/workers.hpp"
 
 namespace octet::run {
@@ -270,7 +271,9 @@ class Run {
 
 std::vector<FileHasher> run_jobs(std::span<TensorJob> jobs, const WriteOptions& options) {
     quant::active_kernels();  // an unknown OCTET_ISA is refused here, not in a worker
-    Run run(jobs, worker_count(options.threads), options);
+    WriteOptions rest = options;
+    rest.progress = find_wide_states(jobs, options);
+    Run run(jobs, worker_count(options.threads), rest);
     run.run();
     return run.take_hashers();
 }

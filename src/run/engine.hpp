@@ -49,6 +49,7 @@ struct BlockJob {
     std::vector<std::optional<Checksum>> source_pieces =
         {};  ///< made by kQuantizeBlocks: of those that were read in order
     std::vector<std::optional<Checksum>> stored_pieces = {};  ///< the same of codes and state tensors
+    std::vector<quant::BlockState> states = {};  ///< of all blocks, where they were found first (run/wide_states.hpp)
 };
 
 /// One tensor's way. The files and the shape outlive the run.

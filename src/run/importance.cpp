@@ -17,7 +17,9 @@ namespace octet::run {
 namespace {
 
 bool uses_weights(const TensorReport& tensor) {
-    return tensor.scheme && tensor.scheme->range == RangeSearch::kMse;
+    // One scale for a tensor is searched among counts of its values, which do not know their inputs.
+    return tensor.scheme && tensor.scheme->range == RangeSearch::kMse &&
+           tensor.scheme->granularity != Granularity::kTensor;
 }
 
 std::uint64_t inputs_of(const TensorReport& tensor) {
@@ -82,8 +84,10 @@ void Importance::check(const std::vector<TensorReport>& tensors) const {
                         fmt::format("tensor {} is for no tensor of the checkpoint", in_quotes(name)));
     }
     if (!used)
-        throw Error(ErrorCode::kUsage, "--importance",
-                    "no tensor of it is quantized with a search; choose --range mse, or --preset q8, q6 or q4");
+        throw Error(
+            ErrorCode::kUsage, "--importance",
+            "no tensor of it is quantized with a search that knows its inputs; choose --range mse with groups, or "
+            "--preset q8, q6 or q4");
 }
 
 std::vector<float> Importance::weights_of(const TensorReport& tensor) const {

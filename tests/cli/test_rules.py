@@ -71,7 +71,7 @@ class Rules(OctetCase):
                 ("rule 'a.*=': '' is no scheme; octet plan --list-schemes names some, keep copies", "a.*="),
                 ("rule 'kind:wieght=u8': 'wieght' is not one of weight, embedding, head, position, norm, bias, buffer, other; did you mean weight?",
                  "kind:wieght=u8"),
-                ("the scheme u8-mse: the range mse is for groups only; add --granularity group (in a name -group64)", "a.weight=u8-mse")):
+                ("the scheme u4-group32-pct99-two: two levels have no percentile ranges; leave one of the two out", "a.weight=u4-group32-pct99-two")):
             self.refuse(message, "--rule", rule)
         run = self.run_octet("plan", "m.safetensors", "--rule", "re:(=u8")
         self.assertEqual(run.code, 2)

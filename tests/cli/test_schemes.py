@@ -8,7 +8,7 @@ from xxh3 import sealed
 from octet_case import DATA_FILE, SIDECAR, OctetCase, Tensor, contents, f32, main, make_file, read_file
 
 SCHEMES = [
-    "s8", "u4", "s3", "u8-intzp", "u5-intzp-trunc", "s8-channel", "u8-channel-axis1", "s4-channel-axis1-trunc", "u6-channel-intzp-bf16",
+    "s8", "u4", "s3", "u8-mse", "s4-mse", "u3-intzp-mse", "u8-pct99.9", "s5-pct95.5", "u4-intzp-trunc-pct80", "u8-intzp", "u5-intzp-trunc", "s8-channel", "u8-channel-axis1", "s4-channel-axis1-trunc", "u6-channel-intzp-bf16",
     "u8-group16", "u8-group64-axis1-f16", "u8-group64-axis1-intzp-f16", "u4-group32-intzp-f16", "u4-group32-axis1-intzp-f16", "s2-group16-bf16",
     "u3-group17-axis1", "s5-group100-trunc", "u2-group1024-axis1", "u6-group24-f16", "u4-group32-pct95-f16", "s8-group64-axis1-pct99.9",
     "u4-group32-mse-f16", "u3-group20-axis1-intzp-mse-bf16", "u4-group18-axis1-mse-two", "u8-group18-mse-two", "s5-group32-axis1-mse-two",
@@ -77,7 +77,34 @@ class Schemes(OctetCase):
             self.assertEqual(stored.replace("-axis0", ""), scheme.replace("-axis0", ""))
             self.assertEqual("-axis" in stored, "channel" in scheme or "group" in scheme)
             vector = state["tensors"]["vector"]["scheme"]
-            self.assertEqual(vector, scheme[0] + "8" + "".join("-" + p for p in ("intzp", "trunc") if p in scheme))
+            whole = "-axis" not in stored
+            kept = [part for part in scheme.split("-")[1:] if part in ("intzp", "trunc") or (whole and (part == "mse" or part.startswith("pct")))]
+            self.assertEqual(vector, "-".join([scheme[0] + "8", *kept]))
+
+    def test_a_searched_range_of_a_tensor_loses_no_more_than_the_plain_one(self):
+        source = make_file(self.dir / "source.safetensors", tensors())
+        better = 0
+        for scheme in ("u8", "s8", "u4", "s4", "u2", "u4-intzp"):
+            rmse = []
+            for name in (scheme, scheme + "-mse" if not scheme.endswith("-f16") else scheme[:-4] + "-mse-f16"):
+                self.quantize(source, name)
+                rmse.append({t["name"]: t["rmse"] for t in self.octet_json("inspect", "set")["tensors"]})
+            for name, plain in rmse[0].items():
+                self.assertLessEqual(rmse[1][name], plain, f"{scheme} {name}")
+                better += rmse[1][name] < 0.95 * plain
+        self.assertGreater(better, 60)
+
+    def test_a_search_shared_by_workers_gives_the_same_bytes(self):
+        noise = random.Random(5)
+        block = struct.pack("<50000f", *(noise.gauss(0.1, 0.2) * (20 if noise.random() < 0.001 else 1) for _ in range(50_000)))
+        source = make_file(self.dir / "large.safetensors", [Tensor("w", "F32", [2100, 2500], block * 105), f32("b", [1, 2, 4])])
+        for scheme in ("u4-mse", "u8-pct99.9"):
+            found = []
+            for threads in ("1", "2", "7"):
+                self.quantize(source, scheme, "set", "--threads", threads)
+                found.append(contents(self.dir / "set"))
+            self.assertTrue(found[0] == found[1] == found[2], scheme)
+            self.octet("verify", "set", "--source", source)
 
     def test_presets_that_name_their_bits_keep_to_them(self):
         noise = random.Random(7)
@@ -129,7 +156,7 @@ class Schemes(OctetCase):
             run = self.run_octet("verify", "weighted", "--source", source, *options)
             self.assertEqual((run.code, words in run.err), (code, True), run.err)
         wrong = ((f32("w", weights[1:], [127]), 3, "has 127 weights, its namesake 128 inputs along axis 0"), (f32("x", [1.0], [1]), 3, "for no tensor"),
-                 (f32("w", [-1.0] * 128, [128]), 3, "negative or not finite"), (f32("b", [1.0] * 48, [48]), 2, "no tensor of it is quantized with a search"))
+                 (f32("w", [-1.0] * 128, [128]), 3, "negative or not finite"), (f32("b", [1.0] * 48, [48]), 2, "no tensor of it is quantized with a search that knows its inputs"))
         for number, (tensor, code, words) in enumerate(wrong):
             bad = make_file(self.dir / f"bad{number}.safetensors", [tensor])
             run = self.run_octet("quantize", source, "none", *options_of("u4-group32-axis1-mse-two"), "--importance", bad)
@@ -168,7 +195,7 @@ class Schemes(OctetCase):
         values = [0.5] * 6000
         values[4321] = float("inf")
         source = make_file(self.dir / "source.safetensors", [f32("w", values, [60, 100])])
-        for scheme in ("u8-channel", "u4-group32-axis1", "s8"):
+        for scheme in ("u8-channel", "u4-group32-axis1", "s8", "u4-mse", "u8-pct99"):
             run = self.run_octet("quantize", source, "set", *options_of(scheme))
             self.assertEqual(run.code, 3)
             self.assertIn("tensor 'w' holds inf at [43, 21]", run.err)
@@ -191,7 +218,7 @@ class Schemes(OctetCase):
         large = floats_of(block, 30)
         source = make_file(self.dir / "large.safetensors", [f32("wide", large, [12, 100_000]), f32("tall", large, [100_000, 12]),
                                                             f32("square", large, [1000, 1200])] + tensors())
-        for scheme in ("u4", "u8-channel", "u8-channel-axis1", "u4-group64-intzp-f16", "s3-group40-axis1-bf16", "u4-group18-axis1-mse-two"):
+        for scheme in ("u4", "u4-mse", "s8-pct99.9", "u8-channel", "u8-channel-axis1", "u4-group64-intzp-f16", "s3-group40-axis1-bf16", "u4-group18-axis1-mse-two"):
             expected = None
             for isa, threads in (("scalar", 1), ("scalar", 2), ("sse2", 2), ("avx2", 7), ("avx512", 64)):
                 probe = self.run_octet("quantize", source, "set", "--force", "--no-sync", "--threads", str(threads), *options_of(scheme),

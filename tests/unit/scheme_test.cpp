@@ -157,8 +157,9 @@ TEST_CASE("scheme problems say what is impossible") {
 
 TEST_CASE("a scheme without a codec is refused before anything runs") {
     REQUIRE(error_of([] { quant::check_has_codec(*parse_scheme("u8-trunc")); }) == "nothing");
-    REQUIRE(error_of([] { quant::check_has_codec(*parse_scheme("u8-mse")); }) ==
-            "2 the scheme u8-mse: the range mse is for groups only; add --granularity group (in a name -group64)");
+    REQUIRE(error_of([] { quant::check_has_codec(*parse_scheme("u8-mse")); }) == "nothing");
+    REQUIRE(error_of([] { quant::check_has_codec(*parse_scheme("u4-group32-pct99-two")); }) ==
+            "2 the scheme u4-group32-pct99-two: two levels have no percentile ranges; leave one of the two out");
 }
 
 }  // namespace

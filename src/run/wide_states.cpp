@@ -1,0 +1,277 @@
+#include "run/wide_states.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "base/checked.hpp"
+#include "quant/block_codec.hpp"
+#include "quant/distribution.hpp"
+#include "quant/order_statistics.hpp"
+#include "quant/values.hpp"
+#include "run/block_layout.hpp"
+#include "run/block_pass.hpp"
+#include "run/workers.hpp"
+
+namespace octet::run {
+namespace {
+
+/// Elements that are looked at together, and those of a step, whose sums are a slot.
+constexpr std::uint64_t kTile = 16U << 10U;
+constexpr std::uint64_t kStep = 1U << 20U;
+
+/// Stretches of up to this many elements are one worker's; larger ones are shared, one behind the other.
+constexpr std::uint64_t kMostAlone = 4U << 20U;
+
+constexpr unsigned kMostWorkers = 16;
+
+/// Tables of counts that a pass may fill.
+constexpr std::uint64_t kMostCounts = std::uint64_t{2} * quant::kHalfKeys;
+
+/// Consecutive elements of a tensor that share a state.
+struct Stretch {
+    const TensorJob* job;
+    std::uint64_t first;
+    std::uint64_t elements;
+    quant::BlockState* state;
+};
+
+std::uint64_t bytes_of(const Stretch& stretch) {
+    return stretch.elements * bytes_each(stretch.job->source_dtype);
+}
+
+/// A worker's memory cut up.
+struct Room {
+    std::byte* raw;
+    float* values;
+    std::uint8_t* codes;
+    std::uint32_t* counts;
+
+    static constexpr std::uint64_t kBytes =
+        kTile * (sizeof(double) + sizeof(float) + 1) + kMostCounts * sizeof(std::uint32_t) + 4 * 64;
+
+    explicit Room(Bytes memory)
+        : raw(take_memory<std::byte>(memory, kTile * sizeof(double))),
+          values(take_memory<float>(memory, kTile)),
+          codes(take_memory<std::uint8_t>(memory, kTile)),
+          counts(take_memory<std::uint32_t>(memory, kMostCounts)) {}
+};
+
+/// Does steps, each with memory of its own, in any order.
+using EachStep = std::function<void(std::uint64_t, const std::function<void(std::uint64_t, Bytes)>&)>;
+
+class StretchSearch {
+  public:
+    StretchSearch(const Stretch& stretch, const EachStep& each_step)
+        : stretch_(stretch), scheme_(stretch.job->block->scheme), each_step_(each_step) {}
+
+    /// Nothing where a value is not finite.
+    std::optional<quant::BlockState> run() const {
+        return scheme_.range == RangeSearch::kMse ? least_noise() : percentile();
+    }
+
+  private:
+    std::uint64_t steps() const { return divide_up(stretch_.elements, kStep); }
+
+    /// Calls visit(step, source bytes, room) for every tile, those of a step in order.
+    template <typename Visit>
+    void for_each_tile(Visit visit) const {
+        const TensorJob& job = *stretch_.job;
+        const std::uint64_t each = bytes_each(job.source_dtype);
+        each_step_(steps(), [&](std::uint64_t step, Bytes memory) {
+            const Room room(memory);
+            const std::uint64_t stop = std::min((step + 1) * kStep, stretch_.elements);
+            for (std::uint64_t first = step * kStep; first < stop; first += kTile) {
+                const Bytes source(room.raw, std::min(kTile, stop - first) * each);
+                job.source->read_at(source, job.source_offset + (stretch_.first + first) * each);
+                visit(step, source, room);
+            }
+        });
+    }
+
+    /// The tile as float32.
+    std::span<const float> floats(ConstBytes source, const Room& room) const {
+        const std::uint64_t count = source.size() / bytes_each(stretch_.job->source_dtype);
+        if (stretch_.job->source_dtype == Dtype::kF32) return {reinterpret_cast<const float*>(source.data()), count};
+        kernels::Narrowing exact{};
+        const std::span<float> values(room.values, count);
+        quant::convert_values(stretch_.job->source_dtype, source, Dtype::kF32, std::as_writable_bytes(values), exact);
+        return values;
+    }
+
+    kernels::Range range() const {
+        std::vector<kernels::Range> ranges(steps(), quant::empty_range());
+        for_each_tile([&](std::uint64_t step, ConstBytes source, const Room&) {
+            quant::add_range(stretch_.job->source_dtype, source, ranges[step]);
+        });
+        kernels::Range all = quant::empty_range();
+        for (const kernels::Range& one : ranges)
+            all = {std::min(all.min, one.min), std::max(all.max, one.max), all.finite && one.finite};
+        return all;
+    }
+
+    /// What add(values, counts) counts in all tiles together.
+    template <typename Add>
+    std::vector<std::uint64_t> counted(std::uint64_t size, Add add) const {
+        std::vector<std::uint64_t> all(size);
+        std::mutex mutex;
+        std::vector<std::uint64_t> tiles_left(steps());
+        for_each_tile([&](std::uint64_t step, ConstBytes source, const Room& room) {
+            std::uint64_t& left = tiles_left[step];
+            if (left == 0) {
+                left = divide_up(std::min(kStep, stretch_.elements - step * kStep), kTile);
+                std::fill_n(room.counts, size, 0U);
+            }
+            add(floats(source, room), room.counts);
+            if (--left > 0) return;
+            const std::lock_guard lock(mutex);
+            for (std::uint64_t i = 0; i < size; ++i) all[i] += room.counts[i];
+        });
+        return all;
+    }
+
+    std::optional<quant::BlockState> percentile() const {
+        const quant::PercentilePlaces places = quant::percentile_places(scheme_, stretch_.elements);
+        const bool magnitudes = scheme_.symmetric;
+        const auto upper = counted(quant::kHalfKeys, [&](std::span<const float> values, std::uint32_t* counts) {
+            quant::count_upper_halves(values, magnitudes, counts);
+        });
+        if (quant::has_infinite_keys(upper)) return std::nullopt;
+        const quant::HalfKey low = quant::find_half_key(upper, places.low);
+        const quant::HalfKey high = quant::find_half_key(upper, places.high);
+        const auto lower = counted(kMostCounts, [&](std::span<const float> values, std::uint32_t* counts) {
+            quant::count_lower_halves(values, magnitudes, low.half, counts);
+            quant::count_lower_halves(values, magnitudes, high.half, counts + quant::kHalfKeys);
+        });
+        const auto value_at = [&](std::uint64_t place, const quant::HalfKey& key, std::uint64_t table) {
+            const auto counts = std::span(lower).subspan(table * quant::kHalfKeys, quant::kHalfKeys);
+            return quant::value_of_key(key.half, quant::find_half_key(counts, place - key.before).half);
+        };
+        return quant::block_state(
+            scheme_, quant::percentile_range(scheme_, value_at(places.low, low, 0), value_at(places.high, high, 1)));
+    }
+
+    std::optional<quant::BlockState> least_noise() const {
+        const kernels::Range whole = range();
+        if (!whole.finite) return std::nullopt;
+        const quant::BlockState plain = quant::block_state(scheme_, whole);
+        const quant::Window window = quant::window_of(whole.min, whole.max);
+        // What is constant, next to nothing or beyond everything is left as it is.
+        if (!std::isnormal(plain.scale) || !std::isnormal(window.factor)) return plain;
+        const quant::BlockState found =
+            stretch_.elements <= quant::kMostPoints ? search_points(whole) : search_bins(whole, window);
+        return better(whole, plain, found);
+    }
+
+    quant::BlockState search_points(const kernels::Range& whole) const {
+        std::vector<float> values;
+        for_each_tile([&](std::uint64_t, ConstBytes source, const Room& room) {
+            const std::span<const float> tile = floats(source, room);
+            values.assign(tile.begin(), tile.end());
+        });
+        std::sort(values.begin(), values.end());
+        return quant::search_state(scheme_, quant::Distribution(values), whole).state;
+    }
+
+    quant::BlockState search_bins(const kernels::Range& whole, const quant::Window& window) const {
+        quant::Distribution values(window,
+                                   counted(quant::kBins, [&](std::span<const float> tile, std::uint32_t* counts) {
+                                       quant::count_values(tile, window, counts);
+                                   }));
+        const quant::SearchedState found = quant::search_state(scheme_, values, whole);
+        if (!values.is_coarse_for(found.state)) return found.state;
+        const quant::Zoom zoom = values.zoom_around(found.range);
+        if (!std::isnormal(zoom.inner.factor)) return found.state;
+        values.refine(zoom, counted(quant::kBins, [&](std::span<const float> tile, std::uint32_t* counts) {
+                          quant::count_values(tile, window, zoom, counts);
+                      }));
+        return quant::search_state(scheme_, values, found.range).state;
+    }
+
+    /// The one of two states with the smaller sum of squared errors, as quantizing counts it; the first where they are equal.
+    quant::BlockState better(kernels::Range whole, quant::BlockState first, quant::BlockState second) const {
+        std::vector<quant::ErrorSums> sums(2 * steps());
+        const auto add = [&](quant::BlockState& state, const quant::Tile& tile, std::uint8_t* codes,
+                             quant::ErrorSums& sum) {
+            quant::Blocks blocks;
+            blocks.count = 1;
+            blocks.columns_each = kTile;
+            blocks.min = &whole.min;
+            blocks.max = &whole.max;
+            blocks.scale = &state.scale;
+            blocks.zero_point = &state.zero_point;
+            sum.merge(quant::quantize_tile(scheme_, tile, blocks, quant::sum_factors(blocks), codes));
+        };
+        for_each_tile([&](std::uint64_t step, ConstBytes source, const Room& room) {
+            const std::span<const float> values = floats(source, room);
+            quant::Tile tile = {1, values.size(), values.data(), nullptr};
+            if (stretch_.job->source_dtype == Dtype::kF64) tile.exact = source.data();
+            quant::BlockState states[] = {first, second};  // each worker's own: blocks point at them
+            for (std::uint64_t i = 0; i < 2; ++i) add(states[i], tile, room.codes, sums[2 * step + i]);
+        });
+        quant::ErrorSums all[2];
+        for (std::size_t i = 0; i < sums.size(); ++i) all[i % 2].merge(sums[i]);
+        return all[1].noise < all[0].noise ? second : first;
+    }
+
+    const Stretch& stretch_;
+    const Scheme& scheme_;
+    const EachStep& each_step_;
+};
+
+/// The stretches of a job; their states lie in its BlockJob.
+void add_stretches(TensorJob& job, std::vector<Stretch>& stretches) {
+    const BlockLayout layout = layout_of(job.block->scheme, job.source_dtype, *job.shape, job.name);
+    if (!searches_first(layout)) return;
+    const std::uint64_t blocks = layout.grid.down * layout.grid.across;
+    job.block->states.resize(blocks);
+    for (std::uint64_t i = 0; i < blocks; ++i)
+        stretches.push_back({&job, i * (job.elements / blocks), job.elements / blocks, &job.block->states[i]});
+}
+
+/// Progress of a part of a run that goes through `first` bytes before all its `total` bytes: `before` bytes are through. What is told stays within
+/// the total.
+Progress share_of(const Progress& progress, std::uint64_t before, std::uint64_t first, std::uint64_t total) {
+    if (!progress) return {};
+    return [&progress, before, first, total](std::uint64_t done, std::uint64_t) {
+        const double part = static_cast<double>(before + done) / static_cast<double>(first + total);
+        progress(static_cast<std::uint64_t>(part * static_cast<double>(total)), total);
+    };
+}
+
+}  // namespace
+
+Progress find_wide_states(std::span<TensorJob> jobs, const WriteOptions& options) {
+    std::vector<Stretch> all;
+    for (TensorJob& job : jobs) {
+        if (job.block != nullptr && job.codec != Codec::kRestoreBlocks) add_stretches(job, all);
+    }
+    if (all.empty()) return options.progress;
+    std::uint64_t bytes = 0;
+    for (const Stretch& stretch : all) bytes += bytes_of(stretch);
+    std::uint64_t total = 0;
+    for (const TensorJob& job : jobs) total += job.source_bytes();
+    const Progress share = share_of(options.progress, 0, bytes, total);
+    ProgressMeter progress(share, bytes);
+    const auto large = std::stable_partition(all.begin(), all.end(),
+                                             [](const Stretch& stretch) { return stretch.elements <= kMostAlone; });
+    const unsigned count = std::min(worker_count(options.threads), kMostWorkers);
+    Workers workers(count, options.stop_requested, count * Room::kBytes);
+    const auto find = [&](const Stretch& stretch, const EachStep& each_step) {
+        *stretch.state = StretchSearch(stretch, each_step).run().value_or(quant::BlockState{});
+        progress.add(bytes_of(stretch));
+    };
+    workers.run(static_cast<std::uint64_t>(large - all.begin()), [&](std::uint64_t number, Bytes memory) {
+        find(all[number], [&](std::uint64_t steps, const auto& do_step) {
+            for (std::uint64_t step = 0; step < steps; ++step) do_step(step, memory);
+        });
+    });
+    for (auto stretch = large; stretch != all.end(); ++stretch)
+        find(*stretch, [&](std::uint64_t steps, const auto& do_step) { workers.run(steps, do_step); });
+    return share_of(options.progress, bytes, bytes, total);
+}
+
+}  // namespace octet::run
