@@ -138,6 +138,12 @@ inline void with_kind(const BlockLoop& block, Run run) {
     }
 }
 
+/// Bytes [first, last) of packed pairs of codes.
+inline void pack_pairs(const std::uint8_t* codes, std::size_t first, std::size_t last, std::uint8_t* packed) {
+    for (std::size_t i = first; i < last; ++i)
+        packed[i] = static_cast<std::uint8_t>((codes[2 * i] & 0x0F) | (codes[2 * i + 1] & 0x0F) << 4);
+}
+
 inline bool extend_range(float x, float& min, float& max) {
     min = x < min ? x : min;
     max = x > max ? x : max;

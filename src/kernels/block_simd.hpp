@@ -242,6 +242,12 @@ void quantize_block(const void* values, std::size_t rows, std::size_t count, con
     });
 }
 
+void pack_halves(const std::uint8_t* codes, std::size_t bytes, std::uint8_t* packed) {
+    const std::size_t whole = bytes - bytes % kPackedPairs;
+    for (std::size_t i = 0; i < whole; i += kPackedPairs) store_pairs(codes + 2 * i, packed + i);
+    pack_pairs(codes, whole, bytes, packed);
+}
+
 /// Groups of 16 from `start` to `stop` of a row.
 template <BlockKind kKind, typename Parameters>
 inline void restore_lanes(const std::uint8_t* codes, std::size_t start, std::size_t stop, float max_code,

@@ -72,6 +72,42 @@ struct BlockSums {
     std::uint64_t clipped;  ///< elements whose quotient rounds to no code
 };
 
+/// How states follow from ranges (docs/quantization.md).
+struct StateLoop {
+    float largest_code;
+    bool symmetric;
+    bool integer_zero;       ///< the zero point is a code
+    StateRounding rounding;  ///< of the scale, upward, and of a real zero point, downward
+};
+
+/// Ranges and states of consecutive blocks, one element a block. An empty range is (+inf, -inf).
+struct StateArrays {
+    const float* min;
+    const float* max;
+    float* scale;
+    float* zero_point;
+};
+
+/// What a loop over ranges met.
+struct StateFlags {
+    bool has_empty;     ///< a range, whose state is meaningless
+    bool has_infinite;  ///< a scale
+};
+
+/// How bounds follow from ranges and states.
+struct BoundLoop {
+    BlockKind kind;
+    float largest_code;
+    float lost;  ///< of a scale by rounding to a code: a half, or 1 truncated
+};
+
+/// The largest magnitude in the ranges that are not empty, the largest of their scales, and the smallest of all scales.
+struct LargestNumbers {
+    float magnitude = 0;
+    float scale = 0;
+    float least_scale = 0;
+};
+
 /// What narrowing from float32 to a 16-bit type did. Start with zeros.
 struct Narrowing {
     float max_abs_difference;  ///< max |x - narrowed x| over finite x; infinite when one overflowed
@@ -123,6 +159,18 @@ struct Kernels {
     /// The error statistics of one row of a float64 source as in error_f64.
     void (*block_error_f64)(const void* values, const std::uint8_t* codes, std::size_t count, const BlockLoop& block,
                             LaneSums& sums);
+
+    /// Scales and zero points of `count` blocks from their ranges.
+    StateFlags (*block_states)(const StateLoop& loop, const StateArrays& blocks, std::size_t count);
+
+    /// The largest error that each block can have, or a little more; returns the largest of them. Of empty ranges meaningless.
+    float (*block_bounds)(const BoundLoop& loop, const StateArrays& blocks, std::size_t count, float* bounds);
+
+    void (*largest_numbers)(const float* min, const float* max, const float* scale, std::size_t count,
+                            LargestNumbers& largest);
+
+    /// The lowest 4 bits of each of 2 * `bytes` codes, two in a byte, the first in its lower half. `packed` may be `codes`, or lie before it.
+    void (*pack_halves)(const std::uint8_t* codes, std::size_t bytes, std::uint8_t* packed);
 
     void (*widen_f16)(const void* values, std::size_t count, float* out);
     void (*widen_bf16)(const void* values, std::size_t count, float* out);

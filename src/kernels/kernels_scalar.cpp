@@ -7,6 +7,7 @@
 #include "kernels/hash_text.hpp"
 #include "kernels/range_search_text.hpp"
 #include "kernels/scalar_text.hpp"
+#include "kernels/state_text.hpp"
 #include "kernels/tables.hpp"
 #include "kernels/two_level_text.hpp"
 
@@ -81,6 +82,10 @@ void restore_block(const std::uint8_t* codes, std::size_t count, const BlockLoop
     with_kind(block, [&]<BlockKind kKind, bool kTruncate>() { restore_part<kKind>(codes, 0, count, block, out); });
 }
 
+void pack_halves(const std::uint8_t* codes, std::size_t bytes, std::uint8_t* packed) {
+    pack_pairs(codes, 0, bytes, packed);
+}
+
 void widen_f16(const void* values, std::size_t count, float* out) {
     for (std::size_t i = 0; i < count; ++i) out[i] = f16_to_f32(load<std::uint16_t>(values, i));
 }
@@ -104,6 +109,10 @@ const Kernels kScalarKernels = {
     quantize_block,
     restore_block,
     block_error_f64,
+    block_states,
+    block_bounds,
+    largest_numbers,
+    pack_halves,
     widen_f16,
     widen_bf16,
     narrow_f64_loop,

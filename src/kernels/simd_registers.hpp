@@ -1,4 +1,4 @@
-// What xsimd 8.1 lacks: 16 int32 codes to bytes and back, 16 floats to and from the two 16-bit types, in registers. One short text an
+// What xsimd 8.1 lacks: 16 int32 codes to bytes and back, bytes to halves of bytes, 16 floats to and from the two 16-bit types, in registers. One short text an
 // instruction set; the last one works everywhere, through memory.
 #pragma once
 
@@ -6,7 +6,7 @@
 
 #include <xsimd/xsimd.hpp>
 
-#include "kernels/scalar_text.hpp"
+#include "kernels/block_scalar.hpp"
 
 namespace octet::kernels {
 namespace {
@@ -24,6 +24,15 @@ inline void store_codes(const CodeRegister (&code)[kCodeParts], std::uint8_t* ou
 
 inline void load_codes(const std::uint8_t* codes, CodeRegister (&code)[kCodeParts]) {
     code[0] = CodeRegister(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes))));
+}
+
+/// Pairs of codes that store_pairs() takes: their lower halves side by side, the first lowest. All are read before any is written.
+constexpr std::size_t kPackedPairs = 32;
+
+inline void store_pairs(const std::uint8_t* codes, std::uint8_t* packed) {
+    const __m512i halves = _mm512_and_si512(_mm512_loadu_si512(codes), _mm512_set1_epi8(0x0F));
+    const __m512i pairs = _mm512_maddubs_epi16(halves, _mm512_set1_epi16(0x1001));  // first + 16 * second
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(packed), _mm512_cvtepi16_epi8(pairs));
 }
 
 inline void load_f16(const unsigned char* values, FloatRegister (&x)[kCodeParts]) {
@@ -53,6 +62,20 @@ inline void load_codes(const std::uint8_t* codes, CodeRegister (&code)[kCodePart
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes));
     code[0] = CodeRegister(_mm256_cvtepu8_epi32(bytes));
     code[1] = CodeRegister(_mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8)));
+}
+
+/// As above.
+constexpr std::size_t kPackedPairs = 32;
+
+inline __m256i pairs_of(const std::uint8_t* codes) {
+    const __m256i halves =
+        _mm256_and_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes)), _mm256_set1_epi8(0x0F));
+    return _mm256_maddubs_epi16(halves, _mm256_set1_epi16(0x1001));
+}
+
+inline void store_pairs(const std::uint8_t* codes, std::uint8_t* packed) {
+    const __m256i bytes = _mm256_packus_epi16(pairs_of(codes), pairs_of(codes + 32));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(packed), _mm256_permute4x64_epi64(bytes, 0xD8));
 }
 
 inline void load_f16(const unsigned char* values, FloatRegister (&x)[kCodeParts]) {
@@ -89,6 +112,19 @@ inline void load_codes(const std::uint8_t* codes, CodeRegister (&code)[kCodePart
     code[3] = CodeRegister(_mm_unpackhi_epi16(high, zero));
 }
 
+/// As above.
+constexpr std::size_t kPackedPairs = 16;
+
+inline __m128i pairs_of(const std::uint8_t* codes) {
+    const __m128i two = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes));
+    const __m128i first = _mm_and_si128(two, _mm_set1_epi16(0x000F));
+    return _mm_or_si128(first, _mm_and_si128(_mm_srli_epi16(two, 4), _mm_set1_epi16(0x00F0)));
+}
+
+inline void store_pairs(const std::uint8_t* codes, std::uint8_t* packed) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(packed), _mm_packus_epi16(pairs_of(codes), pairs_of(codes + 16)));
+}
+
 #else  // through memory; NEON compiles this loop to narrowing moves
 
 inline void store_codes(const CodeRegister (&code)[kCodeParts], std::uint8_t* out) {
@@ -102,6 +138,15 @@ inline void load_codes(const std::uint8_t* codes, CodeRegister (&code)[kCodePart
     for (std::size_t i = 0; i < 16; ++i) staged[i] = codes[i];
     for (std::size_t part = 0; part < kCodeParts; ++part)
         code[part] = CodeRegister::load_aligned(staged + part * CodeRegister::size);
+}
+
+/// As above.
+constexpr std::size_t kPackedPairs = 32;
+
+inline void store_pairs(const std::uint8_t* codes, std::uint8_t* packed) {
+    std::uint8_t bytes[kPackedPairs];
+    pack_pairs(codes, 0, kPackedPairs, bytes);
+    std::memcpy(packed, bytes, sizeof(bytes));
 }
 
 #endif

@@ -10,6 +10,7 @@
 #include "kernels/range_text.hpp"
 #include "kernels/scalar_text.hpp"
 #include "kernels/simd_lanes.hpp"
+#include "kernels/state_text.hpp"
 #include "kernels/two_level_text.hpp"
 
 namespace octet::kernels {
@@ -214,6 +215,10 @@ constexpr Kernels table_named(const char* name) {
             quantize_block,
             restore_block,
             block_error_f64,
+            block_states,
+            block_bounds,
+            largest_numbers,
+            pack_halves,
             widen_f16,
             widen_bf16,
             narrow_f64_loop,

@@ -173,7 +173,8 @@ bool make_states(const Scheme& scheme, const Tile& tile, const float* weights, c
 }
 
 SumFactors sum_factors(const Blocks& blocks) {
-    const LargestNumbers largest = largest_numbers(blocks.min, blocks.max, blocks.scale, blocks.count);
+    kernels::LargestNumbers largest;
+    active_kernels().largest_numbers(blocks.min, blocks.max, blocks.scale, blocks.count, largest);
     return {factor_for_squares(largest.magnitude), factor_for_squares(largest.scale),
             largest.least_scale >= std::numeric_limits<float>::min()};
 }

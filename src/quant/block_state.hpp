@@ -27,29 +27,13 @@ BlockState block_state(const Scheme& scheme, const kernels::Range& range) noexce
 /// The largest possible |x - x'| of values in `range` under any state.
 double block_bound(const Scheme& scheme, const BlockState& state, const kernels::Range& range, Dtype source) noexcept;
 
-/// Ranges and states of consecutive blocks, one element a block.
-struct BlockArrays {
-    const float* min;
-    const float* max;
-    float* scale;
-    float* zero_point;
-};
-
 /// The states of `count` blocks from their ranges, as block_state() makes them. Returns how many there are before the first that overflows:
 /// `count` without one.
-std::uint64_t block_states(const Scheme& scheme, const BlockArrays& blocks, std::uint64_t count) noexcept;
+std::uint64_t block_states(const Scheme& scheme, const kernels::StateArrays& blocks, std::uint64_t count) noexcept;
 
 /// The largest of block_bound() over blocks.
-double largest_block_bound(const Scheme& scheme, const BlockArrays& blocks, std::uint64_t count, Dtype source) noexcept;
-
-/// The largest magnitude in the ranges that are not empty, the largest scale, and the smallest of all scales.
-struct LargestNumbers {
-    float magnitude = 0;
-    float scale = 0;
-    float least_scale = 0;
-};
-
-LargestNumbers largest_numbers(const float* min, const float* max, const float* scale, std::uint64_t count) noexcept;
+double largest_block_bound(const Scheme& scheme, const kernels::StateArrays& blocks, std::uint64_t count,
+                           Dtype source) noexcept;
 
 /// How the loops see the scheme.
 kernels::BlockKind block_kind(const Scheme& scheme) noexcept;

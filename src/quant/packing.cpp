@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "quant/active_kernels.hpp"
+
 namespace octet::quant {
 namespace {
 
@@ -48,18 +50,10 @@ void pack_row(const std::uint8_t* codes, std::size_t count, std::uint8_t* packed
     if (count > 0) put(count);
 }
 
-/// 64 codes of 4 bits at a time, each in half of a byte: a loop that compilers make vector instructions of.
+/// 4 bits: each code in half of a byte.
 void pack_halves(const std::uint8_t* codes, std::size_t count, std::uint8_t* packed) {
-    constexpr std::size_t kPairs = 32;
-    for (; count >= 2 * kPairs; count -= 2 * kPairs, codes += 2 * kPairs, packed += kPairs) {
-        std::uint16_t pairs[kPairs];
-        std::uint8_t bytes[kPairs];
-        std::memcpy(pairs, codes, sizeof(pairs));
-        for (std::size_t i = 0; i < kPairs; ++i)
-            bytes[i] = static_cast<std::uint8_t>((pairs[i] & 0x0FU) | (pairs[i] >> 4U & 0xF0U));
-        std::memcpy(packed, bytes, sizeof(bytes));
-    }
-    pack_row<4>(codes, count, packed);
+    active_kernels().pack_halves(codes, count / 2, packed);
+    if (count % 2 != 0) packed[count / 2] = codes[count - 1] & 0x0F;
 }
 
 template <unsigned kBits, bool kSigned>

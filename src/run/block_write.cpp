@@ -14,6 +14,10 @@ std::uint64_t BlockWork::pack_rows(const TilePlace& place, const std::uint8_t* c
     const unsigned bits = job_.block->scheme.bits;
     const std::uint64_t packed_row = layout_.matrix.packed_row;
     std::uint64_t length = 0;
+    if (packed_row % 8 == 0 && place.column % 8 == 0 && place.columns % 8 == 0) {  // all pieces fill their bytes
+        quant::pack(codes, place.rows * place.columns, bits, packed);
+        return quant::packed_bytes(place.rows * place.columns, bits);
+    }
     for (std::uint64_t row = 0; row < place.rows; ++row) {
         for (std::uint64_t done = 0; done < place.columns;) {
             const std::uint64_t left = packed_row - (place.column + done) % packed_row;

@@ -3,6 +3,7 @@
 #include <limits>
 #include <optional>
 
+#include "quant/active_kernels.hpp"
 #include "quant/block_codec.hpp"
 #include "quant/packing.hpp"
 #include "run/block_layout.hpp"
@@ -243,7 +244,7 @@ TEST_CASE("states and bounds of many blocks are those of one after the other") {
         for (std::uint32_t seed = 0; seed < 200; ++seed) {
             make_ranges(min, max, seed);
             if (seed % 5 == 4) std::swap(min[77], max[77]);  // no values
-            const quant::BlockArrays blocks{min.data(), max.data(), scale.data(), zero_point.data()};
+            const kernels::StateArrays blocks{min.data(), max.data(), scale.data(), zero_point.data()};
             const std::uint64_t found = quant::block_states(scheme, blocks, min.size());
             CAPTURE(name, seed, found);
             double bound = 0;
@@ -260,6 +261,38 @@ TEST_CASE("states and bounds of many blocks are those of one after the other") {
         }
     }
     REQUIRE(overflowed > 0);
+}
+
+TEST_CASE("states, bounds and packed codes are the same on every instruction set") {
+    constexpr std::size_t kCount = 61;  // tails everywhere
+    std::vector<float> min(kCount);
+    std::vector<float> max(kCount);
+    for (std::uint32_t seed = 0; seed < 60; ++seed) {
+        make_ranges(min, max, seed);
+        std::vector<std::uint32_t> expected;
+        for (const kernels::Isa isa : quant::available_isas()) {
+            const kernels::Kernels& k = *kernels::kernels_for(isa);
+            std::vector<float> numbers(3 * kCount);
+            const kernels::StateArrays blocks{min.data(), max.data(), numbers.data(), numbers.data() + kCount};
+            const kernels::StateLoop states{15.0F, seed % 3 == 0, seed % 3 == 1,
+                                            static_cast<kernels::StateRounding>(seed / 3 % 3)};
+            const kernels::StateFlags met = k.block_states(states, blocks, kCount);
+            const kernels::BoundLoop bounds{static_cast<kernels::BlockKind>(seed / 9 % 4), 15.0F, 0.5F};
+            numbers.push_back(k.block_bounds(bounds, blocks, kCount, numbers.data() + 2 * kCount));
+            kernels::LargestNumbers largest;
+            k.largest_numbers(min.data(), max.data(), numbers.data(), kCount, largest);
+            numbers.insert(numbers.end(), {largest.magnitude, largest.scale, largest.least_scale});
+            std::vector<std::uint32_t> found = {met.has_empty ? 1U : 0U, met.has_infinite ? 1U : 0U};
+            for (const float number : numbers) found.push_back(std::isnan(number) ? 0x7FC00000U : bits_of(number));
+            std::vector<std::uint8_t> codes(2 * kCount + seed);
+            for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<std::uint8_t>(i * (seed + 77));
+            k.pack_halves(codes.data(), codes.size() / 2, codes.data());  // in place
+            found.insert(found.end(), codes.begin(), codes.begin() + static_cast<std::ptrdiff_t>(codes.size() / 2));
+            if (expected.empty()) expected = found;
+            CAPTURE(seed, k.name);
+            REQUIRE(found == expected);
+        }
+    }
 }
 
 TEST_CASE("numbers round up to 16 bits and no further than the next one") {
