@@ -123,8 +123,8 @@ inline void prefetch(const void* from, std::size_t ahead) {
     __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + ahead), 0, 2);
 }
 
-/// 16 elements from `i` of a row on. `parameters` gives scale and zero point of a register from element `at` on. kPlain: no scale is 0, and
-/// all codes are within their limits.
+/// 16 elements from `i` of a row on. `parameters` gives scale and zero point of a register from element `at` on. kPlain: no scale is 0,
+/// all codes are within their limits, and the factors of the sums are 1.
 template <BlockKind kKind, bool kTruncate, bool kPlain, typename Parameters>
 inline void quantize_lanes(const void* values, std::size_t i, const BlockLoop& block, const Parameters& parameters,
                            std::uint8_t* codes, BlockFold& fold) {
@@ -153,8 +153,8 @@ inline void quantize_lanes(const void* values, std::size_t i, const BlockLoop& b
         const Floats product = q * scale;
         const Floats error = x - (adds_zero_point(kKind) ? product + zero_point : product);
         fold.largest[part] = xsimd::max(fold.largest[part], xsimd::abs(error));
-        const Floats scaled_error = error * Floats(block.noise_factor);
-        const Floats scaled_value = x * Floats(block.signal_factor);
+        const Floats scaled_error = kPlain ? error : error * Floats(block.noise_factor);
+        const Floats scaled_value = kPlain ? x : x * Floats(block.signal_factor);
         fold.noise[part] = fold.noise[part] + scaled_error * scaled_error;
         fold.signal[part] = fold.signal[part] + scaled_value * scaled_value;
     }
@@ -236,7 +236,8 @@ void quantize_block(const void* values, std::size_t rows, std::size_t count, con
                     std::uint8_t* codes, BlockSums& sums) {
     with_kind(block, [&]<BlockKind kKind, bool kTruncate>() {
         constexpr bool kMayBePlain = kKind == BlockKind::kReal || kKind == BlockKind::kSymmetric;
-        if (kMayBePlain && block.is_plain)
+        const bool is_scaled = block.signal_factor != 1.0F || block.noise_factor != 1.0F;
+        if (kMayBePlain && block.is_plain && !is_scaled)
             return quantize_rows<kKind, kTruncate, kMayBePlain>(values, rows, count, block, codes, sums);
         quantize_rows<kKind, kTruncate, false>(values, rows, count, block, codes, sums);
     });

@@ -45,6 +45,8 @@ BlockWork::BlockWork(TensorJob& job, const BlockRoad& road) : job_(job), road_(r
     if (job.codec == Codec::kQuantizeBlocks) {
         source_pieces_.resize(divide_up(job.source_bytes(), quant::kPieceBytes));
         stored_pieces_.resize(divide_up(offset - job.target_offset, quant::kPieceBytes));
+        if (in_order_ && tasks_.size() > 1)
+            stretch_ = road_.output.hash_stretch(*job.target, job.target_offset, offset - job.target_offset);
     }
     if (tasks_.empty() || tasks_.front().has_domains) return;
     domains_ = std::vector<Domain>(layout_.tiles() / layout_.tiles_per_domain);
@@ -187,7 +189,7 @@ void BlockWork::finish() {
         all.max_abs_difference = std::max(all.max_abs_difference, slot.narrowing.max_abs_difference);
     }
     block.source_pieces = std::move(source_pieces_);
-    block.stored_pieces = std::move(stored_pieces_);
+    block.stored_pieces = stretch_ ? road_.output.take_stretch(*stretch_) : std::move(stored_pieces_);
 }
 
 /// A tensor's own state goes to the sidecar.

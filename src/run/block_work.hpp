@@ -117,6 +117,7 @@ class BlockWork {
     std::vector<Slot> slots_;  // of the steps
     std::vector<std::optional<Checksum>> source_pieces_;
     std::vector<std::optional<Checksum>> stored_pieces_;
+    std::optional<std::size_t> stretch_;  // of the output, where several tasks hand codes on
     std::optional<BlockReader> reader_;
 };
 

@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/checked.hpp"
 #include "run/tile_work.hpp"
 
 namespace octet::run {
@@ -22,6 +23,12 @@ OutputQueue::OutputQueue(std::span<const TensorJob> jobs, std::uint64_t memory_b
             end = std::max(end, jobs[i].target_offset + jobs[i].target_bytes());
         if (first.target != nullptr) hashers_.emplace_back(*first.target, first.target_offset, end);
     }
+}
+
+std::size_t OutputQueue::hash_stretch(const io::File& file, std::uint64_t offset, std::uint64_t byte_count) {
+    stretches_.push_back({number_of(file), offset, offset + byte_count, {}});
+    stretches_.back().pieces.resize(divide_up(byte_count, quant::kPieceBytes));
+    return stretches_.size() - 1;
 }
 
 std::byte* OutputQueue::take() {
@@ -58,6 +65,7 @@ void OutputQueue::put(std::byte* chunk, std::uint64_t size, const io::File& file
 void OutputQueue::finish() {
     std::unique_lock lock(mutex_);
     while (!waiting_.empty()) write_waiting(lock, true);
+    end_stretch();
 }
 
 /// The files of the jobs come one after the other; a search from the current one ends at once.
@@ -75,6 +83,34 @@ bool OutputQueue::is_next(const Waiting& waiting) noexcept {
     return waiting.file == current_ && waiting.offset == hashers_[current_].next();
 }
 
+void OutputQueue::end_stretch() {
+    if (stretch_ == nullptr) return;
+    std::size_t number = 0;
+    for (std::optional<Checksum>& piece : stretch_hasher_->take_pieces()) {
+        if (piece) stretch_->pieces[number] = piece;
+        ++number;
+    }
+    stretch_ = nullptr;
+}
+
+/// For its file, and for the stretch that it may lie in.
+void OutputQueue::hash(const Waiting& one) {
+    const std::span<const std::byte> bytes(one.chunk, one.size);
+    hashers_[one.file].add(one.offset, bytes);
+    const auto behind = std::upper_bound(
+        stretches_.begin(), stretches_.end(), one,
+        [](const Waiting& a, const Stretch& b) { return std::tie(a.file, a.offset) < std::tie(b.file, b.begin); });
+    if (behind == stretches_.begin()) return;
+    Stretch& stretch = *(behind - 1);
+    if (stretch.file != one.file || one.offset >= stretch.end) return;
+    if (stretch_ != &stretch) {
+        end_stretch();
+        stretch_ = &stretch;
+        stretch_hasher_ = FileHasher::of_stretch(hashers_[one.file].file(), stretch.begin, stretch.end);
+    }
+    stretch_hasher_->add(one.offset, bytes);
+}
+
 /// Makes the caller the writer of everything that is next; `out_of_order`: of the first that waits, whether it is next or not.
 void OutputQueue::write_waiting(std::unique_lock<std::mutex>& lock, bool out_of_order) {
     is_writing_ = true;
@@ -87,7 +123,7 @@ void OutputQueue::write_waiting(std::unique_lock<std::mutex>& lock, bool out_of_
         std::exception_ptr error;
         try {
             if (hashes_) {
-                hashers_[one.file].add(one.offset, {one.chunk, one.size});
+                hash(one);
             } else {
                 hashers_[one.file].skip(one.offset, one.size);
             }

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -25,6 +26,15 @@ class OutputQueue {
   public:
     /// For what these jobs will write, with `memory_bytes` (at least kPlainChunkBytes) for chunks, in such pages.
     OutputQueue(std::span<const TensorJob> jobs, std::uint64_t memory_bytes, io::Pages pages = io::Pages::kHuge);
+
+    /// The pieces of `byte_count` bytes from `offset` of `file` on, counted from there, are hashed too, if they come in order: those of a tensor
+    /// that several workers make. Before the first chunk, in file order; returns the number to take them by.
+    std::size_t hash_stretch(const io::File& file, std::uint64_t offset, std::uint64_t byte_count);
+
+    /// Checksums of its pieces, empty where one was not seen whole. After finish().
+    std::vector<std::optional<Checksum>> take_stretch(std::size_t number) noexcept {
+        return std::move(stretches_[number].pieces);
+    }
 
     std::uint64_t chunk_bytes() const noexcept { return chunk_bytes_; }
 
@@ -52,6 +62,15 @@ class OutputQueue {
         std::byte* chunk;
     };
 
+    struct Stretch {
+        std::size_t file;
+        std::uint64_t begin;
+        std::uint64_t end;
+        std::vector<std::optional<Checksum>> pieces;
+    };
+
+    void hash(const Waiting& one);
+    void end_stretch();
     void write_waiting(std::unique_lock<std::mutex>& lock, bool out_of_order);
     bool is_next(const Waiting& waiting) noexcept;
     std::size_t number_of(const io::File& file) const noexcept;
@@ -62,7 +81,10 @@ class OutputQueue {
     std::vector<std::byte*> free_;
     std::vector<Waiting> waiting_;     ///< in file order
     std::vector<FileHasher> hashers_;  ///< touched by the writer only
-    std::size_t current_ = 0;          ///< the file that is being written
+    std::vector<Stretch> stretches_;   ///< in file order
+    std::optional<FileHasher> stretch_hasher_;
+    Stretch* stretch_ = nullptr;  ///< that is being hashed
+    std::size_t current_ = 0;     ///< the file that is being written
     bool hashes_ = false;
     std::uint64_t chunk_bytes_ = 0;
     bool is_writing_ = false;  ///< some worker is the writer

@@ -110,6 +110,37 @@ TEST_CASE("where memory is short output goes out of order, and only whole pieces
     REQUIRE(target.known_pieces(queue) < target.all_pieces());
 }
 
+TEST_CASE("a stretch has the checksums of its own pieces where it comes in order, and none of those that do not") {
+    for (const bool in_order : {true, false}) {
+        Target target;
+        OutputQueue queue(target.jobs, (in_order ? 16 : 2) * kChunkBytes);
+        // Two tensors each; of the second the last tensor never comes.
+        const std::uint64_t begins[] = {kStart, kStart + 3 * kTensorBytes};
+        for (const std::uint64_t begin : begins) queue.hash_stretch(target.file, begin, 2 * kTensorBytes);
+        const std::vector<std::uint64_t> order =
+            in_order ? std::vector<std::uint64_t>{1, 0, 2, 3, 5} : std::vector<std::uint64_t>{5, 1, 3, 0, 2};
+        for (const std::uint64_t i : order) target.put(queue, i);
+        queue.finish();
+        std::vector<std::size_t> known;
+        for (std::size_t i = 0; i < 2; ++i) {
+            const auto pieces = queue.take_stretch(i);
+            const std::span<const std::byte> stretch =
+                std::span<const std::byte>(target.bytes).subspan(begins[i], 2 * kTensorBytes);
+            REQUIRE(pieces.size() == (stretch.size() + quant::kPieceBytes - 1) / quant::kPieceBytes);
+            known.push_back(0);
+            for (std::size_t k = 0; k < pieces.size(); ++k) {
+                if (!pieces[k]) continue;
+                ++known.back();
+                const std::size_t at = k * quant::kPieceBytes;
+                const std::size_t size = std::min<std::size_t>(quant::kPieceBytes, stretch.size() - at);
+                REQUIRE(*pieces[k] == quant::checksum_of(stretch.subspan(at, size)));
+            }
+        }
+        if (in_order) REQUIRE(known == std::vector<std::size_t>{2, 0});
+        if (!in_order) REQUIRE(known[0] < 2);
+    }
+}
+
 TEST_CASE("many workers with few chunks write everything", "[pipeline]") {
     for (const std::uint64_t chunks : {1U, 2U, 5U}) {
         Target target;
