@@ -26,6 +26,9 @@ struct OutputTensor {
 /// The tensors that number i is stored as: made when they are asked for, because of a hundred thousand they would take much memory.
 using PartsOf = std::function<std::vector<quant::StoredPart>(std::size_t)>;
 
+/// After so many tensors of a file it is clear enough how long its header will be.
+constexpr std::size_t kFirstTensors = 256;
+
 std::uint64_t total_bytes(const std::vector<quant::StoredPart>& parts) {
     std::uint64_t sum = 0;
     for (const quant::StoredPart& part : parts) sum += part.byte_count;
@@ -50,7 +53,9 @@ OutputPlan lay_out(const std::vector<OutputTensor>& tensors, const PartsOf& part
             return tensors[a].header_position < tensors[b].header_position;
         });
         safetensors::HeaderWriter writer(metadata[file]);
-        for (const std::uint32_t i : order) {
+        for (std::size_t n = 0; n < order.size(); ++n) {
+            const std::uint32_t i = order[n];
+            if (n == kFirstTensors) writer.reserve(order.size() / kFirstTensors * 2);
             std::uint64_t begin = plan.placements[i].offset;
             for (const quant::StoredPart& part : parts_of(i)) {
                 writer.add(*tensors[i].name + std::string(part.suffix), part.dtype, part.shape, begin,

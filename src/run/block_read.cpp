@@ -71,7 +71,7 @@ bool BlockWork::take_states(const TilePlace& place, const quant::Blocks& blocks,
     for (std::uint64_t i = 0; i < blocks.count; ++i) {
         const std::uint64_t row = place.row / grid.rows_each + i / blocks.across;
         const std::uint64_t column = place.column / grid.columns_each + i % blocks.across;
-        const quant::BlockState& state = job_.block->states[row * grid.across + column];
+        const quant::BlockState& state = job_.block->extra().states[row * grid.across + column];
         blocks.scale[i] = state.scale;
         blocks.zero_point[i] = state.zero_point;
         overflowed = i;
@@ -81,11 +81,11 @@ bool BlockWork::take_states(const TilePlace& place, const quant::Blocks& blocks,
 }
 
 void BlockWork::make_states(const TilePlace& place, const quant::Tile& tile, const quant::Blocks& blocks) const {
-    const std::vector<float>& all = job_.block->weights;
+    const std::vector<float>& all = job_.block->extra().weights;
     const bool by_columns = job_.block->scheme.axis == OutputAxis::k1;
     const float* const weights = all.empty() ? nullptr : all.data() + (by_columns ? place.row : place.column);
     std::uint64_t i = 0;
-    const bool known = !job_.block->states.empty();
+    const bool known = !job_.block->extra().states.empty();
     if (known ? take_states(place, blocks, i) : quant::make_states(job_.block->scheme, tile, weights, blocks, i))
         return;
     const std::uint64_t row = place.row + i / blocks.across * blocks.rows_each;

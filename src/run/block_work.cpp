@@ -23,6 +23,17 @@ constexpr std::uint64_t kRestoreStepElements = 1U << 20U;
 /// How far ahead a domain of many tiles is asked for when codes are made: it has left the second-level cache by then.
 constexpr std::uint64_t kDomainAheadBytes = 8192;
 
+/// The checksum of the checksums of all pieces; false where some of them are missing.
+bool settle_checksum(const std::vector<std::optional<Checksum>>& pieces, Checksum& checksum) {
+    std::vector<Checksum> known;
+    for (const auto& piece : pieces) {
+        if (!piece) return false;
+        known.push_back(*piece);
+    }
+    checksum = quant::checksum_of_pieces(known);
+    return true;
+}
+
 }  // namespace
 
 BlockWork::BlockWork(TensorJob& job, const BlockRoad& road) : job_(job), road_(road) {
@@ -62,7 +73,7 @@ void BlockWork::settle_memory() {
     in_order_ = layout_.tiles_across == 1 || one_row_tiles;
     const Scheme& scheme = layout_.scheme;
     const bool searches = quant::needs_search(scheme) || scheme.range == RangeSearch::kPercentile;
-    in_place_ = in_order_ && (!searches || !job_.block->states.empty());
+    in_place_ = in_order_ && (!searches || !job_.block->extra().states.empty());
     needs_ = needs_of(layout_);
     needs_.domain_bytes = domain_bytes_of(layout_);
     if (needs_.byte_count() > road_.memory_bytes) needs_.domain_bytes = 0;
@@ -184,12 +195,17 @@ void BlockWork::finish() {
     for (const Slot& slot : slots_) {
         job_.sums.merge(slot.sums);
         block.bound = std::max(block.bound, slot.bound);
-        if (!block.first_difference) block.first_difference = slot.first_difference;
+        if (slot.first_difference && !block.extra().first_difference)
+            block.make_extra().first_difference = slot.first_difference;
         kernels::Narrowing& all = job_.narrowing;
         all.max_abs_difference = std::max(all.max_abs_difference, slot.narrowing.max_abs_difference);
     }
-    block.source_pieces = std::move(source_pieces_);
-    block.stored_pieces = stretch_ ? road_.output.take_stretch(*stretch_) : std::move(stored_pieces_);
+    if (job_.codec != Codec::kQuantizeBlocks) return;
+    if (stretch_) stored_pieces_ = road_.output.take_stretch(*stretch_);
+    if (!settle_checksum(source_pieces_, job_.source_checksum))
+        block.make_extra().source_pieces = std::move(source_pieces_);
+    if (!settle_checksum(stored_pieces_, job_.stored_checksum))
+        block.make_extra().stored_pieces = std::move(stored_pieces_);
 }
 
 /// A tensor's own state goes to the sidecar.

@@ -127,9 +127,7 @@ std::vector<run::TensorJob> restore_jobs(const state::QuantizedSet& set, const p
             job.target_dtype = restored;
             blocks.push_back({*tensor.scheme,
                               element_count(tensor.shape).value_or(0),
-                              {tensor.scale.value_or(0.0F), tensor.zero_point.value_or(0.0F)},
-                              0,
-                              {}});
+                              {tensor.scale.value_or(0.0F), tensor.zero_point.value_or(0.0F)}});
             job.block = &blocks.back();
         } else if (tensor.scheme) {
             job.codec = run::Codec::kDequantize;

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <memory>
 #include <vector>
 
 #include "base/checked.hpp"
 #include "quant/active_kernels.hpp"
-#include "run/block_work.hpp"
+#include "run/block_works.hpp"
 #include "run/output_queue.hpp"
 #include "run/source_reader.hpp"
 #include "run/steps.hpp"
@@ -55,8 +54,8 @@ class Run {
           workers_(fitting_workers(jobs, workers), options.stop_requested, kBufferBytes - kChunkMemoryBytes,
                    pages_for(jobs, reader_)),
           output_(jobs, kChunkMemoryBytes, has_large(jobs) ? io::Pages::kHuge : io::Pages::kSmall),
-          blocks_(block_works(jobs, {reader_, output_, workers_.memory_bytes()})),
-          plan_(cut_steps(jobs, workers_.memory_bytes(), block_steps(blocks_))),
+          blocks_(jobs, {reader_, output_, workers_.memory_bytes()}),
+          plan_(cut_steps(jobs, workers_.memory_bytes(), blocks_.tasks())),
           splits_(plan_.split_jobs.size()),
           progress_(options.progress, total_source_bytes(jobs)) {
         for (std::size_t i = 0; i < splits_.size(); ++i) {
@@ -79,20 +78,18 @@ class Run {
         const auto settled = [this](std::uint64_t number) {
             const Step& step = plan_.steps[number];
             if (step.kind == StepKind::kRange) finish_range(splits_[step.split]);
-            if (step.kind == StepKind::kBlock) blocks_[step.split]->settled(step.first_element);
+            if (step.kind == StepKind::kBlock) blocks_.settled(step.split, step.first_element);
         };
         workers_.run(plan_.steps.size(), do_one, settled);
         output_.finish();
         for (std::size_t i = 0; i < splits_.size(); ++i) settle_split(splits_[i], jobs_[plan_.split_jobs[i]]);
-        for (const auto& block : blocks_) block->finish();
+        blocks_.finish();
         progress_.finish();
     }
 
     std::vector<FileHasher> take_hashers() noexcept { return output_.take_hashers(); }
 
   private:
-    using BlockWorks = std::vector<std::unique_ptr<BlockWork>>;
-
     /// So many workers that each has the memory which the tensors done in blocks need: their tiles do not depend on it.
     static unsigned fitting_workers(std::span<const TensorJob> jobs, unsigned workers) {
         std::uint64_t needed = 1;
@@ -100,20 +97,6 @@ class Run {
             if (job.block != nullptr) needed = std::max(needed, BlockWork::memory_bytes(job));
         }
         return static_cast<unsigned>(std::min<std::uint64_t>(workers, (kBufferBytes - kChunkMemoryBytes) / needed));
-    }
-
-    static BlockWorks block_works(std::span<TensorJob> jobs, const BlockRoad& road) {
-        BlockWorks works;
-        for (TensorJob& job : jobs) {
-            if (job.block != nullptr) works.push_back(std::make_unique<BlockWork>(job, road));
-        }
-        return works;
-    }
-
-    static std::vector<std::uint64_t> block_steps(const BlockWorks& works) {
-        std::vector<std::uint64_t> steps;
-        for (const auto& work : works) steps.push_back(work->tasks());
-        return steps;
     }
 
     static std::uint64_t total_source_bytes(std::span<const TensorJob> jobs) {
@@ -137,7 +120,7 @@ class Run {
             case StepKind::kBlock: {
                 const auto number = static_cast<std::uint64_t>(&step - plan_.steps.data());
                 const auto is_futile = [&] { return workers_.is_futile(number); };
-                return progress_.add(blocks_[step.split]->do_task(step.first_element, memory, is_futile));
+                return progress_.add(blocks_.do_task(step.split, step.first_element, memory, is_futile));
             }
         }
     }

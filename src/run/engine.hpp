@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -37,19 +38,33 @@ enum class Codec : std::uint8_t {
     kMeasureBlocks,   ///< as kQuantizeBlocks, for its sums alone; writes nothing, and has no target
 };
 
+/// What few of the tensors done in blocks need.
+struct BlockExtras {
+    std::optional<std::uint64_t> first_difference;  ///< made by kCheckBlocks: where in the target
+    std::vector<float> weights;                     ///< of the squared errors of the inputs of a search; empty: all 1
+    std::vector<quant::BlockState> states;  ///< of all blocks, where they were found first (run/wide_states.hpp)
+    /// Made by kQuantizeBlocks where a checksum is not: of the source's pieces those read in order, of codes and state those so written.
+    std::vector<std::optional<Checksum>> source_pieces;
+    std::vector<std::optional<Checksum>> stored_pieces;
+};
+
 /// What tensors done in blocks need besides a TensorJob; codes and state tensors lie one behind the other.
 struct BlockJob {
-    Scheme scheme;                                  ///< with its axis resolved
-    std::uint64_t elements = 0;                     ///< of the tensor
-    quant::BlockState state;                        ///< of a whole tensor: given to kRestoreBlocks, else made
-    double bound = 0;                               ///< made: the largest of the blocks'
-    std::optional<std::uint64_t> first_difference;  ///< made by kCheckBlocks: where in the target
-    std::vector<float> weights = {};                ///< of the squared errors of the inputs of a search; empty: all 1
-    std::uint64_t stored_bytes = 0;                 ///< given to kQuantizeBlocks: of codes and state tensors
-    std::vector<std::optional<Checksum>> source_pieces =
-        {};  ///< made by kQuantizeBlocks: of those that were read in order
-    std::vector<std::optional<Checksum>> stored_pieces = {};  ///< the same of codes and state tensors
-    std::vector<quant::BlockState> states = {};  ///< of all blocks, where they were found first (run/wide_states.hpp)
+    Scheme scheme;                             ///< with its axis resolved
+    std::uint64_t elements = 0;                ///< of the tensor
+    quant::BlockState state;                   ///< of a whole tensor: given to kRestoreBlocks, else made
+    double bound = 0;                          ///< made: the largest of the blocks'
+    std::uint64_t stored_bytes = 0;            ///< given to kQuantizeBlocks: of codes and state tensors
+    std::unique_ptr<BlockExtras> extras = {};  ///< null: all empty
+
+    const BlockExtras& extra() const {
+        static const BlockExtras none;
+        return extras ? *extras : none;
+    }
+    BlockExtras& make_extra() {
+        if (!extras) extras = std::make_unique<BlockExtras>();
+        return *extras;
+    }
 };
 
 /// One tensor's way. The files and the shape outlive the run.
@@ -70,8 +85,8 @@ struct TensorJob {
     quant::ErrorSums sums;           ///< made by kQuantize
     kernels::Narrowing narrowing{};  ///< made by kDequantize and kConvert
     BlockJob* block = nullptr;       ///< of the codecs for blocks; outlives the run
-    Checksum source_checksum;        ///< made by kQuantize and kCopy
-    Checksum stored_checksum;        ///< made by kQuantize and kCopy
+    Checksum source_checksum;        ///< made by kQuantize and kCopy, and by kQuantizeBlocks unless pieces are missing
+    Checksum stored_checksum;        ///< the same
 
     std::uint64_t source_bytes() const noexcept { return elements * (dtype_bits(source_dtype) / 8); }
     std::uint64_t target_bytes() const noexcept {

@@ -79,11 +79,11 @@ class Measuring {
         job.elements = source.byte_count * 8 / dtype_bits(source.dtype);
         job.name = source.name;
         job.shape = &source.shape;
-        blocks.push_back({scheme, job.elements, {}, 0, {}});
+        blocks.push_back({scheme, job.elements, {}, 0});
         if (importance_ != nullptr) {
             TensorReport as_it_would_be = tensors_[number];
             as_it_would_be.scheme = scheme;
-            blocks.back().weights = importance_->weights_of(as_it_would_be);
+            blocks.back().make_extra().weights = importance_->weights_of(as_it_would_be);
         }
         job.block = &blocks.back();
         jobs.push_back(job);

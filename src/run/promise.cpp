@@ -161,8 +161,8 @@ class Promise {
     /// Quantizes the tensor again on the road of quantize, and holds what it would write against what is stored.
     void judge_blocks(const Pair& pair) {
         const TensorReport& tensor = *pair.tensor;
-        BlockJob block{*tensor.scheme, element_count(tensor.shape).value_or(0), {}, 0, {}};
-        if (importance_ != nullptr) block.weights = importance_->weights_of(tensor);
+        BlockJob block{*tensor.scheme, element_count(tensor.shape).value_or(0), {}, 0};
+        if (importance_ != nullptr) block.make_extra().weights = importance_->weights_of(tensor);
         TensorJob job;
         job.codec = Codec::kCheckBlocks;
         job.source_dtype = tensor.dtype;
@@ -185,10 +185,10 @@ class Promise {
         const bool same_scale = !tensor.scale || *tensor.scale == block.state.scale;
         if (!same_scale || (tensor.zero_point && *tensor.zero_point != block.state.zero_point))
             return add(tensor, *pair.stored, "scale and zero point do not follow from the source");
-        if (block.first_difference)
+        if (block.extra().first_difference)
             return add(tensor, *pair.stored,
                        fmt::format("codes or state do not follow from the source; the first other byte is {}",
-                                   with_commas(*block.first_difference)));
+                                   with_commas(*block.extra().first_difference)));
         if (job.sums.max_abs_error > block.bound)
             add(tensor, *pair.stored,
                 fmt::format("its largest error {:.6g} is beyond its bound {:.6g}", job.sums.max_abs_error,

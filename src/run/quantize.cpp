@@ -90,8 +90,8 @@ std::vector<run::TensorJob> quantize_jobs(const checkpoint::Checkpoint& checkpoi
         job.elements = source.byte_count * 8 / dtype_bits(source.dtype);
         if (!quant::uses_blocks(*tensors[i].scheme)) continue;
         job.codec = run::Codec::kQuantizeBlocks;
-        blocks.push_back({*tensors[i].scheme, job.elements, {}, 0, {}});
-        if (importance != nullptr) blocks.back().weights = importance->weights_of(tensors[i]);
+        blocks.push_back({*tensors[i].scheme, job.elements, {}, 0});
+        if (importance != nullptr) blocks.back().make_extra().weights = importance->weights_of(tensors[i]);
         blocks.back().stored_bytes = place.byte_count;
         job.block = &blocks.back();
     }
@@ -114,12 +114,17 @@ void hash_blocks(std::vector<run::TensorJob>& jobs, const plan::OutputPlan& plan
     std::vector<Checksum*> places;
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         run::TensorJob& job = jobs[i];
-        if (job.block == nullptr) continue;
-        regions.push_back({job.source, job.source_offset, job.source_bytes(), std::move(job.block->source_pieces)});
-        places.push_back(&job.source_checksum);
-        regions.push_back({job.target, plan.placements[i].offset, plan.placements[i].byte_count,
-                           std::move(job.block->stored_pieces)});
-        places.push_back(&job.stored_checksum);
+        if (job.block == nullptr || !job.block->extras) continue;
+        run::BlockExtras& extras = *job.block->extras;
+        if (!extras.source_pieces.empty()) {
+            regions.push_back({job.source, job.source_offset, job.source_bytes(), std::move(extras.source_pieces)});
+            places.push_back(&job.source_checksum);
+        }
+        if (!extras.stored_pieces.empty()) {
+            regions.push_back({job.target, plan.placements[i].offset, plan.placements[i].byte_count,
+                               std::move(extras.stored_pieces)});
+            places.push_back(&job.stored_checksum);
+        }
     }
     WriteOptions quiet = options;
     quiet.progress = {};
@@ -291,6 +296,7 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     WriteOptions writing = options.write;
     if (plan::asks_planner(inputs.options)) choose(checkpoint, inputs, keep, decisions, writing);
     std::vector<TensorReport> tensors = std::move(decisions.tensors);
+    decisions = {};  // the reasons of a hundred thousand tensors take room, too
     run::tie_equal(checkpoint, tensors, options.write);
 
     plan::OutputPlan plan = plan::plan_set(checkpoint, tensors);

@@ -45,6 +45,7 @@ std::uint64_t piece_elements(const TensorJob& job) noexcept {
 
 StepPlan cut_steps(std::span<const TensorJob> jobs, std::uint64_t memory, std::span<const std::uint64_t> block_steps) {
     StepPlan plan;
+    plan.steps.reserve(jobs.size());
     std::uint32_t block = 0;
     for (std::uint32_t i = 0; i < jobs.size();) {
         if (jobs[i].block != nullptr) {

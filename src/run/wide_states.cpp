@@ -227,9 +227,9 @@ void add_stretches(TensorJob& job, std::vector<Stretch>& stretches) {
     const BlockLayout layout = layout_of(job.block->scheme, job.source_dtype, *job.shape, job.name);
     if (!searches_first(layout)) return;
     const std::uint64_t blocks = layout.grid.down * layout.grid.across;
-    job.block->states.resize(blocks);
+    job.block->make_extra().states.resize(blocks);
     for (std::uint64_t i = 0; i < blocks; ++i)
-        stretches.push_back({&job, i * (job.elements / blocks), job.elements / blocks, &job.block->states[i]});
+        stretches.push_back({&job, i * (job.elements / blocks), job.elements / blocks, &job.block->extras->states[i]});
 }
 
 /// Progress of a part of a run that goes through `first` bytes before all its `total` bytes: `before` bytes are through. What is told stays within

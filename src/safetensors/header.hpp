@@ -60,6 +60,9 @@ class HeaderWriter {
     /// Adds a tensor whose data are [begin, end) of the data section.
     void add(std::string_view name, Dtype dtype, const Shape& shape, std::uint64_t begin, std::uint64_t end);
 
+    /// Takes memory for about that many times the text so far. Growing by itself, a long text would be in memory twice and more.
+    void reserve(std::size_t times) { text_.reserve(text_.size() * times); }
+
     /// The first 8 + N bytes of the file. More than kMostHeaderBytes: kBadInput naming `file_name`.
     std::string finish(std::string_view file_name);
 

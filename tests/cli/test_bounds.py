@@ -94,10 +94,10 @@ class Bounds(OctetCase):
                            header=False)
                 self.assert_bomb(200, "set", "set/quantization_state.json: ")
 
-    def tensors(self, count):
+    def tensors(self, count, shape=b"1", size=4):
         yield b"{"
         for begin in range(0, count, 1000):
-            yield b",".join(b'"t%07d":{"dtype":"F32","shape":[1],"data_offsets":[%d,%d]}' % (i, 4 * i, 4 * i + 4)
+            yield b",".join(b'"t%07d":{"dtype":"F32","shape":[%s],"data_offsets":[%d,%d]}' % (i, shape, size * i, size * (i + 1))
                             for i in range(begin, begin + 1000)) + (b"," if begin + 1000 < count else b"")
         yield b"}"
 
@@ -113,6 +113,13 @@ class Bounds(OctetCase):
             self.assertEqual(self.run_measured(LONG, promised, "quantize", name, out, "--no-sync", "--threads", threads), (0, ""))
         self.assertEqual(self.run_measured(LONG, 240, "dequantize", "set", "back.safetensors", "--no-sync"), (0, ""))
         self.assertEqual(self.run_measured(LONG, 320, "compare", name, "back.safetensors"), (0, ""))
+
+    def test_100000_tensors_are_quantized_in_groups_and_channels_in_the_same_memory(self):
+        name = self.write("many.safetensors", self.tensors(100_000, b"16,16", 1024), 102_400_000)
+        header = os.path.getsize(self.dir / name) - 102_400_000
+        promised = 64 + 3 * header / 2**20
+        for number, scheme in enumerate((["--bits", "4", "--granularity", "group"], ["--granularity", "channel"])):
+            self.assertEqual(self.run_measured(LONG, promised, "quantize", name, f"set{number}", "--no-sync", *scheme), (0, ""))
 
     def test_a_million_keys_of_metadata_are_joined_in_bounded_time(self):
         keys = (b",".join(b'"%07d":""' % i for i in range(begin, begin + 1000)) + (b"," if begin < 999_000 else b"")
