@@ -17,11 +17,11 @@ NAMES = [f"h.{layer}.attn.c_proj.weight" for layer in (0, 1, 9, 11)]
 PEERS = [("Q8_0", 8.5, (45.34, 45.16, 45.43, 45.99)), ("Q6_K", 6.5625, (34.91, 34.79, 35.01, 35.45)),
          ("Q5_K", 5.5, (28.75, 28.58, 28.85, 29.25)), ("Q4_K", 4.5, (22.83, 22.73, 22.92, 23.32)),
          ("Q4_0", 4.5, (21.21, 21.07, 21.32, 21.83))]
-SCHEMES = """u8 s8 u8-channel-axis1 s8-channel-axis1 u8-group64-axis1 u8-group64-axis1-f16 u8-group64-axis1-intzp-f16 s8-group64-axis1-f16
+SCHEMES = """u8 u8-mse s8 s8-mse u8-channel-axis1 s8-channel-axis1 u8-group64-axis1 u8-group64-axis1-f16 u8-group64-axis1-intzp-f16 s8-group64-axis1-f16
 u8-group32-axis1-f16 u8-group64-axis1-mse-f16 u8-group18-axis1-two u8-group18-axis1-mse-two u8-group32-axis1-mse-two u8-group64-axis1-mse-two
 u6-group64-axis1-f16 u6-group64-axis1-mse-f16 u6-group16-axis1-mse-two u6-group18-axis1-mse-two u6-group32-axis1-mse-two u6-group64-axis1-mse-two
 u5-group64-axis1-mse-f16 u5-group18-axis1-mse-two u5-group32-axis1-mse-two u5-group64-axis1-mse-two
-u4-channel-axis1 u4-group64-axis1-f16 u4-group64-axis1-intzp-f16 u4-group64-axis1-intzp-mse-f16 u4-group64-axis1-mse-f16
+u4-mse s4-mse u4-channel-axis1 u4-channel-axis1-mse-f16 s4-channel-axis1-mse-f16 u4-group64-axis1-f16 u4-group64-axis1-intzp-f16 u4-group64-axis1-intzp-mse-f16 u4-group64-axis1-mse-f16
 u4-group32-axis1-f16 u4-group32-axis1-mse-f16 u4-group32-axis1-two u4-group18-axis1-two u4-group18-axis1-mse-two
 u4-group24-axis1-mse-two u4-group32-axis1-mse-two u4-group64-axis1-mse-two s4-group32-axis1-mse-f16 s4-group32-axis1-mse-two
 u3-group64-axis1-mse-f16 u3-group18-axis1-mse-two u3-group32-axis1-mse-two u3-group64-axis1-mse-two

@@ -49,7 +49,7 @@ void add_scheme_options(CLI::App& command, SchemeArguments& arguments) {
     command.add_flag("--symmetric", arguments.symmetric, "codes around 0, no zero point");
     command.add_option("--zero-point", arguments.zero_point, "real (default: the value of code 0) or integer");
     command.add_option("--rounding", arguments.rounding, "nearest (default: ties to even) or truncate");
-    command.add_option("--range", arguments.range, "minmax (default); of tensors and groups also mse or percentile:P");
+    command.add_option("--range", arguments.range, "minmax (default), mse or percentile:P");
     command.add_option("--scale-dtype", arguments.scale_dtype,
                        "of channels and groups: f32 (default), f16, bf16 or two-level");
 }

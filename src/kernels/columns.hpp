@@ -52,6 +52,7 @@ struct RangeLimits {
     StateRounding rounding;  ///< of scale, and of a real zero point
     unsigned candidates;     ///< ranges to start from, 1 or more; the first is the whole range
     float step;              ///< each candidate's range is smaller than the one before by this part of the whole
+    bool wide;               ///< long columns, of which a few values may lie far out: also ranges that cut off one end
 };
 
 /// Scale and zero point of 16 columns, one group each; an integer zero point is a whole number.

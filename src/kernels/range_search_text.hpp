@@ -11,6 +11,9 @@ namespace {
 /// Least squares steps from the best candidate.
 constexpr int kRangeRefinements = 3;
 
+/// Rounds of moving the ends of a long column's range.
+constexpr int kWideRounds = 4;
+
 /// One group of a register of columns.
 template <typename L, bool kWeighted>
 struct RangeSearch {
@@ -132,6 +135,72 @@ struct RangeSearch {
         }
     }
 
+    /// Long columns, of which a few values may lie far out: ranges that cut off either end or both, the best one's ends moved by ever smaller
+    /// parts, then least squares. Everything is measured as it would be stored.
+    void search_wide(R low, R high, R weight) {
+        const R span = high - low;
+        R best_low = low;
+        R best_high = high;
+        const auto try_ends = [&](R from, R to) {
+            const R before = best_noise;
+            R scale;
+            R zero_point;
+            state_of(from, to, scale, zero_point);
+            offer(scale, zero_point);
+            best_low = L::if_less(best_noise, before, from, best_low);
+            best_high = L::if_less(best_noise, before, to, best_high);
+        };
+        try_ends(low, high);
+        for (unsigned candidate = 1; candidate < limits.candidates; ++candidate) {
+            const R cut = span * L::all(limits.step * static_cast<float>(candidate));
+            try_ends(low + cut * L::all(0.5F), high - cut * L::all(0.5F));
+            if (limits.symmetric) continue;
+            try_ends(low + cut, high);
+            try_ends(low, high - cut);
+        }
+        float part = limits.step * 0.5F;
+        for (int round = 0; round < kWideRounds; ++round, part *= 0.5F) {
+            const R move = span * L::all(part);
+            for (const float sign : {-1.0F, 1.0F}) {
+                const R by = move * L::all(sign);
+                if (limits.symmetric) {
+                    try_ends(best_low - by, best_high + by);
+                } else {
+                    try_ends(best_low - by, best_high);
+                    try_ends(best_low, best_high + by);
+                }
+            }
+        }
+        for (int refinement = 0; refinement < kRangeRefinements; ++refinement) {
+            if (limits.symmetric || limits.integer_zero) {
+                offer(better_scale(best_scale, best_zero), best_zero);
+                continue;
+            }
+            R change;
+            R zero_change;
+            least_squares<L>(sums_of<L, kWeighted>(x, w, inputs, fit_of(best_scale, best_zero)), weight, change,
+                             zero_change);
+            offer(best_scale + change, best_zero + zero_change);
+        }
+    }
+
+    /// The scale and zero point that reach from one end to the other.
+    void state_of(R from, R to, R& scale, R& zero_point) const {
+        const R none = L::all(0.0F);
+        const R steps = L::all(limits.largest_code);
+        const R least = L::all(std::numeric_limits<float>::min());
+        if (limits.symmetric) {
+            scale = L::largest(L::largest(to, none - from) / steps, least);
+            zero_point = none;
+        } else if (limits.integer_zero) {
+            scale = L::largest(L::largest(to, none) / steps - L::least(from, none) / steps, least);
+            zero_point = L::least(L::nearest(L::largest(none - from, none) / scale), steps);
+        } else {
+            scale = to / steps - from / steps;
+            zero_point = from;
+        }
+    }
+
     void run() {
         R low;
         R high;
@@ -139,7 +208,17 @@ struct RangeSearch {
         const R none = L::all(0.0F);
         const R steps = L::all(limits.largest_code);
         best_noise = L::all(std::numeric_limits<float>::infinity());
-        if (!limits.symmetric && !limits.integer_zero) {
+        if (limits.wide) {
+            const R magnitude = L::largest(high, none - low);
+            if (limits.symmetric) {
+                high = magnitude;
+                low = none - magnitude;
+            }
+            search_wide(low, high, L::all(weight_of(w, inputs)));
+            const bool is_real = !limits.symmetric && !limits.integer_zero;
+            best_scale = L::if_less(is_real ? low : none, is_real ? high : magnitude, best_scale, none);
+            if (is_real) best_zero = L::if_less(low, high, best_zero, stored(low));
+        } else if (!limits.symmetric && !limits.integer_zero) {
             // The plain range first, as minmax stores it: a search is never worse.
             best_scale = stored(high / steps - low / steps);
             best_zero = stored(low);

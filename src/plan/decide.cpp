@@ -8,6 +8,7 @@
 #include "plan/output_plan.hpp"
 #include "plan/rules.hpp"
 #include "quant/codecs.hpp"
+#include "quant/search_tile.hpp"
 #include "quant/stored_form.hpp"
 
 namespace octet::plan {
@@ -88,6 +89,7 @@ Scheme scheme_for(const TensorReport& tensor, const state::CodeOptions& options,
     Scheme scheme = rule != nullptr ? *rule->scheme : options.scheme.value_or(preset_scheme(options.preset));
     if (tensor.shape.size() < 2) scheme = rule != nullptr ? rule_scheme_of_vectors(scheme) : scheme_of_vectors(scheme);
     if (scheme.granularity != Granularity::kTensor && scheme.axis == OutputAxis::kAuto) scheme.axis = axis;
+    quant::check_columns(scheme, quant::matrix_of(tensor.shape), tensor.name);
     return scheme;
 }
 

@@ -7,7 +7,7 @@ namespace octet {
 
 std::vector<Scheme> named_schemes() {
     // Without axes, which follow from the tensor.
-    static constexpr std::array<std::string_view, 46> kNames = {
+    static constexpr std::array<std::string_view, 52> kNames = {
         "u8-group32-f16",
         "u8-group64",
         "u8-group64-mse-f16",
@@ -20,6 +20,8 @@ std::vector<Scheme> named_schemes() {
         "u8-group64-mse-two",
         "u8-channel",
         "s8-channel",
+        "u8-mse",
+        "s8-mse",
         "u8",
         "u8-trunc",
         "s8",
@@ -48,6 +50,10 @@ std::vector<Scheme> named_schemes() {
         "u4-group64-mse-two",
         "s4-group32-mse-two",
         "u4-channel",
+        "u4-channel-mse-f16",
+        "s4-channel-mse-f16",
+        "u4-mse",
+        "s4-mse",
         "u3-group64-mse-f16",
         "u3-group18-mse-two",
         "u3-group32-mse-two",

@@ -49,27 +49,52 @@ class ChunkParameters {
 class PercentileRange {
   public:
     PercentileRange(const Scheme& scheme, const Tile& tile, const Blocks& blocks)
-        : scheme_(scheme), tile_(tile), blocks_(blocks), values_(blocks.rows_each * blocks.columns_each) {}
+        : scheme_(scheme),
+          tile_(tile),
+          blocks_(blocks),
+          values_(blocks.rows_each * (blocks.columns_each == 1 ? kTogether : blocks.columns_each)) {}
 
     kernels::Range of(std::uint64_t block) {
         const std::uint64_t row = block / blocks_.across * blocks_.rows_each;
         const std::uint64_t column = block % blocks_.across * blocks_.columns_each;
-        const auto* const tile = static_cast<const float*>(tile_.values);
-        std::uint64_t count = 0;
-        for (std::uint64_t r = row; r < std::min(tile_.rows, row + blocks_.rows_each); ++r) {
-            for (std::uint64_t c = column; c < std::min(tile_.columns, column + blocks_.columns_each); ++c)
-                values_[count++] = tile[r * tile_.columns + c];
-        }
-        const std::span<float> values(values_.data(), count);
+        const std::uint64_t rows = std::min(blocks_.rows_each, tile_.rows - row);
+        const std::uint64_t columns = std::min(blocks_.columns_each, tile_.columns - column);
+        const PercentilePlaces places = percentile_places(scheme_, rows * columns);
+        if (places.high + 1 == rows * columns && (scheme_.symmetric || places.low == 0)) return whole(block);
+        const std::span<float> values = gathered(row, column, rows, columns);
         if (scheme_.symmetric) {
             for (float& value : values) value = std::fabs(value);
         }
-        const PercentilePlaces places = percentile_places(scheme_, count);
         const float low = nth(values, places.low);
         return percentile_range(scheme_, low, nth(values, places.high));
     }
 
   private:
+    /// Neighbouring columns are taken out together: a row of them is a cache line.
+    static constexpr std::uint64_t kTogether = 16;
+
+    /// Where nothing lies outside.
+    kernels::Range whole(std::uint64_t block) const {
+        const float magnitude = std::max(std::fabs(blocks_.min[block]), std::fabs(blocks_.max[block]));
+        return scheme_.symmetric ? kernels::Range{-magnitude, magnitude, true}
+                                 : kernels::Range{blocks_.min[block], blocks_.max[block], true};
+    }
+
+    /// The values of a block, which come in order of blocks.
+    std::span<float> gathered(std::uint64_t row, std::uint64_t column, std::uint64_t rows, std::uint64_t columns) {
+        const auto* const tile = static_cast<const float*>(tile_.values) + row * tile_.columns + column;
+        if (blocks_.columns_each > 1) {
+            for (std::uint64_t r = 0; r < rows; ++r)
+                std::copy_n(tile + r * tile_.columns, columns, values_.data() + r * columns);
+            return {values_.data(), rows * columns};
+        }
+        const std::uint64_t together = std::min(kTogether, tile_.columns - column);
+        for (std::uint64_t r = 0; r < rows && column % kTogether == 0; ++r) {
+            for (std::uint64_t c = 0; c < together; ++c) values_[c * rows + r] = tile[r * tile_.columns + c];
+        }
+        return {values_.data() + column % kTogether * rows, rows};
+    }
+
     static float nth(std::span<float> values, std::uint64_t n) {
         const auto place = values.begin() + static_cast<std::ptrdiff_t>(n);
         std::nth_element(values.begin(), place, values.end());

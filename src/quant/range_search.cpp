@@ -37,17 +37,24 @@ kernels::StateRounding rounding_of(ScaleDtype dtype) {
     }
 }
 
+/// Of channels, whose best range may cut off much: of a thousand values a few lie far out.
+Candidates channel_candidates_for(std::uint32_t bits) {
+    return bits <= 4 ? Candidates{9, 0.1F} : Candidates{8, 0.08F};
+}
+
 }  // namespace
 
 kernels::RangeLimits range_limits(const Scheme& scheme) noexcept {
-    const Candidates candidates = candidates_for(scheme.bits);
+    const bool channels = scheme.granularity == Granularity::kChannel;
+    const Candidates candidates = channels ? channel_candidates_for(scheme.bits) : candidates_for(scheme.bits);
     const std::uint32_t largest = scheme.symmetric ? max_symmetric_code(scheme) : max_code(scheme);
     return {static_cast<float>(largest),
             scheme.symmetric,
             !scheme.symmetric && scheme.zero_point == ZeroPoint::kInteger,
             rounding_of(scheme.scale_dtype),
             candidates.count,
-            candidates.step};
+            candidates.step,
+            channels};
 }
 
 kernels::ColumnState search_range(const kernels::ColumnBlock& block, const Scheme& scheme,

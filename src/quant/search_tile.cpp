@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "base/checked.hpp"
+#include "base/text.hpp"
+#include "octet/error.hpp"
 #include "quant/active_kernels.hpp"
 #include "quant/range_search.hpp"
 #include "quant/two_level.hpp"
@@ -39,14 +43,17 @@ struct Outputs {
     }
 };
 
-/// One group after the other.
+/// One group after the other, or all inputs of a channel.
 class OneLevel {
   public:
-    OneLevel(const Scheme& scheme, const Blocks& blocks)
-        : scheme_(scheme), blocks_(blocks), block_(scheme.group_size * kColumns) {}
+    OneLevel(const Scheme& scheme, const Outputs& outputs, const Blocks& blocks)
+        : scheme_(scheme),
+          size_(scheme.granularity == Granularity::kGroup ? scheme.group_size : outputs.inputs()),
+          blocks_(blocks),
+          block_(size_ * kColumns) {}
 
     void run(const Outputs& outputs, std::uint64_t output, const float* weights) {
-        const std::uint64_t size = scheme_.group_size;
+        const std::uint64_t size = size_;
         const std::uint64_t whole = std::min(kColumns, outputs.count() - output);
         for (std::uint64_t first = 0; first < outputs.inputs(); first += size) {
             const std::uint64_t count = std::min(size, outputs.inputs() - first);
@@ -64,6 +71,7 @@ class OneLevel {
 
   private:
     const Scheme& scheme_;
+    std::uint64_t size_;
     const Blocks& blocks_;
     std::vector<float> block_;
 };
@@ -128,6 +136,22 @@ bool needs_search(const Scheme& scheme) noexcept {
     return scheme.range == RangeSearch::kMse || scheme.scale_dtype == ScaleDtype::kTwoLevel;
 }
 
+bool searches_stretches(const Scheme& scheme, const Matrix& matrix) noexcept {
+    if (scheme.range == RangeSearch::kMinMax || scheme.granularity == Granularity::kGroup) return false;
+    return scheme.granularity == Granularity::kTensor ||
+           (scheme.axis != OutputAxis::k1 && matrix.columns > kMostRowInputs);
+}
+
+void check_columns(const Scheme& scheme, const Matrix& matrix, std::string_view name) {
+    const bool searches = scheme.range != RangeSearch::kMinMax && scheme.granularity == Granularity::kChannel;
+    if (!searches || scheme.axis != OutputAxis::k1 || matrix.rows <= kMostColumnInputs) return;
+    throw Error(
+        ErrorCode::kUsage, "tensor " + in_quotes(name),
+        fmt::format("has columns of {} elements, of which channels along axis 1 have {} at most where their range is "
+                    "searched or a percentile; choose groups, axis 0 or --range minmax",
+                    with_commas(matrix.rows), with_commas(kMostColumnInputs)));
+}
+
 void search_states(const Scheme& scheme, const Tile& tile, const float* weights, const Blocks& blocks) {
     const Outputs outputs = {tile, scheme.axis == OutputAxis::k1};
     const auto all = [&](auto states) {
@@ -137,7 +161,7 @@ void search_states(const Scheme& scheme, const Tile& tile, const float* weights,
     if (scheme.scale_dtype == ScaleDtype::kTwoLevel) {
         all(TwoLevels(scheme, blocks));
     } else {
-        all(OneLevel(scheme, blocks));
+        all(OneLevel(scheme, outputs, blocks));
     }
 }
 

@@ -17,12 +17,22 @@ namespace {
 constexpr std::uint64_t kTargetTileElements = 64U << 10U;
 constexpr std::uint64_t kStepElements = 1U << 20U;
 
+/// Searches take so many outputs at a time.
+constexpr std::uint64_t kSearchedTogether = kernels::kBlockColumns;
+static_assert(quant::kMostColumnInputs * kSearchedTogether <= kMostSuperblockTileElements);
+
 std::uint64_t rounded_to(std::uint64_t value, std::uint64_t multiple) {
     return divide_up(value, multiple) * multiple;
 }
 
+/// True where a tile has to hold the columns of channels whole.
+bool has_whole_columns(const Scheme& scheme) {
+    return scheme.granularity == Granularity::kChannel && scheme.range != RangeSearch::kMinMax &&
+           scheme.axis == OutputAxis::k1;
+}
+
 bool has_tall_tiles(const Scheme& scheme) {
-    return scheme.scale_dtype == ScaleDtype::kTwoLevel && scheme.axis == OutputAxis::k1;
+    return (scheme.scale_dtype == ScaleDtype::kTwoLevel && scheme.axis == OutputAxis::k1) || has_whole_columns(scheme);
 }
 
 /// Columns of a tile where whole rows are too long: panels of about equal width.
@@ -41,7 +51,9 @@ BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std
     layout.grid = quant::grid_of(scheme, layout.matrix);
     const auto& [rows, columns, packed_row] = layout.matrix;
     if (rows == 0) return layout;
-    const bool groups = scheme.granularity == Granularity::kGroup;
+    quant::check_columns(scheme, layout.matrix, name);
+    const bool channels_whole = has_whole_columns(scheme);
+    const bool groups = scheme.granularity == Granularity::kGroup || channels_whole;
     const bool by_columns = scheme.granularity != Granularity::kTensor && scheme.axis == OutputAxis::k1;
     // What a tile holds whole, across and down: groups, or superblocks.
     const bool two_levels = scheme.scale_dtype == ScaleDtype::kTwoLevel;
@@ -52,7 +64,10 @@ BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std
         std::min(most_tile_elements(scheme) / unit_rows, kMostTileBlocks * std::min(block_columns, kMostTileElements));
     layout.tile_columns = columns;
     if (columns > most_columns) {
-        layout.tile_columns = panel_columns(columns, most_columns, groups && !by_columns ? 8 * unit.columns_each : 64);
+        layout.tile_columns = panel_columns(columns, most_columns,
+                                            groups && !by_columns ? 8 * unit.columns_each
+                                            : channels_whole      ? kSearchedTogether
+                                                                  : 64);
         if (scheme.bits < 8 && packed_row != columns && packed_row % 8 != 0)
             throw Error(ErrorCode::kUsage, "tensor " + in_quotes(name),
                         fmt::format("has rows of {} elements in packed rows of {}, no multiple of 8, which {} bits "
@@ -63,8 +78,7 @@ BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std
                                           ? 0
                                           : divide_up(layout.tile_columns, block_columns);
     std::uint64_t units = std::max<std::uint64_t>(kTargetTileElements / (unit_rows * layout.tile_columns), 1);
-    // Searches take 16 outputs at a time.
-    if (quant::needs_search(scheme) && !by_columns && units >= 16) units -= units % 16;
+    if (quant::needs_search(scheme) && !by_columns && units >= kSearchedTogether) units -= units % kSearchedTogether;
     if (blocks_each > 0) units = std::min(units, std::max<std::uint64_t>(kMostTileBlocks / blocks_each, 1));
     layout.tile_rows = std::min(units * unit_rows, rounded_to(rows, unit_rows));
     layout.tiles_down = divide_up(rows, layout.tile_rows);
@@ -75,11 +89,6 @@ BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std
                               : by_columns                               ? layout.tiles_down
                                                                          : layout.tiles_across;
     return layout;
-}
-
-bool searches_first(const BlockLayout& layout) noexcept {
-    const Scheme& scheme = layout.scheme;
-    return scheme.range != RangeSearch::kMinMax && scheme.granularity == Granularity::kTensor;
 }
 
 TilePlace place_of(const BlockLayout& layout, std::uint64_t tile) noexcept {

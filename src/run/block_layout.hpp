@@ -13,8 +13,8 @@ namespace octet::run {
 /// Elements that a tile has at most, and blocks.
 inline constexpr std::uint64_t kMostTileElements = 256U << 10U;
 
-/// The same of two levels down columns, whose tiles hold superblocks of a thousand rows: narrow panels of those would be read and written in
-/// many small pieces.
+/// The same of two levels down columns, whose tiles hold superblocks of a thousand rows, and of channels down columns whose range is searched, or
+/// a percentile, and whose tiles hold all rows: narrow panels of those would be read and written in many small pieces.
 inline constexpr std::uint64_t kMostSuperblockTileElements = 1U << 20U;
 
 inline constexpr std::uint64_t kMostSuperblockTileBlocks = kMostSuperblockTileElements / kLeastGroupSize;
@@ -51,10 +51,6 @@ struct BlockLayout {
 /// The layout of a tensor. Throws kUsage where codes of fewer than 8 bits cannot be cut at whole bytes: more than two dimensions, rows
 /// of more than kMostTileElements, and a last dimension that is no multiple of 8. `name` stands in the message.
 BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std::string_view name);
-
-/// True where a range is to be searched, or a percentile, and a tile does not hold its blocks whole: then their states are found before
-/// (run/wide_states.hpp).
-bool searches_first(const BlockLayout& layout) noexcept;
 
 TilePlace place_of(const BlockLayout& layout, std::uint64_t tile) noexcept;
 

@@ -4,6 +4,7 @@
 
 #include "base/checked.hpp"
 #include "quant/block_codec.hpp"
+#include "quant/search_tile.hpp"
 
 namespace octet::run {
 namespace {
@@ -29,7 +30,7 @@ constexpr std::uint64_t kBlockArrays = 9;  // range, state, its two levels, and 
 std::uint64_t BlockNeeds::byte_count() const noexcept {
     const std::uint64_t values = domain_bytes > 0 && raw_bytes == 0 ? 0 : elements * sizeof(float);
     const std::uint64_t raw = domain_bytes > 0 ? domain_bytes : raw_bytes;
-    return values + raw + elements + blocks * kBlockArrays * sizeof(float) + state_bytes +
+    return values + raw + elements + blocks * kBlockArrays * sizeof(float) + search_bytes + state_bytes +
            (kBlockArrays + 4) * kAlignment;
 }
 
@@ -40,6 +41,10 @@ BlockNeeds needs_of(const BlockLayout& layout) {
     needs.elements = layout.tile_rows * layout.tile_columns;
     needs.blocks = quant::blocks_of(layout.grid, domain.rows, domain.columns).count;
     if (layout.dtype != Dtype::kF32) needs.raw_bytes = needs.elements * (dtype_bits(layout.dtype) / 8);
+    const Scheme& scheme = layout.scheme;
+    const bool searches = scheme.granularity == Granularity::kChannel && scheme.range != RangeSearch::kMinMax;
+    if (searches && !quant::searches_stretches(scheme, layout.matrix))
+        needs.search_bytes = kernels::kBlockColumns * layout.grid.rows_each * layout.grid.columns_each * sizeof(float);
     return needs;
 }
 

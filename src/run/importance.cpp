@@ -11,15 +11,16 @@
 #include "checkpoint/checkpoint.hpp"
 #include "octet/error.hpp"
 #include "quant/checksum.hpp"
+#include "quant/search_tile.hpp"
 #include "quant/stored_form.hpp"
 
 namespace octet::run {
 namespace {
 
 bool uses_weights(const TensorReport& tensor) {
-    // One scale for a tensor is searched among counts of its values, which do not know their inputs.
+    // What is searched among counts of values does not know their inputs.
     return tensor.scheme && tensor.scheme->range == RangeSearch::kMse &&
-           tensor.scheme->granularity != Granularity::kTensor;
+           !quant::searches_stretches(*tensor.scheme, quant::matrix_of(tensor.shape));
 }
 
 std::uint64_t inputs_of(const TensorReport& tensor) {
@@ -84,10 +85,10 @@ void Importance::check(const std::vector<TensorReport>& tensors) const {
                         fmt::format("tensor {} is for no tensor of the checkpoint", in_quotes(name)));
     }
     if (!used)
-        throw Error(
-            ErrorCode::kUsage, "--importance",
-            "no tensor of it is quantized with a search that knows its inputs; choose --range mse with groups, or "
-            "--preset q8, q6 or q4");
+        throw Error(ErrorCode::kUsage, "--importance",
+                    "no tensor of it is quantized with a search that knows its inputs; choose --range mse with "
+                    "channels or groups, or "
+                    "--preset q8, q6 or q4");
 }
 
 std::vector<float> Importance::weights_of(const TensorReport& tensor) const {

@@ -11,8 +11,8 @@
 #include "quant/block_codec.hpp"
 #include "quant/distribution.hpp"
 #include "quant/order_statistics.hpp"
+#include "quant/search_tile.hpp"
 #include "quant/values.hpp"
-#include "run/block_layout.hpp"
 #include "run/block_pass.hpp"
 #include "run/workers.hpp"
 
@@ -31,7 +31,7 @@ constexpr unsigned kMostWorkers = 16;
 /// Tables of counts that a pass may fill.
 constexpr std::uint64_t kMostCounts = std::uint64_t{2} * quant::kHalfKeys;
 
-/// Consecutive elements of a tensor that share a state.
+/// Consecutive elements of a tensor that share a state: all of them, or a row.
 struct Stretch {
     const TensorJob* job;
     std::uint64_t first;
@@ -224,9 +224,10 @@ class StretchSearch {
 
 /// The stretches of a job; their states lie in its BlockJob.
 void add_stretches(TensorJob& job, std::vector<Stretch>& stretches) {
-    const BlockLayout layout = layout_of(job.block->scheme, job.source_dtype, *job.shape, job.name);
-    if (!searches_first(layout)) return;
-    const std::uint64_t blocks = layout.grid.down * layout.grid.across;
+    const quant::Matrix matrix = quant::matrix_of(*job.shape);
+    if (!quant::searches_stretches(job.block->scheme, matrix)) return;
+    const quant::BlockGrid grid = quant::grid_of(job.block->scheme, matrix);
+    const std::uint64_t blocks = grid.down * grid.across;
     job.block->make_extra().states.resize(blocks);
     for (std::uint64_t i = 0; i < blocks; ++i)
         stretches.push_back({&job, i * (job.elements / blocks), job.elements / blocks, &job.block->extras->states[i]});

@@ -5,6 +5,7 @@
 
 #include "quant/distribution.hpp"
 #include "quant/order_statistics.hpp"
+#include "quant/range_search.hpp"
 #include "support.hpp"
 
 namespace octet::test {
@@ -125,6 +126,37 @@ TEST_CASE("bins lead to the same noise as the values themselves, within 1 percen
             const double exact = noise_of(values, scheme, searched(values, scheme, false));
             INFO(name << " shape " << static_cast<int>(shape) << " ratio " << found / exact);
             CHECK(found <= exact * 1.01);
+        }
+    }
+}
+
+TEST_CASE("channels searched 16 at a time lose no more than 5 percent to a search among each one's sorted values") {
+    std::mt19937 random(44);
+    constexpr std::size_t kInputs = 768;
+    for (const char* name : {"u8-channel-axis1-mse", "u4-channel-axis1-mse", "u2-channel-axis1-mse",
+                             "s8-channel-axis1-mse", "s4-channel-axis1-mse", "u4-channel-axis1-intzp-mse"}) {
+        const Scheme scheme = parse_scheme(name).value();
+        for (const Shape shape : {Shape::kNormal, Shape::kOutliers, Shape::kOneSided, Shape::kTwoHills}) {
+            std::vector<std::vector<float>> columns;
+            std::vector<float> block(kInputs * kernels::kBlockColumns);
+            for (std::size_t c = 0; c < kernels::kBlockColumns; ++c) {
+                columns.push_back(values_like(shape, kInputs, random));
+                for (std::size_t i = 0; i < kInputs; ++i) block[i * kernels::kBlockColumns + c] = columns[c][i];
+            }
+            const auto found =
+                quant::search_range({block.data(), nullptr, kInputs}, scheme, *available_kernels().back());
+            double noise = 0;
+            double best = 0;
+            double plain = 0;
+            for (std::size_t c = 0; c < columns.size(); ++c) {
+                noise += noise_of(columns[c], scheme, {found.scale[c], found.zero_point[c]});
+                best += noise_of(columns[c], scheme, searched(columns[c], scheme, false));
+                plain += noise_of(columns[c], scheme, quant::block_state(scheme, whole_of(columns[c])));
+            }
+            INFO(name << " shape " << static_cast<int>(shape) << " to best " << noise / best << " to plain "
+                      << noise / plain);
+            CHECK(noise <= best * 1.05);
+            CHECK(noise <= plain);
         }
     }
 }
