@@ -177,6 +177,12 @@ class Schemes(OctetCase):
             restored = struct.unpack(f"<{len(values)}f", back.data)
             errors[name] = sum(weights[i // 48] * (a - b) ** 2 for i, (a, b) in enumerate(zip(values, restored)))
         self.assertLess(errors["weighted"], 0.8 * errors["plain"])
+        for scheme, code in (("u4-channel-axis1-mse", 0), ("u4-mse", 2)):  # counts of a tensor's values know no inputs
+            run = self.run_octet("quantize", source, "other", "--force", "--no-sync", *options_of(scheme), "--importance", file)
+            self.assertEqual((run.code, "no tensor of it is quantized with a search that knows its inputs" in run.err), (code, code == 2))
+        self.quantize(source, "u4-channel-axis1-mse", "unweighted")
+        self.assertGreater(*(self.octet_json("inspect", name)["tensors"][0]["rmse"] for name in ("other", "unweighted")))
+        self.octet("verify", "other", "--source", source, "--importance", file)
         self.octet("verify", "weighted", "--source", source, "--importance", file)
         for options, code, words in (((), 2, "give the same file again"), (("--importance", other), 3, "is not the file that the set was")):
             run = self.run_octet("verify", "weighted", "--source", source, *options)
