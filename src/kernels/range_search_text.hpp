@@ -150,6 +150,10 @@ struct RangeSearch {
             best_low = L::if_less(best_noise, before, from, best_low);
             best_high = L::if_less(best_noise, before, to, best_high);
         };
+        // Stays where squares overflow, which nothing can be measured by.
+        state_of(low, high, best_scale, best_zero);
+        best_scale = L::largest(stored(best_scale), least_scale());
+        if (!limits.integer_zero) best_zero = stored(best_zero);
         try_ends(low, high);
         for (unsigned candidate = 1; candidate < limits.candidates; ++candidate) {
             const R cut = span * L::all(limits.step * static_cast<float>(candidate));

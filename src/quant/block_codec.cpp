@@ -188,6 +188,12 @@ bool make_states(const Scheme& scheme, const Tile& tile, const float* weights, c
                  std::uint64_t& overflowed) {
     if (needs_search(scheme)) {
         search_states(scheme, tile, weights, blocks);
+        if (scheme.scale_dtype == ScaleDtype::kTwoLevel || block_kind(scheme) != kernels::BlockKind::kReal) return true;
+        for (overflowed = 0; overflowed < blocks.count; ++overflowed) {
+            if (std::isinf(blocks.max[overflowed] - blocks.min[overflowed]) &&
+                blocks.max[overflowed] > blocks.min[overflowed])
+                return false;
+        }
         return true;
     }
     if (scheme.range == RangeSearch::kPercentile) return percentile_states(scheme, tile, blocks, overflowed);

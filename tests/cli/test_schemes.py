@@ -232,6 +232,11 @@ class Schemes(OctetCase):
             self.assertEqual(run.code, 3)
             self.assertIn("tensor 'w' holds inf at [43, 21]", run.err)
         self.octet("quantize", source, "set", "--granularity", "channel", "--on-non-finite", "keep")
+        source = make_file(self.dir / "far.safetensors", [f32("w", [-3e38, 3e38, 1, 2], [2, 2])])
+        for scheme in ("u8", "u4-mse", "u8-pct99", "u8-channel-mse", "u4-group32-mse"):
+            run = self.run_octet("quantize", source, "none", *options_of(scheme))
+            self.assertEqual(run.code, 3)
+            self.assertIn("tensor 'w' spans -3e+38 to 3e+38", run.err)
 
     def test_verify_finds_a_changed_scale(self):
         source = make_file(self.dir / "source.safetensors", tensors())

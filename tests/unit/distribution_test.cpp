@@ -161,6 +161,25 @@ TEST_CASE("channels searched 16 at a time lose no more than 5 percent to a searc
     }
 }
 
+TEST_CASE("a channel whose squares overflow keeps its plain range") {
+    std::mt19937 random(45);
+    for (const char* name : {"u8-channel-axis1-mse", "s4-channel-axis1-mse", "u4-channel-axis1-intzp-mse"}) {
+        const Scheme scheme = parse_scheme(name).value();
+        std::vector<float> block(100 * kernels::kBlockColumns);
+        for (float& value : block) value = static_cast<float>(random() % 1000) * 1e33F - 3e35F;
+        for (const kernels::Kernels* loops : available_kernels()) {
+            const auto found = quant::search_range({block.data(), nullptr, 100}, scheme, *loops);
+            for (std::size_t c = 0; c < kernels::kBlockColumns; ++c) {
+                std::vector<float> column;
+                for (std::size_t i = 0; i < 100; ++i) column.push_back(block[i * kernels::kBlockColumns + c]);
+                const quant::BlockState plain = quant::block_state(scheme, whole_of(column));
+                REQUIRE(std::fabs(found.scale[c] - plain.scale) <= 1e-6F * plain.scale);
+                REQUIRE(std::fabs(found.zero_point[c] - plain.zero_point) <= 1e-6F * std::fabs(plain.zero_point));
+            }
+        }
+    }
+}
+
 TEST_CASE("order statistics by halves of keys are those of sorting") {
     std::mt19937 random(43);
     std::vector<float> values(5000);
