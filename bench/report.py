@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pictures
+from first_token import SETS
 from measure import median, quartiles
 from run import SCHEMES
 
@@ -224,6 +225,18 @@ class Report:
         return table([f"{bytes_text(found['read'])}, cold; {bytes_text(found['written'])} written", "median", "quartiles", "x dd",
                       "peak MiB"], rows)
 
+    def first_token(self):
+        rows = []
+        for name in SETS:
+            for state in ("cold", "fresh", "fragmented"):
+                found = self.experiment(f"first-{name}-{state}")
+                if found is None:
+                    return None
+                rows.append([f"`{name}`, {bytes_text(found['read'])}, {state}", time_text(found.median("cat")),
+                             time_text(found.median("octet")), found.spread("octet"), f"{found.ratio('octet', 'cat'):.2f}",
+                             f"{found.peak('octet') / MIB:.1f}"])
+        return table(["set, page cache", "`cat`", "octet", "quartiles", "x `cat`", "peak MiB"], rows)
+
     def readers(self):
         rows = []
         for state in ("fresh", "fragmented"):
@@ -259,7 +272,7 @@ class Report:
 
 
 NAMES = ["machine", "quantize", "dequantize", "lesson", "schemes", "dtypes", "peers", "kernels", "inspect", "threads", "sync",
-         "tensors", "growth", "cold", "readers", "isas", "large"]
+         "tensors", "growth", "cold", "readers", "isas", "large", "first_token"]
 
 
 def fill_in(document, report):

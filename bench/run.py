@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+import first_token
 import measure
 from measure import Bench, Contestant, fill, remove, size_of
 
@@ -287,9 +288,30 @@ class Suite:
         self.results["kernels"] = {"rows": rows}
         self.save()
 
+    def run_first_token(self):
+        """A whole run of generate for one token, beside cat of the same files, out of the page cache and in it in both states."""
+        model = self.folder / "first"
+        model.mkdir(exist_ok=True)
+        source = HERE.parent / "testdata/tiny-gpt2/model.safetensors" if self.options.tiny else self.model()
+        prompt = first_token.complete(model, self.options.tiny, HERE.parent / "testdata/tiny-gpt2")
+        for name, options in first_token.SETS.items():
+            codes = self.folder / f"first-{name}"
+            self.bench.time(self.quantize(source, options=[*options, "--force"], out=codes), self.folder / "timed.json")
+            for companion in measure.files_of(model):
+                shutil.copy(companion, codes / companion.name)
+            runs = first_token.contestants(self.octet, codes, prompt)
+            for state in ("cold", "fresh", "fragmented"):
+                for run in runs:
+                    run.inputs, run.needs_cold = [codes], state == "cold"
+                before = None if state == "cold" else lambda codes=codes, state=state: fill(codes, state)
+                samples = self.bench.interleave(runs, self.folder, before)
+                self.record(f"first-{name}-{state}", samples, read=size_of(codes))
+            remove(codes)
+        remove(model)
+
     def run(self):
         names = ["quantize", "dequantize", "lesson_preset", "schemes", "peers", "isas", "dtypes", "kernels", "inspect", "threads", "sync",
-                 "tensors", "growth", "cold"]
+                 "tensors", "growth", "cold", "first_token"]
         chosen = self.options.only.split(",") if self.options.only else names
         for unknown in set(chosen) - set(names):
             sys.exit(f"run.py: no experiment {unknown}; there are {', '.join(names)}")

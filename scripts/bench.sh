@@ -4,10 +4,11 @@
 #
 #   --quick        three rounds, nothing above 512 MB; prints the tables and changes no document
 #   EXPERIMENT...  only these; the others keep what build/bench/results.json has of them: quantize dequantize lesson_preset
-#                  schemes peers isas dtypes kernels inspect threads sync tensors growth cold
+#                  schemes peers isas dtypes kernels inspect threads sync tensors growth cold first_token
 #
 # Environment: OCTET_BENCH_DIR       where the checkpoints go (default: a temporary folder); at most 25 GB, 3 GB with --quick
 #              OCTET_TORCH_PYTHON    an interpreter with torch, safetensors, optimum-quanto and transformers (default: python3)
+#              OCTET_BENCH_TOKENIZER a folder with GPT-2's vocab.json and merges.txt (default: as many tokens, made here)
 #              OCTET_BENCH_GGUF      GPT-2 as GGUF for the llama-quantize on PATH (default: made here)
 set -euo pipefail
 if [ "${1:-}" = -h ] || [ "${1:-}" = --help ]; then

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -124,7 +125,14 @@ std::string printable_json(std::string_view json) {
 }
 
 bool is_utf8(std::string_view text) {
+    constexpr std::uint64_t kNotAscii = 0x8080808080808080;
     for (std::size_t at = 0; at < text.size();) {
+        std::uint64_t eight = kNotAscii;
+        if (text.size() - at >= sizeof eight) std::memcpy(&eight, text.data() + at, sizeof eight);
+        if ((eight & kNotAscii) == 0) {
+            at += sizeof eight;
+            continue;
+        }
         std::uint32_t code_point = 0;
         const std::size_t length = utf8_length(text, at, code_point);
         if (length == 0) return false;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 #include <vector>
@@ -118,6 +119,22 @@ void File::read_at(std::span<std::byte> buffer, std::uint64_t offset) const {
     }
 }
 
+void File::will_be_read_in_order() const noexcept {
+    ::posix_fadvise(fd_, 0, 0, POSIX_FADV_SEQUENTIAL);
+}
+
+// Reading, rather than asking for read-ahead, because only then the system reads further ahead meanwhile, in ever larger pages.
+bool File::bring_in(std::uint64_t offset, std::uint64_t size) const noexcept {
+    constexpr std::uint64_t kBlock = 64U << 10U;
+    char block[kBlock];
+    for (std::uint64_t done = 0; done < size;) {
+        const ssize_t read = ::pread(fd_, block, std::min(kBlock, size - done), static_cast<off_t>(offset + done));
+        if (read <= 0) return false;
+        done += static_cast<std::uint64_t>(read);
+    }
+    return true;
+}
+
 void File::write_at(std::span<const std::byte> bytes, std::uint64_t offset) const {
     std::size_t done = 0;
     while (done < bytes.size()) {
@@ -136,13 +153,18 @@ void File::sync() const {
     }
 }
 
-std::string read_text_file(const std::filesystem::path& path, std::uint64_t most_bytes) {
-    const File file = File::open_for_reading(path);
+File open_text_file(const std::filesystem::path& path, std::uint64_t most_bytes) {
+    File file = File::open_for_reading(path);
     if (file.size() > most_bytes) {
         throw Error(ErrorCode::kBadInput, printable(path.native()),
                     fmt::format("has {} bytes, more than the {} that such a file may have; is it the right file?",
                                 with_commas(file.size()), with_commas(most_bytes)));
     }
+    return file;
+}
+
+std::string read_text_file(const std::filesystem::path& path, std::uint64_t most_bytes) {
+    const File file = open_text_file(path, most_bytes);
     std::string text(file.size(), '\0');
     file.read_at(std::as_writable_bytes(std::span(text)), 0);
     return text;

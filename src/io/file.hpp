@@ -41,6 +41,12 @@ class File {
     /// Fills `buffer` from `offset`; the file having become shorter than `offset + buffer.size()` is kIo.
     void read_at(std::span<std::byte> buffer, std::uint64_t offset) const;
 
+    /// Tells the system that bring_in() will be called for one range after the other.
+    void will_be_read_in_order() const noexcept;
+
+    /// Has that range read into the page cache, and nothing else. False where it cannot be read.
+    bool bring_in(std::uint64_t offset, std::uint64_t size) const noexcept;
+
     /// Writes all of `bytes` at `offset`. kIo.
     void write_at(std::span<const std::byte> bytes, std::uint64_t offset) const;
 
@@ -54,6 +60,9 @@ class File {
     std::uint64_t size_ = 0;
     std::string name_;
 };
+
+/// As File::open_for_reading(); larger than `most_bytes`: kBadInput.
+File open_text_file(const std::filesystem::path& path, std::uint64_t most_bytes);
 
 /// The whole of a small file as text; larger than `most_bytes`: kBadInput.
 std::string read_text_file(const std::filesystem::path& path, std::uint64_t most_bytes);

@@ -1,6 +1,7 @@
 #include "io/mapping.hpp"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -70,6 +71,22 @@ bool Mapping::is_cached(std::uint64_t offset, std::uint64_t size) const noexcept
     std::vector<unsigned char> resident((offset + size - first + kPage - 1) / kPage);
     if (::mincore(data_ + first, offset + size - first, resident.data()) != 0) return false;
     return std::all_of(resident.begin(), resident.end(), [](unsigned char page) { return (page & 1U) != 0; });
+}
+
+std::uint64_t memory_size() noexcept {
+    const long pages = ::sysconf(_SC_PHYS_PAGES);
+    const long page = ::sysconf(_SC_PAGESIZE);
+    return pages > 0 && page > 0 ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page) : 0;
+}
+
+// By touching it: MADV_POPULATE_READ holds a lock for all of the range that another thread's allocations wait for, up to 4 ms each. A fault
+// maps what is cached of 64 KiB.
+bool Mapping::populate(std::uint64_t offset, std::uint64_t size) const noexcept {
+    constexpr std::uint64_t kMappedAtOnce = 64U << 10U;
+    return read_mapped([&] {
+        for (std::uint64_t done = 0; done < size; done += kMappedAtOnce)
+            static_cast<void>(*static_cast<const volatile std::byte*>(data_ + offset + done));
+    });
 }
 
 void Mapping::drop(std::uint64_t offset, std::uint64_t size) const noexcept {

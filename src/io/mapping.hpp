@@ -22,10 +22,14 @@ class Mapping {
     static Mapping of(const File& file) noexcept;
 
     bool is_empty() const noexcept { return size_ == 0; }
+    std::uint64_t size() const noexcept { return size_; }
     std::span<const std::byte> bytes(std::uint64_t offset, std::uint64_t size) const { return {data_ + offset, size}; }
 
     /// True if that range is in the page cache, so that reading it does not wait for the disk. False when in doubt.
     bool is_cached(std::uint64_t offset, std::uint64_t size) const noexcept;
+
+    /// Maps the pages of that range, most of them at least, before anybody needs them. False where one cannot be read.
+    bool populate(std::uint64_t offset, std::uint64_t size) const noexcept;
 
     /// Takes the pages of that range out of the process again; they stay in the page cache. Rounded outward, because the system
     /// maps more than what was touched.
@@ -37,6 +41,9 @@ class Mapping {
     std::byte* data_ = nullptr;
     std::uint64_t size_ = 0;
 };
+
+/// Bytes of memory that the machine has; 0 where the system does not say.
+std::uint64_t memory_size() noexcept;
 
 namespace detail {
 sigjmp_buf*& fault_target() noexcept;

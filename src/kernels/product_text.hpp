@@ -168,6 +168,67 @@ void add_rows_codes(const Codes& codes, std::size_t pitch, const float* x, std::
     with_rows(codes, [&](auto kind) { add_rows<decltype(kind)>(codes.bytes, pitch, x, rows, y, columns); });
 }
 
+/// kTokens tokens, all sums of some columns in registers; each takes the steps that add_rows() makes it take.
+template <std::size_t kTokens, typename Rows>
+inline void add_rows_of_some_tokens(const unsigned char* weights, std::size_t pitch, std::size_t rows,
+                                    std::size_t ahead, const float* x, std::size_t x_pitch, float* y,
+                                    std::size_t y_pitch, std::size_t columns) {
+    const auto add_blocks = [&](auto blocks, std::size_t first) {
+        constexpr std::size_t kBlocks = decltype(blocks)::value;
+        Floats sums[kTokens][kBlocks * kParts];
+        const auto place = [&](std::size_t t, std::size_t j) { return y + t * y_pitch + first + j * kWidth; };
+        for (std::size_t t = 0; t < kTokens; ++t) {
+            for (std::size_t j = 0; j < kBlocks * kParts; ++j) sums[t][j] = Floats::load_unaligned(place(t, j));
+        }
+        for (std::size_t r = 0; r < rows; ++r) {
+            const unsigned char* const row = weights + r * pitch;
+            __builtin_prefetch(row + ahead * pitch + first / 8 * Rows::kBitsEach);
+            Floats w[kBlocks][kParts];
+            for (std::size_t block = 0; block < kBlocks; ++block) Rows::load_16(row, first + block * kLanes, w[block]);
+            for (std::size_t t = 0; t < kTokens; ++t) {
+                const Floats factor(x[t * x_pitch + r]);
+                for (std::size_t j = 0; j < kBlocks * kParts; ++j)
+                    sums[t][j] = fused(factor, w[j / kParts][j % kParts], sums[t][j]);
+            }
+        }
+        for (std::size_t t = 0; t < kTokens; ++t) {
+            for (std::size_t j = 0; j < kBlocks * kParts; ++j) sums[t][j].store_unaligned(place(t, j));
+        }
+    };
+    constexpr std::size_t kMost = kParts == 1 ? 2 : 1;  // 16 of 32 registers, or 8 of 16
+    std::size_t c = 0;
+    for (; c + kMost * kLanes <= columns; c += kMost * kLanes)
+        add_blocks(std::integral_constant<std::size_t, kMost>(), c);
+    for (; c + kLanes <= columns; c += kLanes) add_blocks(std::integral_constant<std::size_t, 1>(), c);
+    for (; c < columns; ++c) {
+        for (std::size_t t = 0; t < kTokens; ++t) {
+            float& sum = y[t * y_pitch + c];
+            for (std::size_t r = 0; r < rows; ++r)
+                sum = fused(x[t * x_pitch + r], Rows::one(weights + r * pitch, c), sum);
+        }
+    }
+}
+
+void add_rows_of_tokens(const Codes& codes, std::size_t pitch, std::size_t rows, std::size_t ahead,
+                        const Tokens& tokens, std::size_t columns) {
+    constexpr std::size_t kMost = kParts == 1 ? 8 : kParts == 2 ? 4 : 2;
+    with_rows(codes, [&](auto kind) {
+        using Rows = decltype(kind);
+        std::size_t t = 0;
+        const auto add = [&](auto some) {
+            constexpr std::size_t kSome = decltype(some)::value;
+            for (; t + kSome <= tokens.count; t += kSome)
+                add_rows_of_some_tokens<kSome, Rows>(codes.bytes, pitch, rows, ahead, tokens.x + t * tokens.x_pitch,
+                                                     tokens.x_pitch, tokens.y + t * tokens.y_pitch, tokens.y_pitch,
+                                                     columns);
+        };
+        add(std::integral_constant<std::size_t, kMost>());
+        if constexpr (kMost > 4) add(std::integral_constant<std::size_t, 4>());
+        if constexpr (kMost > 2) add(std::integral_constant<std::size_t, 2>());
+        add(std::integral_constant<std::size_t, 1>());
+    });
+}
+
 void add_products(const Codes& codes, const float* x, float* y, std::size_t count) {
     with_rows(codes, [&](auto rows) {
         std::size_t i = 0;
@@ -299,8 +360,8 @@ void gelu(float* values, std::size_t count) {
 }
 
 constexpr Products products_named(const char* name) {
-    return {name,           dot_f32,   dot_codes,    add_rows_f32, add_rows_codes, add_products, widen_codes,
-            multiply_panel, transpose, exponentials, gelu};
+    return {name,         dot_f32,     dot_codes,      add_rows_f32, add_rows_codes, add_rows_of_tokens,
+            add_products, widen_codes, multiply_panel, transpose,    exponentials,   gelu};
 }
 
 }  // namespace

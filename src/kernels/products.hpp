@@ -22,6 +22,15 @@ struct Codes {
     bool is_signed;  ///< two's complement
 };
 
+/// Some tokens that are multiplied with the same weights.
+struct Tokens {
+    std::size_t count;
+    const float* x;
+    std::size_t x_pitch;
+    float* y;
+    std::size_t y_pitch;
+};
+
 /// One implementation of every loop.
 struct Products {
     const char* name;
@@ -38,6 +47,11 @@ struct Products {
                          std::size_t columns);
     void (*add_rows_codes)(const Codes& codes, std::size_t pitch, const float* x, std::size_t rows, float* y,
                            std::size_t columns);
+
+    /// The same of some tokens, whose codes are read and converted once: token t has its activations at x + t * x_pitch and its sums at
+    /// y + t * y_pitch. Each sum gets the bits that add_rows_codes() gives it. `ahead` rows further on memory is asked for.
+    void (*add_rows_of_tokens)(const Codes& codes, std::size_t pitch, std::size_t rows, std::size_t ahead,
+                               const Tokens& tokens, std::size_t columns);
 
     /// y[c] += code c * x[c].
     void (*add_products)(const Codes& codes, const float* x, float* y, std::size_t count);

@@ -44,6 +44,12 @@ void add_rows_codes(const Codes& codes, std::size_t pitch, const float* x, std::
     }
 }
 
+void add_rows_of_tokens(const Codes& codes, std::size_t pitch, std::size_t rows, std::size_t, const Tokens& tokens,
+                        std::size_t columns) {
+    for (std::size_t t = 0; t < tokens.count; ++t)
+        add_rows_codes(codes, pitch, tokens.x + t * tokens.x_pitch, rows, tokens.y + t * tokens.y_pitch, columns);
+}
+
 void add_products(const Codes& codes, const float* x, float* y, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) y[i] += code_of(codes, codes.bytes, i) * x[i];
 }
@@ -86,8 +92,8 @@ void gelu(float* values, std::size_t count) {
 }  // namespace
 
 const Products kScalarProducts = {
-    "scalar",    dot_f32,        dot_codes, add_rows_f32, add_rows_codes, add_products,
-    widen_codes, multiply_panel, transpose, exponentials, gelu,
+    "scalar",     dot_f32,     dot_codes,      add_rows_f32, add_rows_codes, add_rows_of_tokens,
+    add_products, widen_codes, multiply_panel, transpose,    exponentials,   gelu,
 };
 
 }  // namespace octet::kernels

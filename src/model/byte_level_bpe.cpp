@@ -101,8 +101,8 @@ class Word {
     void propose(std::size_t left) {
         const std::uint32_t a = symbols_[left].token;
         const std::uint32_t b = symbols_[symbols_[left].next].token;
-        const auto found = tables_.merges.find(static_cast<std::uint64_t>(a) << 32U | b);
-        if (found != tables_.merges.end()) queue_.push({found->second.rank, left, a, b, found->second.merged});
+        const std::uint32_t rank = tables_.merges.rank_of(a, b);
+        if (rank < tables_.merges.size()) queue_.push({rank, left, a, b, tables_.merges[rank].merged});
     }
 
     const BpeTables& tables_;
@@ -112,7 +112,8 @@ class Word {
 
 class ByteLevelBpe : public Tokenizer {
   public:
-    explicit ByteLevelBpe(BpeTables tables) : tables_(std::move(tables)), words_(compiled_words()) {}
+    explicit ByteLevelBpe(std::unique_ptr<const BpeTables> tables)
+        : tables_(std::move(tables)), words_(compiled_words()) {}
 
     Ids encode(std::string_view text) const override {
         const std::unique_ptr<pcre2_match_data, FreeMatch> match(pcre2_match_data_create(1, nullptr));
@@ -126,7 +127,7 @@ class ByteLevelBpe : public Tokenizer {
                 throw Error(found < -2 && found > -24 ? ErrorCode::kBadInput : ErrorCode::kInternal,
                             fmt::format("the text: no word found at byte {} (PCRE2 says {})", at, found));
             }
-            Word word(text.substr(at, ends[1] - at), tables_);
+            Word word(text.substr(at, ends[1] - at), *tables_);
             word.merge_all();
             word.append_to(ids);
             at = ends[1];
@@ -136,21 +137,18 @@ class ByteLevelBpe : public Tokenizer {
 
     std::string decode(std::span<const std::uint32_t> ids) const override {
         std::string bytes;
-        for (const std::uint32_t id : ids) {
-            const auto found = tables_.texts.find(id);
-            if (found != tables_.texts.end()) bytes += found->second;
-        }
+        for (const std::uint32_t id : ids) bytes += tables_->bytes_of(id);
         return mended_utf8(bytes);
     }
 
   private:
-    BpeTables tables_;
+    std::unique_ptr<const BpeTables> tables_;
     std::unique_ptr<pcre2_code, FreeCode> words_;
 };
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> make_byte_level_bpe(BpeTables tables) {
+std::unique_ptr<Tokenizer> make_byte_level_bpe(std::unique_ptr<const BpeTables> tables) {
     return std::make_unique<ByteLevelBpe>(std::move(tables));
 }
 
@@ -159,12 +157,10 @@ std::unique_ptr<Tokenizer> open_byte_level_bpe(const fs::path& folder) {
     const fs::path vocab = folder / "vocab.json";
     const fs::path merges = folder / "merges.txt";
     const fs::path joined = folder / "tokenizer.json";
-    const auto text_of = [](const fs::path& path) { return io::read_text_file(path, kMostFileBytes); };
-    if (fs::exists(vocab, ignored) && fs::exists(merges, ignored)) {
-        return make_byte_level_bpe(
-            parse_vocab_and_merges(text_of(vocab), vocab.native(), text_of(merges), merges.native()));
-    }
-    if (fs::exists(joined, ignored)) return make_byte_level_bpe(parse_tokenizer_json(text_of(joined), joined.native()));
+    if (fs::exists(vocab, ignored) && fs::exists(merges, ignored))
+        return make_byte_level_bpe(read_vocab_and_merges(vocab, merges, kMostFileBytes));
+    if (fs::exists(joined, ignored))
+        return make_byte_level_bpe(parse_tokenizer_json(io::read_text_file(joined, kMostFileBytes), joined.native()));
     throw Error(
         ErrorCode::kBadInput, printable(folder.native()),
         "has no tokenizer: neither vocab.json and merges.txt nor tokenizer.json; fetch them, or give token ids");

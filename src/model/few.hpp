@@ -21,12 +21,19 @@ struct Few {
 /// One output of codes that are stored by outputs.
 void dot_with_codes(const Few& few, std::size_t output);
 
-/// Codes that are stored by inputs: the products of the inputs `first` .. `first + count`, by token and output, into `partial`, which holds
-/// zeros. They are whole groups or, where one block is all of an output, any, and then without scale and offset: finish_sums() does
-/// that. `room` has as many floats as `partial`, twice.
-void add_code_rows(const Few& few, std::size_t first, std::size_t count, float* partial, float* room);
+/// Some outputs of a weight that is stored by inputs; `first` is a multiple of 8.
+struct Outputs {
+    std::size_t first;
+    std::size_t count;
+};
 
-/// Scale and offset of the sums in few.out, where there is one group.
-void finish_sums(const Few& few);
+/// Codes that are stored by inputs: the products of the inputs `first` .. `first + count` with those outputs, by token and output, into
+/// `partial`, which holds zeros. They are whole groups or, where one block is all of an output, any, and then without scale and offset:
+/// finish_sums() does that. `room` has as many floats as `partial`, twice.
+void add_code_rows(const Few& few, std::size_t first, std::size_t count, const Outputs& outputs, float* partial,
+                   float* room);
+
+/// Scale and offset of the sums of those outputs in few.out, where there is one group.
+void finish_sums(const Few& few, const Outputs& outputs);
 
 }  // namespace octet::model

@@ -59,7 +59,7 @@ void add(Matrix& x, const Matrix& y) {
 KeyValueCache::KeyValueCache(std::size_t width, std::size_t capacity)
     : width_(width),
       capacity_(capacity),
-      pitch_((capacity + 31) / 32 * 32 + 16),
+      pitch_(capacity <= 16 ? 16 : (capacity + 31) / 32 * 32 + 16),
       keys_(width * pitch_),
       values_(width * capacity) {}
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <string_view>
 
@@ -12,25 +13,28 @@
 
 namespace octet::model {
 
+/// When what a model needs comes into memory.
+enum class Start : std::uint8_t {
+    kAsNeeded,  ///< the tokenizer on first use, and pages when they are touched
+    kAtOnce     ///< everything, as soon as may be; with several threads the tokenizer beside the weights
+};
+
 class Loaded {
   public:
-    Loaded(const std::filesystem::path& path, Machine& machine)
-        : weights_(Weights::open(path)),
-          config_(read_config(weights_.folder())),
-          network_(open_model(weights_, config_, machine)) {}
+    Loaded(const std::filesystem::path& path, Machine& machine, Start start = Start::kAsNeeded);
 
     const Weights& weights() const noexcept { return weights_; }
     const Config& config() const noexcept { return config_; }
     Model& network() const noexcept { return *network_; }
     bool is_t5() const noexcept { return config_.family == checkpoint::Family::kT5; }
 
-    /// The tokenizer, opened on first use. Missing or broken: kBadInput.
-    const Tokenizer& tokenizer() {
-        if (!tokenizer_) tokenizer_ = open_tokenizer(weights_.folder(), config_);
-        return *tokenizer_;
-    }
+    /// The tokenizer, opened on first use if not before. Missing or broken: kBadInput.
+    const Tokenizer& tokenizer();
 
   private:
+    void bring_in_weights() const noexcept;
+
+    std::future<std::unique_ptr<Tokenizer>> coming_tokenizer_;
     Weights weights_;
     Config config_;
     std::unique_ptr<Model> network_;

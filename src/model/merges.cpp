@@ -1,20 +1,20 @@
 #include "model/merges.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
+#include "io/file.hpp"
+#include "model/vocabulary_text.hpp"
 #include "octet/error.hpp"
 
 namespace octet::model {
 namespace {
 
 using nlohmann::json;
-constexpr std::uint64_t kMostTokens = 1U << 24U;
 
 [[noreturn]] void fail(std::string_view name, const std::string& what) {
     throw Error(ErrorCode::kBadInput, printable(name), what + "; fetch the tokenizer again");
@@ -53,56 +53,6 @@ std::string bytes_of_token(std::string_view token) {
     return bytes;
 }
 
-/// The numbers of tokens by their text: open addressing, as the tables of a start are made and looked up 150,000 times.
-class Numbers {
-  public:
-    /// False if the token is there already.
-    bool insert(std::string_view token, std::uint32_t number) {
-        if (2 * (count_ + 1) > slots_.size()) grow();
-        Slot& slot = slot_of(token);
-        if (slot.size != kNone) return false;
-        slot = {texts_.size(), static_cast<std::uint32_t>(token.size()), number};
-        texts_ += token;
-        ++count_;
-        return true;
-    }
-
-    std::optional<std::uint32_t> find(std::string_view token) {
-        if (slots_.empty()) return std::nullopt;
-        const Slot& slot = slot_of(token);
-        return slot.size == kNone ? std::nullopt : std::optional(slot.number);
-    }
-
-  private:
-    static constexpr std::uint32_t kNone = 0xFFFFFFFF;
-
-    struct Slot {
-        std::size_t start = 0;  ///< in texts_
-        std::uint32_t size = kNone;
-        std::uint32_t number = 0;
-    };
-
-    std::string_view text_of(const Slot& slot) const { return std::string_view(texts_).substr(slot.start, slot.size); }
-
-    Slot& slot_of(std::string_view token) {
-        std::size_t at = std::hash<std::string_view>{}(token) & (slots_.size() - 1);
-        while (slots_[at].size != kNone && text_of(slots_[at]) != token) at = (at + 1) & (slots_.size() - 1);
-        return slots_[at];
-    }
-
-    void grow() {
-        const std::vector<Slot> old =
-            std::exchange(slots_, std::vector<Slot>(std::max<std::size_t>(1024, 4 * slots_.size())));
-        for (const Slot& slot : old) {
-            if (slot.size != kNone) slot_of(text_of(slot)) = slot;
-        }
-    }
-
-    std::vector<Slot> slots_;  ///< a power of two
-    std::string texts_;
-    std::size_t count_ = 0;
-};
-
 /// Takes the vocabulary token by token.
 class Vocabulary {
   public:
@@ -110,24 +60,35 @@ class Vocabulary {
 
     /// `number` is empty where none that a token could have was given.
     void add(std::string_view token, std::optional<std::uint64_t> number) {
-        if (!number || *number >= kMostTokens)
+        if (!number || *number >= kMostTokens) {
+            finish();
             fail(name_, fmt::format("token {} has no number below {}", in_quotes(token), with_commas(kMostTokens)));
+        }
         const auto id = static_cast<std::uint32_t>(*number);
-        std::string bytes = bytes_of_token(token);
+        tables_.tokens.append(token, id);
+        constexpr std::size_t kMostOfOneByte = 2;  // all characters of the alphabet are below U+0800
+        if (token.size() > kMostOfOneByte) return;
+        const std::string bytes = bytes_of_token(token);
         if (bytes.size() == 1) tables_.byte_tokens[static_cast<unsigned char>(bytes[0])] = id;
-        if (!tables_.texts.emplace(id, std::move(bytes)).second)
-            fail(name_, fmt::format("token {} has the number {} of another", in_quotes(token), id));
-        if (!numbers_.insert(token, id)) fail(name_, fmt::format("token {} stands there twice", in_quotes(token)));
     }
 
-    [[noreturn]] void refuse() const { fail(name_, "the vocabulary is not a JSON object of tokens and numbers"); }
+    /// After the last one, or before anything is said about what follows.
+    void finish() {
+        const std::optional<TokenTable::Double> found = tables_.tokens.index();
+        if (!found) return;
+        fail(name_, fmt::format("token {} {}", in_quotes(found->text),
+                                found->has_its_number ? fmt::format("has the number {} of another", found->number)
+                                                      : "stands there twice"));
+    }
 
-    Numbers& numbers() { return numbers_; }
+    [[noreturn]] void refuse() {
+        finish();
+        fail(name_, "the vocabulary is not a JSON object of tokens and numbers");
+    }
 
   private:
     std::string_view name_;
     BpeTables& tables_;
-    Numbers numbers_;
 };
 
 /// Events of a JSON text that is a vocabulary.
@@ -173,34 +134,53 @@ class VocabularyEvents : public nlohmann::json_sax<json> {
     bool was_object_ = false;
 };
 
-void add_merge(BpeTables& tables, Numbers& numbers, std::string_view left, std::string_view right,
-               std::string_view name) {
-    const auto number = [&](std::string_view token) {
-        const std::optional<std::uint32_t> found = numbers.find(token);
-        if (!found)
-            fail(name, fmt::format("merge {} of {} and {}: the vocabulary has no {}", tables.merges.size() + 1,
-                                   in_quotes(left), in_quotes(right), in_quotes(token)));
-        return *found;
-    };
-    const std::uint64_t pair = static_cast<std::uint64_t>(number(left)) << 32U | number(right);
-    const auto rank = static_cast<std::uint32_t>(tables.merges.size());
-    std::string both;
-    both.reserve(left.size() + right.size());
-    both.append(left).append(right);
-    tables.merges.try_emplace(pair, Merge{rank, number(both)});
-}
+/// Takes merges one by one, in order of rank. They wait a while until what the tables look at is there.
+class Merges {
+  public:
+    Merges(std::string_view name, BpeTables& tables) : name_(name), tables_(tables) {}
 
-}  // namespace
+    /// The views hold until finish(), or until kTogether more came.
+    void add(std::string_view left, std::string_view right) {
+        if (count_ == kTogether) finish();
+        waiting_[count_++] = {tables_.tokens.ask(left), tables_.tokens.ask(right)};
+    }
 
-BpeTables parse_vocab_and_merges(std::string_view vocab_json, std::string_view vocab_name, std::string_view merges_txt,
-                                 std::string_view merges_name) {
-    BpeTables tables;
-    constexpr std::size_t kUsualTokenBytes = 16;  // of the file; GPT-2's has 20
-    tables.texts.reserve(vocab_json.size() / kUsualTokenBytes);
-    Vocabulary vocabulary(vocab_name, tables);
-    VocabularyEvents events(vocabulary);
-    if (!json::sax_parse(vocab_json, &events) || !events.is_whole()) vocabulary.refuse();
+    /// After the last one, or before anything is said about what follows.
+    void finish() {
+        const std::size_t count = std::exchange(count_, 0);
+        for (std::size_t i = 0; i < count; ++i) insert(waiting_[i].first, waiting_[i].second);
+    }
+
+  private:
+    static constexpr std::size_t kTogether = 16;
+    using Question = TokenTable::Question;
+
+    void insert(const Question& left, const Question& right) {
+        const auto number = [&](std::optional<std::uint32_t> found, std::string_view token) {
+            if (!found)
+                fail(name_, fmt::format("merge {} of {} and {}: the vocabulary has no {}", tables_.merges.size() + 1,
+                                        in_quotes(left.text), in_quotes(right.text), in_quotes(token)));
+            return *found;
+        };
+        Merge merge;
+        merge.left = number(tables_.tokens.find(left), left.text);
+        merge.right = number(tables_.tokens.find(right), right.text);
+        both_.assign(left.text).append(right.text);
+        // A vocabulary has, as a rule, the tokens that merges make in their order.
+        merge.merged = number(tables_.tokens.find_next(both_), both_);
+        if (!tables_.merges.insert(merge)) fail(name_, "has more merges than there are numbers for");
+    }
+
+    std::string_view name_;
+    BpeTables& tables_;
+    std::array<std::pair<Question, Question>, kTogether> waiting_;
+    std::size_t count_ = 0;
+    std::string both_;
+};
+
+void read_merges(std::string_view merges_txt, std::string_view name, BpeTables& tables) {
     tables.merges.reserve(static_cast<std::size_t>(std::count(merges_txt.begin(), merges_txt.end(), '\n')));
+    Merges merges(name, tables);
     std::size_t line_number = 0;
     while (!merges_txt.empty()) {
         const std::size_t stop = std::min(merges_txt.find('\n'), merges_txt.size());
@@ -210,14 +190,75 @@ BpeTables parse_vocab_and_merges(std::string_view vocab_json, std::string_view v
         if (line.ends_with('\r')) line.remove_suffix(1);
         if (line.empty() || (line_number == 1 && line.starts_with("#version"))) continue;
         const std::size_t space = line.find(' ');
-        if (space == 0 || space >= line.size() - 1 || line.find(' ', space + 1) != line.npos)
-            fail(merges_name, fmt::format("line {} {} is not two tokens", line_number, in_quotes(line)));
-        add_merge(tables, vocabulary.numbers(), line.substr(0, space), line.substr(space + 1), merges_name);
+        if (space == 0 || space >= line.size() - 1 || line.find(' ', space + 1) != line.npos) {
+            merges.finish();
+            fail(name, fmt::format("line {} {} is not two tokens", line_number, in_quotes(line)));
+        }
+        merges.add(line.substr(0, space), line.substr(space + 1));
     }
+    merges.finish();
+}
+
+/// Tokens and merges of so many bytes of text, where these are as GPT-2's: 20 bytes a token, 9 a merge.
+std::size_t usual_tokens(std::size_t vocabulary_bytes) {
+    return vocabulary_bytes / 20;
+}
+
+void read_vocabulary(std::string_view vocab_json, std::string_view name, BpeTables& tables) {
+    Vocabulary vocabulary(name, tables);
+    tables.tokens.reserve(usual_tokens(vocab_json.size()), vocab_json.size() / 2);
+    if (is_utf8(vocab_json)) {
+        const auto add = [&](std::string_view token, std::uint32_t number) { vocabulary.add(token, number); };
+        const std::size_t size = scan_vocabulary(vocab_json, add);
+        if (size > 0 && vocab_json.find_first_not_of(" \t\r\n", size) == vocab_json.npos) return vocabulary.finish();
+        tables.tokens.clear();
+        tables.byte_tokens = {};
+    }
+    VocabularyEvents events(vocabulary);
+    if (!json::sax_parse(vocab_json, &events) || !events.is_whole()) vocabulary.refuse();
+    vocabulary.finish();
+}
+
+}  // namespace
+
+BpeTables::BpeTables(std::size_t vocabulary_bytes, std::size_t merges_bytes, std::size_t more)
+    : buffer_(4 * vocabulary_bytes + 3 * merges_bytes + more + (64U << 10U)),
+      memory_(buffer_.bytes().data(), buffer_.bytes().size()),
+      tokens(&memory_),
+      merges(&memory_) {}
+
+std::string BpeTables::bytes_of(std::uint32_t token) const {
+    return bytes_of_token(tokens.text_of(token));
+}
+
+std::span<char> BpeTables::room(std::size_t byte_count) {
+    return {static_cast<char*>(memory_.allocate(byte_count, alignof(std::max_align_t))), byte_count};
+}
+
+std::unique_ptr<BpeTables> parse_vocab_and_merges(std::string_view vocab_json, std::string_view vocab_name,
+                                                  std::string_view merges_txt, std::string_view merges_name) {
+    auto tables = std::make_unique<BpeTables>(vocab_json.size(), merges_txt.size(), 0);
+    read_vocabulary(vocab_json, vocab_name, *tables);
+    read_merges(merges_txt, merges_name, *tables);
     return tables;
 }
 
-BpeTables parse_tokenizer_json(std::string_view text, std::string_view name) {
+std::unique_ptr<BpeTables> read_vocab_and_merges(const std::filesystem::path& vocab_json,
+                                                 const std::filesystem::path& merges_txt, std::uint64_t most_bytes) {
+    const io::File vocab = io::open_text_file(vocab_json, most_bytes);
+    const io::File merges = io::open_text_file(merges_txt, most_bytes);
+    auto tables = std::make_unique<BpeTables>(vocab.size(), merges.size(), vocab.size() + merges.size());
+    const auto text_of = [&](const io::File& file) {
+        const std::span<char> room = tables->room(file.size());
+        file.read_at(std::as_writable_bytes(room), 0);
+        return std::string_view(room.data(), room.size());
+    };
+    read_vocabulary(text_of(vocab), vocab.name(), *tables);
+    read_merges(text_of(merges), merges.name(), *tables);
+    return tables;
+}
+
+std::unique_ptr<BpeTables> parse_tokenizer_json(std::string_view text, std::string_view name) {
     const json file = json::parse(text, nullptr, false);
     if (!file.is_object() || !file.contains("model") || !file["model"].is_object()) fail(name, "has no \"model\"");
     const json& model = file["model"];
@@ -233,24 +274,33 @@ BpeTables parse_tokenizer_json(std::string_view text, std::string_view name) {
                     "is not a byte-level BPE as GPT-2 has it (model BPE, pre_tokenizer ByteLevel without prefix space, "
                     "no normalizer); octet knows no other");
     }
-    BpeTables tables;
-    Vocabulary vocabulary(name, tables);
+    auto tables = std::make_unique<BpeTables>(text.size(), text.size() / 2, 0);
+    Vocabulary vocabulary(name, *tables);
     if (!model["vocab"].is_object()) vocabulary.refuse();
     for (const auto& [token, value] : model["vocab"].items()) {
         vocabulary.add(token, value.is_number_unsigned() ? std::optional(value.get<std::uint64_t>()) : std::nullopt);
     }
-    Numbers& numbers = vocabulary.numbers();
+    vocabulary.finish();
+    Merges merges(name, *tables);
     for (const json& merge : model["merges"]) {
+        std::string_view left;
+        std::string_view right;
         if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-            add_merge(tables, numbers, merge[0].get<std::string>(), merge[1].get<std::string>(), name);
-            continue;
+            left = merge[0].get_ref<const std::string&>();
+            right = merge[1].get_ref<const std::string&>();
+        } else {
+            const std::string_view pair = merge.is_string() ? merge.get_ref<const std::string&>() : std::string_view();
+            const std::size_t space = pair.find(' ');
+            if (space == pair.npos || space == 0 || space + 1 == pair.size()) {
+                merges.finish();
+                fail(name, fmt::format("merge {} is not two tokens", tables->merges.size() + 1));
+            }
+            left = pair.substr(0, space);
+            right = pair.substr(space + 1);
         }
-        const std::string pair = merge.is_string() ? merge.get<std::string>() : "";
-        const std::size_t space = pair.find(' ');
-        if (space == pair.npos || space == 0 || space + 1 == pair.size())
-            fail(name, fmt::format("merge {} is not two tokens", tables.merges.size() + 1));
-        add_merge(tables, numbers, pair.substr(0, space), pair.substr(space + 1), name);
+        merges.add(left, right);
     }
+    merges.finish();
     return tables;
 }
 

@@ -56,6 +56,7 @@ class Machine {
     void multiply_by_panels(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out);
     void multiply_few(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out);
     void multiply_code_rows(const Few& few);
+    void multiply_code_columns(const Few& few);
     void add_squares(const Matrix& x, const WeightMatrix& weight);
     float* scratch(unsigned member) noexcept { return scratch_[member].data(); }
     void reserve_scratch(std::size_t floats);

@@ -35,63 +35,72 @@ bool has_readable_superblocks(const Few& few) {
                                     few.weight.state.two->groups_across % 8 == 0);
 }
 
-/// `parts` = start x sum of x + codes x x, of the inputs `first` .. `first + count`.
-void sum_group(const Few& few, std::size_t group, float start, float* parts) {
-    const std::size_t first = group * few.group;
-    const std::size_t count = std::min(few.group, few.x.columns - first);
-    const std::size_t outputs = few.out.columns;
-    for (std::size_t t = 0; t < few.x.rows; ++t) {
-        std::fill_n(parts + t * outputs, outputs, start == 0.0F ? 0.0F : start * few.sums.row(t)[group]);
-        few.loops.add_rows_codes(codes_of(few.weight, first, 0), few.weight.row_bytes, few.x.row(t) + first, count,
-                                 parts + t * outputs, outputs);
-    }
+/// `parts` += codes x x, of the inputs `first` .. `first + count`; a row of outputs for each token.
+void add_codes(const Few& few, const kernels::Codes& codes, std::size_t pitch, const Matrix& x, std::size_t first,
+               std::size_t count, const Outputs& outputs, float* parts) {
+    if (few.x.rows == 1) return few.loops.add_rows_codes(codes, pitch, x.row(0) + first, count, parts, outputs.count);
+    const kernels::Tokens tokens{few.x.rows, x.row(0) + first, x.columns, parts, outputs.count};
+    few.loops.add_rows_of_tokens(codes, pitch, count, count, tokens, outputs.count);
 }
 
-/// Calls `call(first, count, scales, offsets)` for pieces of the outputs with their states in a row of the grid.
+/// `parts` = start x sum of x + codes x x, of the inputs of a group.
+void sum_group(const Few& few, std::size_t group, float start, const Outputs& outputs, float* parts) {
+    const std::size_t first = group * few.group;
+    const std::size_t count = std::min(few.group, few.x.columns - first);
+    for (std::size_t t = 0; t < few.x.rows; ++t)
+        std::fill_n(parts + t * outputs.count, outputs.count, start == 0.0F ? 0.0F : start * few.sums.row(t)[group]);
+    add_codes(few, codes_of(few.weight, first, outputs.first), few.weight.row_bytes, few.x, first, count, outputs,
+              parts);
+}
+
+/// Calls `call(first, count, scales, offsets)` for pieces of the outputs, counted from their first, with their states in a row of the grid.
 template <typename Call>
-void with_states(const Few& few, std::size_t grid_row, Call call) {
+void with_states(const Few& few, std::size_t grid_row, const Outputs& outputs, Call call) {
     float scales[kMostAtOnce];
     float offsets[kMostAtOnce];
     const bool by_column = few.weight.state.grid.across > 1;
+    const std::size_t most = std::min(kMostAtOnce, outputs.count);
     if (!by_column) {
         states_of(few.weight, grid_row, 0, 1, scales, offsets);
-        std::fill(scales + 1, scales + kMostAtOnce, scales[0]);
-        std::fill(offsets + 1, offsets + kMostAtOnce, offsets[0]);
+        std::fill(scales + 1, scales + most, scales[0]);
+        std::fill(offsets + 1, offsets + most, offsets[0]);
     }
-    for (std::size_t first = 0; first < few.out.columns; first += kMostAtOnce) {
-        const std::size_t count = std::min(kMostAtOnce, few.out.columns - first);
-        if (by_column) states_of(few.weight, grid_row, first, count, scales, offsets);
+    for (std::size_t first = 0; first < outputs.count; first += kMostAtOnce) {
+        const std::size_t count = std::min(kMostAtOnce, outputs.count - first);
+        if (by_column) states_of(few.weight, grid_row, outputs.first + first, count, scales, offsets);
         call(first, count, scales, offsets);
     }
 }
 
-void add_groups(const Few& few, std::size_t begin, std::size_t end, float* partial, float* parts) {
-    const std::size_t outputs = few.out.columns;
+void add_groups(const Few& few, std::size_t begin, std::size_t end, const Outputs& outputs, float* partial,
+                float* parts) {
     for (std::size_t g = begin; g < end; ++g) {
-        sum_group(few, g, 0.0F, parts);
-        with_states(few, g, [&](std::size_t first, std::size_t count, const float* scales, const float* offsets) {
+        sum_group(few, g, 0.0F, outputs, parts);
+        const auto add = [&](std::size_t first, std::size_t count, const float* scales, const float* offsets) {
             for (std::size_t t = 0; t < few.x.rows; ++t) {
-                float* const y = partial + t * outputs + first;
-                const float* const part = parts + t * outputs + first;
+                float* const y = partial + t * outputs.count + first;
+                const float* const part = parts + t * outputs.count + first;
                 const float sum = few.sums.row(t)[g];
                 for (std::size_t c = 0; c < count; ++c) y[c] += part[c] * scales[c] + offsets[c] * sum;
             }
-        });
+        };
+        with_states(few, g, outputs, add);
     }
 }
 
 /// y += scaled * S + shifted * Z, of a row of superblocks.
-void add_supers(const Few& few, std::size_t super, const float* scaled, const float* shifted, float* partial) {
+void add_supers(const Few& few, std::size_t super, const Outputs& outputs, const float* scaled, const float* shifted,
+                float* partial) {
     const TwoLevels& two = *few.weight.state.two;
-    const std::size_t outputs = few.out.columns;
     float scales[kMostAtOnce];
     float zero_points[kMostAtOnce] = {};
-    for (std::size_t first = 0; first < outputs; first += kMostAtOnce) {
-        const std::size_t count = std::min(kMostAtOnce, outputs - first);
-        super_floats_of(few.weight, two.scales, super, first, count, scales);
-        if (two.zero_points != nullptr) super_floats_of(few.weight, two.zero_points, super, first, count, zero_points);
+    for (std::size_t first = 0; first < outputs.count; first += kMostAtOnce) {
+        const std::size_t count = std::min(kMostAtOnce, outputs.count - first);
+        const std::size_t column = outputs.first + first;
+        super_floats_of(few.weight, two.scales, super, column, count, scales);
+        if (two.zero_points != nullptr) super_floats_of(few.weight, two.zero_points, super, column, count, zero_points);
         for (std::size_t t = 0; t < few.x.rows; ++t) {
-            const std::size_t at = t * outputs + first;
+            const std::size_t at = t * outputs.count + first;
             for (std::size_t c = 0; c < count; ++c)
                 partial[at + c] += scaled[at + c] * scales[c] + shifted[at + c] * zero_points[c];
         }
@@ -99,30 +108,27 @@ void add_supers(const Few& few, std::size_t super, const float* scaled, const fl
 }
 
 /// Of groups of one superblock.
-void add_superblock(const Few& few, std::size_t begin, std::size_t end, float* partial, float* room) {
+void add_superblock(const Few& few, std::size_t begin, std::size_t end, const Outputs& outputs, float* partial,
+                    float* room) {
     const TwoLevels& two = *few.weight.state.two;
-    const std::size_t outputs = few.out.columns;
-    const std::size_t size = few.x.rows * outputs;
+    const std::size_t size = few.x.rows * outputs.count;
     float* const parts = room;
     float* const scaled = room + size;
     float* const shifted = parts;  // when the last group is done
     std::fill_n(scaled, size, 0.0F);
     for (std::size_t g = begin; g < end; ++g) {
-        sum_group(few, g, -static_cast<float>(two.shape.code_offset), parts);
-        const kernels::Codes scales = small_scales_of(few.weight, g, 0);
+        sum_group(few, g, -static_cast<float>(two.shape.code_offset), outputs, parts);
+        const kernels::Codes scales = small_scales_of(few.weight, g, outputs.first);
         for (std::size_t t = 0; t < few.x.rows; ++t)
-            few.loops.add_products(scales, parts + t * outputs, scaled + t * outputs, outputs);
+            few.loops.add_products(scales, parts + t * outputs.count, scaled + t * outputs.count, outputs.count);
     }
     std::fill_n(shifted, size, 0.0F);
     if (two.zero_points != nullptr) {
-        const kernels::Codes zero_points = small_zero_points_of(few.weight, begin, 0);
+        const kernels::Codes zero_points = small_zero_points_of(few.weight, begin, outputs.first);
         const std::size_t pitch = quant::packed_bytes(few.weight.state.grid.across, zero_points.bits);
-        for (std::size_t t = 0; t < few.x.rows; ++t) {
-            few.loops.add_rows_codes(zero_points, pitch, few.sums.row(t) + begin, end - begin, shifted + t * outputs,
-                                     outputs);
-        }
+        add_codes(few, zero_points, pitch, few.sums, begin, end - begin, outputs, shifted);
     }
-    add_supers(few, begin / two.groups_down, scaled, shifted, partial);
+    add_supers(few, begin / two.groups_down, outputs, scaled, shifted, partial);
 }
 
 }  // namespace
@@ -155,29 +161,27 @@ void dot_with_codes(const Few& few, std::size_t output) {
     }
 }
 
-void add_code_rows(const Few& few, std::size_t first, std::size_t count, float* partial, float* room) {
+void add_code_rows(const Few& few, std::size_t first, std::size_t count, const Outputs& outputs, float* partial,
+                   float* room) {
     if (few.groups() == 1 && !few.weight.state.two) {
-        for (std::size_t t = 0; t < few.x.rows; ++t) {
-            few.loops.add_rows_codes(codes_of(few.weight, first, 0), few.weight.row_bytes, few.x.row(t) + first, count,
-                                     partial + t * few.out.columns, few.out.columns);
-        }
-        return;
+        return add_codes(few, codes_of(few.weight, first, outputs.first), few.weight.row_bytes, few.x, first, count,
+                         outputs, partial);
     }
     std::size_t g = first / few.group;
     const std::size_t end = (first + count + few.group - 1) / few.group;
-    if (!few.weight.state.two) return add_groups(few, g, end, partial, room);
+    if (!few.weight.state.two) return add_groups(few, g, end, outputs, partial, room);
     for (const std::size_t groups = few.weight.state.two->groups_down; g < end;) {
         const std::size_t next = std::min(end, (g / groups + 1) * groups);
-        add_superblock(few, g, next, partial, room);
+        add_superblock(few, g, next, outputs, partial, room);
         g = next;
     }
 }
 
-void finish_sums(const Few& few) {
+void finish_sums(const Few& few, const Outputs& outputs) {
     if (few.groups() > 1 || few.weight.state.two) return;
-    with_states(few, 0, [&](std::size_t first, std::size_t count, const float* scales, const float* offsets) {
+    with_states(few, 0, outputs, [&](std::size_t first, std::size_t count, const float* scales, const float* offsets) {
         for (std::size_t t = 0; t < few.x.rows; ++t) {
-            float* const y = few.out.row(t) + first;
+            float* const y = few.out.row(t) + outputs.first + first;
             for (std::size_t c = 0; c < count; ++c) y[c] = y[c] * scales[c] + offsets[c] * few.sums.row(t)[0];
         }
     });

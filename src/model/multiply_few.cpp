@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kTaskColumns = 256;            ///< most outputs of one task of a weight stored by inputs
 constexpr std::size_t kTaskRows = 64;                ///< outputs of one task of a weight stored by outputs
 constexpr std::size_t kTaskCodeBytes = 128U << 10U;  ///< of one task of codes stored by inputs, about
+constexpr std::size_t kMostOutputs = 384;            ///< of one task of such codes and several tokens: the longer the
+                                                     ///< pieces of rows, the sooner they come from memory
 
 float sum_of(const float* values, std::size_t count) {
     float lanes[16] = {};
@@ -71,12 +73,19 @@ void add_rows(const Few& few, std::size_t first, std::size_t count, float* scrat
     }
 }
 
+/// Inputs whose sums are made together, about kTaskCodeBytes of codes: whole groups.
+std::size_t rows_of_task(const Few& few) {
+    const std::size_t unit = few.groups() > 1 ? few.group : 8;
+    return std::max<std::size_t>(kTaskCodeBytes / few.weight.row_bytes / unit, 1) * unit;
+}
+
 }  // namespace
 
 void Machine::multiply_few(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out) {
     Few few{loops_, x, weight, out, group_of(weight, layout), {}};
     if (few.group > 0) add_sums_of_groups(few);
-    if (layout == Layout::kInOut && few.group > 0) return multiply_code_rows(few);
+    if (layout == Layout::kInOut && few.group > 0)
+        return x.rows == 1 ? multiply_code_rows(few) : multiply_code_columns(few);
     reserve_scratch(std::max(x.columns, kTaskColumns));
     if (layout == Layout::kInOut) {
         team_.run((out.columns + kTaskColumns - 1) / kTaskColumns, [&](std::size_t task, unsigned member) {
@@ -97,18 +106,18 @@ void Machine::multiply_few(const Matrix& x, const WeightMatrix& weight, Layout l
     });
 }
 
-// Shared out by inputs, whose codes lie together in memory, though each task then has its own sums of all outputs; they are added in the
-// order of the tasks.
+// Of one token: shared out by inputs, whose codes lie together in memory, though each task then has its own sums of all outputs; they are
+// added in the order of the tasks.
 void Machine::multiply_code_rows(const Few& few) {
-    const std::size_t unit = few.groups() > 1 ? few.group : 8;
-    const std::size_t rows = std::max<std::size_t>(kTaskCodeBytes / few.weight.row_bytes / unit, 1) * unit;
+    const std::size_t rows = rows_of_task(few);
     const std::size_t tasks = (few.x.columns + rows - 1) / rows;
     const std::size_t size = few.out.values.size();
+    const Outputs outputs{0, few.out.columns};
     reserve_scratch(2 * size);
     partials_.assign(tasks * size, 0.0F);
     team_.run(tasks, [&](std::size_t task, unsigned member) {
         const std::size_t first = task * rows;
-        add_code_rows(few, first, std::min(rows, few.x.columns - first), partials_.data() + task * size,
+        add_code_rows(few, first, std::min(rows, few.x.columns - first), outputs, partials_.data() + task * size,
                       scratch(member));
     });
     std::copy_n(partials_.data(), size, few.out.values.data());
@@ -116,7 +125,32 @@ void Machine::multiply_code_rows(const Few& few) {
         const float* const partial = partials_.data() + task * size;
         for (std::size_t i = 0; i < size; ++i) few.out.values[i] += partial[i];
     }
-    finish_sums(few);
+    finish_sums(few, outputs);
+}
+
+// Of several tokens: shared out by outputs, whose sums of all tokens stay in the first cache. The sums are cut, and added, as for one token.
+void Machine::multiply_code_columns(const Few& few) {
+    constexpr std::size_t kUnit = 32;
+    const std::size_t rows = rows_of_task(few);
+    const std::size_t share = (few.out.columns + team_.size() - 1) / team_.size();
+    const std::size_t together = std::min(kMostOutputs, (share + kUnit - 1) / kUnit * kUnit);
+    const std::size_t most = few.x.rows * together;
+    reserve_scratch(3 * most);
+    team_.run((few.out.columns + together - 1) / together, [&](std::size_t task, unsigned member) {
+        const std::size_t first_output = task * together;
+        const Outputs outputs{first_output, std::min(together, few.out.columns - first_output)};
+        float* const partial = scratch(member);
+        for (std::size_t first = 0; first < few.x.columns; first += rows) {
+            std::fill_n(partial, most, 0.0F);
+            add_code_rows(few, first, std::min(rows, few.x.columns - first), outputs, partial, partial + most);
+            for (std::size_t t = 0; t < few.x.rows; ++t) {
+                float* const y = few.out.row(t) + outputs.first;
+                const float* const sums = partial + t * outputs.count;
+                for (std::size_t c = 0; c < outputs.count; ++c) y[c] = first == 0 ? sums[c] : y[c] + sums[c];
+            }
+        }
+        finish_sums(few, outputs);
+    });
 }
 
 }  // namespace octet::model

@@ -64,6 +64,7 @@ void Team::run(std::size_t tasks, const std::function<void(std::size_t, unsigned
 
 void Team::serve(unsigned member) {
     std::uint32_t seen = 0;
+    round_.wait(seen, std::memory_order_acquire);  // the first round takes longer to come: the model is not there yet
     while (true) {
         wait_for_change(round_, seen);
         seen = round_.load(std::memory_order_acquire);

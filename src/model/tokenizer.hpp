@@ -33,7 +33,7 @@ class Tokenizer {
 std::unique_ptr<Tokenizer> open_byte_level_bpe(const std::filesystem::path& folder);
 
 /// The same from its tables.
-std::unique_ptr<Tokenizer> make_byte_level_bpe(BpeTables tables);
+std::unique_ptr<Tokenizer> make_byte_level_bpe(std::unique_ptr<const BpeTables> tables);
 
 /// SentencePiece from spiece.model.
 std::unique_ptr<Tokenizer> open_sentence_pieces(const std::filesystem::path& folder);

@@ -1,5 +1,8 @@
 #include "model/weights.hpp"
 
+#include <algorithm>
+#include <tuple>
+
 #include <fmt/format.h>
 
 #include "base/set_names.hpp"
@@ -13,6 +16,8 @@ namespace octet::model {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::uint64_t kGap = 64U << 10U;  ///< between what is brought in together: what the system maps at once
 
 /// A data file of a set that was named itself: its sidecar stands beside it, and its metadata say what it holds.
 bool is_file_of_set(const checkpoint::Location& location) {
@@ -43,7 +48,7 @@ void Weights::open_checkpoint(const fs::path& path) {
     checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path);
     for (checkpoint::Shard& shard : checkpoint.shards) map(std::move(shard.file));
     for (checkpoint::Tensor& t : checkpoint.tensors)
-        add(std::move(t.name), t.shape, t.dtype, std::nullopt, t.shard, t.offset);
+        add(std::move(t.name), t.shape, t.dtype, std::nullopt, {t.shard, t.offset, t.byte_count});
 }
 
 void Weights::open_set(const fs::path& folder) {
@@ -56,7 +61,8 @@ void Weights::open_set(const fs::path& folder) {
             codes = state_of(t, set.stored[i]);
             quantized_.push_back(t.name);
         }
-        add(std::move(t.name), t.shape, t.dtype, codes, set.stored[i].file, set.stored[i].offset);
+        const state::StoredTensor& stored = set.stored[i];
+        add(std::move(t.name), t.shape, t.dtype, codes, {stored.file, stored.offset, stored.byte_count});
     }
 }
 
@@ -98,13 +104,14 @@ void Weights::map(io::File file) {
     files_.push_back(std::move(file));
 }
 
-void Weights::add(std::string name, const Shape& shape, Dtype dtype, std::optional<CodeState> codes, std::size_t file,
-                  std::uint64_t offset) {
+void Weights::add(std::string name, const Shape& shape, Dtype dtype, std::optional<CodeState> codes,
+                  const Place& place) {
     shapes_.emplace(name, shape);
     if (!is_quantizable(dtype)) return;
+    if (shape.size() <= 2) places_.push_back(place);  // others are masks and the like
     WeightMatrix matrix;
     matrix.name = name;
-    matrix.data = mappings_[file].bytes(offset, 0).data();
+    matrix.data = mappings_[place.file].bytes(place.offset, 0).data();
     matrix.rows = shape.size() < 2 ? 1 : shape[0];
     const std::uint64_t elements = element_count(shape).value_or(0);
     matrix.columns = matrix.rows > 0 ? elements / matrix.rows : 0;
@@ -148,6 +155,23 @@ std::vector<float> Weights::vector(std::string_view name, std::uint64_t size) co
     if (!io::read_mapped([&] { restore(stored, 0, 0, values.size(), values.data()); }))
         throw Error(ErrorCode::kIo, printable(input_), "could not be read to its end: it shrank, or its disk failed");
     return values;
+}
+
+std::vector<Weights::Stretch> Weights::stretches() const {
+    std::vector<Place> places = places_;
+    std::sort(places.begin(), places.end(),
+              [](const Place& a, const Place& b) { return std::tie(a.file, a.offset) < std::tie(b.file, b.offset); });
+    std::vector<Stretch> stretches;
+    for (const Place& place : places) {
+        const io::Mapping* const mapping = &mappings_[place.file];
+        Stretch* const last = stretches.empty() ? nullptr : &stretches.back();
+        if (last != nullptr && last->mapping == mapping && place.offset <= last->offset + last->byte_count + kGap) {
+            last->byte_count = std::max(last->byte_count, place.offset + place.byte_count - last->offset);
+        } else if (place.byte_count > 0) {
+            stretches.push_back({&files_[place.file], mapping, place.offset, place.byte_count});
+        }
+    }
+    return stretches;
 }
 
 Weights Weights::with_one_of(const Weights& other, const std::string& name) const {

@@ -48,9 +48,25 @@ class Weights {
     /// These weights, but `name` from `other`: for trying out one tensor at a time. Both have to outlive the result.
     Weights with_one_of(const Weights& other, const std::string& name) const;
 
+    /// Bytes of a mapped file.
+    struct Stretch {
+        const io::File* file = nullptr;
+        const io::Mapping* mapping = nullptr;  ///< of that file
+        std::uint64_t offset = 0;
+        std::uint64_t byte_count = 0;
+    };
+
+    /// Where everything lies that a model may multiply with or add, in the order of the files.
+    std::vector<Stretch> stretches() const;
+
   private:
-    void add(std::string name, const Shape& shape, Dtype dtype, std::optional<CodeState> codes, std::size_t file,
-             std::uint64_t offset);
+    struct Place {
+        std::size_t file = 0;
+        std::uint64_t offset = 0;
+        std::uint64_t byte_count = 0;  ///< of a quantized tensor with everything that belongs to it
+    };
+
+    void add(std::string name, const Shape& shape, Dtype dtype, std::optional<CodeState> codes, const Place& place);
     void open_checkpoint(const std::filesystem::path& path);
     void open_set(const std::filesystem::path& folder);
     CodeState state_of(const TensorReport& tensor, const state::StoredTensor& stored) const;
@@ -64,6 +80,7 @@ class Weights {
     std::unordered_map<std::string, WeightMatrix> matrices_;
     std::unordered_map<std::string, Shape> shapes_;
     std::vector<std::string> quantized_;
+    std::vector<Place> places_;  ///< of tensors of at most two dimensions
     mutable std::unordered_set<std::string> used_;
 };
 

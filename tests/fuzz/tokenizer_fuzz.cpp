@@ -21,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view first = parts.text();
     const std::string_view merges = is_joined ? std::string_view() : parts.text();
     const std::string text = text_of(parts.text());
-    model::BpeTables tables;
+    std::unique_ptr<model::BpeTables> tables;
     if (!fuzz::accepted([&] {
             tables = is_joined ? model::parse_tokenizer_json(first, "f\x1b")
                                : model::parse_vocab_and_merges(first, "v\x1b", merges, "m\x1b");

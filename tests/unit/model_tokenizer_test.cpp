@@ -1,10 +1,12 @@
 // Tokenizers against the ids that the reference tokenizers give, and files that are none.
 #include <cstdlib>
+#include <memory_resource>
 
 #include <nlohmann/json.hpp>
 
 #include "model/merges.hpp"
 #include "model/tokenizer.hpp"
+#include "model/vocabulary_text.hpp"
 #include "support.hpp"
 
 namespace octet::test {
@@ -92,6 +94,101 @@ TEST_CASE("tokenizer json alone gives the same ids", "[model]") {
         error_of([&] { model::parse_tokenizer_json(file.dump(), "f"); }).starts_with("3 f: is not a byte-level BPE"));
 }
 
+namespace {
+
+/// Tokens with their numbers as scan_vocabulary() tells them, and the bytes that it read.
+std::pair<json, std::size_t> scanned(std::string_view text) {
+    json tokens = json::object();
+    const std::size_t size = model::scan_vocabulary(
+        text, [&](std::string_view token, std::uint32_t number) { tokens[std::string(token)] = number; });
+    return {tokens, size};
+}
+
+}  // namespace
+
+TEST_CASE("token tables find every token and merge, however many there are", "[model]") {
+    std::pmr::monotonic_buffer_resource memory;
+    model::TokenTable tokens(&memory);
+    model::MergeTable merges(&memory);
+    constexpr std::uint32_t kCount = 5000;  // more than there is room for at first
+    const auto text_of = [](std::uint32_t i) { return std::string(i % 13, 'x') + std::to_string(i); };
+    for (std::uint32_t i = 0; i < kCount; ++i) tokens.append(text_of(i), (kCount - i) * 3000);
+    CHECK(!tokens.find(tokens.ask(text_of(7))));
+    CHECK(!tokens.index());
+    for (std::uint32_t i = 0; i < kCount; ++i) {
+        REQUIRE(tokens.find(tokens.ask(text_of(i))) == (kCount - i) * 3000);
+        REQUIRE(tokens.find_next(text_of(i)) == (kCount - i) * 3000);
+        REQUIRE(tokens.text_of((kCount - i) * 3000) == text_of(i));
+        REQUIRE(merges.insert({i, i / 2, i + 1}));
+    }
+    CHECK(!tokens.find(tokens.ask("y")));
+    CHECK(tokens.text_of(1).empty());
+    CHECK(tokens.text_of(0xFFFFFFFF).empty());
+    REQUIRE(merges.insert({4, 2, 9}));  // the first one stays
+    CHECK(merges.size() == kCount);
+    for (std::uint32_t i = 0; i < kCount; ++i) {
+        REQUIRE(merges.rank_of(i, i / 2) == i);
+        REQUIRE(merges[i].merged == i + 1);
+    }
+    CHECK(merges.rank_of(kCount, 0) >= merges.size());
+    tokens.append("new", 1);
+    tokens.append(text_of(9), 2);
+    const auto found = tokens.index();
+    REQUIRE(found);
+    CHECK(found->text == text_of(9));
+    CHECK(!found->has_its_number);
+}
+
+TEST_CASE("the plain form of a vocabulary is read as the JSON library reads it", "[model]") {
+    for (const std::string text : {
+             R"({})",
+             R"( { "a" : 0 , "\u0120the":12345678,"\"\\\/\b\f\n\r\t\u00e9\uFFFD\u0041" :7} )",
+             "{\"\xC3\xA9\xF0\x9F\x98\x80\": 3,\n\t\"\": 4}",
+         }) {
+        CAPTURE(text);
+        const auto [tokens, size] = scanned(text);
+        CHECK(size == text.find_last_of('}') + 1);
+        CHECK(tokens == json::parse(text));
+    }
+    const std::string whole = read_file(kTestdata / "tiny-gpt2" / "vocab.json");
+    CHECK(scanned(whole).first == json::parse(whole));
+}
+
+TEST_CASE("a vocabulary of any other form is left to the JSON library", "[model]") {
+    for (const std::string text : {
+             R"()",
+             R"([])",
+             R"({)",
+             R"({"a")",
+             R"({"a":)",
+             R"({"a":1)",
+             R"({"a":1,)",
+             R"({"a":1,})",
+             R"({"a" 1})",
+             R"({"a":01})",
+             R"({"a":1.0})",
+             R"({"a":1e2})",
+             R"({"a":-1})",
+             R"({"a":123456789})",
+             R"({"a":"b"})",
+             R"({"a":{}})",
+             R"({a:1})",
+             R"({"a\q":1})",
+             R"({"\u12":1})",
+             R"({"\u12g4":1})",
+             R"({"\ud83d\ude00":1})",
+             R"({"a\)",
+             "{\"a\nb\":1}",
+             "{\"a\":1\x01}",
+         }) {
+        CAPTURE(text);
+        CHECK(scanned(text).second == 0);
+    }
+    const auto tables = model::parse_vocab_and_merges(R"({"b": 7, "\ud83d\ude00": 5})", "v", "", "m");
+    CHECK(tables->tokens.text_of(5) == "\xF0\x9F\x98\x80");
+    CHECK(tables->tokens.text_of(7) == "b");
+}
+
 TEST_CASE("a long word without spaces takes no quadratic time", "[model]") {
     const auto tokenizer = model::open_byte_level_bpe(kTestdata / "tiny-gpt2");
     std::string word;
@@ -115,8 +212,11 @@ TEST_CASE("tokenizers that are none are refused with their place", "[model]") {
           "3 v: the vocabulary is not a JSON object of tokens and numbers; fetch the tokenizer again");
     CHECK(error(R"({"a": -1})", "") == "3 v: token 'a' has no number below 16,777,216; fetch the tokenizer again");
     CHECK(error(R"({"a": 1, "b": 1})", "").starts_with("3 v: token 'b' has the number 1 of another"));
+    CHECK(error(R"({"a": 1, "bb": 2, "a": 3, "c": -1})", "").starts_with("3 v: token 'a' stands there twice"));
+    CHECK(error(R"({"a": 1, "a": 2, "c": )", "").starts_with("3 v: token 'a' stands there twice"));
     CHECK(error(R"({"a": 1})", "#version\na\n").starts_with("3 m: line 2 'a' is not two tokens"));
     CHECK(error(R"({"a": 1})", "a a\n").starts_with("3 m: merge 1 of 'a' and 'a': the vocabulary has no 'aa'"));
+    CHECK(error(R"({"a": 1, "aa": 2})", "a a\naa a\nb\n").starts_with("3 m: merge 2 of 'aa' and 'a': the vocabulary"));
     const TemporaryFolder folder;
     CHECK(error_of([&] { model::open_byte_level_bpe(folder.path()); }).find("has no tokenizer") != std::string::npos);
     CHECK(error_of([&] { model::open_sentence_pieces(folder.path()); }).find("no spiece.model") != std::string::npos);

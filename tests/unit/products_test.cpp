@@ -169,6 +169,32 @@ TEST_CASE("rows are added column by column on every instruction set", "[model]")
     }
 }
 
+TEST_CASE("codes read once for several tokens give each the bits that it gets alone", "[model]") {
+    constexpr std::size_t kPitch = 90;
+    constexpr std::size_t kMostTokens = 9;
+    const Operands o;
+    for (const kernels::Products* table : available_products()) {
+        INFO(table->name);
+        for (const std::size_t columns : {1U, 16U, 37U, 83U}) {
+            for_all_widths(19, columns, [&](const PackedCodes& packed) {
+                for (std::size_t tokens = 1; tokens <= kMostTokens; ++tokens) {
+                    constexpr std::size_t kXPitch = 21;
+                    std::vector<float> sums(tokens * kPitch, 0.5F);
+                    table->add_rows_of_tokens(packed.codes(), packed.pitch, 19, 19,
+                                              {tokens, o.x.data(), kXPitch, sums.data(), kPitch}, columns);
+                    for (std::size_t t = 0; t < tokens; ++t) {
+                        std::vector<float> alone(kPitch, 0.5F);
+                        table->add_rows_codes(packed.codes(), packed.pitch, o.x.data() + t * kXPitch, 19, alone.data(),
+                                              columns);
+                        const auto first = sums.begin() + static_cast<std::ptrdiff_t>(t * kPitch);
+                        CHECK(std::equal(alone.begin(), alone.end(), first));
+                    }
+                }
+            });
+        }
+    }
+}
+
 TEST_CASE("panels multiply any number of tokens on every instruction set", "[model]") {
     constexpr std::size_t kDepth = 45;
     constexpr std::size_t kColumns = kernels::kPanelColumns;
