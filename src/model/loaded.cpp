@@ -31,8 +31,8 @@ std::future<std::unique_ptr<Tokenizer>> coming_tokenizer(const std::filesystem::
 Loaded::Loaded(const std::filesystem::path& path, Machine& machine, Start start) {
     if (start == Start::kAtOnce && machine.team().size() > 1) {
         coming_tokenizer_ = coming_tokenizer(path);
-        std::this_thread::
-            yield();  // a thread that is new to a processor that goes on working may wait for milliseconds
+        // A thread that is new to a processor that goes on working may wait for milliseconds.
+        std::this_thread::yield();
     }
     weights_ = Weights::open(path);
     config_ = read_config(weights_.folder());

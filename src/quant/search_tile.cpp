@@ -136,6 +136,10 @@ bool needs_search(const Scheme& scheme) noexcept {
     return scheme.range == RangeSearch::kMse || scheme.scale_dtype == ScaleDtype::kTwoLevel;
 }
 
+bool searches_channels(const Scheme& scheme) noexcept {
+    return scheme.granularity == Granularity::kChannel && scheme.range != RangeSearch::kMinMax;
+}
+
 bool searches_stretches(const Scheme& scheme, const Matrix& matrix) noexcept {
     if (scheme.range == RangeSearch::kMinMax || scheme.granularity == Granularity::kGroup) return false;
     return scheme.granularity == Granularity::kTensor ||
@@ -143,8 +147,7 @@ bool searches_stretches(const Scheme& scheme, const Matrix& matrix) noexcept {
 }
 
 void check_columns(const Scheme& scheme, const Matrix& matrix, std::string_view name) {
-    const bool searches = scheme.range != RangeSearch::kMinMax && scheme.granularity == Granularity::kChannel;
-    if (!searches || scheme.axis != OutputAxis::k1 || matrix.rows <= kMostColumnInputs) return;
+    if (!searches_channels(scheme) || scheme.axis != OutputAxis::k1 || matrix.rows <= kMostColumnInputs) return;
     throw Error(
         ErrorCode::kUsage, "tensor " + in_quotes(name),
         fmt::format("has columns of {} elements, of which channels along axis 1 have {} at most where their range is "

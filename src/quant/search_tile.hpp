@@ -13,6 +13,9 @@ namespace octet::quant {
 /// True for schemes whose states search_states() makes.
 bool needs_search(const Scheme& scheme) noexcept;
 
+/// True for channels whose range is searched, or a percentile.
+bool searches_channels(const Scheme& scheme) noexcept;
+
 /// Inputs that a channel may have to be searched, or have its percentile taken, in a tile: of a row, and of a column.
 inline constexpr std::uint64_t kMostRowInputs = 16U << 10U;
 inline constexpr std::uint64_t kMostColumnInputs = 64U << 10U;

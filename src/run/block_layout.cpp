@@ -27,8 +27,7 @@ std::uint64_t rounded_to(std::uint64_t value, std::uint64_t multiple) {
 
 /// True where a tile has to hold the columns of channels whole.
 bool has_whole_columns(const Scheme& scheme) {
-    return scheme.granularity == Granularity::kChannel && scheme.range != RangeSearch::kMinMax &&
-           scheme.axis == OutputAxis::k1;
+    return quant::searches_channels(scheme) && scheme.axis == OutputAxis::k1;
 }
 
 bool has_tall_tiles(const Scheme& scheme) {

@@ -41,9 +41,7 @@ BlockNeeds needs_of(const BlockLayout& layout) {
     needs.elements = layout.tile_rows * layout.tile_columns;
     needs.blocks = quant::blocks_of(layout.grid, domain.rows, domain.columns).count;
     if (layout.dtype != Dtype::kF32) needs.raw_bytes = needs.elements * (dtype_bits(layout.dtype) / 8);
-    const Scheme& scheme = layout.scheme;
-    const bool searches = scheme.granularity == Granularity::kChannel && scheme.range != RangeSearch::kMinMax;
-    if (searches && !quant::searches_stretches(scheme, layout.matrix))
+    if (quant::searches_channels(layout.scheme) && !quant::searches_stretches(layout.scheme, layout.matrix))
         needs.search_bytes = kernels::kBlockColumns * layout.grid.rows_each * layout.grid.columns_each * sizeof(float);
     return needs;
 }

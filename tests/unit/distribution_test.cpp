@@ -12,6 +12,8 @@ namespace octet::test {
 namespace {
 
 enum class Shape { kNormal, kOutliers, kOneSided, kTwoHills, kUniform, kFarFromZero };
+constexpr Shape kShapes[] = {Shape::kNormal,   Shape::kOutliers, Shape::kOneSided,
+                             Shape::kTwoHills, Shape::kUniform,  Shape::kFarFromZero};
 
 std::vector<float> values_like(Shape shape, std::size_t count, std::mt19937& random) {
     std::normal_distribution<float> normal(0.0F, 0.1F);
@@ -99,8 +101,7 @@ TEST_CASE("a range searched among all values is within 2 percent of the best of 
     for (const char* name :
          {"u8-mse", "u4-mse", "u2-mse", "s8-mse", "s4-mse", "s2-mse", "u4-intzp-mse", "u8-intzp-mse"}) {
         const Scheme scheme = parse_scheme(name).value();
-        for (const Shape shape : {Shape::kNormal, Shape::kOutliers, Shape::kOneSided, Shape::kTwoHills, Shape::kUniform,
-                                  Shape::kFarFromZero}) {
+        for (const Shape shape : kShapes) {
             const std::vector<float> values = values_like(shape, 900, random);
             const double found = noise_of(values, scheme, searched(values, scheme, false));
             const double best = best_of_grid(values, scheme, 160);
@@ -117,8 +118,7 @@ TEST_CASE("bins lead to the same noise as the values themselves, within 1 percen
     std::mt19937 random(42);
     for (const char* name : {"u8-mse", "u4-mse", "u2-mse", "s8-mse", "s3-mse", "u4-intzp-mse"}) {
         const Scheme scheme = parse_scheme(name).value();
-        for (const Shape shape : {Shape::kNormal, Shape::kOutliers, Shape::kOneSided, Shape::kTwoHills, Shape::kUniform,
-                                  Shape::kFarFromZero}) {
+        for (const Shape shape : kShapes) {
             std::vector<float> values = values_like(shape, 20'000, random);
             // So far out that a bin holds everything else.
             if (shape == Shape::kUniform) values[0] = 2000;
