@@ -55,6 +55,14 @@ struct RangeLimits {
     bool wide;               ///< long columns, of which a few values may lie far out: also ranges that cut off one end
 };
 
+/// How codes stand for the values of one block: q * scale + zero_point, q a whole number within [least_code, largest_code].
+struct PointFit {
+    float scale;  ///< normal
+    float zero_point;
+    float least_code;
+    float largest_code;
+};
+
 /// Scale and zero point of 16 columns, one group each; an integer zero point is a whole number.
 struct ColumnState {
     float scale[kBlockColumns];

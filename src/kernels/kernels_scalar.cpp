@@ -5,6 +5,7 @@
 
 #include "kernels/block_scalar.hpp"
 #include "kernels/hash_text.hpp"
+#include "kernels/point_text.hpp"
 #include "kernels/range_search_text.hpp"
 #include "kernels/scalar_text.hpp"
 #include "kernels/state_text.hpp"
@@ -124,6 +125,7 @@ const Kernels kScalarKernels = {
     hash_end,
     range_search<ScalarColumns>,
     two_level_search<ScalarColumns>,
+    noise_of_points<ScalarColumns>,
 };
 
 }  // namespace octet::kernels

@@ -6,6 +6,7 @@
 
 #include "kernels/block_simd.hpp"
 #include "kernels/hash_text.hpp"
+#include "kernels/point_text.hpp"
 #include "kernels/range_search_text.hpp"
 #include "kernels/range_text.hpp"
 #include "kernels/scalar_text.hpp"
@@ -229,7 +230,8 @@ constexpr Kernels table_named(const char* name) {
             hash_add,
             hash_end,
             range_search<SimdColumns>,
-            two_level_search<SimdColumns>};
+            two_level_search<SimdColumns>,
+            noise_of_points<SimdColumns>};
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "quant/active_kernels.hpp"
 #include "quant/affine.hpp"
 #include "quant/order_statistics.hpp"
+#include "quant/point_search.hpp"
 #include "quant/search_tile.hpp"
 
 namespace octet::quant {
@@ -186,6 +187,13 @@ bool add_ranges(const Tile& tile, const Blocks& blocks) {
 
 bool make_states(const Scheme& scheme, const Tile& tile, const float* weights, const Blocks& blocks,
                  std::uint64_t& overflowed) {
+    if (scheme.granularity == Granularity::kTensor && scheme.range == RangeSearch::kMse) {
+        const BlockState state = search_points(scheme, tile, {blocks.min[0], blocks.max[0], true});
+        blocks.scale[0] = state.scale;
+        blocks.zero_point[0] = state.zero_point;
+        overflowed = 0;
+        return !std::isinf(state.scale);
+    }
     if (needs_search(scheme)) {
         search_states(scheme, tile, weights, blocks);
         if (scheme.scale_dtype == ScaleDtype::kTwoLevel || block_kind(scheme) != kernels::BlockKind::kReal) return true;

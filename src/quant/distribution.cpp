@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quant/active_kernels.hpp"
+
 namespace octet::quant {
 namespace {
 
@@ -13,6 +15,15 @@ constexpr double kMostBin = static_cast<double>(kBins);
 
 double wide(float value) {
     return static_cast<double>(value);
+}
+
+/// How the codes stand for values; integer zero points move the codes instead of the values.
+kernels::PointFit fit_of(const Scheme& scheme, const BlockState& state) {
+    const float largest = largest_code(scheme);
+    if (scheme.symmetric) return {state.scale, 0.0F, -largest, largest};
+    if (scheme.zero_point == ZeroPoint::kInteger)
+        return {state.scale, 0.0F, -state.zero_point, largest - state.zero_point};
+    return {state.scale, state.zero_point, 0.0F, largest};
 }
 
 /// Bins of up to kAtOnce values. What lies below the window gets bin 0, what lies above the last.
@@ -59,6 +70,9 @@ void count_values(std::span<const float> values, const Window& outer, const Zoom
 Distribution::Distribution(std::span<const float> sorted) {
     // From the middle on, squares are small where the values are far from 0 and near each other.
     if (!sorted.empty()) origin_ = wide(sorted[sorted.size() / 2]);
+    if (sorted.size() <= kFewPoints) few_.assign(sorted.begin(), sorted.end());
+    values_.reserve(sorted.size());
+    before_.reserve(sorted.size() + 1);
     before_.emplace_back();
     for (const float value : sorted) {
         values_.push_back(wide(value));
@@ -112,20 +126,16 @@ std::size_t Distribution::index_of(double boundary, std::size_t least) const noe
 /// the origin.
 template <typename Visit>
 void Distribution::for_each_code(const Scheme& scheme, const BlockState& state, Visit visit) const {
-    const float largest = largest_code(scheme);
-    const bool is_integer = !scheme.symmetric && scheme.zero_point == ZeroPoint::kInteger;
-    const float zero_point = scheme.symmetric || is_integer ? 0.0F : state.zero_point;
-    const float first = scheme.symmetric ? -largest : is_integer ? -state.zero_point : 0.0F;
-    const float last = is_integer ? largest - state.zero_point : largest;
+    const auto [scale, zero_point, first, last] = fit_of(scheme, state);
     std::size_t begin = 0;
     for (float code = first; code <= last && begin + 1 < before_.size(); code += 1.0F) {
         const std::size_t end =
-            code < last ? std::max(begin, index_of((wide(code) + 0.5) * wide(state.scale) + wide(zero_point), begin))
+            code < last ? std::max(begin, index_of((wide(code) + 0.5) * wide(scale) + wide(zero_point), begin))
                         : before_.size() - 1;
         if (end == begin) continue;
         const Sums& a = before_[begin];
         const Sums& b = before_[end];
-        const float product = code * state.scale;
+        const float product = code * scale;
         const float restored = product + zero_point;
         visit(wide(code), wide(restored) - origin_, Sums{b.count - a.count, b.value - a.value, b.square - a.square});
         begin = end;
@@ -133,6 +143,10 @@ void Distribution::for_each_code(const Scheme& scheme, const BlockState& state, 
 }
 
 double Distribution::noise_of(const Scheme& scheme, const BlockState& state) const {
+    if (!few_.empty()) {
+        const double step = wide(state.scale);
+        return active_kernels().noise_of_points(few_.data(), few_.size(), fit_of(scheme, state)) * (step * step);
+    }
     double noise = 0;
     for_each_code(scheme, state, [&](double, double restored, const Sums& sums) {
         noise += sums.square - restored * (2 * sums.value - restored * sums.count);

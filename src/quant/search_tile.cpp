@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "octet/error.hpp"
 #include "quant/active_kernels.hpp"
+#include "quant/distribution.hpp"
 #include "quant/range_search.hpp"
 #include "quant/two_level.hpp"
 
@@ -144,6 +145,12 @@ bool searches_stretches(const Scheme& scheme, const Matrix& matrix) noexcept {
     if (scheme.range == RangeSearch::kMinMax || scheme.granularity == Granularity::kGroup) return false;
     return scheme.granularity == Granularity::kTensor ||
            (scheme.axis != OutputAxis::k1 && matrix.columns > kMostRowInputs);
+}
+
+bool searches_ahead(const Scheme& scheme, const Matrix& matrix) noexcept {
+    if (!searches_stretches(scheme, matrix)) return false;
+    return scheme.granularity != Granularity::kTensor || matrix.columns > kMostPoints ||
+           matrix.rows * matrix.columns > kMostPoints;
 }
 
 void check_columns(const Scheme& scheme, const Matrix& matrix, std::string_view name) {

@@ -24,6 +24,10 @@ inline constexpr std::uint64_t kMostColumnInputs = 64U << 10U;
 /// stretch, and their values are counted (quant/distribution.hpp, quant/order_statistics.hpp).
 bool searches_stretches(const Scheme& scheme, const Matrix& matrix) noexcept;
 
+/// True where the states of these blocks are found before everything else, in passes over the source (run/wide_states.hpp): tensors of up to kMostPoints
+/// elements need none, they lie whole in a tile (quant/point_search.hpp).
+bool searches_ahead(const Scheme& scheme, const Matrix& matrix) noexcept;
+
 /// kUsage where channels down columns are longer than a tile holds: those cannot be searched. `name` is the tensor's.
 void check_columns(const Scheme& scheme, const Matrix& matrix, std::string_view name);
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/checked.hpp"
-#include "quant/block_codec.hpp"
+#include "quant/point_search.hpp"
 #include "quant/search_tile.hpp"
 
 namespace octet::run {
@@ -41,6 +41,9 @@ BlockNeeds needs_of(const BlockLayout& layout) {
     needs.elements = layout.tile_rows * layout.tile_columns;
     needs.blocks = quant::blocks_of(layout.grid, domain.rows, domain.columns).count;
     if (layout.dtype != Dtype::kF32) needs.raw_bytes = needs.elements * (dtype_bits(layout.dtype) / 8);
+    if (layout.scheme.granularity == Granularity::kTensor && layout.scheme.range == RangeSearch::kMse &&
+        !quant::searches_ahead(layout.scheme, layout.matrix))
+        needs.search_bytes = needs.elements * quant::kPointBytes;
     if (quant::searches_channels(layout.scheme) && !quant::searches_stretches(layout.scheme, layout.matrix))
         needs.search_bytes = kernels::kBlockColumns * layout.grid.rows_each * layout.grid.columns_each * sizeof(float);
     return needs;

@@ -23,7 +23,8 @@ struct BlockNeeds {
     std::uint64_t raw_bytes = 0;     ///< of a tile as it is stored, where that is not F32
     std::uint64_t domain_bytes = 0;  ///< of a domain of several tiles as it is stored, where it is kept; else 0
     std::uint64_t search_bytes =
-        0;  ///< of 16 channels side by side while they are searched, which lie outside of the worker's own memory
+        0;  ///< of 16 channels side by side, or of the values of a small tensor, while they are searched: outside of the
+            ///< worker's own memory
     std::uint64_t state_bytes = 0;  ///< of all state tensors, where they are kept, or of runs of them; or 0
 
     std::uint64_t byte_count() const noexcept;

@@ -11,6 +11,7 @@
 #include "quant/block_codec.hpp"
 #include "quant/distribution.hpp"
 #include "quant/order_statistics.hpp"
+#include "quant/point_search.hpp"
 #include "quant/search_tile.hpp"
 #include "quant/values.hpp"
 #include "run/block_pass.hpp"
@@ -158,22 +159,8 @@ class StretchSearch {
         const kernels::Range whole = range();
         if (!whole.finite) return std::nullopt;
         const quant::BlockState plain = quant::block_state(scheme_, whole);
-        const quant::Window window = quant::window_of(whole.min, whole.max);
-        // What is constant, next to nothing or beyond everything is left as it is.
-        if (!std::isnormal(plain.scale) || !std::isnormal(window.factor)) return plain;
-        const quant::BlockState found =
-            stretch_.elements <= quant::kMostPoints ? search_points(whole) : search_bins(whole, window);
-        return better(whole, plain, found);
-    }
-
-    quant::BlockState search_points(const kernels::Range& whole) const {
-        std::vector<float> values;
-        for_each_tile([&](std::uint64_t, ConstBytes source, const Room& room) {
-            const std::span<const float> tile = floats(source, room);
-            values.assign(tile.begin(), tile.end());
-        });
-        std::sort(values.begin(), values.end());
-        return quant::search_state(scheme_, quant::Distribution(values), whole).state;
+        if (!quant::is_worth_a_search(plain, whole)) return plain;
+        return better(whole, plain, search_bins(whole, quant::window_of(whole.min, whole.max)));
     }
 
     quant::BlockState search_bins(const kernels::Range& whole, const quant::Window& window) const {
@@ -192,25 +179,16 @@ class StretchSearch {
     }
 
     /// The one of two states with the smaller sum of squared errors, as quantizing counts it; the first where they are equal.
-    quant::BlockState better(kernels::Range whole, quant::BlockState first, quant::BlockState second) const {
+    quant::BlockState better(const kernels::Range& whole, const quant::BlockState& first,
+                             const quant::BlockState& second) const {
         std::vector<quant::ErrorSums> sums(2 * steps());
-        const auto add = [&](quant::BlockState& state, const quant::Tile& tile, std::uint8_t* codes,
-                             quant::ErrorSums& sum) {
-            quant::Blocks blocks;
-            blocks.count = 1;
-            blocks.columns_each = kTile;
-            blocks.min = &whole.min;
-            blocks.max = &whole.max;
-            blocks.scale = &state.scale;
-            blocks.zero_point = &state.zero_point;
-            sum.merge(quant::quantize_tile(scheme_, tile, blocks, quant::sum_factors(blocks), codes));
-        };
         for_each_tile([&](std::uint64_t step, ConstBytes source, const Room& room) {
             const std::span<const float> values = floats(source, room);
             quant::Tile tile = {1, values.size(), values.data(), nullptr};
             if (stretch_.job->source_dtype == Dtype::kF64) tile.exact = source.data();
-            quant::BlockState states[] = {first, second};  // each worker's own: blocks point at them
-            for (std::uint64_t i = 0; i < 2; ++i) add(states[i], tile, room.codes, sums[2 * step + i]);
+            const quant::BlockState states[] = {first, second};
+            for (std::uint64_t i = 0; i < 2; ++i)
+                sums[2 * step + i].merge(quant::sums_under(scheme_, tile, whole, states[i], room.codes));
         });
         quant::ErrorSums all[2];
         for (std::size_t i = 0; i < sums.size(); ++i) all[i % 2].merge(sums[i]);
@@ -225,7 +203,7 @@ class StretchSearch {
 /// The stretches of a job; their states lie in its BlockJob.
 void add_stretches(TensorJob& job, std::vector<Stretch>& stretches) {
     const quant::Matrix matrix = quant::matrix_of(*job.shape);
-    if (!quant::searches_stretches(job.block->scheme, matrix)) return;
+    if (!quant::searches_ahead(job.block->scheme, matrix)) return;
     const quant::BlockGrid grid = quant::grid_of(job.block->scheme, matrix);
     const std::uint64_t blocks = grid.down * grid.across;
     job.block->make_extra().states.resize(blocks);

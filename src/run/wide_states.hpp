@@ -10,7 +10,7 @@
 
 namespace octet::run {
 
-/// Fills in BlockJob::states of the jobs that ask for it (quant::searches_stretches); with zeros where a value is not finite, which the run itself
+/// Fills in BlockJob::states of the jobs that ask for it (quant::searches_ahead); with zeros where a value is not finite, which the run itself
 /// then reports. kIo, kInterrupted. Returns the progress of what comes after, for the same total: these passes take their share of it.
 Progress find_wide_states(std::span<TensorJob> jobs, const WriteOptions& options);
 

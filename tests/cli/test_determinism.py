@@ -23,6 +23,8 @@ SCHEMES = [
     "--granularity group --axis 0 --bits 5 --group-size 100 --symmetric --range percentile:99",
     "--granularity group --axis 0 --bits 4 --range mse --scale-dtype f16",
     "--granularity group --axis 1 --bits 4 --group-size 18 --range mse --scale-dtype two-level",
+    "--range mse",
+    "--bits 4 --symmetric --range mse",
     "--granularity group --axis 0 --bits 6 --group-size 32 --scale-dtype two-level",
 ]
 
@@ -52,6 +54,7 @@ def matrices():
 
     return [matrix("f32.weight", "F32", "f", 1400, 770), matrix("f16.weight", "F16", "e", 150, 515),
             matrix("f64.weight", "F64", "d", 33, 100), matrix("long.weight", "F32", "f", 2, 70_001),
+            matrix("small.weight", "F32", "f", 20, 31), matrix("small16.weight", "F16", "e", 3, 5),
             Tensor("one.bias", "F32", [3], struct.pack("<3f", 0.5, -1, 2))]
 
 

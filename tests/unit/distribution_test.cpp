@@ -5,6 +5,7 @@
 
 #include "quant/distribution.hpp"
 #include "quant/order_statistics.hpp"
+#include "quant/point_search.hpp"
 #include "quant/range_search.hpp"
 #include "support.hpp"
 
@@ -112,6 +113,55 @@ TEST_CASE("a range searched among all values is within 2 percent of the best of 
             CHECK(found <= plain);
         }
     }
+}
+
+TEST_CASE("the noise of few values has the same bits on every instruction set, and is that of the codec") {
+    std::mt19937 random(46);
+    for (const char* name : {"u8-mse", "u4-mse", "s8-mse", "s3-mse", "u8-intzp-mse"}) {
+        const Scheme scheme = parse_scheme(name).value();
+        for (const std::size_t count : {1U, 15U, 16U, 17U, 100U, 1024U}) {
+            const std::vector<float> values = values_like(Shape::kOneSided, count, random);
+            const kernels::Range part = {-0.2F, 4.5F, true};  // some values lie beyond
+            const quant::BlockState state = quant::block_state(scheme, part);
+            const float largest = quant::largest_code(scheme);
+            kernels::PointFit fit = {state.scale, 0.0F, -largest, largest};
+            if (!scheme.symmetric) fit = {state.scale, state.zero_point, 0.0F, largest};
+            if (scheme.zero_point == ZeroPoint::kInteger && !scheme.symmetric)
+                fit = {state.scale, 0.0F, -state.zero_point, largest - state.zero_point};
+            const double scalar = available_kernels().front()->noise_of_points(values.data(), count, fit);
+            for (const kernels::Kernels* loops : available_kernels()) {
+                INFO(name << " " << count << " values, " << loops->name);
+                CHECK(loops->noise_of_points(values.data(), count, fit) == scalar);
+            }
+            const double noise = scalar * static_cast<double>(state.scale) * static_cast<double>(state.scale);
+            CHECK(std::fabs(noise - noise_of(values, scheme, state)) <= 1e-4 * noise);
+        }
+    }
+}
+
+TEST_CASE("a whole tensor of few values is searched in its tile, never worse than its plain range") {
+    std::mt19937 random(47);
+    for (const char* name : {"u8-mse", "u4-mse", "s4-mse", "u3-intzp-mse"}) {
+        const Scheme scheme = parse_scheme(name).value();
+        for (const std::size_t columns : {1U, 2U, 33U, 1024U, 8192U}) {
+            const std::vector<float> values = values_like(Shape::kOutliers, 2 * columns, random);
+            const kernels::Range whole = whole_of(values);
+            const quant::Tile tile = {2, columns, values.data(), nullptr};
+            const quant::BlockState found = quant::search_points(scheme, tile, whole);
+            const double plain = noise_of(values, scheme, quant::block_state(scheme, whole));
+            INFO(name << " " << values.size() << " values");
+            CHECK(noise_of(values, scheme, found) <= plain * (1 + 1e-6));
+            const double best = noise_of(values, scheme, searched(values, scheme, false));
+            CHECK(noise_of(values, scheme, found) <= std::min(best, plain) * (1 + 1e-6));
+        }
+    }
+    const Scheme scheme = parse_scheme("u8-mse").value();
+    const std::vector<float> same(40, 1.5F);
+    const quant::BlockState state = quant::search_points(scheme, {4, 10, same.data(), nullptr}, {1.5F, 1.5F, true});
+    CHECK(state.scale == 0.0F);
+    CHECK(state.zero_point == 1.5F);
+    const std::vector<float> wide = {-3e38F, 3e38F};
+    CHECK(std::isinf(quant::search_points(scheme, {1, 2, wide.data(), nullptr}, {-3e38F, 3e38F, true}).scale));
 }
 
 TEST_CASE("bins lead to the same noise as the values themselves, within 1 percent") {
