@@ -17,6 +17,10 @@
 namespace octet::kernels {
 namespace {
 
+/// How far ahead of the codes values are asked for. What a first pass over some MiB has brought is mostly gone from the caches when the second
+/// comes: memory answers after some 120 ns, in which these loops get 4 KiB further.
+constexpr std::size_t kCodesAheadBytes = 8192;
+
 /// `kScaled`: the factors of the sums are not both 1.
 template <bool kTruncate, bool kScaled>
 inline void quantize_fold(const void* values, std::size_t start, std::size_t stop, std::size_t end,
@@ -30,6 +34,7 @@ inline void quantize_fold(const void* values, std::size_t start, std::size_t sto
     Floats noise[kParts];
     for (std::size_t part = 0; part < kParts; ++part) signal[part] = noise[part] = Floats(0.0F);
     for (std::size_t i = start; i < stop; i += kLanes) {
+        __builtin_prefetch(static_cast<const unsigned char*>(values) + i * sizeof(float) + kCodesAheadBytes);
         Ints code[kParts];
         for (std::size_t part = 0; part < kParts; ++part) {
             const Floats x = load_floats(values, i + part * kWidth);
