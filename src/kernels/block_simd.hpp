@@ -152,7 +152,7 @@ inline void quantize_lanes(const void* values, std::size_t i, const BlockLoop& b
         if (kKind == BlockKind::kMiddle) code[part] = code[part] + xsimd::to_int(max_code + Floats(1.0F));
         const Floats product = q * scale;
         const Floats error = x - (adds_zero_point(kKind) ? product + zero_point : product);
-        fold.largest[part] = xsimd::max(fold.largest[part], xsimd::abs(error));
+        fold.largest[part] = larger_magnitude(fold.largest[part], error);
         const Floats scaled_error = kPlain ? error : error * Floats(block.noise_factor);
         const Floats scaled_value = kPlain ? x : x * Floats(block.signal_factor);
         fold.noise[part] = fold.noise[part] + scaled_error * scaled_error;

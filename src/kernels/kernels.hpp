@@ -31,6 +31,7 @@ struct Affine {
     float zero_point;     ///< the value of code 0
     float signal_factor;  ///< 1 or a power of two: |x| times it has squares that neither overflow nor vanish
     float noise_factor;   ///< the same for |x - x'|
+    bool has_limit;       ///< a quotient may round to more than 255
 };
 
 /// Running error statistics of one tile, in units of the factors above. Start with all zeros.

@@ -50,6 +50,11 @@ inline void fold_register(const FloatRegister& low, const FloatRegister& high, f
     max = _mm512_reduce_max_ps(high);
 }
 
+/// max(largest, |x|), lane by lane; `largest` is not negative, neither is NaN.
+inline FloatRegister larger_magnitude(const FloatRegister& largest, const FloatRegister& x) {
+    return FloatRegister(_mm512_range_ps(largest, x, 0b1011));  // of magnitudes, the larger, its sign cleared
+}
+
 #elif defined(OCTET_ARCH_AVX2)
 
 inline void store_codes(const CodeRegister (&code)[kCodeParts], std::uint8_t* out) {
@@ -203,6 +208,14 @@ inline void store_f16(const FloatRegister (&x)[kCodeParts], unsigned char* out, 
     for (std::size_t part = 0; part < kCodeParts; ++part) x[part].store_aligned(staged + part * FloatRegister::size);
     for (std::size_t i = 0; i < 16; ++i) store(out, i, f32_to_f16(staged[i]));
     load_f16(out, after);
+}
+
+#endif
+
+#if !defined(OCTET_ARCH_AVX512)
+
+inline FloatRegister larger_magnitude(const FloatRegister& largest, const FloatRegister& x) {
+    return xsimd::max(largest, xsimd::abs(x));
 }
 
 #endif

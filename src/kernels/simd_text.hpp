@@ -21,8 +21,8 @@ namespace {
 /// comes: memory answers after some 120 ns, in which these loops get 4 KiB further.
 constexpr std::size_t kCodesAheadBytes = 8192;
 
-/// `kScaled`: the factors of the sums are not both 1.
-template <bool kTruncate, bool kScaled>
+/// `kPlain`: the factors of the sums are 1, and no quotient rounds to more than 255.
+template <bool kTruncate, bool kPlain>
 inline void quantize_fold(const void* values, std::size_t start, std::size_t stop, std::size_t end,
                           const Affine& affine, std::uint8_t* codes, Floats (&largest)[kParts], LaneSums& sums) {
     const Floats zero_point(affine.zero_point);
@@ -39,13 +39,13 @@ inline void quantize_fold(const void* values, std::size_t start, std::size_t sto
         for (std::size_t part = 0; part < kParts; ++part) {
             const Floats x = load_floats(values, i + part * kWidth);
             Floats t = (x - zero_point) / divisor;
-            t = xsimd::min(t, Floats(255.0F));
+            if (!kPlain) t = xsimd::min(t, Floats(255.0F));
             code[part] = kTruncate ? xsimd::to_int(t) : xsimd::nearbyint_as_int(t);
             const Floats product = xsimd::to_float(code[part]) * scale;
             const Floats error = x - (product + zero_point);
-            largest[part] = xsimd::max(largest[part], xsimd::abs(error));
-            const Floats scaled_error = kScaled ? error * noise_factor : error;
-            const Floats scaled_value = kScaled ? x * signal_factor : x;
+            largest[part] = larger_magnitude(largest[part], error);
+            const Floats scaled_error = kPlain ? error : error * noise_factor;
+            const Floats scaled_value = kPlain ? x : x * signal_factor;
             noise[part] = noise[part] + scaled_error * scaled_error;
             signal[part] = signal[part] + scaled_value * scaled_value;
         }
@@ -65,13 +65,13 @@ inline void quantize_fold(const void* values, std::size_t start, std::size_t sto
     add_fold(fold, sums);
 }
 
-template <bool kTruncate, bool kScaled>
+template <bool kTruncate, bool kPlain>
 void quantize_folds(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes, LaneSums& sums) {
     Floats largest[kParts];
     for (std::size_t part = 0; part < kParts; ++part) largest[part] = Floats(0.0F);
     for (std::size_t start = 0; start < count; start += kFoldElements) {
         const std::size_t end = count - start < kFoldElements ? count : start + kFoldElements;
-        quantize_fold<kTruncate, kScaled>(values, start, end - (end - start) % kLanes, end, affine, codes, largest,
+        quantize_fold<kTruncate, kPlain>(values, start, end - (end - start) % kLanes, end, affine, codes, largest,
                                           sums);
     }
     alignas(64) float maxima[kLanes];
@@ -84,9 +84,9 @@ void quantize_folds(const void* values, std::size_t count, const Affine& affine,
 
 template <bool kTruncate>
 void quantize(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes, LaneSums& sums) {
-    const bool scaled = affine.signal_factor != 1.0F || affine.noise_factor != 1.0F;
-    return scaled ? quantize_folds<kTruncate, true>(values, count, affine, codes, sums)
-                  : quantize_folds<kTruncate, false>(values, count, affine, codes, sums);
+    const bool is_plain = affine.signal_factor == 1.0F && affine.noise_factor == 1.0F && !affine.has_limit;
+    return is_plain ? quantize_folds<kTruncate, true>(values, count, affine, codes, sums)
+                    : quantize_folds<kTruncate, false>(values, count, affine, codes, sums);
 }
 
 void dequantize(const std::uint8_t* codes, std::size_t count, float scale, float zero_point, void* out) {

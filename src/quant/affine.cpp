@@ -49,7 +49,10 @@ float factor_for_squares(float magnitude) noexcept {
 kernels::Affine loop_parameters(const AffineState& state, const kernels::Range& range) noexcept {
     const float divisor = state.scale == 0.0F ? kInfinity : state.scale;
     const float signal = is_empty(range) ? 0.0F : magnitude_of(range);
-    return {divisor, state.scale, state.zero_point, factor_for_squares(signal), factor_for_squares(state.scale)};
+    // Subtracting and dividing never reverse an order: no other value has a larger quotient.
+    const bool has_limit = !is_empty(range) && !((range.max - state.zero_point) / divisor < 255.5F);
+    return {divisor,  state.scale, state.zero_point, factor_for_squares(signal), factor_for_squares(state.scale),
+            has_limit};
 }
 
 double error_bound(const AffineState& state, const kernels::Range& range, Rounding rounding, Dtype source) noexcept {

@@ -254,7 +254,7 @@ ErrorSums quantize_tile(const Scheme& scheme, const Tile& tile, const Blocks& bl
             }
         }
     }
-    ErrorSums result = tile_sums(sums.lanes, {0, 0, 0, factors.signal, factors.noise});
+    ErrorSums result = tile_sums(sums.lanes, {0, 0, 0, factors.signal, factors.noise, true});
     result.clipped = sums.clipped;
     return result;
 }

@@ -40,11 +40,14 @@ struct Pair {
     std::uint64_t elements = 0;  ///< of a copy: bytes
 };
 
-/// The kernels want the range only for the scaling of sums; any that covers the values will do.
+/// The kernels want the range for the scaling of sums, for which any will do, and to know whether codes may need a limit: of a source that is
+/// not the set's own they may.
 kernels::Affine affine_of(const TensorReport& tensor) {
     const quant::AffineState state{*tensor.scale, *tensor.zero_point};
     const float largest = state.zero_point + static_cast<float>(kMaxCode) * state.scale;
-    return quant::loop_parameters(state, {state.zero_point, largest, true});
+    kernels::Affine affine = quant::loop_parameters(state, {state.zero_point, largest, true});
+    affine.has_limit = true;
+    return affine;
 }
 
 class Promise {

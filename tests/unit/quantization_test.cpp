@@ -196,7 +196,7 @@ TEST_CASE("the lanes of a tile are summed as their exact values up to rounding")
         lanes.noise[i] = 4.0;
     }
     lanes.max_abs_error = 0.25;
-    const quant::ErrorSums sums = quant::tile_sums(lanes, {1.0F, 1.0F, 0.0F, 0.5F, 4.0F});
+    const quant::ErrorSums sums = quant::tile_sums(lanes, {1.0F, 1.0F, 0.0F, 0.5F, 4.0F, false});
     REQUIRE(sums.signal == 136.0 * 4.0);
     REQUIRE(sums.noise == 64.0 / 16.0);
     REQUIRE(sums.max_abs_error == 0.25);
