@@ -11,9 +11,25 @@
 #include <utility>
 
 #include "kernels/kernels.hpp"
+#include "kernels/scalar_text.hpp"
+#if XXH_VECTOR != XXH_SCALAR
+#include "kernels/simd_lanes.hpp"
+#endif
 
 namespace octet::kernels {
 namespace {
+
+#if XXH_VECTOR == XXH_SCALAR
+
+struct Stripe {
+    const unsigned char* bytes;
+};
+
+inline Stripe read_stripe(const unsigned char* data) {
+    return {data};
+}
+
+#endif
 
 constexpr std::size_t kStripes = 16;  // of a block, with the default secret
 constexpr std::size_t kBlockBytes = kStripes * XXH_STRIPE_LEN;
@@ -33,14 +49,12 @@ inline Stream& stream_of(HashState& state) {
     return *reinterpret_cast<Stream*>(state.bytes);
 }
 
-/// How far ahead of the hash memory is asked for: where it comes first, the processor's own reading ahead ends at every page.
-constexpr std::size_t kHashAheadBytes = 2048;
-
 /// Written out, so that the accumulators stay in registers.
 template <std::size_t... kStripe>
 XXH_FORCE_INLINE void add_stripes(XXH64_hash_t* sums, const unsigned char* data, std::index_sequence<kStripe...>) {
-    ((__builtin_prefetch(data + kStripe * XXH_STRIPE_LEN + kHashAheadBytes),
-      XXH3_accumulate_512(sums, data + kStripe * XXH_STRIPE_LEN, XXH3_kSecret + kStripe * XXH_SECRET_CONSUME_RATE)),
+    ((__builtin_prefetch(data + kStripe * XXH_STRIPE_LEN + kValuesAheadBytes),
+      XXH3_accumulate_512(sums, read_stripe(data + kStripe * XXH_STRIPE_LEN).bytes,
+                          XXH3_kSecret + kStripe * XXH_SECRET_CONSUME_RATE)),
      ...);
 }
 

@@ -10,9 +10,6 @@
 namespace octet::kernels {
 namespace {
 
-/// How far ahead of the pass its bytes are asked for: the processor's own reading ahead ends at every page.
-constexpr std::size_t kAheadBytes = 2048;
-
 /// The range of what went by, lane by lane.
 struct LaneRange {
     Floats low[kParts];
@@ -28,11 +25,10 @@ struct LaneRange {
         }
     }
 
-    /// The 16 lanes at `bytes`.
-    void add(const unsigned char* bytes) {
-        __builtin_prefetch(bytes + kAheadBytes);
+    /// The 16 values of a stripe.
+    void add(const Stripe& stripe) {
         for (std::size_t part = 0; part < kParts; ++part) {
-            const Floats x = load_floats(bytes, part * kWidth);
+            const auto x = Floats::load_aligned(reinterpret_cast<const float*>(stripe.bytes) + part * kWidth);
             low[part] = xsimd::min(low[part], x);
             high[part] = xsimd::max(high[part], x);
             bad[part] = bad[part] + (x - x);
@@ -60,19 +56,33 @@ void range_f32(const void* values, std::size_t count, Range& range) {
     LaneRange lanes;
     const auto* const bytes = static_cast<const unsigned char*>(values);
     const std::size_t whole = count - count % kLanes;
-    for (std::size_t i = 0; i < whole; i += kLanes) lanes.add(bytes + i * sizeof(float));
+    for (std::size_t i = 0; i < whole; i += kLanes) {
+        __builtin_prefetch(bytes + i * sizeof(float) + kValuesAheadBytes);
+        lanes.add(read_stripe(bytes + i * sizeof(float)));
+    }
     lanes.fold_into(range);
     for (std::size_t i = whole; i < count; ++i) add_range(load<float>(values, i), range);
 }
 
-constexpr std::size_t kStripeBytes = XXH_STRIPE_LEN;
-static_assert(kStripeBytes == kLanes * sizeof(float), "a stripe of the hash is one element of every lane");
+XXH_FORCE_INLINE void add_ranged_stripe(XXH64_hash_t* sums, LaneRange& lanes, const unsigned char* data,
+                                        const unsigned char* secret) {
+    __builtin_prefetch(data + kValuesAheadBytes);
+    const Stripe stripe = read_stripe(data);
+    lanes.add(stripe);
+    XXH3_accumulate_512(sums, stripe.bytes, secret);
+    // GCC would add up a block's stripes as a tree, which needs more registers than there are beside the range.
+    for (std::size_t part = 0; part < kParts; ++part) {
+        float* const at = reinterpret_cast<float*>(sums) + part * kWidth;
+        auto sum = Floats::load_aligned(at);
+        pin(sum);
+        sum.store_aligned(at);
+    }
+}
 
 template <std::size_t... kStripe>
 XXH_FORCE_INLINE void add_ranged_stripes(XXH64_hash_t* sums, LaneRange& lanes, const unsigned char* data,
                                          std::index_sequence<kStripe...>) {
-    ((lanes.add(data + kStripe * kStripeBytes),
-      XXH3_accumulate_512(sums, data + kStripe * kStripeBytes, XXH3_kSecret + kStripe * XXH_SECRET_CONSUME_RATE)),
+    (add_ranged_stripe(sums, lanes, data + kStripe * kStripeBytes, XXH3_kSecret + kStripe * XXH_SECRET_CONSUME_RATE),
      ...);
 }
 

@@ -17,10 +17,6 @@
 namespace octet::kernels {
 namespace {
 
-/// How far ahead of the codes values are asked for. What a first pass over some MiB has brought is mostly gone from the caches when the second
-/// comes: memory answers after some 120 ns, in which these loops get 4 KiB further.
-constexpr std::size_t kCodesAheadBytes = 8192;
-
 /// `kPlain`: the factors of the sums are 1, and no quotient rounds to more than 255.
 template <bool kTruncate, bool kPlain>
 inline void quantize_fold(const void* values, std::size_t start, std::size_t stop, std::size_t end,
@@ -34,7 +30,7 @@ inline void quantize_fold(const void* values, std::size_t start, std::size_t sto
     Floats noise[kParts];
     for (std::size_t part = 0; part < kParts; ++part) signal[part] = noise[part] = Floats(0.0F);
     for (std::size_t i = start; i < stop; i += kLanes) {
-        __builtin_prefetch(static_cast<const unsigned char*>(values) + i * sizeof(float) + kCodesAheadBytes);
+        __builtin_prefetch(static_cast<const unsigned char*>(values) + i * sizeof(float) + kValuesAheadBytes);
         Ints code[kParts];
         for (std::size_t part = 0; part < kParts; ++part) {
             const Floats x = load_floats(values, i + part * kWidth);
@@ -72,7 +68,7 @@ void quantize_folds(const void* values, std::size_t count, const Affine& affine,
     for (std::size_t start = 0; start < count; start += kFoldElements) {
         const std::size_t end = count - start < kFoldElements ? count : start + kFoldElements;
         quantize_fold<kTruncate, kPlain>(values, start, end - (end - start) % kLanes, end, affine, codes, largest,
-                                          sums);
+                                         sums);
     }
     alignas(64) float maxima[kLanes];
     for (std::size_t part = 0; part < kParts; ++part) largest[part].store_aligned(maxima + part * kWidth);
