@@ -104,7 +104,9 @@ void widen_f16(const void* values, std::size_t count, float* out) {
     const std::size_t whole = count - count % kLanes;
     for (std::size_t i = 0; i < whole; i += kLanes) {
         Floats x[kParts];
-        load_f16(static_cast<const unsigned char*>(values) + 2 * i, x);
+        const unsigned char* const halves = static_cast<const unsigned char*>(values) + 2 * i;
+        __builtin_prefetch(halves + kValuesAheadBytes);
+        load_f16(halves, x);
         for (std::size_t part = 0; part < kParts; ++part) x[part].store_unaligned(out + i + part * kWidth);
     }
     for (std::size_t i = whole; i < count; ++i) out[i] = f16_to_f32(load<std::uint16_t>(values, i));
@@ -186,7 +188,13 @@ void error_f64(const void* values, const std::uint8_t* codes, std::size_t count,
 }
 
 void widen_bf16(const void* values, std::size_t count, float* out) {
-    for (std::size_t i = 0; i < count; ++i) out[i] = bf16_to_f32(load<std::uint16_t>(values, i));
+    constexpr std::size_t kLine = 32;  // elements in a line of the cache
+    const std::size_t whole = count - count % kLine;
+    for (std::size_t i = 0; i < whole; i += kLine) {
+        __builtin_prefetch(static_cast<const unsigned char*>(values) + 2 * i + kValuesAheadBytes);
+        for (std::size_t k = i; k < i + kLine; ++k) out[k] = bf16_to_f32(load<std::uint16_t>(values, k));
+    }
+    for (std::size_t i = whole; i < count; ++i) out[i] = bf16_to_f32(load<std::uint16_t>(values, i));
 }
 
 /// A register of columns (see column_text.hpp).

@@ -63,11 +63,10 @@ void add_range(const TensorJob& job, SourceBytes& source, std::uint64_t from, st
         if (together) {
             hasher.add_values(part, range);
         } else {
+            if (job.codec != Codec::kScan) hasher.add(part);  // first: it asks for memory soonest
             quant::add_range(job.source_dtype, part, range);
         }
-        if (job.codec == Codec::kScan) continue;
-        if (!range.finite) throw_first_not_finite(job, part, first_element + at / each);
-        if (!together) hasher.add(part);
+        if (job.codec != Codec::kScan && !range.finite) throw_first_not_finite(job, part, first_element + at / each);
     }
 }
 
