@@ -6,6 +6,7 @@
 #include "cli/commands.hpp"
 #include "octet/error.hpp"
 #include "octet/model.hpp"
+#include "octet/octet.hpp"
 #include "report/model_report.hpp"
 
 namespace octet::cli {
@@ -45,7 +46,7 @@ EvaluateOptions options_of(EvaluateArguments& arguments, Terminal& terminal, con
 int run_evaluate(EvaluateArguments& arguments, Terminal& terminal, const CommonOptions& common) {
     const Evaluation evaluation = evaluate(common.input, options_of(arguments, terminal, common, "evaluating"));
     if (common.json) {
-        terminal.out(report::evaluation_json(evaluation));
+        terminal.out(report::evaluation_json(evaluation, inspect(common.input).totals));
     } else if (!common.quiet) {
         terminal.out(report::evaluation_text(evaluation, terminal.color()));
     }
@@ -58,7 +59,7 @@ int run_calibrate(EvaluateArguments& arguments, Terminal& terminal, const Common
     const Calibration calibration =
         calibrate(common.input, options_of(arguments, terminal, common, "calibrating"), common.output);
     if (common.json) {
-        terminal.out(report::calibration_json(calibration));
+        terminal.out(report::calibration_json(calibration, inspect(common.input).totals));
     } else if (!common.quiet) {
         terminal.out(report::calibration_text(calibration));
     }

@@ -5,12 +5,14 @@
 #include <string>
 
 #include "octet/model.hpp"
+#include "octet/report.hpp"
 
 namespace octet::report {
 
 /// A generation, and beside it another of the same prompt, or null.
 std::string generation_text(const Generation& generation, const Generation* versus, bool color);
-std::string generation_json(const Generation& generation, const Generation* versus);
+/// `totals` here and below: what inspect() says of the model.
+std::string generation_json(const Generation& generation, const Totals& totals, const Generation* versus);
 
 /// "stopped at the end token after 9 tokens, 512.3 tokens/s".
 std::string generation_facts(const Generation& generation);
@@ -19,12 +21,12 @@ std::string generation_facts(const Generation& generation);
 std::optional<std::size_t> first_difference(const Generation& a, const Generation& b);
 
 std::string evaluation_text(const Evaluation& evaluation, bool color);
-std::string evaluation_json(const Evaluation& evaluation);
+std::string evaluation_json(const Evaluation& evaluation, const Totals& totals);
 
 /// The error line of an evaluation with gates that failed; nothing when all held.
 std::optional<std::string> failure(const Evaluation& evaluation);
 
 std::string calibration_text(const Calibration& calibration);
-std::string calibration_json(const Calibration& calibration);
+std::string calibration_json(const Calibration& calibration, const Totals& totals);
 
 }  // namespace octet::report

@@ -144,6 +144,17 @@ class Evaluate(OctetCase):
         self.assertEqual(found["tokens"], 511)
         self.assertAlmostEqual(found["loss"], 7.4182109, delta=1e-4)
 
+    def test_totals_are_those_of_inspect_in_every_command_on_models(self):
+        self.octet("quantize", T5, "set", "--no-sync")
+        (self.dir / "two.tsv").write_text("where is Delhi\tDelhi\n")
+        expected = self.octet_json("inspect", "set")["totals"]
+        for key in ("by_dtype", "by_kind"):
+            del expected[key]
+        self.assertGreater(expected["quantized"], 0)
+        for run in (("generate", "set", "--prompt", "where is Delhi"), ("evaluate", "set", "--pairs", "two.tsv"),
+                    ("calibrate", "set", "--pairs", "two.tsv", "-o", "importance.safetensors")):
+            self.assertEqual(self.octet_json(*run)["totals"], expected, run[0])
+
     def test_a_short_list_of_ids_is_one_window(self):
         (self.dir / "ids.txt").write_text("411, 587 454\n509 312 692\n")
         self.assertEqual(self.octet_json("evaluate", GPT2, "--ids", "ids.txt")["tokens"], 5)
