@@ -12,6 +12,9 @@
 namespace octet::io {
 namespace {
 
+constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kMappedAtOnce = 64U << 10U;
+
 struct sigaction g_previous;
 
 /// A worker inside read_mapped() jumps back to it; anything else is what it was before.
@@ -66,11 +69,19 @@ Mapping Mapping::of(const File& file) noexcept {
 }
 
 bool Mapping::is_cached(std::uint64_t offset, std::uint64_t size) const noexcept {
-    constexpr std::uint64_t kPage = 4096;
     const std::uint64_t first = offset / kPage * kPage;
     std::vector<unsigned char> resident((offset + size - first + kPage - 1) / kPage);
     if (::mincore(data_ + first, offset + size - first, resident.data()) != 0) return false;
     return std::all_of(resident.begin(), resident.end(), [](unsigned char page) { return (page & 1U) != 0; });
+}
+
+// A question for all pages of 2 MiB that are cached and not mapped takes the system 70 us, one for a page far less than one.
+bool Mapping::looks_cached(std::uint64_t offset, std::uint64_t size) const noexcept {
+    for (std::uint64_t done = 0; done < size; done += kMappedAtOnce) {
+        unsigned char resident = 0;
+        if (::mincore(data_ + (offset + done) / kPage * kPage, 1, &resident) != 0 || (resident & 1U) == 0) return false;
+    }
+    return true;
 }
 
 std::uint64_t memory_size() noexcept {
@@ -82,7 +93,6 @@ std::uint64_t memory_size() noexcept {
 // By touching it: MADV_POPULATE_READ holds a lock for all of the range that another thread's allocations wait for, up to 4 ms each. A fault
 // maps what is cached of 64 KiB.
 bool Mapping::populate(std::uint64_t offset, std::uint64_t size) const noexcept {
-    constexpr std::uint64_t kMappedAtOnce = 64U << 10U;
     return read_mapped([&] {
         for (std::uint64_t done = 0; done < size; done += kMappedAtOnce)
             static_cast<void>(*static_cast<const volatile std::byte*>(data_ + offset + done));

@@ -1,15 +1,14 @@
 // GPT-2's tokenizer (A. Radford et al., "Language Models are Unsupervised Multitask Learners", 2019): a pattern cuts the text into
 // words, each word is a row of bytes, and neighbours merge in the order of their ranks.
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include <queue>
 
 #include <fmt/format.h>
 
 #include "base/text.hpp"
 #include "io/file.hpp"
+#include "model/bpe_of_text.hpp"
 #include "model/tokenizer.hpp"
+#include "model/words.hpp"
 #include "octet/error.hpp"
 
 namespace octet::model {
@@ -18,27 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMostFileBytes = 256U << 20U;
-
-/// White space is Unicode's property White_Space, which PCRE2's \s is not quite.
-constexpr std::string_view kWords = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\x09-\x0D\x{85}\p{Z}\p{L}\p{N}]+)"
-                                    R"(|[\x09-\x0D\x{85}\p{Z}]+(?![^\x09-\x0D\x{85}\p{Z}])|[\x09-\x0D\x{85}\p{Z}]+)";
-
-struct FreeCode {
-    void operator()(pcre2_code* code) const { pcre2_code_free(code); }
-};
-struct FreeMatch {
-    void operator()(pcre2_match_data* match) const { pcre2_match_data_free(match); }
-};
-
-std::unique_ptr<pcre2_code, FreeCode> compiled_words() {
-    int error = 0;
-    PCRE2_SIZE where = 0;
-    std::unique_ptr<pcre2_code, FreeCode> code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(kWords.data()), kWords.size(),
-                                                             PCRE2_UTF | PCRE2_UCP, &error, &where, nullptr));
-    if (!code) throw Error(ErrorCode::kInternal, fmt::format("the pattern of words: error {} at {}", error, where));
-    pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);  // without it the interpreter does
-    return code;
-}
 
 /// The symbols of a word as a linked list, and a queue of the pairs that could merge: n log n for a word of n bytes.
 class Word {
@@ -113,27 +91,9 @@ class Word {
 class ByteLevelBpe : public Tokenizer {
   public:
     explicit ByteLevelBpe(std::unique_ptr<const BpeTables> tables)
-        : tables_(std::move(tables)), words_(compiled_words()) {}
+        : tables_(std::move(tables)), words_(Words::Use::kOften) {}
 
-    Ids encode(std::string_view text) const override {
-        const std::unique_ptr<pcre2_match_data, FreeMatch> match(pcre2_match_data_create(1, nullptr));
-        Ids ids;
-        std::size_t at = 0;
-        while (at < text.size()) {
-            const int found = pcre2_match(words_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at,
-                                          at == 0 ? 0 : PCRE2_NO_UTF_CHECK, match.get(), nullptr);
-            const PCRE2_SIZE* const ends = pcre2_get_ovector_pointer(match.get());
-            if (found < 0 || ends[0] != at || ends[1] == at) {
-                throw Error(found < -2 && found > -24 ? ErrorCode::kBadInput : ErrorCode::kInternal,
-                            fmt::format("the text: no word found at byte {} (PCRE2 says {})", at, found));
-            }
-            Word word(text.substr(at, ends[1] - at), *tables_);
-            word.merge_all();
-            word.append_to(ids);
-            at = ends[1];
-        }
-        return ids;
-    }
+    Ids encode(std::string_view text) const override { return encode_words(text, words_, *tables_); }
 
     std::string decode(std::span<const std::uint32_t> ids) const override {
         std::string bytes;
@@ -143,22 +103,34 @@ class ByteLevelBpe : public Tokenizer {
 
   private:
     std::unique_ptr<const BpeTables> tables_;
-    std::unique_ptr<pcre2_code, FreeCode> words_;
+    Words words_;
 };
 
 }  // namespace
+
+Ids encode_words(std::string_view text, const Words& words, const BpeTables& tables) {
+    Ids ids;
+    words.for_each(text, [&](std::string_view bytes) {
+        Word word(bytes, tables);
+        word.merge_all();
+        word.append_to(ids);
+    });
+    return ids;
+}
 
 std::unique_ptr<Tokenizer> make_byte_level_bpe(std::unique_ptr<const BpeTables> tables) {
     return std::make_unique<ByteLevelBpe>(std::move(tables));
 }
 
-std::unique_ptr<Tokenizer> open_byte_level_bpe(const fs::path& folder) {
+std::unique_ptr<Tokenizer> open_byte_level_bpe(const fs::path& folder, const std::optional<std::string>& only) {
     std::error_code ignored;
     const fs::path vocab = folder / "vocab.json";
     const fs::path merges = folder / "merges.txt";
     const fs::path joined = folder / "tokenizer.json";
-    if (fs::exists(vocab, ignored) && fs::exists(merges, ignored))
-        return make_byte_level_bpe(read_vocab_and_merges(vocab, merges, kMostFileBytes));
+    if (fs::exists(vocab, ignored) && fs::exists(merges, ignored)) {
+        auto quick = only ? open_bpe_of_text(vocab, merges, kMostFileBytes, *only) : nullptr;
+        return quick ? std::move(quick) : make_byte_level_bpe(read_vocab_and_merges(vocab, merges, kMostFileBytes));
+    }
     if (fs::exists(joined, ignored))
         return make_byte_level_bpe(parse_tokenizer_json(io::read_text_file(joined, kMostFileBytes), joined.native()));
     throw Error(

@@ -14,10 +14,11 @@ namespace octet::model {
 namespace {
 
 /// Begins to open the tokenizer of the model at `path`. What is wrong with the model is left to those who open it.
-std::future<std::unique_ptr<Tokenizer>> coming_tokenizer(const std::filesystem::path& path) {
+std::future<std::unique_ptr<Tokenizer>> coming_tokenizer(const std::filesystem::path& path,
+                                                         const std::optional<std::string>& only) {
     try {
-        return std::async(std::launch::async, [folder = checkpoint::locate(path).folder] {
-            return open_tokenizer(folder, read_config(folder));
+        return std::async(std::launch::async, [folder = checkpoint::locate(path).folder, only] {
+            return open_tokenizer(folder, read_config(folder), only);
         });
     } catch (const Error&) {
         return {};
@@ -28,9 +29,10 @@ std::future<std::unique_ptr<Tokenizer>> coming_tokenizer(const std::filesystem::
 
 }  // namespace
 
-Loaded::Loaded(const std::filesystem::path& path, Machine& machine, Start start) {
+Loaded::Loaded(const std::filesystem::path& path, Machine& machine, Start start, std::optional<std::string> only)
+    : only_(std::move(only)) {
     if (start == Start::kAtOnce && machine.team().size() > 1) {
-        coming_tokenizer_ = coming_tokenizer(path);
+        coming_tokenizer_ = coming_tokenizer(path, only_);
         // A thread that is new to a processor that goes on working may wait for milliseconds.
         std::this_thread::yield();
     }
@@ -61,7 +63,7 @@ void Loaded::bring_in_weights() const noexcept {
             const std::uint64_t size = std::min(kPiece, stretch.mapping->size() - at);
             const bool has_time = coming_tokenizer_.valid() &&
                                   coming_tokenizer_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
-            if (!is_read && stretch.mapping->is_cached(at, size)) {
+            if (!is_read && stretch.mapping->looks_cached(at, size)) {
                 if (has_time) stretch.mapping->populate(at, size);
                 continue;
             }
@@ -74,7 +76,7 @@ void Loaded::bring_in_weights() const noexcept {
 
 const Tokenizer& Loaded::tokenizer() {
     if (!tokenizer_ && coming_tokenizer_.valid()) tokenizer_ = coming_tokenizer_.get();
-    if (!tokenizer_) tokenizer_ = open_tokenizer(weights_.folder(), config_);
+    if (!tokenizer_) tokenizer_ = open_tokenizer(weights_.folder(), config_, only_);
     return *tokenizer_;
 }
 

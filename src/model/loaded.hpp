@@ -4,7 +4,8 @@
 #include <filesystem>
 #include <future>
 #include <memory>
-#include <string_view>
+#include <optional>
+#include <string>
 
 #include "model/config.hpp"
 #include "model/model.hpp"
@@ -21,7 +22,9 @@ enum class Start : std::uint8_t {
 
 class Loaded {
   public:
-    Loaded(const std::filesystem::path& path, Machine& machine, Start start = Start::kAsNeeded);
+    /// `only`: the text that the tokenizer will be asked for, where that is known.
+    Loaded(const std::filesystem::path& path, Machine& machine, Start start = Start::kAsNeeded,
+           std::optional<std::string> only = std::nullopt);
 
     const Weights& weights() const noexcept { return weights_; }
     const Config& config() const noexcept { return config_; }
@@ -34,6 +37,7 @@ class Loaded {
   private:
     void bring_in_weights() const noexcept;
 
+    std::optional<std::string> only_;
     std::future<std::unique_ptr<Tokenizer>> coming_tokenizer_;
     Weights weights_;
     Config config_;

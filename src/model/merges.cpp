@@ -35,24 +35,6 @@ std::array<int, kCharacters> bytes_of_characters() {
     return bytes;
 }
 
-/// The bytes that a token of the vocabulary stands for; empty if it has characters that are not of the alphabet, as special
-/// tokens may. `token` is valid UTF-8 (the JSON parser saw to it) of at most two bytes a character where it is of the alphabet.
-std::string bytes_of_token(std::string_view token) {
-    static const std::array<int, kCharacters> kAlphabet = bytes_of_characters();
-    std::string bytes;
-    for (std::size_t i = 0; i < token.size(); ++i) {
-        const auto lead = static_cast<unsigned char>(token[i]);
-        std::size_t character = lead;
-        if (lead >= 0x80) {
-            if (lead >= 0xE0 || i + 1 == token.size()) return {};
-            character = (lead & 0x1FU) << 6U | (static_cast<unsigned char>(token[++i]) & 0x3FU);
-        }
-        if (character >= kCharacters || kAlphabet[character] < 0) return {};
-        bytes += static_cast<char>(kAlphabet[character]);
-    }
-    return bytes;
-}
-
 /// Takes the vocabulary token by token.
 class Vocabulary {
   public:
@@ -208,7 +190,9 @@ void read_vocabulary(std::string_view vocab_json, std::string_view name, BpeTabl
     Vocabulary vocabulary(name, tables);
     tables.tokens.reserve(usual_tokens(vocab_json.size()), vocab_json.size() / 2);
     if (is_utf8(vocab_json)) {
-        const auto add = [&](std::string_view token, std::uint32_t number) { vocabulary.add(token, number); };
+        const auto add = [&](std::string_view token, std::uint32_t number, std::size_t) {
+            vocabulary.add(token, number);
+        };
         const std::size_t size = scan_vocabulary(vocab_json, add);
         if (size > 0 && vocab_json.find_first_not_of(" \t\r\n", size) == vocab_json.npos) return vocabulary.finish();
         tables.tokens.clear();
@@ -220,6 +204,31 @@ void read_vocabulary(std::string_view vocab_json, std::string_view name, BpeTabl
 }
 
 }  // namespace
+
+std::string bytes_of_token(std::string_view token) {
+    // UTF-8 of at most two bytes a character where it is of the alphabet.
+    static const std::array<int, kCharacters> kAlphabet = bytes_of_characters();
+    std::string bytes;
+    for (std::size_t i = 0; i < token.size(); ++i) {
+        const auto lead = static_cast<unsigned char>(token[i]);
+        std::size_t character = lead;
+        if (lead >= 0x80) {
+            if (lead >= 0xE0 || i + 1 == token.size()) return {};
+            character = (lead & 0x1FU) << 6U | (static_cast<unsigned char>(token[++i]) & 0x3FU);
+        }
+        if (character >= kCharacters || kAlphabet[character] < 0) return {};
+        bytes += static_cast<char>(kAlphabet[character]);
+    }
+    return bytes;
+}
+
+std::string token_of_byte(unsigned char byte) {
+    static const std::array<int, kCharacters> kAlphabet = bytes_of_characters();
+    const auto character =
+        static_cast<std::size_t>(std::find(kAlphabet.begin(), kAlphabet.end(), byte) - kAlphabet.begin());
+    if (character < 0x80) return std::string(1, static_cast<char>(character));
+    return {static_cast<char>(0xC0U | character >> 6U), static_cast<char>(0x80U | (character & 0x3FU))};
+}
 
 BpeTables::BpeTables(std::size_t vocabulary_bytes, std::size_t merges_bytes, std::size_t more)
     : buffer_(4 * vocabulary_bytes + 3 * merges_bytes + more + (64U << 10U)),

@@ -16,6 +16,12 @@
 
 namespace octet::model {
 
+/// The token of a single byte, in GPT-2's alphabet.
+std::string token_of_byte(unsigned char byte);
+
+/// The bytes that a token of the vocabulary stands for; empty if it has characters that are not of the alphabet, as special tokens may.
+std::string bytes_of_token(std::string_view token);
+
 class BpeTables {
   public:
     /// With memory for the tables of a vocabulary and merges of so many bytes of text, and for `more` bytes; if they do not suffice there is

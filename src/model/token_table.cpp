@@ -72,20 +72,24 @@ std::optional<TokenTable::Double> TokenTable::index() {
     return std::nullopt;
 }
 
-TokenTable::Question TokenTable::ask(std::string_view text) const noexcept {
+TokenTable::Question TokenTable::question_of(std::string_view text) noexcept {
     const std::size_t size = text.size();
     const char* const bytes = text.data();
     std::uint64_t all = 0;
     if (size > 8) {
         all = loaded<std::uint64_t>(bytes + size - 8);
-        for (std::size_t i = 0; i + 8 < size; i += 8) all = mixed(all ^ loaded<std::uint64_t>(bytes + i));
+        for (std::size_t i = 0; i + 8 < size; i += 8) all = mixed(all) ^ loaded<std::uint64_t>(bytes + i);
     } else if (size >= 4) {
         all = loaded<std::uint32_t>(bytes) | loaded<std::uint32_t>(bytes + size - 4) << 32U;
     } else if (size > 0) {
         all = loaded<std::uint8_t>(bytes) | loaded<std::uint8_t>(bytes + size / 2) << 8U |
               loaded<std::uint8_t>(bytes + size - 1) << 16U;
     }
-    const Question question{text, all, mixed(mixed(all ^ static_cast<std::uint64_t>(size) << 56U))};
+    return {text, all, mixed(mixed(all) ^ static_cast<std::uint64_t>(size) << 40U)};
+}
+
+TokenTable::Question TokenTable::ask(std::string_view text) const noexcept {
+    const Question question = question_of(text);
     if (!slots_.empty()) __builtin_prefetch(slots_.data() + (question.hash & (slots_.size() - 1)));
     return question;
 }

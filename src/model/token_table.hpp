@@ -48,6 +48,7 @@ class TokenTable {
     /// Makes what was appended be found. Returns the first double one; the table must not be used then.
     std::optional<Double> index();
 
+    static Question question_of(std::string_view text) noexcept;
     Question ask(std::string_view text) const noexcept;
     std::optional<std::uint32_t> find(const Question& question) const noexcept;
 

@@ -22,8 +22,9 @@ std::size_t character_or_part(std::string_view text) {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, const Config& config) {
-    return config.family == checkpoint::Family::kT5 ? open_sentence_pieces(folder) : open_byte_level_bpe(folder);
+std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, const Config& config,
+                                          const std::optional<std::string>& only) {
+    return config.family == checkpoint::Family::kT5 ? open_sentence_pieces(folder) : open_byte_level_bpe(folder, only);
 }
 
 std::string mended_utf8(std::string_view text) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,7 +31,9 @@ class Tokenizer {
 };
 
 /// Byte-level BPE from vocab.json and merges.txt, or from tokenizer.json where those are missing.
-std::unique_ptr<Tokenizer> open_byte_level_bpe(const std::filesystem::path& folder);
+/// `only`: the text that it will be asked for, where that is known; a short one makes it open sooner.
+std::unique_ptr<Tokenizer> open_byte_level_bpe(const std::filesystem::path& folder,
+                                               const std::optional<std::string>& only = std::nullopt);
 
 /// The same from its tables.
 std::unique_ptr<Tokenizer> make_byte_level_bpe(std::unique_ptr<const BpeTables> tables);
@@ -42,7 +45,8 @@ std::unique_ptr<Tokenizer> open_sentence_pieces(const std::filesystem::path& fol
 std::unique_ptr<Tokenizer> make_sentence_pieces(const std::string& model, std::string_view name);
 
 /// The tokenizer of a model of that family. Missing or malformed files: kBadInput naming them.
-std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, const Config& config);
+std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, const Config& config,
+                                          const std::optional<std::string>& only = std::nullopt);
 
 /// `text` with each part of a character, and each byte of none, replaced by U+FFFD.
 std::string mended_utf8(std::string_view text);

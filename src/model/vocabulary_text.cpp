@@ -1,8 +1,10 @@
 #include "model/vocabulary_text.hpp"
 
-#include <array>
+#include <algorithm>
 #include <optional>
 #include <string>
+
+#include "model/find_byte.hpp"
 
 namespace octet::model {
 namespace {
@@ -12,6 +14,9 @@ class Scanner {
     explicit Scanner(std::string_view text) : text_(text) {}
 
     std::size_t at() const noexcept { return at_; }
+
+    /// Where the last string begins, behind its quotation mark.
+    std::size_t string_start() const noexcept { return string_start_; }
 
     /// Takes that character, and white space before it; false where another stands there.
     bool take(char wanted) noexcept {
@@ -24,15 +29,16 @@ class Scanner {
     /// A string, from its first quotation mark on. The view holds until the next call.
     std::optional<std::string_view> string() {
         if (!take('"')) return std::nullopt;
-        const std::size_t start = at_;
+        const std::size_t start = string_start_ = at_;
         bool has_escapes = false;
-        for (; at_ < text_.size() && text_[at_] != '"'; ++at_) {
-            if (kIsPlain[static_cast<unsigned char>(text_[at_])]) continue;
-            if (text_[at_] != '\\') return std::nullopt;
+        while (true) {
+            at_ = find_byte<0x20, '"', '\\'>(text_, at_);
+            if (at_ >= text_.size() || text_[at_] != '\\') break;
             has_escapes = true;
-            ++at_;  // what is behind it may be a quotation mark
+            at_ += 2;  // what is behind it may be a quotation mark
+            if (at_ > text_.size()) return std::nullopt;
         }
-        if (at_ >= text_.size()) return std::nullopt;
+        if (at_ >= text_.size() || text_[at_] != '"') return std::nullopt;
         const std::string_view inside = text_.substr(start, at_++ - start);
         return has_escapes ? unescaped(inside) : inside;
     }
@@ -53,13 +59,6 @@ class Scanner {
   private:
     static bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
-    /// Characters that stand for themselves in a string; a quotation mark ends it before.
-    static constexpr std::array<bool, 256> kIsPlain = [] {
-        std::array<bool, 256> is_plain{};
-        for (std::size_t c = 0x20; c < 256; ++c) is_plain[c] = c != '\\';
-        return is_plain;
-    }();
-
     void skip_space() noexcept {
         while (at_ < text_.size() &&
                (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t'))
@@ -71,11 +70,11 @@ class Scanner {
         if (unescaped_.size() < inside.size()) unescaped_.resize(inside.size());
         char* to = unescaped_.data();
         for (std::size_t i = 0; i < inside.size(); ++i) {
-            if (inside[i] != '\\') {
-                *to++ = inside[i];
-                continue;
-            }
-            const char letter = inside[++i];
+            const std::size_t next = find_byte<0, '\\'>(inside, i);
+            to = std::copy(inside.data() + i, inside.data() + next, to);
+            i = next + 1;
+            if (next >= inside.size()) break;
+            const char letter = inside[i];
             constexpr std::string_view kLetters = "\"\\/bfnrt";
             constexpr std::string_view kMeanings = "\"\\/\b\f\n\r\t";
             if (const std::size_t known = kLetters.find(letter); known != kLetters.npos) {
@@ -121,12 +120,13 @@ class Scanner {
 
     std::string_view text_;
     std::size_t at_ = 0;
+    std::size_t string_start_ = 0;
     std::string unescaped_;
 };
 
 }  // namespace
 
-std::size_t scan_vocabulary(std::string_view text, const std::function<void(std::string_view, std::uint32_t)>& add) {
+std::size_t scan_vocabulary(std::string_view text, const AddToken& add) {
     Scanner scanner(text);
     if (!scanner.take('{')) return 0;
     if (scanner.take('}')) return scanner.at();
@@ -137,9 +137,14 @@ std::size_t scan_vocabulary(std::string_view text, const std::function<void(std:
         if (!number) return 0;
         const bool ends = !scanner.take(',');
         if (ends && !scanner.take('}')) return 0;
-        add(*token, *number);
+        add(*token, *number, scanner.string_start());
         if (ends) return scanner.at();
     }
+}
+
+std::string token_at(std::string_view text, std::size_t start) {
+    Scanner scanner(text.substr(start - 1));
+    return std::string(scanner.string().value_or(""));
 }
 
 }  // namespace octet::model
