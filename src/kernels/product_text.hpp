@@ -5,6 +5,7 @@
 #include <xsimd/xsimd.hpp>
 
 #include "kernels/products.hpp"
+#include "kernels/token_rows_text.hpp"
 #include "kernels/weight_rows.hpp"
 
 namespace octet::kernels {
@@ -62,7 +63,7 @@ float dot_f32(const void* weights, const float* x, std::size_t count) {
 alignas(64) constexpr float kNumbers[kLanes + 1] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 
 /// The same with a scale for each group of at least 16 inputs: 16 lanes see one scale, or two.
-template <typename Rows>
+template <bool kWhole, typename Rows>
 inline float dot_scaled(const unsigned char* codes, const float* x, std::size_t count, const float* scales,
                         std::size_t group) {
     Floats lanes[kParts];
@@ -71,6 +72,16 @@ inline float dot_scaled(const unsigned char* codes, const float* x, std::size_t 
     const auto add_16 = [&](std::size_t first, Floats(&sums)[kParts]) {
         Floats w[kParts];
         Rows::load_16(codes, first, w);
+        if (kWhole) {  // no group ends within 16 lanes
+            for (std::size_t part = 0; part < kParts; ++part) {
+                const Floats product = w[part] * Floats::load_unaligned(x + first + part * kWidth);
+                sums[part] = fused(product, Floats(scales[0]), sums[part]);
+            }
+            left -= kLanes;
+            scales += left == 0 ? 1 : 0;
+            left = left == 0 ? group : left;
+            return;
+        }
         const bool is_last = left <= kLanes;  // the lanes end with the group, or see the next one, too
         const Floats border(kNumbers[is_last ? left : kLanes]);
         const Floats low(scales[0]);
@@ -112,8 +123,9 @@ inline float dot_scaled(const unsigned char* codes, const float* x, std::size_t 
 float dot_codes(const Codes& codes, const float* x, std::size_t count, const float* scales, std::size_t group) {
     return with_rows(codes, [&](auto kind) {
         using Rows = decltype(kind);
-        return group >= count ? dot<Rows>(codes.bytes, x, count) * *scales
-                              : dot_scaled<Rows>(codes.bytes, x, count, scales, group);
+        if (group >= count) return dot<Rows>(codes.bytes, x, count) * *scales;
+        return group % kLanes == 0 ? dot_scaled<true, Rows>(codes.bytes, x, count, scales, group)
+                                   : dot_scaled<false, Rows>(codes.bytes, x, count, scales, group);
     });
 }
 
@@ -168,65 +180,11 @@ void add_rows_codes(const Codes& codes, std::size_t pitch, const float* x, std::
     with_rows(codes, [&](auto kind) { add_rows<decltype(kind)>(codes.bytes, pitch, x, rows, y, columns); });
 }
 
-/// kTokens tokens, all sums of some columns in registers; each takes the steps that add_rows() makes it take.
-template <std::size_t kTokens, typename Rows>
-inline void add_rows_of_some_tokens(const unsigned char* weights, std::size_t pitch, std::size_t rows,
-                                    std::size_t ahead, const float* x, std::size_t x_pitch, float* y,
-                                    std::size_t y_pitch, std::size_t columns) {
-    const auto add_blocks = [&](auto blocks, std::size_t first) {
-        constexpr std::size_t kBlocks = decltype(blocks)::value;
-        Floats sums[kTokens][kBlocks * kParts];
-        const auto place = [&](std::size_t t, std::size_t j) { return y + t * y_pitch + first + j * kWidth; };
-        for (std::size_t t = 0; t < kTokens; ++t) {
-            for (std::size_t j = 0; j < kBlocks * kParts; ++j) sums[t][j] = Floats::load_unaligned(place(t, j));
-        }
-        for (std::size_t r = 0; r < rows; ++r) {
-            const unsigned char* const row = weights + r * pitch;
-            __builtin_prefetch(row + ahead * pitch + first / 8 * Rows::kBitsEach);
-            Floats w[kBlocks][kParts];
-            for (std::size_t block = 0; block < kBlocks; ++block) Rows::load_16(row, first + block * kLanes, w[block]);
-            for (std::size_t t = 0; t < kTokens; ++t) {
-                const Floats factor(x[t * x_pitch + r]);
-                for (std::size_t j = 0; j < kBlocks * kParts; ++j)
-                    sums[t][j] = fused(factor, w[j / kParts][j % kParts], sums[t][j]);
-            }
-        }
-        for (std::size_t t = 0; t < kTokens; ++t) {
-            for (std::size_t j = 0; j < kBlocks * kParts; ++j) sums[t][j].store_unaligned(place(t, j));
-        }
-    };
-    constexpr std::size_t kMost = kParts == 1 ? 2 : 1;  // 16 of 32 registers, or 8 of 16
-    std::size_t c = 0;
-    for (; c + kMost * kLanes <= columns; c += kMost * kLanes)
-        add_blocks(std::integral_constant<std::size_t, kMost>(), c);
-    for (; c + kLanes <= columns; c += kLanes) add_blocks(std::integral_constant<std::size_t, 1>(), c);
-    for (; c < columns; ++c) {
-        for (std::size_t t = 0; t < kTokens; ++t) {
-            float& sum = y[t * y_pitch + c];
-            for (std::size_t r = 0; r < rows; ++r)
-                sum = fused(x[t * x_pitch + r], Rows::one(weights + r * pitch, c), sum);
-        }
-    }
-}
-
-void add_rows_of_tokens(const Codes& codes, std::size_t pitch, std::size_t rows, std::size_t ahead,
-                        const Tokens& tokens, std::size_t columns) {
-    constexpr std::size_t kMost = kParts == 1 ? 8 : kParts == 2 ? 4 : 2;
-    with_rows(codes, [&](auto kind) {
-        using Rows = decltype(kind);
-        std::size_t t = 0;
-        const auto add = [&](auto some) {
-            constexpr std::size_t kSome = decltype(some)::value;
-            for (; t + kSome <= tokens.count; t += kSome)
-                add_rows_of_some_tokens<kSome, Rows>(codes.bytes, pitch, rows, ahead, tokens.x + t * tokens.x_pitch,
-                                                     tokens.x_pitch, tokens.y + t * tokens.y_pitch, tokens.y_pitch,
-                                                     columns);
-        };
-        add(std::integral_constant<std::size_t, kMost>());
-        if constexpr (kMost > 4) add(std::integral_constant<std::size_t, 4>());
-        if constexpr (kMost > 2) add(std::integral_constant<std::size_t, 2>());
-        add(std::integral_constant<std::size_t, 1>());
-    });
+void add_two_products(const float* a, const float* s, const float* b, const float* z, float* y, std::size_t count) {
+    std::size_t i = 0;
+    const auto at = [&](const float* from) { return Floats::load_unaligned(from + i); };
+    for (; i + kWidth <= count; i += kWidth) fused(at(b), at(z), fused(at(a), at(s), at(y))).store_unaligned(y + i);
+    for (; i < count; ++i) y[i] = fused(b[i], z[i], fused(a[i], s[i], y[i]));
 }
 
 void add_products(const Codes& codes, const float* x, float* y, std::size_t count) {
@@ -360,8 +318,9 @@ void gelu(float* values, std::size_t count) {
 }
 
 constexpr Products products_named(const char* name) {
-    return {name,         dot_f32,     dot_codes,      add_rows_f32, add_rows_codes, add_rows_of_tokens,
-            add_products, widen_codes, multiply_panel, transpose,    exponentials,   gelu};
+    return {name,         dot_f32,          dot_codes,   add_rows_f32,   add_rows_codes, add_rows_of_tokens,
+            add_products, add_two_products, widen_codes, multiply_panel, transpose,      exponentials,
+            gelu};
 }
 
 }  // namespace

@@ -22,13 +22,16 @@ struct Codes {
     bool is_signed;  ///< two's complement
 };
 
-/// Some tokens that are multiplied with the same weights.
+/// Some tokens that are multiplied with the same weights: token t has its activations at x + t * x_pitch and its sums at y + t * y_pitch.
 struct Tokens {
     std::size_t count;
     const float* x;
     std::size_t x_pitch;
     float* y;
     std::size_t y_pitch;
+    const float* starts = nullptr;  ///< of each token what its new sums begin with; null: 0
+    const float* scales =
+        nullptr;  ///< of each column what they are multiplied with before they are added to y; null: 1
 };
 
 /// One implementation of every loop.
@@ -48,13 +51,18 @@ struct Products {
     void (*add_rows_codes)(const Codes& codes, std::size_t pitch, const float* x, std::size_t rows, float* y,
                            std::size_t columns);
 
-    /// The same of some tokens, whose codes are read and converted once: token t has its activations at x + t * x_pitch and its sums at
-    /// y + t * y_pitch. Each sum gets the bits that add_rows_codes() gives it. `ahead` rows further on memory is asked for.
+    /// The same of some tokens, whose codes are read and converted once. The new sums are those that add_rows_codes() makes of their starts, to
+    /// the bit; they are added to y, multiplied with the scales as add_products() does it where there are some. `ahead` rows further on memory is
+    /// asked for.
     void (*add_rows_of_tokens)(const Codes& codes, std::size_t pitch, std::size_t rows, std::size_t ahead,
                                const Tokens& tokens, std::size_t columns);
 
     /// y[c] += code c * x[c].
     void (*add_products)(const Codes& codes, const float* x, float* y, std::size_t count);
+
+    /// y[c] += a[c] * s[c] + b[c] * z[c].
+    void (*add_two_products)(const float* a, const float* s, const float* b, const float* z, float* y,
+                             std::size_t count);
 
     /// out[i] = code i.
     void (*widen_codes)(const Codes& codes, std::size_t count, float* out);

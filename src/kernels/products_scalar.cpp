@@ -46,12 +46,22 @@ void add_rows_codes(const Codes& codes, std::size_t pitch, const float* x, std::
 
 void add_rows_of_tokens(const Codes& codes, std::size_t pitch, std::size_t rows, std::size_t, const Tokens& tokens,
                         std::size_t columns) {
-    for (std::size_t t = 0; t < tokens.count; ++t)
-        add_rows_codes(codes, pitch, tokens.x + t * tokens.x_pitch, rows, tokens.y + t * tokens.y_pitch, columns);
+    for (std::size_t t = 0; t < tokens.count; ++t) {
+        for (std::size_t c = 0; c < columns; ++c) {
+            float sum = tokens.starts != nullptr ? tokens.starts[t] : 0.0F;
+            for (std::size_t r = 0; r < rows; ++r)
+                sum += tokens.x[t * tokens.x_pitch + r] * code_of(codes, codes.bytes + r * pitch, c);
+            tokens.y[t * tokens.y_pitch + c] += tokens.scales != nullptr ? tokens.scales[c] * sum : sum;
+        }
+    }
 }
 
 void add_products(const Codes& codes, const float* x, float* y, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) y[i] += code_of(codes, codes.bytes, i) * x[i];
+}
+
+void add_two_products(const float* a, const float* s, const float* b, const float* z, float* y, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) y[i] += a[i] * s[i] + b[i] * z[i];
 }
 
 void widen_codes(const Codes& codes, std::size_t count, float* out) {
@@ -92,8 +102,9 @@ void gelu(float* values, std::size_t count) {
 }  // namespace
 
 const Products kScalarProducts = {
-    "scalar",     dot_f32,     dot_codes,      add_rows_f32, add_rows_codes, add_rows_of_tokens,
-    add_products, widen_codes, multiply_panel, transpose,    exponentials,   gelu,
+    "scalar",     dot_f32,          dot_codes,   add_rows_f32,   add_rows_codes, add_rows_of_tokens,
+    add_products, add_two_products, widen_codes, multiply_panel, transpose,      exponentials,
+    gelu,
 };
 
 }  // namespace octet::kernels

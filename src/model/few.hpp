@@ -16,6 +16,9 @@ struct Few {
     Matrix sums;            ///< of x, by token and group
 
     std::size_t groups() const { return (x.columns + group - 1) / group; }
+
+    /// One block is all of an output: scale and offset can wait until its sum is there.
+    bool is_plain() const { return groups() == 1 && !weight.state.two; }
 };
 
 /// One output of codes that are stored by outputs.
@@ -32,6 +35,9 @@ struct Outputs {
 /// finish_sums() does that. `room` has as many floats as `partial`, twice.
 void add_code_rows(const Few& few, std::size_t first, std::size_t count, const Outputs& outputs, float* partial,
                    float* room);
+
+/// The same where is_plain(), of several tokens, added to few.out.
+void add_plain_code_rows(const Few& few, std::size_t first, std::size_t count, const Outputs& outputs);
 
 /// Scale and offset of the sums of those outputs in few.out, where there is one group.
 void finish_sums(const Few& few, const Outputs& outputs);

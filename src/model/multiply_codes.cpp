@@ -3,8 +3,10 @@
 // With two levels the small numbers of the groups stay integers, too, until those of a superblock are there:
 // y = sum over superblocks of S * sum over groups of s * ((codes - middle) . x) + Z * sum over groups of z * sum(x).
 #include <algorithm>
+#include <array>
 
 #include "model/few.hpp"
+#include "model/multiply.hpp"
 #include "quant/packing.hpp"
 
 namespace octet::model {
@@ -101,10 +103,28 @@ void add_supers(const Few& few, std::size_t super, const Outputs& outputs, const
         if (two.zero_points != nullptr) super_floats_of(few.weight, two.zero_points, super, column, count, zero_points);
         for (std::size_t t = 0; t < few.x.rows; ++t) {
             const std::size_t at = t * outputs.count + first;
-            for (std::size_t c = 0; c < count; ++c)
-                partial[at + c] += scaled[at + c] * scales[c] + shifted[at + c] * zero_points[c];
+            few.loops.add_two_products(scaled + at, scales, shifted + at, zero_points, partial + at, count);
         }
     }
+}
+
+/// `scaled` += small scale x (codes - middle) x x, of the inputs of a group. `room` has as many floats as `scaled`.
+void add_scaled_group(const Few& few, std::size_t group, const Outputs& outputs, float* scaled, float* room) {
+    const float middle = static_cast<float>(few.weight.state.two->shape.code_offset);
+    const kernels::Codes scales = small_scales_of(few.weight, group, outputs.first);
+    if (few.x.rows == 1) {
+        sum_group(few, group, -middle, outputs, room);
+        return few.loops.add_products(scales, room, scaled, outputs.count);
+    }
+    std::array<float, kFewTokensOfCodes> starts;
+    for (std::size_t t = 0; t < few.x.rows; ++t) starts[t] = middle == 0.0F ? 0.0F : -middle * few.sums.row(t)[group];
+    few.loops.widen_codes(scales, outputs.count, room);
+    const std::size_t first = group * few.group;
+    const std::size_t count = std::min(few.group, few.x.columns - first);
+    const kernels::Tokens tokens{few.x.rows,    few.x.row(0) + first, few.x.columns, scaled,
+                                 outputs.count, starts.data(),        room};
+    few.loops.add_rows_of_tokens(codes_of(few.weight, first, outputs.first), few.weight.row_bytes, count, count, tokens,
+                                 outputs.count);
 }
 
 /// Of groups of one superblock.
@@ -116,12 +136,7 @@ void add_superblock(const Few& few, std::size_t begin, std::size_t end, const Ou
     float* const scaled = room + size;
     float* const shifted = parts;  // when the last group is done
     std::fill_n(scaled, size, 0.0F);
-    for (std::size_t g = begin; g < end; ++g) {
-        sum_group(few, g, -static_cast<float>(two.shape.code_offset), outputs, parts);
-        const kernels::Codes scales = small_scales_of(few.weight, g, outputs.first);
-        for (std::size_t t = 0; t < few.x.rows; ++t)
-            few.loops.add_products(scales, parts + t * outputs.count, scaled + t * outputs.count, outputs.count);
-    }
+    for (std::size_t g = begin; g < end; ++g) add_scaled_group(few, g, outputs, scaled, parts);
     std::fill_n(shifted, size, 0.0F);
     if (two.zero_points != nullptr) {
         const kernels::Codes zero_points = small_zero_points_of(few.weight, begin, outputs.first);
@@ -161,9 +176,16 @@ void dot_with_codes(const Few& few, std::size_t output) {
     }
 }
 
+void add_plain_code_rows(const Few& few, std::size_t first, std::size_t count, const Outputs& outputs) {
+    const kernels::Tokens tokens{few.x.rows, few.x.row(0) + first, few.x.columns, few.out.row(0) + outputs.first,
+                                 few.out.columns};
+    few.loops.add_rows_of_tokens(codes_of(few.weight, first, outputs.first), few.weight.row_bytes, count, count, tokens,
+                                 outputs.count);
+}
+
 void add_code_rows(const Few& few, std::size_t first, std::size_t count, const Outputs& outputs, float* partial,
                    float* room) {
-    if (few.groups() == 1 && !few.weight.state.two) {
+    if (few.is_plain()) {
         return add_codes(few, codes_of(few.weight, first, outputs.first), few.weight.row_bytes, few.x, first, count,
                          outputs, partial);
     }
@@ -178,7 +200,7 @@ void add_code_rows(const Few& few, std::size_t first, std::size_t count, const O
 }
 
 void finish_sums(const Few& few, const Outputs& outputs) {
-    if (few.groups() > 1 || few.weight.state.two) return;
+    if (!few.is_plain()) return;
     with_states(few, 0, outputs, [&](std::size_t first, std::size_t count, const float* scales, const float* offsets) {
         for (std::size_t t = 0; t < few.x.rows; ++t) {
             float* const y = few.out.row(t) + outputs.first + first;

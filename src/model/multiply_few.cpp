@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kTaskColumns = 256;            ///< most outputs of one task of a weight stored by inputs
 constexpr std::size_t kTaskRows = 64;                ///< outputs of one task of a weight stored by outputs
 constexpr std::size_t kTaskCodeBytes = 128U << 10U;  ///< of one task of codes stored by inputs, about
-constexpr std::size_t kMostOutputs = 384;            ///< of one task of such codes and several tokens: the longer the
+constexpr std::size_t kMostOutputs = 768;            ///< of one task of such codes and several tokens: the longer the
                                                      ///< pieces of rows, the sooner they come from memory
 
 float sum_of(const float* values, std::size_t count) {
@@ -132,21 +132,28 @@ void Machine::multiply_code_rows(const Few& few) {
 void Machine::multiply_code_columns(const Few& few) {
     constexpr std::size_t kUnit = 32;
     const std::size_t rows = rows_of_task(few);
-    const std::size_t share = (few.out.columns + team_.size() - 1) / team_.size();
-    const std::size_t together = std::min(kMostOutputs, (share + kUnit - 1) / kUnit * kUnit);
+    const std::size_t members = team_.size();
+    const std::size_t least = (few.out.columns + kMostOutputs - 1) / kMostOutputs;
+    const std::size_t tasks = (least + members - 1) / members * members;  // nobody waits for the last one
+    const std::size_t together = (few.out.columns + tasks * kUnit - 1) / (tasks * kUnit) * kUnit;
     const std::size_t most = few.x.rows * together;
     reserve_scratch(3 * most);
     team_.run((few.out.columns + together - 1) / together, [&](std::size_t task, unsigned member) {
         const std::size_t first_output = task * together;
         const Outputs outputs{first_output, std::min(together, few.out.columns - first_output)};
         float* const partial = scratch(member);
+        for (std::size_t t = 0; t < few.x.rows; ++t) std::fill_n(few.out.row(t) + outputs.first, outputs.count, 0.0F);
         for (std::size_t first = 0; first < few.x.columns; first += rows) {
+            if (few.is_plain()) {
+                add_plain_code_rows(few, first, std::min(rows, few.x.columns - first), outputs);
+                continue;
+            }
             std::fill_n(partial, most, 0.0F);
             add_code_rows(few, first, std::min(rows, few.x.columns - first), outputs, partial, partial + most);
             for (std::size_t t = 0; t < few.x.rows; ++t) {
                 float* const y = few.out.row(t) + outputs.first;
                 const float* const sums = partial + t * outputs.count;
-                for (std::size_t c = 0; c < outputs.count; ++c) y[c] = first == 0 ? sums[c] : y[c] + sums[c];
+                for (std::size_t c = 0; c < outputs.count; ++c) y[c] += sums[c];
             }
         }
         finish_sums(few, outputs);

@@ -179,11 +179,11 @@ TEST_CASE("codes read once for several tokens give each the bits that it gets al
             for_all_widths(19, columns, [&](const PackedCodes& packed) {
                 for (std::size_t tokens = 1; tokens <= kMostTokens; ++tokens) {
                     constexpr std::size_t kXPitch = 21;
-                    std::vector<float> sums(tokens * kPitch, 0.5F);
+                    std::vector<float> sums(tokens * kPitch, 0.0F);
                     table->add_rows_of_tokens(packed.codes(), packed.pitch, 19, 19,
                                               {tokens, o.x.data(), kXPitch, sums.data(), kPitch}, columns);
                     for (std::size_t t = 0; t < tokens; ++t) {
-                        std::vector<float> alone(kPitch, 0.5F);
+                        std::vector<float> alone(kPitch, 0.0F);
                         table->add_rows_codes(packed.codes(), packed.pitch, o.x.data() + t * kXPitch, 19, alone.data(),
                                               columns);
                         const auto first = sums.begin() + static_cast<std::ptrdiff_t>(t * kPitch);
@@ -191,6 +191,62 @@ TEST_CASE("codes read once for several tokens give each the bits that it gets al
                     }
                 }
             });
+        }
+    }
+}
+
+TEST_CASE("sums of several tokens begin with their starts and are scaled before they are added", "[model]") {
+    constexpr std::size_t kColumns = 83;
+    constexpr std::size_t kTokens = 9;
+    constexpr std::size_t kRows = 19;
+    const Operands o;
+    const std::vector<float> starts = random_floats(kTokens, 7);
+    const std::vector<float> scales = random_floats(kColumns, 8);
+    for (const kernels::Products* table : available_products()) {
+        INFO(table->name);
+        for_all_widths(kRows, kColumns, [&](const PackedCodes& packed) {
+            for (const bool is_scaled : {false, true}) {
+                std::vector<float> sums(kTokens * kColumns, 0.5F);
+                const kernels::Tokens tokens{kTokens,
+                                             o.x.data(),
+                                             kRows,
+                                             sums.data(),
+                                             kColumns,
+                                             starts.data(),
+                                             is_scaled ? scales.data() : nullptr};
+                table->add_rows_of_tokens(packed.codes(), packed.pitch, kRows, kRows, tokens, kColumns);
+                for (std::size_t t = 0; t < kTokens; ++t) {
+                    std::vector<float> alone(kColumns, starts[t]);
+                    table->add_rows_codes(packed.codes(), packed.pitch, o.x.data() + t * kRows, kRows, alone.data(),
+                                          kColumns);
+                    for (std::size_t c = 0; c < kColumns; ++c) {
+                        const double scale = is_scaled ? static_cast<double>(scales[c]) : 1.0;
+                        const double expected = 0.5 + scale * static_cast<double>(alone[c]);
+                        CHECK_THAT(sums[t * kColumns + c],
+                                   Catch::Matchers::WithinAbs(expected, 2e-7 * (1 + std::abs(expected - 0.5))));
+                    }
+                }
+            }
+        });
+    }
+}
+
+TEST_CASE("two products are added on every instruction set", "[model]") {
+    for (const kernels::Products* table : available_products()) {
+        INFO(table->name);
+        for (const std::size_t count : {1U, 15U, 16U, 50U}) {
+            std::vector<std::vector<float>> from;
+            for (unsigned i = 0; i < 5; ++i) from.push_back(random_floats(count + 1, 20 + i));
+            std::vector<float> y = from[4];
+            table->add_two_products(from[0].data(), from[1].data(), from[2].data(), from[3].data(), y.data(), count);
+            const auto product = [&](std::size_t a, std::size_t i) {
+                return static_cast<double>(from[a][i]) * static_cast<double>(from[a + 1][i]);
+            };
+            for (std::size_t i = 0; i < count; ++i) {
+                const double expected = static_cast<double>(from[4][i]) + product(0, i) + product(2, i);
+                CHECK_THAT(y[i], Catch::Matchers::WithinAbs(expected, 1e-6));
+            }
+            CHECK(y[count] == from[4][count]);
         }
     }
 }
