@@ -28,7 +28,7 @@ class Mapping {
     /// True if that range is in the page cache, so that reading it does not wait for the disk. False when in doubt.
     bool is_cached(std::uint64_t offset, std::uint64_t size) const noexcept;
 
-    /// The same of one page in each 64 KiB, which is quickly asked: most of what is in the page cache came and goes by more than that.
+    /// The same of one page in each 512 KiB, which is quickly asked: most of what is in the page cache came and goes by more than that.
     bool looks_cached(std::uint64_t offset, std::uint64_t size) const noexcept;
 
     /// Maps the pages of that range, most of them at least, before anybody needs them. False where one cannot be read.

@@ -76,8 +76,6 @@ class Hashes {
 
     bool has(std::uint64_t hash) const { return slots_[place_of(hash)] != 0; }
 
-    void will_be_asked(std::uint64_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
-
   private:
     static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32U) | 1U; }
 
