@@ -20,6 +20,7 @@ namespace octet {
 namespace {
 
 using run::FloatSource;
+using run::PairResult;
 using run::TensorPair;
 
 /// A pair, and what is known to differ before its data are read.
@@ -53,6 +54,12 @@ Candidate candidate_of(const FloatSource& a, std::size_t place_a, const FloatSou
     return candidate;
 }
 
+/// Of a pair that is compared byte for byte: how many differ, and the first that does.
+struct DifferentBytes {
+    std::uint64_t count = 0;
+    std::uint64_t first = 0;
+};
+
 /// Codes against what is no float, or sizes that differ: there is nothing to hold against each other.
 bool has_comparable_data(const FloatSource& a, const FloatSource& b, const Candidate& candidate) {
     if (!candidate.has_data || !candidate.pair.as_bytes) return candidate.has_data;
@@ -65,6 +72,7 @@ std::vector<Candidate> match(const FloatSource& a, const FloatSource& b, const s
                              CompareReport& report) {
     const Pattern pattern(tensors.empty() ? "*" : tensors, "--tensors");
     std::vector<Candidate> candidates;
+    candidates.reserve(a.tensors().size());
     for (std::size_t i = 0; i < a.tensors().size(); ++i) {
         const std::string& name = a.tensors()[i].name;
         if (!pattern.matches(name)) continue;
@@ -90,8 +98,7 @@ Histogram histogram_of(const quant::DifferenceSums& sums) {
             {sums.histogram.begin(), sums.histogram.end()}};
 }
 
-Differences differences_of(const TensorPair& pair, const Shape& shape) {
-    const quant::DifferenceSums& sums = pair.sums;
+Differences differences_of(const TensorPair& pair, const quant::DifferenceSums& sums, const Shape& shape) {
     const std::uint64_t elements = element_count(shape).value_or(0);
     Differences d;
     d.sqnr_db = six_digits(quant::sqnr_db(sums.signal, sums.noise));
@@ -109,7 +116,8 @@ Differences differences_of(const TensorPair& pair, const Shape& shape) {
     return d;
 }
 
-TensorComparison comparison_of(const FloatSource& a, const FloatSource& b, const TensorPair& pair) {
+TensorComparison comparison_of(const FloatSource& a, const FloatSource& b, const TensorPair& pair,
+                               const quant::DifferenceSums& sums) {
     const TensorReport& in_a = a.tensors()[pair.a];
     const TensorReport& in_b = b.tensors()[pair.b];
     const TensorReport& quantized = in_b.scheme ? in_b : in_a;
@@ -123,19 +131,19 @@ TensorComparison comparison_of(const FloatSource& a, const FloatSource& b, const
     comparison.zero_point = quantized.zero_point;
     comparison.source_bytes = in_a.output_bytes;
     comparison.output_bytes = in_b.output_bytes;
-    if (!pair.as_bytes) comparison.differences = differences_of(pair, in_a.shape);
+    if (!pair.as_bytes) comparison.differences = differences_of(pair, sums, in_a.shape);
     return comparison;
 }
 
 /// What the data of the pair add to the structure's differences.
-void add_change(const FloatSource& a, const FloatSource& b, const Candidate& candidate, CompareReport& report) {
+void add_change(const FloatSource& a, const FloatSource& b, const Candidate& candidate, const DifferentBytes& bytes,
+                CompareReport& report) {
     TensorChange change{a.tensors()[candidate.pair.a].name, candidate.what, false};
     if (candidate.has_data && !has_comparable_data(a, b, candidate)) {
         change.what += ", which cannot be compared";
-    } else if (candidate.has_data && candidate.pair.bytes_differ > 0) {
+    } else if (candidate.has_data && bytes.count > 0) {
         change.what += fmt::format("{}{} of {} bytes differ, the first at {}", change.what.empty() ? "" : ", ",
-                                   with_commas(candidate.pair.bytes_differ),
-                                   with_commas(a.byte_count(candidate.pair.a)), candidate.pair.first_byte);
+                                   with_commas(bytes.count), with_commas(a.byte_count(candidate.pair.a)), bytes.first);
     } else {
         change.dtype_only = candidate.has_data;
     }
@@ -144,22 +152,21 @@ void add_change(const FloatSource& a, const FloatSource& b, const Candidate& can
 
 /// Sums as quantize makes them: what a set keeps as it is and does not differ has no part in its SQNR.
 Totals totals_of(const FloatSource& a, const FloatSource& b, const std::vector<TensorPair>& pairs,
-                 const std::vector<TensorComparison>& tensors) {
-    std::vector<TensorReport> in_b;
+                 const std::vector<double>& signals, const std::vector<TensorComparison>& tensors) {
     double signal = 0;
     double noise = 0;
     std::optional<double> largest;
     for (std::size_t i = 0; i < pairs.size(); ++i) {
-        in_b.push_back(b.tensors()[pairs[i].b]);
         if (!tensors[i].differences) continue;
         const Differences& d = *tensors[i].differences;
         const bool kept = (a.is_set() || b.is_set()) && !tensors[i].scheme;
         largest = std::max(largest.value_or(0.0), d.max_abs_error);
         if (kept && d.max_abs_error == 0) continue;
-        signal += pairs[i].sums.signal;
+        signal += signals[i];
         noise += d.rmse * d.rmse * static_cast<double>(element_count(tensors[i].shape).value_or(0));
     }
-    Totals totals = state::totals_of(in_b, 0.0);
+    const auto in_b = [&](std::size_t i) -> const TensorReport& { return b.tensors()[pairs[i].b]; };
+    Totals totals = state::totals_of(pairs.size(), in_b, 0.0);
     totals.sqnr_db.reset();
     totals.max_abs_error = largest;
     if (largest) totals.sqnr_db = six_digits(quant::sqnr_db(six_digits(signal), noise));
@@ -191,20 +198,26 @@ CompareReport compare(const std::filesystem::path& path_a, const std::filesystem
     report.output = path_b.native();
     report.input_is_set = a.is_set();
     report.output_is_set = b.is_set();
-    std::vector<Candidate> candidates = match(a, b, options.tensors, report);
+    const std::vector<Candidate> candidates = match(a, b, options.tensors, report);
 
     std::vector<TensorPair> pairs;
+    pairs.reserve(candidates.size());
     for (const Candidate& candidate : candidates) {
         if (has_comparable_data(a, b, candidate)) pairs.push_back(candidate.pair);
     }
-    run::compare_data(a, b, pairs, options.read);
-    auto next = pairs.cbegin();
-    for (Candidate& candidate : candidates) {
-        if (has_comparable_data(a, b, candidate)) candidate.pair = *next++;
-        add_change(a, b, candidate, report);
-    }
-    for (const TensorPair& pair : pairs) report.tensors.push_back(comparison_of(a, b, pair));
-    report.totals = totals_of(a, b, pairs, report.tensors);
+    report.tensors.resize(pairs.size());
+    std::vector<double> signals(pairs.size());
+    std::vector<DifferentBytes> bytes(pairs.size());
+    const auto take = [&](std::size_t i, const PairResult& result) {
+        report.tensors[i] = comparison_of(a, b, pairs[i], result.sums);
+        signals[i] = result.sums.signal;
+        bytes[i] = {result.bytes_differ, result.first_byte};
+    };
+    run::compare_data(a, b, pairs, take, options.read);
+    auto next = bytes.cbegin();
+    for (const Candidate& candidate : candidates)
+        add_change(a, b, candidate, has_comparable_data(a, b, candidate) ? *next++ : DifferentBytes{}, report);
+    report.totals = totals_of(a, b, pairs, signals, report.tensors);
     report.checks = checks_of(options.gates, report);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;

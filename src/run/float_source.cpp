@@ -10,6 +10,7 @@ namespace octet::run {
 
 std::vector<TensorReport> tensors_of(const checkpoint::Checkpoint& checkpoint) {
     std::vector<TensorReport> tensors;
+    tensors.reserve(checkpoint.tensors.size());
     for (const checkpoint::Tensor& tensor : checkpoint.tensors) {
         TensorReport entry;
         entry.name = tensor.name;
@@ -38,13 +39,13 @@ void FloatSource::open_set(const std::filesystem::path& path) {
     counted_ = checkpoint::counted_as(set.sidecar.options.preset);
     for (state::DataFile& data : set.data_files) files_.push_back(std::move(data.file));
     tensors_ = std::move(set.sidecar.tensors);
+    places_.reserve(set.stored.size());
     for (std::size_t i = 0; i < set.stored.size(); ++i) {
         const state::StoredTensor& stored = set.stored[i];
-        places_.push_back({&files_[stored.file], stored.offset, stored.byte_count, std::nullopt, std::nullopt});
+        places_.push_back({&files_[stored.file], stored.offset, stored.byte_count, std::nullopt});
         const TensorReport& tensor = tensors_[i];
         if (tensor.scheme && quant::uses_blocks(*tensor.scheme)) {
-            const quant::BlockState state{tensor.scale.value_or(0.0F), tensor.zero_point.value_or(0.0F)};
-            places_.back().blocks.emplace(files_[stored.file], stored.offset, *tensor.scheme, tensor.shape, state);
+            places_.back().has_blocks = true;
         } else if (tensor.scheme) {
             places_.back().state = quant::AffineState{*tensor.scale, *tensor.zero_point};
         }
@@ -55,8 +56,9 @@ void FloatSource::open_checkpoint(const std::filesystem::path& path) {
     checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path);
     for (checkpoint::Shard& shard : checkpoint.shards) files_.push_back(std::move(shard.file));
     tensors_ = tensors_of(checkpoint);
+    places_.reserve(checkpoint.tensors.size());
     for (const checkpoint::Tensor& tensor : checkpoint.tensors)
-        places_.push_back({&files_[tensor.shard], tensor.offset, tensor.byte_count, std::nullopt, std::nullopt});
+        places_.push_back({&files_[tensor.shard], tensor.offset, tensor.byte_count, std::nullopt});
 }
 
 std::optional<std::size_t> FloatSource::find(std::string_view name) const {
@@ -68,7 +70,7 @@ void FloatSource::read_as(Dtype target, std::size_t tensor, std::uint64_t first,
                           std::span<std::byte> values, std::span<std::byte> scratch) const {
     const Place& place = places_[tensor];
     const Dtype dtype = tensors_[tensor].dtype;
-    if (place.blocks) return read_blocks(*place.blocks, target, first, count, values, scratch);
+    if (place.has_blocks) return read_blocks(reader_of(tensor), target, first, count, values, scratch);
     const std::uint64_t each = place.state ? 1 : dtype_bits(dtype) / 8;
     const bool as_it_is = !place.state && dtype == target;
     const std::span<std::byte> stored = as_it_is ? values : scratch.first(count * each);
@@ -79,6 +81,13 @@ void FloatSource::read_as(Dtype target, std::size_t tensor, std::uint64_t first,
     } else if (!as_it_is) {
         quant::convert_values(dtype, stored, target, values, ignored);
     }
+}
+
+/// Made for each piece: of a hundred thousand tensors they would take much memory.
+BlockReader FloatSource::reader_of(std::size_t tensor) const {
+    const TensorReport& t = tensors_[tensor];
+    const quant::BlockState state{t.scale.value_or(0.0F), t.zero_point.value_or(0.0F)};
+    return BlockReader(*places_[tensor].file, places_[tensor].offset, *t.scheme, t.shape, state);
 }
 
 /// Restored values widen in place: from the upper half of `values`, whose end nothing overtakes.

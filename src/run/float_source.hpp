@@ -62,11 +62,12 @@ class FloatSource {
         std::uint64_t offset = 0;
         std::uint64_t byte_count = 0;
         std::optional<quant::AffineState> state;  ///< of codes with one scale
-        std::optional<BlockReader> blocks;        ///< of other codes
+        bool has_blocks = false;                  ///< other codes
     };
 
     void open_set(const std::filesystem::path& path);
     void open_checkpoint(const std::filesystem::path& path);
+    BlockReader reader_of(std::size_t tensor) const;
     static void read_blocks(const BlockReader& reader, Dtype target, std::uint64_t first, std::uint64_t count,
                             std::span<std::byte> values, std::span<std::byte> scratch);
     void read_as(Dtype target, std::size_t tensor, std::uint64_t first, std::uint64_t count,

@@ -60,6 +60,7 @@ PlannerReport planner_report(const plan::Planner& planner, const plan::Plan& cho
 }
 
 void add_tensors(plan::Decisions& decisions, const state::CodeOptions& options, PlanReport& report) {
+    report.tensors.reserve(decisions.tensors.size());
     for (std::size_t i = 0; i < decisions.tensors.size(); ++i) {
         plan::Explanation why = plan::explain(decisions, i, options);
         TensorReport& tensor = decisions.tensors[i];
@@ -98,7 +99,7 @@ PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptio
     }
     if (choice) decisions = plan::decide(checkpoint, inputs.options, not_finite, choice->chosen);
     if (reads) run::tie_equal(checkpoint, decisions.tensors, options.write);
-    const plan::OutputPlan plan = plan::plan_set(checkpoint, decisions.tensors);
+    plan::OutputPlan plan = plan::plan_set(checkpoint, decisions.tensors);
 
     report.input = input.native();
     report.scanned = reads;
@@ -108,6 +109,7 @@ PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptio
     for (const checkpoint::Shard& shard : checkpoint.shards)
         report.input_files.push_back({shard.base_name, shard.file.size()});
     for (const plan::FilePlan& file : plan.files) report.output_files.push_back({file.name, file.byte_count});
+    plan = {};  // headers as long as the files', which nobody needs any more
     add_tensors(decisions, inputs.options, report);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;

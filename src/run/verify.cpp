@@ -77,6 +77,7 @@ class Verification {
         try {
             folder = run::find_set_folder(path_);
             sidecar_ = state::read_sidecar(folder);
+            total_bytes_ = total_bytes();
             folder_ = folder;
             return true;
         } catch (const Error& error) {
@@ -97,7 +98,7 @@ class Verification {
             regions[i] = {&files[i], 0, broken_[i] ? 0 : files[i].size()};
         }
         WriteOptions first_part = reading(options_);
-        first_part.progress = run::part_of(options_.progress, 0, total_bytes());
+        first_part.progress = run::part_of(options_.progress, 0, total_bytes_);
         const std::vector<Checksum> found = run::piece_checksums(regions, first_part);
         for (std::size_t i = 0; i < found.size(); ++i) {
             const FileReport& listed = sidecar_.files[i];
@@ -151,7 +152,11 @@ class Verification {
     /// Sidecar and headers against each other. One that does not fit is a finding, unless its file has a plainer one already.
     bool open() {
         try {
-            set_ = state::open_set(folder_);
+            std::vector<TensorReport> tensors =
+                std::move(sidecar_.tensors);  // the set's from here on, which may be many
+            state::Sidecar whole = sidecar_;
+            whole.tensors = std::move(tensors);
+            set_ = state::open_set(folder_, std::move(whole));
             return true;
         } catch (const Error& error) {
             if (error.code() != ErrorCode::kBadInput) throw;
@@ -253,7 +258,7 @@ class Verification {
         const auto importance = open_importance();
         const checkpoint::Checkpoint source = checkpoint::open_checkpoint(*options_.source);
         WriteOptions last_part = reading(options_);
-        last_part.progress = run::part_of(options_.progress, state::total_bytes(sidecar_.files), total_bytes());
+        last_part.progress = run::part_of(options_.progress, state::total_bytes(sidecar_.files), total_bytes_);
         for (Finding& finding : run::check_promise(set_, source, importance.get(), last_part)) {
             report_.findings.push_back(std::move(finding));
         }
@@ -275,7 +280,8 @@ class Verification {
     const VerifyOptions& options_;
     VerifyReport report_;
     fs::path folder_;
-    state::Sidecar sidecar_;
+    state::Sidecar sidecar_;  // its tensors are set_'s once that is open
+    std::uint64_t total_bytes_ = 0;
     state::QuantizedSet set_;
     std::vector<bool> broken_;  // data files that are not what was written
 };

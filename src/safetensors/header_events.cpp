@@ -13,6 +13,9 @@
 namespace octet::safetensors {
 namespace {
 
+/// After so many tensors it is clear enough how many a text of that length has.
+constexpr std::size_t kFirstTensors = 256;
+
 /// Walks the text and tells, through `where`, how far the parser has come.
 class CountingIterator {
   public:
@@ -198,9 +201,18 @@ class HeaderEvents {
         }
         auto& tensors = parsed.header.tensors;
         const auto position = static_cast<std::uint32_t>(tensors.size());
+        if (position == kFirstTensors) reserve_rest();
         tensors.push_back({std::move(*name_), *dtype_, std::move(shape_), begin_, end_, position});
         shape_ = {};
         return true;
+    }
+
+    /// As many as the rest of the text has room for if it goes on like this, so that the tensors are never in memory twice.
+    void reserve_rest() {
+        const auto read = static_cast<std::uint64_t>(*where_ - json_.data());
+        const std::uint64_t expected = json_.size() / std::max<std::uint64_t>(read / kFirstTensors, 1);
+        parsed.header.tensors.reserve(expected + expected / 16);
+        parsed.key_offsets.reserve(expected + expected / 16);
     }
 
     bool finish_metadata() {

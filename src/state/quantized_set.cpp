@@ -157,9 +157,14 @@ Sidecar read_sidecar(const std::filesystem::path& folder) {
 }
 
 QuantizedSet open_set(const std::filesystem::path& folder) {
+    return open_set(folder, read_sidecar(folder));
+}
+
+QuantizedSet open_set(const std::filesystem::path& folder, Sidecar sidecar) {
     QuantizedSet set;
     set.folder = folder;
-    set.sidecar = read_sidecar(folder);
+    set.sidecar = std::move(sidecar);
+    set.stored.reserve(set.sidecar.tensors.size());
     std::size_t next = 0;
     for (std::uint32_t i = 0; i < set.sidecar.files.size(); ++i) {
         const FileReport& listed = set.sidecar.files[i];

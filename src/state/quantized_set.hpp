@@ -37,6 +37,9 @@ struct QuantizedSet {
 /// Opens the set in `folder`. A sidecar that is missing or broken, or that does not fit the data files: kBadInput.
 QuantizedSet open_set(const std::filesystem::path& folder);
 
+/// The same with what read_sidecar() read there.
+QuantizedSet open_set(const std::filesystem::path& folder, Sidecar sidecar);
+
 /// Reads only the sidecar of `folder`, checking its text.
 Sidecar read_sidecar(const std::filesystem::path& folder);
 

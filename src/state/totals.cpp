@@ -9,12 +9,19 @@
 namespace octet::state {
 
 Totals totals_of(const std::vector<TensorReport>& tensors, double sum_of_squares) {
+    const auto tensor = [&](std::size_t i) -> const TensorReport& { return tensors[i]; };
+    return totals_of(tensors.size(), tensor, sum_of_squares);
+}
+
+Totals totals_of(std::size_t count, const std::function<const TensorReport&(std::size_t)>& tensor,
+                 double sum_of_squares) {
     Totals totals;
     std::uint64_t quantized_elements = 0;
     std::uint64_t quantized_bytes = 0;
     double noise = 0;
     double largest = 0;
-    for (const TensorReport& t : tensors) {
+    for (std::size_t i = 0; i < count; ++i) {
+        const TensorReport& t = tensor(i);
         const std::uint64_t elements = element_count(t.shape).value_or(0);
         ++totals.tensors;
         totals.parameters += elements;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "octet/report.hpp"
@@ -11,6 +12,10 @@ namespace octet::state {
 
 /// Everything but source_bytes, output_bytes and the footprints. `sum_of_squares` is that of the quantized source values.
 Totals totals_of(const std::vector<TensorReport>& tensors, double sum_of_squares);
+
+/// The same of `count` tensors that lie somewhere else.
+Totals totals_of(std::size_t count, const std::function<const TensorReport&(std::size_t)>& tensor,
+                 double sum_of_squares);
 
 /// Bytes of all files together.
 std::uint64_t total_bytes(const std::vector<FileReport>& files);
