@@ -1,6 +1,7 @@
 #include "run/promise.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 
 #include <fmt/format.h>
@@ -21,6 +22,9 @@ namespace {
 
 /// Elements of one step; its slot is what stays in memory of them.
 constexpr std::uint64_t kStepElements = 1U << 20U;
+
+/// Tensors that are quantized again in one run, if they have no more than kStepElements together.
+constexpr std::size_t kMostTogether = 1024;
 
 /// Bytes that an element may take at once: its source (8 at most), its code, and the code made again.
 constexpr std::uint64_t kMostBytesEach = 10;
@@ -71,11 +75,7 @@ class Promise {
             progress.add(check_step(number, memory));
         });
         hash_sources();
-        for (std::size_t i = 0; i < pairs_.size(); ++i) {
-            const std::size_t before = findings_.size();
-            judge(pairs_[i]);
-            if (findings_.size() == before) judge_checksum(pairs_[i], source_checksums_[i]);
-        }
+        for (std::size_t i = 0; i < pairs_.size();) i = judge_run(i);
         return std::move(findings_);
     }
 
@@ -161,10 +161,44 @@ class Promise {
         if (at != stored.end()) slot.first_difference = first + static_cast<std::uint64_t>(at - stored.begin());
     }
 
+    static bool has_blocks(const Pair& pair) { return pair.tensor->scheme && quant::uses_blocks(*pair.tensor->scheme); }
+
+    /// Judges pairs from `first` on, as many as are small together; returns the first that is left.
+    std::size_t judge_run(std::size_t first) {
+        std::size_t stop = first;
+        std::uint64_t elements = 0;
+        while (stop < std::min(first + kMostTogether, pairs_.size())) {
+            elements += has_blocks(pairs_[stop]) ? element_count(pairs_[stop].tensor->shape).value_or(0) : 0;
+            if (stop > first && elements > kStepElements) break;
+            ++stop;
+        }
+        std::deque<BlockJob> blocks;
+        std::vector<TensorJob> jobs;
+        for (std::size_t i = first; i < stop; ++i) {
+            if (has_blocks(pairs_[i])) jobs.push_back(job_of(pairs_[i], blocks));
+        }
+        const bool all_done = !problem_with(jobs);
+        auto job = jobs.begin();
+        for (std::size_t i = first; i < stop; ++i) {
+            const std::size_t before = findings_.size();
+            if (!has_blocks(pairs_[i])) {
+                judge(pairs_[i]);
+            } else if (all_done) {
+                judge_blocks(pairs_[i], *job++);
+            } else {
+                judge_alone(pairs_[i]);
+            }
+            if (findings_.size() == before) judge_checksum(pairs_[i], source_checksums_[i]);
+        }
+        return stop;
+    }
+
     /// Quantizes the tensor again on the road of quantize, and holds what it would write against what is stored.
-    void judge_blocks(const Pair& pair) {
+    TensorJob job_of(const Pair& pair, std::deque<BlockJob>& blocks) const {
         const TensorReport& tensor = *pair.tensor;
-        BlockJob block{*tensor.scheme, element_count(tensor.shape).value_or(0), {}, 0};
+        BlockJob& block = blocks.emplace_back();
+        block.scheme = *tensor.scheme;
+        block.elements = element_count(tensor.shape).value_or(0);
         if (importance_ != nullptr) block.make_extra().weights = importance_->weights_of(tensor);
         TensorJob job;
         job.codec = Codec::kCheckBlocks;
@@ -177,14 +211,34 @@ class Promise {
         job.name = tensor.name;
         job.shape = &tensor.shape;
         job.block = &block;
+        return job;
+    }
+
+    /// Does the jobs; what is wrong with the source of one of them.
+    std::optional<std::string> problem_with(std::vector<TensorJob>& jobs) const {
+        if (jobs.empty()) return std::nullopt;
         WriteOptions quiet = options_;  // its bytes are counted where they are hashed
         quiet.progress = {};
         try {
-            run_jobs({&job, 1}, quiet);
+            run_jobs(jobs, quiet);
         } catch (const Error& error) {
             if (error.code() != ErrorCode::kBadInput) throw;
-            return add(tensor, *pair.stored, std::string("its source cannot be quantized: ") + error.what());
+            return error.what();
         }
+        return std::nullopt;
+    }
+
+    void judge_alone(const Pair& pair) {
+        std::deque<BlockJob> blocks;
+        std::vector<TensorJob> jobs = {job_of(pair, blocks)};
+        const auto problem = problem_with(jobs);
+        if (!problem) return judge_blocks(pair, jobs.front());
+        add(*pair.tensor, *pair.stored, "its source cannot be quantized: " + *problem);
+    }
+
+    void judge_blocks(const Pair& pair, const TensorJob& job) {
+        const TensorReport& tensor = *pair.tensor;
+        const BlockJob& block = *job.block;
         const bool same_scale = !tensor.scale || *tensor.scale == block.state.scale;
         if (!same_scale || (tensor.zero_point && *tensor.zero_point != block.state.zero_point))
             return add(tensor, *pair.stored, "scale and zero point do not follow from the source");
@@ -200,7 +254,6 @@ class Promise {
 
     void judge(const Pair& pair) {
         const TensorReport& tensor = *pair.tensor;
-        if (tensor.scheme && quant::uses_blocks(*tensor.scheme)) return judge_blocks(pair);
         Slot all;
         const std::uint64_t steps = divide_up(pair.elements, kStepElements);
         for (std::uint64_t i = pair.first_step; i < pair.first_step + steps; ++i) {
