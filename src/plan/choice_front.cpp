@@ -79,6 +79,10 @@ void ChoiceFront::add_steps(std::uint32_t item, const Points& points, std::vecto
 ChoiceFront::ChoiceFront(const std::vector<std::vector<Choice>>& items)
     : items_(items), most_points_(std::clamp(kAllPoints / items.size(), kLeastPoints, kMostPoints)), nothing_(1) {
     std::vector<Points> fronts;
+    std::size_t most_steps = 0;
+    for (const std::vector<Choice>& item : items) most_steps += item.size() - 1;
+    steps_.reserve(most_steps);
+    start_.reserve(items.size());
     const bool with_tree = items.size() <= kMostTreeItems;
     for (std::uint32_t i = 0; i < items.size(); ++i) {
         Points points = points_of(items[i]);

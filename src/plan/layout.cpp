@@ -142,10 +142,18 @@ std::uint64_t empty_set_bytes(const checkpoint::Checkpoint& checkpoint) {
 }
 
 OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors) {
+    return plan_set(
+        checkpoint, tensors, [&](std::size_t i) { return tensors[i].scheme; },
+        [&](std::size_t i) { return !tensors[i].same_as.empty(); });
+}
+
+OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+                    const std::function<std::optional<Scheme>(std::size_t)>& scheme,
+                    const std::function<bool(std::size_t)>& is_tied) {
     const PartsOf parts_of = [&](std::size_t i) {
         const TensorReport& t = tensors[i];
-        if (!t.same_as.empty()) return std::vector<quant::StoredPart>();
-        if (t.scheme) return quant::stored_parts(*t.scheme, t.shape);
+        if (is_tied(i)) return std::vector<quant::StoredPart>();
+        if (const auto own = scheme(i)) return quant::stored_parts(*own, t.shape);
         return std::vector<quant::StoredPart>{{"", t.dtype, t.shape, t.source_bytes}};
     };
     check_names(checkpoint, parts_of);

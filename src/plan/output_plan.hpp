@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -74,6 +75,11 @@ std::uint64_t empty_set_bytes(const checkpoint::Checkpoint& checkpoint);
 
 /// Lays out the data files of a set. kBadInput where a state tensor would have the name of another tensor.
 OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors);
+
+/// The same with other schemes, and other tied tensors, than the reports say.
+OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+                    const std::function<std::optional<Scheme>(std::size_t)>& scheme,
+                    const std::function<bool(std::size_t)>& is_tied);
 
 /// The dtype of a restored tensor: the source's, or `dtype` for float tensors.
 Dtype restored_dtype(const TensorReport& tensor, std::optional<Dtype> dtype) noexcept;

@@ -87,6 +87,7 @@ void Planner::count_digits() {
 void Planner::add_item(std::size_t tensor) {
     const TensorChoices& one = choices_[tensor];
     std::vector<Choice> choices;
+    choices.reserve(one.measured.size() + 1);
     const auto add = [&](const std::optional<Scheme>& scheme, double loss, double worth) {
         const std::uint64_t cost = data_bytes(tensor, scheme) + header_bytes(tensor, scheme, digits_[tensor]);
         choices.push_back({static_cast<double>(cost), loss, worth});
@@ -196,13 +197,10 @@ Plan Planner::plan_of(const Selection& selection, double limit) const {
 }
 
 std::uint64_t Planner::exact_bytes(const std::vector<Chosen>& chosen) const {
-    std::vector<TensorReport> reports = tensors_;
-    for (std::size_t i = 0; i < reports.size(); ++i) {
-        reports[i].scheme = chosen[i].scheme;
-        reports[i].same_as = choices_[i].as_of ? tensors_[*choices_[i].as_of].name : "";
-    }
+    const auto scheme = [&](std::size_t i) { return chosen[i].scheme; };
+    const auto is_tied = [&](std::size_t i) { return choices_[i].as_of.has_value(); };
     std::uint64_t bytes = 0;
-    for (const FilePlan& file : plan_set(checkpoint_, reports).files) bytes += file.byte_count;
+    for (const FilePlan& file : plan_set(checkpoint_, tensors_, scheme, is_tied).files) bytes += file.byte_count;
     return bytes;
 }
 

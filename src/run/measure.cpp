@@ -20,8 +20,7 @@ struct Part {
 class Measuring {
   public:
     Measuring(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
-              const std::vector<std::vector<Scheme>>& schemes, const Importance* importance,
-              const WriteOptions& options)
+              const SchemeLists& schemes, const Importance* importance, const WriteOptions& options)
         : checkpoint_(checkpoint),
           tensors_(tensors),
           schemes_(schemes),
@@ -60,6 +59,7 @@ class Measuring {
         done_bytes_ += bytes;
         auto job = jobs.begin();
         for (std::size_t i = part.first; i < part.first + part.count; ++i) {
+            measured_[i].reserve(schemes_[i].size());
             for (const Scheme& scheme : schemes_[i]) {
                 const auto statistics = quant::tensor_statistics(job->sums, job->block->elements, job->block->bound);
                 measured_[i].push_back({scheme, statistics, job->sums.signal});
@@ -91,7 +91,7 @@ class Measuring {
 
     const checkpoint::Checkpoint& checkpoint_;
     const std::vector<TensorReport>& tensors_;
-    const std::vector<std::vector<Scheme>>& schemes_;
+    const SchemeLists& schemes_;
     const Importance* importance_;
     const WriteOptions& options_;
     std::vector<std::vector<plan::MeasuredScheme>> measured_;
@@ -103,8 +103,8 @@ class Measuring {
 
 std::vector<std::vector<plan::MeasuredScheme>> measure(const checkpoint::Checkpoint& checkpoint,
                                                        const std::vector<TensorReport>& tensors,
-                                                       const std::vector<std::vector<Scheme>>& schemes,
-                                                       const Importance* importance, const WriteOptions& options) {
+                                                       const SchemeLists& schemes, const Importance* importance,
+                                                       const WriteOptions& options) {
     return Measuring(checkpoint, tensors, schemes, importance, options).run();
 }
 

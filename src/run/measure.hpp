@@ -1,6 +1,7 @@
 // What schemes would do to tensors: measured by quantizing them without writing anything. Memory is that of quantize.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "checkpoint/checkpoint.hpp"
@@ -11,11 +12,19 @@
 
 namespace octet::run {
 
+/// What is to be measured of each tensor. Many have the same list, which stands there once.
+struct SchemeLists {
+    std::vector<std::vector<Scheme>> lists;  ///< the first is empty
+    std::vector<std::uint32_t> of;           ///< of each tensor: its list
+
+    const std::vector<Scheme>& operator[](std::size_t tensor) const { return lists[of[tensor]]; }
+};
+
 /// For each tensor one measurement for each of its `schemes`, whose axes are resolved. All schemes of a tensor are tried one after the other,
 /// so that its bytes come from the disk once. `importance` may be null. kBadInput where a value or a range is not finite; kIo; as run_jobs().
 std::vector<std::vector<plan::MeasuredScheme>> measure(const checkpoint::Checkpoint& checkpoint,
                                                        const std::vector<TensorReport>& tensors,
-                                                       const std::vector<std::vector<Scheme>>& schemes,
-                                                       const Importance* importance, const WriteOptions& options);
+                                                       const SchemeLists& schemes, const Importance* importance,
+                                                       const WriteOptions& options);
 
 }  // namespace octet::run

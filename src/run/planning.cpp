@@ -15,9 +15,6 @@
 namespace octet::run {
 namespace {
 
-/// What is to be measured of each tensor.
-using SchemeLists = std::vector<std::vector<Scheme>>;
-
 bool can_be_cut(const Scheme& scheme, const TensorReport& tensor) {
     try {
         layout_of(scheme, tensor.dtype, tensor.shape, tensor.name);
@@ -46,22 +43,41 @@ class Names {
     std::unordered_set<std::string_view> names_;
 };
 
+/// Lists that are equal stand there once.
+class ListMaker {
+  public:
+    std::uint32_t number_of(const std::vector<Scheme>& list) {
+        const auto number = std::find(lists_.begin(), lists_.end(), list) - lists_.begin();
+        if (static_cast<std::size_t>(number) == lists_.size()) lists_.push_back(list);
+        return static_cast<std::uint32_t>(number);
+    }
+    std::vector<std::vector<Scheme>> take() { return std::move(lists_); }
+
+  private:
+    std::vector<std::vector<Scheme>> lists_ = {std::vector<Scheme>()};
+};
+
 SchemeLists schemes_to_measure(const plan::Decisions& decisions) {
     const checkpoint::Family family = checkpoint::detect_family(decisions.tensors);
     const Names names(decisions.tensors);
-    SchemeLists schemes(decisions.tensors.size());
-    for (std::size_t i = 0; i < schemes.size(); ++i) {
+    ListMaker lists;
+    SchemeLists schemes;
+    schemes.of.reserve(decisions.tensors.size());
+    for (std::size_t i = 0; i < decisions.tensors.size(); ++i) {
         const TensorReport& tensor = decisions.tensors[i];
+        std::vector<Scheme> own;
         if (decisions.deciders[i] != plan::Decider::kPlanner) {
-            if (tensor.scheme) schemes[i].push_back(*tensor.scheme);
-            continue;
+            if (tensor.scheme) own.push_back(*tensor.scheme);
+        } else {
+            own = plan::candidate_schemes(tensor, checkpoint::output_axis(family, tensor.name, tensor.kind));
+            std::erase_if(own, [&](const Scheme& scheme) {
+                return !names.are_free_for(scheme, tensor) || !can_be_cut(scheme, tensor);
+            });
+            if (own.empty()) own.push_back({});  // u8, which needs no names
         }
-        schemes[i] = plan::candidate_schemes(tensor, checkpoint::output_axis(family, tensor.name, tensor.kind));
-        std::erase_if(schemes[i], [&](const Scheme& scheme) {
-            return !names.are_free_for(scheme, tensor) || !can_be_cut(scheme, tensor);
-        });
-        if (schemes[i].empty()) schemes[i].push_back({});  // u8, which needs no names
+        schemes.of.push_back(lists.number_of(own));
     }
+    schemes.lists = lists.take();
     return schemes;
 }
 
@@ -88,11 +104,11 @@ std::unique_ptr<plan::Planner> make_planner(const checkpoint::Checkpoint& checkp
                                             const Importance* importance, const WriteOptions& options) {
     const auto equal = equal_tensors(checkpoint, decisions, options);
     SchemeLists schemes = schemes_to_measure(decisions);
-    for (std::size_t i = 0; i < schemes.size(); ++i) {
-        if (equal[i]) schemes[i].clear();
+    for (std::size_t i = 0; i < schemes.of.size(); ++i) {
+        if (equal[i]) schemes.of[i] = 0;
     }
     auto measured = measure(checkpoint, decisions.tensors, schemes, importance, options);
-    std::vector<plan::TensorChoices> choices(schemes.size());
+    std::vector<plan::TensorChoices> choices(schemes.of.size());
     for (std::size_t i = 0; i < choices.size(); ++i) {
         const bool fixed = decisions.deciders[i] != plan::Decider::kPlanner && decisions.tensors[i].scheme;
         choices[i] = {std::move(measured[i]), !fixed, equal[i]};
@@ -107,7 +123,7 @@ plan::Plan plan_for(const plan::Planner& planner, const state::CodeOptions& opti
 std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions) {
     const SchemeLists schemes = schemes_to_measure(decisions);
     std::uint64_t bytes = 0;
-    for (std::size_t i = 0; i < schemes.size(); ++i) bytes += checkpoint.tensors[i].byte_count * schemes[i].size();
+    for (std::size_t i = 0; i < schemes.of.size(); ++i) bytes += checkpoint.tensors[i].byte_count * schemes[i].size();
     return bytes;
 }
 
