@@ -9,10 +9,14 @@
 
 #include "io/file.hpp"
 #include "io/mapping.hpp"
+#include "io/used_pages.hpp"
 #include "run/engine.hpp"
 #include "run/source_bytes.hpp"
 
 namespace octet::run {
+
+/// Mapped bytes that have been gone through and are still in memory.
+inline constexpr std::uint64_t kMostUsedBytes = 8U << 20U;
 
 class SourceReader {
   public:
@@ -32,7 +36,7 @@ class SourceReader {
         const bool readable = io::read_mapped([&] { visit(source); });
         // Where a file was cut, the rest of its last page reads as zeros and faults nobody.
         if (!readable || file.current_size() < offset + size) explain_fault(file, offset, size, buffer);
-        mapping->drop(offset, size);
+        used_.add(*mapping, offset, size);
     }
 
     /// The same with visit(first byte), only where these bytes are mapped: else false, and nothing is visited. `buffer` may hold fewer.
@@ -43,7 +47,7 @@ class SourceReader {
         const ConstBytes bytes = mapping->bytes(offset, size);
         const bool readable = io::read_mapped([&] { visit(bytes.data()); });
         if (!readable || file.current_size() < offset + size) explain_fault(file, offset, size, buffer);
-        mapping->drop(offset, size);
+        used_.add(*mapping, offset, size);
         return true;
     }
 
@@ -57,6 +61,7 @@ class SourceReader {
 
     bool maps_ = false;
     std::unordered_map<const io::File*, io::Mapping> mappings_;
+    io::UsedPages used_{kMostUsedBytes};
 };
 
 }  // namespace octet::run

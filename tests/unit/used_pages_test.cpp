@@ -1,0 +1,44 @@
+// Pages that were gone through leave memory, many at a time, whatever order they come in.
+#include <algorithm>
+#include <fstream>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "io/used_pages.hpp"
+#include "support.hpp"
+
+namespace octet::test {
+
+/// Bytes of files that this process has mapped in memory.
+std::uint64_t mapped_bytes() {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("RssFile:")) return std::stoull(line.substr(8)) << 10U;
+    }
+    return 0;
+}
+
+TEST_CASE("used pages leave memory in any order, and never more than were allowed wait", "[io]") {
+    constexpr std::uint64_t kMebibyte = 1U << 20U;
+    constexpr std::uint64_t kPieces = 32;
+    constexpr std::uint64_t kMost = 8 * kMebibyte;
+    const TemporaryFolder folder;
+    const io::File file = io::File::create(folder / "data", kPieces * kMebibyte);
+    const std::vector<std::byte> bytes(kMebibyte, std::byte{1});
+    for (std::uint64_t i = 0; i < kPieces; ++i) file.write_at(bytes, i * kMebibyte);
+    const io::Mapping mapping = io::Mapping::of(file);
+    std::vector<std::uint64_t> order(kPieces);
+    for (std::uint64_t i = 0; i < kPieces; ++i) order[i] = i;
+    for (const unsigned seed : {0U, 1U, 2U}) {
+        if (seed > 0) std::shuffle(order.begin(), order.end(), std::mt19937(seed));
+        REQUIRE(mapping.populate(0, kPieces * kMebibyte));
+        const std::uint64_t all = mapped_bytes();
+        REQUIRE(all >= kPieces * kMebibyte);
+        io::UsedPages used(kMost);
+        for (const std::uint64_t piece : order) used.add(mapping, piece * kMebibyte, kMebibyte);
+        REQUIRE(mapped_bytes() <= all - (kPieces * kMebibyte - kMost));
+    }
+}
+
+}  // namespace octet::test
