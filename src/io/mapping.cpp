@@ -1,6 +1,7 @@
 #include "io/mapping.hpp"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -83,6 +84,11 @@ bool Mapping::looks_cached(std::uint64_t offset, std::uint64_t size) const noexc
         if (::mincore(data_ + (offset + done) / kPage * kPage, 1, &resident) != 0 || (resident & 1U) == 0) return false;
     }
     return true;
+}
+
+std::uint64_t minor_faults() noexcept {
+    rusage usage{};
+    return ::getrusage(RUSAGE_THREAD, &usage) == 0 ? static_cast<std::uint64_t>(usage.ru_minflt) : 0;
 }
 
 std::uint64_t memory_size() noexcept {

@@ -45,6 +45,9 @@ class Mapping {
     std::uint64_t size_ = 0;
 };
 
+/// Page faults of the calling thread so far that needed no disk.
+std::uint64_t minor_faults() noexcept;
+
 /// Bytes of memory that the machine has; 0 where the system does not say.
 std::uint64_t memory_size() noexcept;
 
