@@ -45,9 +45,7 @@ std::string compare_json(const CompareReport& report) {
     writer.begin_object();
     writer.key("command").string("compare").key("version").string(version());
     writer.key("input").string(json_path(report.input)).key("output").string(json_path(report.output));
-    writer.key("totals").begin_object();
     write_totals(writer, report.totals);
-    writer.end_object();
     writer.key("tensors").begin_array();
     for (const TensorComparison& tensor : report.tensors) write_tensor(writer, tensor);
     writer.end_array();

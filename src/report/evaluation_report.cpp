@@ -26,9 +26,7 @@ std::string evaluation_json(const Evaluation& evaluation, const Totals& totals) 
     writer.begin_object();
     writer.key("command").string("evaluate").key("version").string(version());
     writer.key("input").string(json_path(evaluation.input)).key("output").string("");
-    writer.key("totals").begin_object();
     write_totals(writer, totals);
-    writer.end_object();
     writer.key("text").string(json_path(evaluation.text));
     writer.key("tokens").integer(evaluation.tokens);
     write_estimate(writer, "loss", evaluation.loss);
@@ -118,9 +116,7 @@ std::string calibration_json(const Calibration& calibration, const Totals& total
     writer.begin_object();
     writer.key("command").string("calibrate").key("version").string(version());
     writer.key("input").string(json_path(calibration.input)).key("output").string(json_path(calibration.output));
-    writer.key("totals").begin_object();
     write_totals(writer, totals);
-    writer.end_object();
     writer.key("tokens").integer(calibration.tokens).key("weights").integer(calibration.weights);
     write_checks(writer, {});
     writer.key("seconds").statistic(calibration.seconds);

@@ -100,9 +100,7 @@ std::string generation_json(const Generation& generation, const Totals& totals, 
     writer.begin_object();
     writer.key("command").string("generate").key("version").string(version());
     writer.key("input").string(json_path(generation.input)).key("output").string("");
-    writer.key("totals").begin_object();
     write_totals(writer, totals);
-    writer.end_object();
     write_generation(writer, generation);
     if (versus != nullptr) {
         writer.key("versus").begin_object().key("input").string(json_path(versus->input));

@@ -44,7 +44,7 @@ std::string json(const Report& report, const ReportOptions& options) {
     writer.key("command").string(options.command).key("version").string(version());
     writer.key("input").string(json_path(report.input)).key("output").string(json_path(report.output));
     writer.key("totals").begin_object();
-    write_totals(writer, report.totals);
+    write_total_keys(writer, report.totals);
     if (options.command == "inspect") {
         write_shares(writer, "by_dtype", shares_by_dtype(report));
         write_shares(writer, "by_kind", shares_by_kind(report));

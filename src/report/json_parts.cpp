@@ -15,7 +15,13 @@ void write_numbers(JsonWriter& writer, std::string_view key, const std::vector<s
     writer.end_array();
 }
 
-void write_totals(JsonWriter& writer, const Totals& t) {
+void write_totals(JsonWriter& writer, const Totals& totals) {
+    writer.key("totals").begin_object();
+    write_total_keys(writer, totals);
+    writer.end_object();
+}
+
+void write_total_keys(JsonWriter& writer, const Totals& t) {
     writer.key("tensors").integer(t.tensors).key("quantized").integer(t.quantized).key("kept").integer(t.kept);
     writer.key("parameters").integer(t.parameters);
     writer.key("source_bytes").integer(t.source_bytes).key("output_bytes").integer(t.output_bytes);

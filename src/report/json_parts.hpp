@@ -18,8 +18,11 @@ std::string json_path(const std::string& path);
 /// "key": [1, 2, 3]
 void write_numbers(JsonWriter& writer, std::string_view key, const std::vector<std::uint64_t>& numbers);
 
-/// The members of "totals", without its braces.
+/// "totals": {...}
 void write_totals(JsonWriter& writer, const Totals& totals);
+
+/// Its members alone, for a command that has more of them.
+void write_total_keys(JsonWriter& writer, const Totals& totals);
 
 /// What each object of "tensors" begins with. `Tensor` is a TensorReport or TensorComparison.
 template <typename Tensor>

@@ -58,9 +58,7 @@ std::string plan_json(const PlanReport& report) {
     writer.begin_object();
     writer.key("command").string("plan").key("version").string(version());
     writer.key("input").string(json_path(report.input)).key("output").string("");
-    writer.key("totals").begin_object();
     write_totals(writer, report.totals);
-    writer.end_object();
     writer.key("free_space_bytes").integer(report.free_space_bytes);
     writer.key("scanned").boolean(report.scanned);
     writer.key("depends_on_values").boolean(report.depends_on_values);

@@ -12,9 +12,7 @@ std::string verify_json(const VerifyReport& report) {
     writer.key("command").string("verify").key("version").string(version());
     writer.key("input").string(json_path(report.input)).key("output").string("");
     if (!report.source.empty()) writer.key("source").string(json_path(report.source));
-    writer.key("totals").begin_object();
     write_totals(writer, report.totals);
-    writer.end_object();
     writer.key("tensors").begin_array();
     for (const TensorReport& tensor : report.tensors) write_tensor(writer, tensor);
     writer.end_array();
