@@ -26,15 +26,6 @@ double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-bool has_tokenizer(Loaded& loaded, bool is_needed) {
-    if (is_needed) return loaded.tokenizer(), true;
-    try {
-        return loaded.tokenizer(), true;
-    } catch (const Error&) {
-        return false;  // ids in, ids out
-    }
-}
-
 Ids prompt_ids(Loaded& loaded, const GenerateOptions& options) {
     Ids ids;
     if (options.ids) {
@@ -95,7 +86,8 @@ Generation generate(const std::filesystem::path& path, const GenerateOptions& op
     result.input = path.native();
     result.continues_prompt = !loaded.is_t5();
     result.prompt_ids = prompt_ids(loaded, options);
-    const Tokenizer* const tokenizer = has_tokenizer(loaded, !options.ids) ? &loaded.tokenizer() : nullptr;
+    // Ids can do without: ids in, ids out.
+    const Tokenizer* const tokenizer = !options.ids || loaded.has_tokenizer() ? &loaded.tokenizer() : nullptr;
     result.prompt = options.ids ? (tokenizer != nullptr ? tokenizer->decode(result.prompt_ids) : "") : options.prompt;
 
     const auto start = Clock::now();

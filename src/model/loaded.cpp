@@ -8,69 +8,109 @@
 
 #include "checkpoint/checkpoint.hpp"
 #include "io/mapping.hpp"
+#include "io/processors.hpp"
 #include "octet/error.hpp"
 
 namespace octet::model {
-namespace {
-
-/// Begins to open the tokenizer of the model at `path`. What is wrong with the model is left to those who open it.
-std::future<std::unique_ptr<Tokenizer>> coming_tokenizer(const std::filesystem::path& path,
-                                                         const std::optional<std::string>& only) {
-    try {
-        return std::async(std::launch::async, [folder = checkpoint::locate(path).folder, only] {
-            return open_tokenizer(folder, read_config(folder), only);
-        });
-    } catch (const Error&) {
-        return {};
-    } catch (const std::system_error&) {  // no thread to be had
-        return {};
-    }
-}
-
-}  // namespace
+/// Bytes of a mapped file within one large page.
+struct Loaded::Piece {
+    const io::File* file = nullptr;
+    const io::Mapping* mapping = nullptr;
+    std::uint64_t offset = 0;
+    std::uint64_t byte_count = 0;
+};
 
 Loaded::Loaded(const std::filesystem::path& path, Machine& machine, Start start, std::optional<std::string> only)
-    : only_(std::move(only)) {
-    if (start == Start::kAtOnce && machine.team().size() > 1) {
-        coming_tokenizer_ = coming_tokenizer(path, only_);
-        // A thread that is new to a processor that goes on working may wait for milliseconds.
-        std::this_thread::yield();
-    }
+    : team_(machine.team()), only_(std::move(only)) {
+    if (start == Start::kAtOnce && team_.size() > 1) begin_tokenizer(path);
     weights_ = Weights::open(path);
     config_ = read_config(weights_.folder());
     if (start == Start::kAtOnce) bring_in_weights();
     network_ = open_model(weights_, config_, machine);
 }
 
-// In the order of the files, which a disk gives faster than what the network happens to touch. What is in the page cache already is mapped
-// only as long as there is nothing better to do.
-void Loaded::bring_in_weights() const noexcept {
-    constexpr std::uint64_t kPiece = 2U << 20U;  // a large page: pieces begin at multiples of it
-    const std::vector<Weights::Stretch> stretches = weights_.stretches();
+// What is wrong with the model is left to those who open it.
+void Loaded::begin_tokenizer(const std::filesystem::path& path) {
+    try {
+        std::packaged_task<std::unique_ptr<Tokenizer>()> open([folder = checkpoint::locate(path).folder, only = only_] {
+            const Config config = read_config(folder);
+            return has_tokenizer_files(folder, config) ? open_tokenizer(folder, config, only) : nullptr;
+        });
+        std::future<std::unique_ptr<Tokenizer>> coming = open.get_future();
+        opens_tokenizer_ = std::jthread(std::move(open));
+        io::begin_elsewhere(opens_tokenizer_.native_handle(), 1);
+        coming_tokenizer_ = std::move(coming);
+    } catch (const Error&) {
+        return;
+    } catch (const std::system_error&) {  // no thread to be had
+        return;
+    }
+}
+
+// All members take out what was mapped: to the end of a mapping of single pages one of them would need 4 ms for 126 MB.
+Loaded::~Loaded() {
+    if (!is_brought_in_) return;
+    try {
+        const std::vector<Piece> pieces = this->pieces();
+        team_.run(pieces.size(),
+                  [&](std::size_t i, unsigned) { pieces[i].mapping->drop(pieces[i].offset, pieces[i].byte_count); });
+    } catch (const std::exception&) {
+        return;  // the mapping's own end does it
+    }
+}
+
+std::vector<Loaded::Piece> Loaded::pieces() const {
+    constexpr std::uint64_t kLargePage = 2U << 20U;
+    std::vector<Piece> pieces;
+    for (const Weights::Stretch& stretch : weights_.stretches()) {
+        const bool is_next_file = pieces.empty() || pieces.back().mapping != stretch.mapping;
+        std::uint64_t at = stretch.offset / kLargePage * kLargePage;
+        if (!is_next_file) at = std::max(at, pieces.back().offset + kLargePage);
+        for (const std::uint64_t end = stretch.offset + stretch.byte_count; at < end; at += kLargePage)
+            pieces.push_back({stretch.file, stretch.mapping, at, std::min(kLargePage, stretch.mapping->size() - at)});
+    }
+    return pieces;
+}
+
+bool Loaded::waits_for_tokenizer() const {
+    return coming_tokenizer_.valid() &&
+           coming_tokenizer_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+}
+
+// What is in the page cache is mapped, by the caller alone while the tokenizer takes another processor, then by all members, each at pages
+// of its own: in the products several would ask for the same pages at once, and wait for each other. What is not is read in the order of
+// the files, which a disk gives faster than what the network happens to touch.
+void Loaded::bring_in_weights() {
+    const std::vector<Piece> pieces = this->pieces();
     std::uint64_t total = 0;
-    for (const Weights::Stretch& stretch : stretches) total += stretch.byte_count;
+    for (const Piece& piece : pieces) total += piece.byte_count;
     if (total > io::memory_size() / 2) return;  // it would drive itself out again
-    const Weights::Stretch* before = nullptr;
-    std::uint64_t at = 0;
-    bool is_read = false;
-    for (const Weights::Stretch& stretch : stretches) {
-        const bool is_next_file = before == nullptr || before->mapping != stretch.mapping;
-        const std::uint64_t first = stretch.offset / kPiece * kPiece;
-        if (is_next_file) is_read = false;
-        at = is_next_file ? first : std::max(at, first);
-        before = &stretch;
-        for (const std::uint64_t end = stretch.offset + stretch.byte_count; at < end; at += kPiece) {
-            const std::uint64_t size = std::min(kPiece, stretch.mapping->size() - at);
-            const bool has_time = coming_tokenizer_.valid() &&
-                                  coming_tokenizer_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
-            if (!is_read && stretch.mapping->looks_cached(at, size)) {
-                if (has_time) stretch.mapping->populate(at, size);
-                continue;
-            }
-            if (!std::exchange(is_read, true)) stretch.file->will_be_read_in_order();
-            if (!stretch.file->bring_in(at, size)) return;
-            stretch.mapping->populate(at, size);
-        }
+    is_brought_in_ = true;
+    const auto map_cached = [](const Piece& piece) {
+        return piece.mapping->looks_cached(piece.offset, piece.byte_count) &&
+               piece.mapping->populate(piece.offset, piece.byte_count);
+    };
+    team_.spread_out();  // the tokenizer's thread is about to end
+    std::size_t first = 0;
+    while (first < pieces.size() && waits_for_tokenizer() && map_cached(pieces[first])) ++first;
+    std::vector<char> is_there(pieces.size() - first);
+    team_.run(is_there.size(), [&](std::size_t i, unsigned) { is_there[i] = map_cached(pieces[first + i]) ? 1 : 0; });
+    const io::File* read = nullptr;
+    for (; first < pieces.size(); ++first) {
+        const Piece& piece = pieces[first];
+        if (piece.file != read && is_there[is_there.size() - (pieces.size() - first)] != 0) continue;
+        if (std::exchange(read, piece.file) != piece.file) piece.file->will_be_read_in_order();
+        if (!piece.file->bring_in(piece.offset, piece.byte_count)) return;
+        piece.mapping->populate(piece.offset, piece.byte_count);
+    }
+}
+
+bool Loaded::has_tokenizer() {
+    if (!tokenizer_ && !has_tokenizer_files(weights_.folder(), config_)) return false;
+    try {
+        return tokenizer(), true;
+    } catch (const Error&) {
+        return false;
     }
 }
 

@@ -6,6 +6,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "model/config.hpp"
 #include "model/model.hpp"
@@ -25,24 +27,39 @@ class Loaded {
     /// `only`: the text that the tokenizer will be asked for, where that is known.
     Loaded(const std::filesystem::path& path, Machine& machine, Start start = Start::kAsNeeded,
            std::optional<std::string> only = std::nullopt);
+    Loaded(const Loaded&) = delete;
+    Loaded& operator=(const Loaded&) = delete;
+    ~Loaded();
 
     const Weights& weights() const noexcept { return weights_; }
     const Config& config() const noexcept { return config_; }
     Model& network() const noexcept { return *network_; }
     bool is_t5() const noexcept { return config_.family == checkpoint::Family::kT5; }
 
+    /// True where there is a tokenizer that can be opened; then it is.
+    bool has_tokenizer();
+
     /// The tokenizer, opened on first use if not before. Missing or broken: kBadInput.
     const Tokenizer& tokenizer();
 
   private:
-    void bring_in_weights() const noexcept;
+    struct Piece;
 
+    void begin_tokenizer(const std::filesystem::path& path);
+
+    std::vector<Piece> pieces() const;
+    void bring_in_weights();
+    bool waits_for_tokenizer() const;
+
+    Team& team_;
     std::optional<std::string> only_;
     std::future<std::unique_ptr<Tokenizer>> coming_tokenizer_;
+    std::jthread opens_tokenizer_;
     Weights weights_;
     Config config_;
     std::unique_ptr<Model> network_;
     std::unique_ptr<Tokenizer> tokenizer_;
+    bool is_brought_in_ = false;
 };
 
 }  // namespace octet::model

@@ -1,8 +1,11 @@
 #include "model/team.hpp"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "io/mapping.hpp"
+#include "io/processors.hpp"
 #include "octet/error.hpp"
 
 namespace octet::model {
@@ -36,6 +39,7 @@ Team::Team(unsigned threads) {
     }
     const unsigned wanted = threads > 0 ? threads : std::max(1U, std::thread::hardware_concurrency());
     for (unsigned member = 1; member < wanted; ++member) members_.emplace_back([this, member] { serve(member); });
+    spread();
 }
 
 Team::~Team() {
@@ -53,13 +57,20 @@ void Team::run(std::size_t tasks, const std::function<void(std::size_t, unsigned
     const std::uint32_t round = round_.load(std::memory_order_relaxed) + 1;
     ticket_.store(static_cast<std::uint64_t>(round) << 32U | tasks, std::memory_order_release);
     round_.store(round, std::memory_order_release);
-    if (tasks > 1) round_.notify_all();
+    if (tasks > 1) {
+        round_.notify_all();
+        if (std::exchange(is_to_spread_, false)) spread();
+    }
     take_tasks(0);
     for (std::size_t done = done_.load(std::memory_order_acquire); done != tasks;
          done = done_.load(std::memory_order_acquire))
         wait_for_change(done_, done);
     if (failed_)
         throw Error(ErrorCode::kIo, "a file of the model could not be read to its end: it shrank, or its disk failed");
+}
+
+void Team::spread() noexcept {
+    for (unsigned i = 0; i < members_.size(); ++i) io::begin_elsewhere(members_[i].native_handle(), i + 1);
 }
 
 void Team::serve(unsigned member) {

@@ -25,7 +25,11 @@ class Team {
     /// files: it must not throw and must not own anything. A page that cannot be read (a file shrank): kIo.
     void run(std::size_t tasks, const std::function<void(std::size_t task, unsigned member)>& work);
 
+    /// Lets every member begin the next run on a processor of its own, where there are as many: for a run after other threads had work to do.
+    void spread_out() noexcept { is_to_spread_ = true; }
+
   private:
+    void spread() noexcept;
     void serve(unsigned member);
     void take_tasks(unsigned member) noexcept;
     bool claim(std::size_t& task, const std::function<void(std::size_t, unsigned)>*& work) noexcept;
@@ -39,6 +43,7 @@ class Team {
     std::atomic<const std::function<void(std::size_t, unsigned)>*> work_{nullptr};
     std::atomic<bool> failed_{false};
     std::atomic<bool> ending_{false};
+    bool is_to_spread_ = true;  ///< once they are awake
 };
 
 }  // namespace octet::model

@@ -22,6 +22,15 @@ std::size_t character_or_part(std::string_view text) {
 
 }  // namespace
 
+bool has_tokenizer_files(const std::filesystem::path& folder, const Config& config) {
+    const auto has = [&](const char* name) {
+        std::error_code ignored;
+        return std::filesystem::exists(folder / name, ignored);
+    };
+    if (config.family == checkpoint::Family::kT5) return has("spiece.model");
+    return (has("vocab.json") && has("merges.txt")) || has("tokenizer.json");
+}
+
 std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, const Config& config,
                                           const std::optional<std::string>& only) {
     return config.family == checkpoint::Family::kT5 ? open_sentence_pieces(folder) : open_byte_level_bpe(folder, only);

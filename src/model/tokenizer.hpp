@@ -44,6 +44,9 @@ std::unique_ptr<Tokenizer> open_sentence_pieces(const std::filesystem::path& fol
 /// The same from that file's bytes.
 std::unique_ptr<Tokenizer> make_sentence_pieces(const std::string& model, std::string_view name);
 
+/// True where files of a tokenizer for a model of that family are there, whatever is in them.
+bool has_tokenizer_files(const std::filesystem::path& folder, const Config& config);
+
 /// The tokenizer of a model of that family. Missing or malformed files: kBadInput naming them.
 std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, const Config& config,
                                           const std::optional<std::string>& only = std::nullopt);
