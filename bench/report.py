@@ -58,9 +58,9 @@ class Experiment:
         """The better of the two."""
         return min((f"floor {how}{suffix}" for how in ("mapped", "pread")), key=self.median)
 
-    def ratio(self, name, base):
+    def ratio(self, name, base, what="wall"):
         """The median over the rounds of one time divided by the other of the same round."""
-        return median([a / b for a, b in zip(self.all(name), self.all(base))])
+        return median([a / b for a, b in zip(self.all(name, what), self.all(base, what))])
 
     def spread(self, name):
         return " to ".join(time_text(value) for value in quartiles(self.all(name)))
@@ -237,6 +237,18 @@ class Report:
                              f"{found.peak('octet') / MIB:.1f}"])
         return table(["set, page cache", "`cat`", "octet", "quartiles", "x `cat`", "peak MiB"], rows)
 
+    def speed(self):
+        found = self.experiment("speed")
+        if found is None:
+            return None
+
+        def rate(name, what):
+            return [f"{found.median(name, what):,.1f}", f"{found.ratio(name, 'float32', what):.2f}"]
+
+        rows = [[name, *rate(name, "write"), *rate(name, "read"), f"{found.peak(name) / MIB:.0f}"] for name in found.names()]
+        rows += [[name, why, "", "", "", ""] for name, why in found["missing"].items()]
+        return table(["", "tokens/s, writing", "x float32", "tokens/s, reading", "x float32", "peak MiB"], rows)
+
     def readers(self):
         rows = []
         for state in ("fresh", "fragmented"):
@@ -272,7 +284,7 @@ class Report:
 
 
 NAMES = ["machine", "quantize", "dequantize", "lesson", "schemes", "dtypes", "peers", "kernels", "inspect", "threads", "sync",
-         "tensors", "growth", "cold", "readers", "isas", "large", "first_token"]
+         "tensors", "growth", "cold", "readers", "isas", "large", "first_token", "speed"]
 
 
 def fill_in(document, report):

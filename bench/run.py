@@ -17,6 +17,7 @@ from pathlib import Path
 
 import first_token
 import measure
+import model_speed
 from measure import Bench, Contestant, fill, remove, size_of
 
 HERE = Path(__file__).resolve().parent
@@ -309,9 +310,23 @@ class Suite:
             remove(codes)
         remove(model)
 
+    def run_speed(self):
+        """Tokens per second of models and programs, in shuffled rounds of their own: a program's report holds the rates of one run."""
+        if self.options.tiny:
+            return self.skip("speed", "not tried with --tiny")
+        folder = self.folder / "speed"
+        folder.mkdir()
+        found, missing = model_speed.contestants(self, self.model(), folder)
+        samples = {name: [] for name in found}
+        for _ in range(min(self.options.rounds, model_speed.MOST_ROUNDS)):
+            for name in self.bench.random.sample(list(found), len(found)):
+                samples[name].append(found[name]())
+        self.record("speed", samples, missing=missing)
+        remove(folder)
+
     def run(self):
         names = ["quantize", "dequantize", "lesson_preset", "schemes", "peers", "isas", "dtypes", "kernels", "inspect", "threads", "sync",
-                 "tensors", "growth", "cold", "first_token"]
+                 "tensors", "growth", "cold", "first_token", "speed"]
         chosen = self.options.only.split(",") if self.options.only else names
         for unknown in set(chosen) - set(names):
             sys.exit(f"run.py: no experiment {unknown}; there are {', '.join(names)}")

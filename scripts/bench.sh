@@ -4,7 +4,9 @@
 #
 #   --quick        three rounds, nothing above 512 MB; prints the tables and changes no document
 #   EXPERIMENT...  only these; the others keep what build/bench/results.json has of them: quantize dequantize lesson_preset
-#                  schemes peers isas dtypes kernels inspect threads sync tensors growth cold first_token
+#                  schemes peers isas dtypes kernels inspect threads sync tensors growth cold first_token speed
+#
+# llama-quantize and llama-bench are measured where they are on PATH.
 #
 # Environment: OCTET_BENCH_DIR       where the checkpoints go (default: a temporary folder); at most 25 GB, 3 GB with --quick
 #              OCTET_TORCH_PYTHON    an interpreter with torch, safetensors, optimum-quanto and transformers (default: python3)

@@ -28,7 +28,8 @@ def string(text):
 
 def metadata(layers, vocabulary):
     values = [("general.architecture", STRING, "gpt2"), ("general.name", STRING, "stand-in"),
-              ("general.file_type", UINT32, 0), ("general.alignment", UINT32, ALIGNMENT),
+              ("general.file_type", UINT32, 0),
+              ("tokenizer.ggml.model", STRING, "no_vocab"), ("general.alignment", UINT32, ALIGNMENT),
               ("gpt2.vocab_size", UINT32, vocabulary), ("gpt2.block_count", UINT32, layers),
               ("gpt2.context_length", UINT32, 1024), ("gpt2.embedding_length", UINT32, 768),
               ("gpt2.feed_forward_length", UINT32, 3072), ("gpt2.attention.head_count", UINT32, 12),
