@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <unordered_set>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "base/text.hpp"
 #include "io/file.hpp"
 #include "io/large_buffer.hpp"
+#include "model/aside.hpp"
 #include "model/find_byte.hpp"
 #include "model/merges.hpp"
 #include "model/token_table.hpp"
@@ -122,6 +124,56 @@ struct Memory {
     std::span<std::byte> merges_room;
 };
 
+/// Looks at lines of merges.txt and keeps what merges parts.
+class MergesReader {
+  public:
+    MergesReader(const Parts& parts, const Hashes& hashes, const TokenTable& tokens)
+        : parts_(parts), hashes_(hashes), tokens_(tokens) {}
+
+    /// In order.
+    const std::vector<Merge>& merges() const { return merges_; }
+
+    /// As read_vocab_and_merges() takes the lines; false where one is not, or may not be, as it should be.
+    bool read(std::string_view text) {
+        for (std::size_t at = 0; at < text.size(); ++at) {
+            const std::size_t space = find_byte<0, ' ', '\n'>(text, at);
+            if (space == text.size() || text[space] == '\n') {
+                const std::string_view line = text.substr(at, space - at);
+                if (!line.empty() && line != "\r") return false;
+                at = space;
+                continue;
+            }
+            const std::size_t stop = find_byte<0, ' ', '\n'>(text, space + 1);
+            if (stop < text.size() && text[stop] == ' ') return false;
+            std::string_view right = text.substr(space + 1, stop - space - 1);
+            if (right.ends_with('\r')) right.remove_suffix(1);
+            if (space == at || right.empty() || !add(text.substr(at, space - at), right)) return false;
+            at = stop;
+        }
+        return true;
+    }
+
+  private:
+    bool add(std::string_view left, std::string_view right) {
+        both_.assign(left).append(right);
+        const std::uint64_t hash = hash_of(both_);
+        if (!hashes_.has(hash_of(left)) || !hashes_.has(hash_of(right)) || !hashes_.has(hash)) return false;
+        if (!parts_.has(both_, hash)) return true;
+        const auto number = [&](std::string_view token) { return tokens_.find(tokens_.ask(token)); };
+        const auto numbers = {number(left), number(right), number(both_)};
+        if (!std::all_of(numbers.begin(), numbers.end(), [](const auto& found) { return found.has_value(); }))
+            return false;
+        merges_.push_back({**numbers.begin(), **(numbers.begin() + 1), **(numbers.begin() + 2)});
+        return true;
+    }
+
+    const Parts& parts_;
+    const Hashes& hashes_;
+    const TokenTable& tokens_;
+    std::vector<Merge> merges_;
+    std::string both_;
+};
+
 /// Looks at the files as a whole and makes tables of what the parts need.
 class Reader {
   public:
@@ -129,7 +181,7 @@ class Reader {
         : memory_(memory), parts_(parts), hashes_(memory.hashes), tables_(std::make_unique<BpeTables>(0, 0, 0)) {}
 
     /// Nothing where something is not, or may not be, as it should be.
-    std::unique_ptr<BpeTables> tables() {
+    std::unique_ptr<BpeTables> tables(unsigned threads) {
         if (!is_utf8(memory_.vocab_json())) return nullptr;
         bool is_good = true;
         const auto add = [&](std::string_view token, std::uint32_t number, std::size_t at) {
@@ -138,7 +190,7 @@ class Reader {
         const std::size_t size = scan_vocabulary(memory_.vocab_json(), add);
         if (size == 0 || !is_good || memory_.vocab_json().find_first_not_of(" \t\r\n", size) != std::string_view::npos)
             return nullptr;
-        if (tables_->tokens.index() || !read_merges(memory_.merges_txt())) return nullptr;
+        if (tables_->tokens.index() || !read_merges(memory_.merges_txt(), threads)) return nullptr;
         return std::move(tables_);
     }
 
@@ -155,45 +207,26 @@ class Reader {
         return true;
     }
 
-    /// As read_vocab_and_merges() takes the lines.
-    bool read_merges(std::string_view text) {
+    bool read_merges(std::string_view text, unsigned threads) {
         if (text.starts_with("#version")) text.remove_prefix(std::min(text.find('\n'), text.size()));
-        for (std::size_t at = 0; at < text.size(); ++at) {
-            const std::size_t space = find_byte<0, ' ', '\n'>(text, at);
-            if (space == text.size() || text[space] == '\n') {
-                const std::string_view line = text.substr(at, space - at);
-                if (!line.empty() && line != "\r") return false;
-                at = space;
-                continue;
-            }
-            const std::size_t stop = find_byte<0, ' ', '\n'>(text, space + 1);
-            if (stop < text.size() && text[stop] == ' ') return false;
-            std::string_view right = text.substr(space + 1, stop - space - 1);
-            if (right.ends_with('\r')) right.remove_suffix(1);
-            if (space == at || right.empty() || !add_merge(text.substr(at, space - at), right)) return false;
-            at = stop;
-        }
-        return true;
-    }
-
-    bool add_merge(std::string_view left, std::string_view right) {
-        both_.assign(left).append(right);
-        const std::uint64_t hash = hash_of(both_);
-        if (!hashes_.has(hash_of(left)) || !hashes_.has(hash_of(right)) || !hashes_.has(hash)) return false;
-        if (!parts_.has(both_, hash)) return true;
-        const TokenTable& tokens = tables_->tokens;
-        const auto number = [&](std::string_view token) { return tokens.find(tokens.ask(token)); };
-        const auto numbers = {number(left), number(right), number(both_)};
-        if (!std::all_of(numbers.begin(), numbers.end(), [](const auto& found) { return found.has_value(); }))
-            return false;
-        return tables_->merges.insert({**numbers.begin(), **(numbers.begin() + 1), **(numbers.begin() + 2)});
+        constexpr std::size_t kWorthAThread = 64U << 10U;
+        const bool is_shared = threads > 1 && text.size() >= 2 * kWorthAThread;
+        const std::size_t middle = is_shared ? std::min(text.find('\n', text.size() / 2), text.size()) : text.size();
+        MergesReader first(parts_, hashes_, tables_->tokens);
+        MergesReader second(parts_, hashes_, tables_->tokens);
+        std::optional<Aside<bool>> aside;
+        if (is_shared) aside.emplace([&] { return second.read(text.substr(middle)); });
+        const bool is_first_good = first.read(text.substr(0, middle));
+        if ((aside && !aside->result()) || !is_first_good) return false;
+        const auto insert = [&](const Merge& merge) { return tables_->merges.insert(merge); };
+        return std::all_of(first.merges().begin(), first.merges().end(), insert) &&
+               std::all_of(second.merges().begin(), second.merges().end(), insert);
     }
 
     Memory& memory_;
     const Parts& parts_;
     Hashes hashes_;
     std::unique_ptr<BpeTables> tables_;
-    std::string both_;
 };
 
 class BpeOfText : public Tokenizer {
@@ -230,7 +263,7 @@ class BpeOfText : public Tokenizer {
 /// `fill` puts the texts into the memory.
 template <typename Fill>
 std::unique_ptr<Tokenizer> bpe_of_text(std::size_t vocab_bytes, std::size_t merges_bytes, const std::string& text,
-                                       Fill fill) {
+                                       unsigned threads, Fill fill) {
     const Words words(Words::Use::kOnce);
     Parts parts;
     bool is_short = text.size() <= kMostParts;
@@ -238,7 +271,7 @@ std::unique_ptr<Tokenizer> bpe_of_text(std::size_t vocab_bytes, std::size_t merg
     if (!is_short) return nullptr;
     auto memory = std::make_unique<Memory>(vocab_bytes, merges_bytes);
     fill(*memory);
-    const std::unique_ptr<const BpeTables> tables = Reader(*memory, parts).tables();
+    const std::unique_ptr<const BpeTables> tables = Reader(*memory, parts).tables(threads);
     if (!tables) return nullptr;
     return std::make_unique<BpeOfText>(text, encode_words(text, words, *tables), std::move(memory));
 }
@@ -246,8 +279,8 @@ std::unique_ptr<Tokenizer> bpe_of_text(std::size_t vocab_bytes, std::size_t merg
 }  // namespace
 
 std::unique_ptr<Tokenizer> make_bpe_of_text(std::string_view vocab_json, std::string_view merges_txt,
-                                            const std::string& text) {
-    return bpe_of_text(vocab_json.size(), merges_txt.size(), text, [&](Memory& memory) {
+                                            const std::string& text, unsigned threads) {
+    return bpe_of_text(vocab_json.size(), merges_txt.size(), text, threads, [&](Memory& memory) {
         std::transform(vocab_json.begin(), vocab_json.end(), memory.vocab_room.begin(),
                        [](char c) { return static_cast<std::byte>(c); });
         std::transform(merges_txt.begin(), merges_txt.end(), memory.merges_room.begin(),
@@ -256,10 +289,10 @@ std::unique_ptr<Tokenizer> make_bpe_of_text(std::string_view vocab_json, std::st
 }
 
 std::unique_ptr<Tokenizer> open_bpe_of_text(const fs::path& vocab_json, const fs::path& merges_txt,
-                                            std::uint64_t most_bytes, const std::string& text) {
+                                            std::uint64_t most_bytes, const std::string& text, unsigned threads) {
     const io::File vocab = io::open_text_file(vocab_json, most_bytes);
     const io::File merges = io::open_text_file(merges_txt, most_bytes);
-    return bpe_of_text(vocab.size(), merges.size(), text, [&](Memory& memory) {
+    return bpe_of_text(vocab.size(), merges.size(), text, threads, [&](Memory& memory) {
         vocab.read_at(memory.vocab_room, 0);
         merges.read_at(memory.merges_room, 0);
     });

@@ -1,14 +1,10 @@
 #include "model/loaded.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include "checkpoint/checkpoint.hpp"
 #include "io/mapping.hpp"
-#include "io/processors.hpp"
 #include "octet/error.hpp"
 
 namespace octet::model {
@@ -32,17 +28,11 @@ Loaded::Loaded(const std::filesystem::path& path, Machine& machine, Start start,
 // What is wrong with the model is left to those who open it.
 void Loaded::begin_tokenizer(const std::filesystem::path& path) {
     try {
-        std::packaged_task<std::unique_ptr<Tokenizer>()> open([folder = checkpoint::locate(path).folder, only = only_] {
+        coming_tokenizer_.emplace([folder = checkpoint::locate(path).folder, only = only_, threads = team_.size()] {
             const Config config = read_config(folder);
-            return has_tokenizer_files(folder, config) ? open_tokenizer(folder, config, only) : nullptr;
+            return has_tokenizer_files(folder, config) ? open_tokenizer(folder, config, only, threads) : nullptr;
         });
-        std::future<std::unique_ptr<Tokenizer>> coming = open.get_future();
-        opens_tokenizer_ = std::jthread(std::move(open));
-        io::begin_elsewhere(opens_tokenizer_.native_handle(), 1);
-        coming_tokenizer_ = std::move(coming);
     } catch (const Error&) {
-        return;
-    } catch (const std::system_error&) {  // no thread to be had
         return;
     }
 }
@@ -81,8 +71,7 @@ std::vector<Loaded::Piece> Loaded::pieces() const {
 }
 
 bool Loaded::waits_for_tokenizer() const {
-    return coming_tokenizer_.valid() &&
-           coming_tokenizer_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+    return coming_tokenizer_ && !coming_tokenizer_->is_done();
 }
 
 // What is in the page cache is mapped, by the caller alone while the tokenizer takes another processor, then by all members, each at pages
@@ -123,8 +112,11 @@ bool Loaded::has_tokenizer() {
 }
 
 const Tokenizer& Loaded::tokenizer() {
-    if (!tokenizer_ && coming_tokenizer_.valid()) tokenizer_ = coming_tokenizer_.get();
-    if (!tokenizer_) tokenizer_ = open_tokenizer(weights_.folder(), config_, only_);
+    if (coming_tokenizer_) {
+        tokenizer_ = coming_tokenizer_->result();
+        coming_tokenizer_.reset();
+    }
+    if (!tokenizer_) tokenizer_ = open_tokenizer(weights_.folder(), config_, only_, team_.size());
     return *tokenizer_;
 }
 

@@ -2,13 +2,12 @@
 #pragma once
 
 #include <filesystem>
-#include <future>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "model/aside.hpp"
 #include "model/config.hpp"
 #include "model/model.hpp"
 #include "model/tokenizer.hpp"
@@ -53,8 +52,7 @@ class Loaded {
 
     Team& team_;
     std::optional<std::string> only_;
-    std::future<std::unique_ptr<Tokenizer>> coming_tokenizer_;
-    std::jthread opens_tokenizer_;
+    std::optional<Aside<std::unique_ptr<Tokenizer>>> coming_tokenizer_;
     Weights weights_;
     Config config_;
     std::unique_ptr<Model> network_;

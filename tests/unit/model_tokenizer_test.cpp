@@ -259,6 +259,28 @@ TEST_CASE("a tokenizer made for one text gives the ids and texts of the whole on
     REQUIRE(model::make_bpe_of_text(vocab, ended + "\r\n", "the fox")->encode("the fox") == whole->encode("the fox"));
 }
 
+TEST_CASE("merges that two threads look at give the same ids, and are refused, wherever they are cut", "[model]") {
+    const std::string vocab = read_file(kTestdata / "tiny-gpt2" / "vocab.json");
+    const std::string merges = read_file(kTestdata / "tiny-gpt2" / "merges.txt");
+    const std::size_t body = merges.find('\n') + 1;
+    const std::string text = read_file(kTestdata / "tiny-gpt2" / "eval.txt").substr(0, 40);
+    const model::Ids ids = model::make_bpe_of_text(vocab, merges, text)->encode(text);
+    const std::size_t most = merges.size();
+    for (std::size_t before = 0; before <= 2 * most; before += most / 8) {
+        const std::string empty_lines(100'000, '\n');
+        const std::string all = merges.substr(0, body) + empty_lines + std::string(before, '\n') + merges.substr(body) +
+                                empty_lines + std::string(2 * most - before, '\n');
+        const auto shared = model::make_bpe_of_text(vocab, all, text, 2);
+        REQUIRE(shared != nullptr);
+        REQUIRE(shared->encode(text) == ids);
+        for (const std::size_t place : {body, all.size() / 4, all.size() / 2, all.size() - 1}) {
+            std::string broken = all;
+            broken.insert(broken.find('\n', place), "\nno-such-token x\n");
+            REQUIRE(model::make_bpe_of_text(vocab, broken, text, 2) == nullptr);
+        }
+    }
+}
+
 TEST_CASE("files that are broken anywhere are not taken for one text", "[model]") {
     const auto is_taken = [](std::string_view vocab, std::string_view merges) {
         return model::make_bpe_of_text(vocab, merges, "a") != nullptr;

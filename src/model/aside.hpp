@@ -1,0 +1,47 @@
+// One piece of work that a thread of its own does while the caller goes on.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <future>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "io/processors.hpp"
+
+namespace octet::model {
+
+template <typename Result>
+class Aside {
+  public:
+    /// Begins with `work`; where no thread is to be had, result() does it.
+    explicit Aside(std::function<Result()> work) : task_(std::move(work)), result_(task_.get_future()) {
+        try {
+            thread_ = std::jthread(std::ref(task_));
+            io::begin_elsewhere(thread_.native_handle(), 1);
+        } catch (const std::system_error&) {
+            return;
+        }
+    }
+    Aside(const Aside&) = delete;
+    Aside& operator=(const Aside&) = delete;
+
+    /// False while the thread is at work.
+    bool is_done() const {
+        return !thread_.joinable() || result_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    }
+
+    /// What the work returned, or threw. Once.
+    Result result() {
+        if (!thread_.joinable()) task_();
+        return result_.get();
+    }
+
+  private:
+    std::packaged_task<Result()> task_;
+    std::future<Result> result_;
+    std::jthread thread_;  ///< the first to end
+};
+
+}  // namespace octet::model
