@@ -30,10 +30,10 @@ inline void for_each_run(const BlockLoop& block, std::size_t first, std::size_t 
         for (std::size_t i = first; i < last; ++i) visit(i, i + 1, parameters_at<kKind>(block, i));
         return;
     }
-    while (first < last) {
-        const std::size_t index = first / block.run;
-        const std::size_t end = (index + 1) * block.run < last ? (index + 1) * block.run : last;
-        visit(first, end, parameters_at<kKind>(block, index));
+    std::size_t index = first / block.run;
+    for (std::size_t behind = (index + 1) * block.run; first < last; behind += block.run) {
+        const std::size_t end = behind < last ? behind : last;
+        visit(first, end, parameters_at<kKind>(block, index++));
         first = end;
     }
 }

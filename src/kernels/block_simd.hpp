@@ -97,11 +97,54 @@ inline void extend_by_lanes(const void* values, std::size_t count, float& min, f
     max = most > max ? most : max;
 }
 
+#if defined(OCTET_ARCH_AVX512)
+
+/// Runs whose ranges are folded together: a register of them.
+constexpr std::size_t kRunsTogether = kWidth;
+
+/// The ranges of so many runs of `run` elements, whole groups of 16.
+inline void extend_runs(const void* values, std::size_t run, float* min, float* max, Floats& bad) {
+    const auto least = [](__m512 a, __m512 b) { return _mm512_min_ps(a, b); };
+    const auto most = [](__m512 a, __m512 b) { return _mm512_max_ps(a, b); };
+    __m512 lows[4];
+    __m512 highs[4];
+    for (std::size_t four = 0; four < 4; ++four) {
+        Floats low[4];
+        Floats high[4];
+        for (std::size_t k = 0; k < 4; ++k) {
+            const void* const first = part_of(values, (4 * four + k) * run);
+            low[k] = high[k] = load_once(first, 0);
+            bad = bad + (low[k] - low[k]);
+            for (std::size_t i = kLanes; i < run; i += kLanes) {
+                const Floats x = load_once(first, i);
+                low[k] = xsimd::min(low[k], x);
+                high[k] = xsimd::max(high[k], x);
+                bad = bad + (x - x);
+            }
+        }
+        lows[four] = fold_quarters(low, least);
+        highs[four] = fold_quarters(high, most);
+    }
+    xsimd::min(load_floats(min, 0), fold_across(lows, least)).store_unaligned(min);
+    xsimd::max(load_floats(max, 0), fold_across(highs, most)).store_unaligned(max);
+}
+
+#endif
+
 bool row_ranges(const void* values, std::size_t count, std::size_t run, float* min, float* max) {
     Floats bad[kParts];
     for (std::size_t part = 0; part < kParts; ++part) bad[part] = Floats(0.0F);
     bool finite = true;
-    for (std::size_t first = 0; first < count; first += run, ++min, ++max) {
+    std::size_t first = 0;
+#if defined(OCTET_ARCH_AVX512)
+    for (const std::size_t together = kRunsTogether * run; run % kLanes == 0 && count - first >= together;) {
+        extend_runs(part_of(values, first), run, min, max, bad[0]);
+        first += together;
+        min += kRunsTogether;
+        max += kRunsTogether;
+    }
+#endif
+    for (; first < count; first += run, ++min, ++max) {
         const std::size_t length = count - first < run ? count - first : run;
         const std::size_t whole = length - length % kLanes;
         if (whole > 0) extend_by_lanes(part_of(values, first), whole, *min, *max, bad);

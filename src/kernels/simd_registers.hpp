@@ -50,6 +50,24 @@ inline void fold_register(const FloatRegister& low, const FloatRegister& high, f
     max = _mm512_reduce_max_ps(high);
 }
 
+/// pick() of the lanes of each of four registers, so far within their quarters: four results a quarter.
+template <typename Pick>
+inline __m512 fold_quarters(const FloatRegister (&x)[4], Pick pick) {
+    const __m512 left = pick(_mm512_unpacklo_ps(x[0], x[1]), _mm512_unpackhi_ps(x[0], x[1]));
+    const __m512 right = pick(_mm512_unpacklo_ps(x[2], x[3]), _mm512_unpackhi_ps(x[2], x[3]));
+    const __m512d pairs = _mm512_castps_pd(left);
+    const __m512d more = _mm512_castps_pd(right);
+    return pick(_mm512_castpd_ps(_mm512_unpacklo_pd(pairs, more)), _mm512_castpd_ps(_mm512_unpackhi_pd(pairs, more)));
+}
+
+/// The rest of it: one result a lane, of 16 registers.
+template <typename Pick>
+inline FloatRegister fold_across(const __m512 (&x)[4], Pick pick) {
+    const __m512 left = pick(_mm512_shuffle_f32x4(x[0], x[1], 0x44), _mm512_shuffle_f32x4(x[0], x[1], 0xEE));
+    const __m512 right = pick(_mm512_shuffle_f32x4(x[2], x[3], 0x44), _mm512_shuffle_f32x4(x[2], x[3], 0xEE));
+    return FloatRegister(pick(_mm512_shuffle_f32x4(left, right, 0x88), _mm512_shuffle_f32x4(left, right, 0xDD)));
+}
+
 /// max(largest, |x|), lane by lane; `largest` is not negative, neither is NaN.
 inline FloatRegister larger_magnitude(const FloatRegister& largest, const FloatRegister& x) {
     return FloatRegister(_mm512_range_ps(largest, x, 0b1011));  // of magnitudes, the larger, its sign cleared

@@ -170,6 +170,9 @@ void clear_ranges(const Blocks& blocks) {
 bool add_ranges(const Tile& tile, const Blocks& blocks) {
     const kernels::Kernels& k = active_kernels();
     const bool by_columns = blocks.columns_each == 1;
+    // Rows that end where their blocks end are one long row.
+    if (!by_columns && blocks.rows_each == 1 && tile.columns % blocks.columns_each == 0)
+        return k.row_ranges(tile.values, tile.rows * tile.columns, blocks.columns_each, blocks.min, blocks.max);
     const std::uint64_t rows_at_once = by_columns ? blocks.rows_each : 1;
     bool finite = true;
     for (std::uint64_t row = 0; row < tile.rows; row += rows_at_once) {

@@ -33,12 +33,15 @@ ConstBytes BlockWork::source_of(const TilePlace& place, std::byte* memory, const
     return {memory, size};
 }
 
-/// Where the tile behind this one is mapped: how far ahead, its pages looked at, so that its values can be fetched; else 0.
+/// Where the tile behind this one is mapped: how far ahead, its pages looked at, so that its values can be fetched; else 0. Large tiles would
+/// drive each other out of the second-level cache.
 std::uint64_t BlockWork::next_tile_ahead(const TilePlace& place, const Pass& pass) const {
     constexpr std::uint64_t kMappedAtOnce = 64U << 10U;
+    constexpr std::uint64_t kMostFetchedBytes = 320U << 10U;
     const std::uint64_t size = bytes_of(place);
     const std::uint64_t next = first_byte_of(place) + size;
     if (pass.mapped == nullptr || job_.source_dtype != Dtype::kF32 || next + size > pass.end) return 0;
+    if (size > kMostFetchedBytes) return 0;
     const volatile std::byte* const bytes = pass.mapped + (next - pass.begin);
     for (std::uint64_t at = 0; at < size; at += kMappedAtOnce) static_cast<void>(bytes[at]);
     return size;

@@ -58,6 +58,7 @@ BlockWork::BlockWork(TensorJob& job, const BlockRoad& road) : job_(job), road_(r
         stored_pieces_.resize(divide_up(offset - job.target_offset, quant::kPieceBytes));
         if (in_order_ && tasks_.size() > 1)
             stretch_ = road_.output.hash_stretch(*job.target, job.target_offset, offset - job.target_offset);
+        for (const BlockTask& task : tasks_) codes_left_ += makes_codes(task) ? 1 : 0;
     }
     if (tasks_.empty() || tasks_.front().has_domains) return;
     domains_ = std::vector<Domain>(layout_.tiles() / layout_.tiles_per_domain);
@@ -90,6 +91,10 @@ void BlockWork::settle_memory() {
     if (needs_.byte_count() > road_.memory_bytes) needs_.state_bytes = 0;
 }
 
+bool BlockWork::makes_codes(const BlockTask& task) const noexcept {
+    return task.has_domains || steps_[task.first_step].kind == BlockStepKind::kCodes;
+}
+
 std::uint64_t BlockWork::tasks() const noexcept {
     return reader_ ? slots_.size() : tasks_.size();
 }
@@ -109,6 +114,7 @@ std::uint64_t BlockWork::do_task(std::uint64_t number, Bytes memory, const std::
             domain.ranges_left.wait(left);
         if (is_futile()) return 0;
     }
+    keep_states();
     Pass pass(memory, needs_, job_.source_dtype);
     begin(task, pass);
     const auto look = [&](const std::byte* mapped) {
@@ -120,6 +126,7 @@ std::uint64_t BlockWork::do_task(std::uint64_t number, Bytes memory, const std::
         look(nullptr);
     pass.mapped = nullptr;
     end(pass);
+    if (makes_codes(task)) hand_on_states();
     return !task.has_domains && front.kind == BlockStepKind::kRange ? 0 : size;
 }
 
@@ -128,7 +135,6 @@ void BlockWork::begin(const BlockTask& task, Pass& pass) const {
     const BlockStep& front = steps_[task.first_step];
     const BlockStep& back = steps_[task.first_step + task.steps - 1];
     const TilePlace first = place_of(layout_, front.first_tile);
-    const bool makes_codes = task.has_domains || front.kind == BlockStepKind::kCodes;
     for (std::uint64_t i = front.first_tile; i < back.first_tile + back.tiles; ++i)
         pass.end += bytes_of(place_of(layout_, i));
     if (!in_order_) return;
@@ -137,7 +143,7 @@ void BlockWork::begin(const BlockTask& task, Pass& pass) const {
     if (job_.codec != Codec::kQuantizeBlocks) return;
     if (task.has_domains || front.kind == BlockStepKind::kRange)
         pass.source.emplace(pass.begin, pass.end, job_.source_bytes());
-    if (!makes_codes) return;
+    if (!makes_codes(task)) return;
     pass.output.emplace(road_.output, job_.target, offsets_[0] + code_offset_of(layout_, first));
     if (tasks_.size() == 1 && (parts_.size() == 1 || keeps_states_)) pass.written.emplace();
 }
@@ -169,13 +175,7 @@ void BlockWork::end(Pass& pass) {
         pass.source->store(source_pieces_);
     }
     if (!pass.output) return;
-    for (Bytes left = keeps_states_ ? pass.states : Bytes(); !left.empty();) {
-        const std::uint64_t size = std::min<std::uint64_t>(left.size(), 64U << 10U);
-        const Bytes room = pass.output->next(size);
-        std::copy_n(left.begin(), size, room.begin());
-        if (pass.written) pass.written->add(room);
-        left = left.subspan(size);
-    }
+    if (keeps_states_) copy_to(*pass.output, pass.states, pass.written ? &*pass.written : nullptr);
     pass.output->finish();
     if (!pass.written) return;
     std::size_t number = 0;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "io/large_buffer.hpp"
 #include "quant/block_codec.hpp"
 #include "run/block_layout.hpp"
 #include "run/block_reader.hpp"
@@ -24,6 +25,8 @@ struct BlockRoad {
     SourceReader& reader;
     OutputQueue& output;
     std::uint64_t memory_bytes;  ///< of each worker
+    std::atomic<std::uint64_t>* kept_bytes =
+        nullptr;  ///< of state tensors that several tasks make and that wait in memory, all together
 };
 
 class SourcePieces;
@@ -67,10 +70,13 @@ class BlockWork {
 
     struct Pass;
 
+    bool makes_codes(const BlockTask& task) const noexcept;
     void settle_memory();
     void begin(const BlockTask& task, Pass& pass) const;
     void do_steps(const BlockTask& task, Pass& pass);
     void end(Pass& pass);
+    void keep_states();
+    void hand_on_states();
     void do_domain(std::uint64_t first_tile, std::span<const BlockStep> codes, Slot* slots, Pass& pass);
     void range_step(const BlockStep& step, Pass& pass);
     void codes_step(const BlockStep& step, Slot& slot, Pass& pass);
@@ -98,6 +104,7 @@ class BlockWork {
     void write_two_levels(const TilePlace& place, const quant::Blocks& blocks, Slot& slot, Pass& pass) const;
     void write_packed(std::size_t part, unsigned bits, const float* values, std::uint64_t row, std::uint64_t column,
                       std::uint64_t count, Slot& slot, Pass& pass) const;
+    static void copy_to(OutputStream& output, ConstBytes bytes, quant::PieceHasher* hasher);
     void put(std::size_t part, std::uint64_t offset, ConstBytes bytes, Slot& slot, Pass& pass) const;
     void write_run(std::size_t part, Pass& pass) const;
     void note_state(const quant::Blocks& blocks);
@@ -118,6 +125,9 @@ class BlockWork {
     std::vector<std::optional<Checksum>> source_pieces_;
     std::vector<std::optional<Checksum>> stored_pieces_;
     std::optional<std::size_t> stretch_;  // of the output, where several tasks hand codes on
+    std::once_flag kept_once_;
+    io::LargeBuffer kept_;  // all state tensors, until the last of several tasks has handed its codes on; or empty
+    std::atomic<std::uint64_t> codes_left_{0};  // tasks
     std::optional<BlockReader> reader_;
 };
 

@@ -6,13 +6,14 @@
 namespace octet::run {
 
 BlockWorks::BlockWorks(std::span<TensorJob> jobs, const BlockRoad& road) : road_(road) {
+    road_.kept_bytes = &kept_bytes_;
     const auto blocks =
         std::count_if(jobs.begin(), jobs.end(), [](const TensorJob& job) { return job.block != nullptr; });
     tasks_.reserve(static_cast<std::size_t>(blocks));
     ones_.reserve(static_cast<std::size_t>(blocks));
     for (TensorJob& job : jobs) {
         if (job.block == nullptr) continue;
-        auto work = std::make_unique<BlockWork>(job, road);
+        auto work = std::make_unique<BlockWork>(job, road_);
         tasks_.push_back(work->tasks());
         ones_.push_back({&job, tasks_.back() == 1 ? nullptr : std::move(work)});
     }

@@ -35,6 +35,7 @@ class BlockWorks {
     };
 
     BlockRoad road_;
+    std::atomic<std::uint64_t> kept_bytes_{0};
     std::vector<One> ones_;
     std::vector<std::uint64_t> tasks_;
 };

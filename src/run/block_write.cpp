@@ -98,8 +98,10 @@ void BlockWork::write_two_levels(const TilePlace& place, const quant::Blocks& bl
 
 void BlockWork::write_numbers(std::size_t part, const float* values, std::uint64_t first, std::uint64_t count,
                               Slot& slot, Pass& pass) const {
-    kernels::Narrowing exact{};
     const std::uint64_t each = bytes_each(parts_[part].dtype);
+    if (parts_[part].dtype == Dtype::kF32)
+        return put(part, first * each, std::as_bytes(std::span(values, count)), slot, pass);
+    kernels::Narrowing exact{};
     const Bytes stored(pass.stored, count * each);
     quant::convert_values(Dtype::kF32, std::as_bytes(std::span(values, count)), parts_[part].dtype, stored, exact);
     put(part, first * each, stored, slot, pass);
@@ -116,6 +118,42 @@ void BlockWork::write_packed(std::size_t part, unsigned bits, const float* value
     put(part, at, {pass.stored, quant::packed_bytes(count, bits)}, slot, pass);
 }
 
+/// Several tasks share a tensor: its state tensors wait in memory until all codes are handed on, and follow them then, so that the file is
+/// written in order and hashed on the way. Where there is no room they are written at their places, and hashed in the end.
+void BlockWork::keep_states() {
+    constexpr std::uint64_t kMostKeptBytes = 5U << 20U;
+    if (!stretch_ || parts_.size() == 1 || road_.kept_bytes == nullptr) return;
+    std::call_once(kept_once_, [this] {
+        const std::uint64_t size = parts_.back().byte_count + offsets_.back() - offsets_[1];
+        if (road_.kept_bytes->fetch_add(size) + size <= kMostKeptBytes) {
+            kept_ = io::LargeBuffer(size, io::Pages::kSmall);
+        } else {
+            *road_.kept_bytes -= size;
+        }
+    });
+}
+
+/// A task has handed on its codes; behind the last one go the states.
+void BlockWork::hand_on_states() {
+    const Bytes kept = kept_.bytes();
+    if (codes_left_.fetch_sub(1) != 1 || kept.empty()) return;
+    OutputStream output(road_.output, job_.target, offsets_[1]);
+    copy_to(output, kept, nullptr);
+    output.finish();
+    *road_.kept_bytes -= kept.size();
+    kept_ = {};
+}
+
+void BlockWork::copy_to(OutputStream& output, ConstBytes bytes, quant::PieceHasher* hasher) {
+    while (!bytes.empty()) {
+        const std::uint64_t size = std::min<std::uint64_t>(bytes.size(), 64U << 10U);
+        const Bytes room = output.next(size);
+        std::copy_n(bytes.begin(), size, room.begin());
+        if (hasher != nullptr) hasher->add(room);
+        bytes = bytes.subspan(size);
+    }
+}
+
 /// Writes what is held of a state tensor: few large writes keep the others from waiting for the file.
 void BlockWork::write_run(std::size_t part, Pass& pass) const {
     Pass::StateRun& run = pass.runs[part - 1];
@@ -127,6 +165,11 @@ void BlockWork::write_run(std::size_t part, Pass& pass) const {
 /// Writes bytes of a part, or keeps them for later, or compares them with what is stored.
 void BlockWork::put(std::size_t part, std::uint64_t offset, ConstBytes bytes, Slot& slot, Pass& pass) const {
     if (job_.codec != Codec::kCheckBlocks) {
+        const Bytes kept = kept_.bytes();
+        if (part > 0 && !kept.empty()) {
+            std::copy(bytes.begin(), bytes.end(), kept.subspan(offsets_[part] - offsets_[1] + offset).begin());
+            return;
+        }
         const bool is_held = part > 0 && !pass.states.empty() && (keeps_states_ || bytes.size() <= Pass::kRunBytes);
         if (!is_held) return job_.target->write_at(bytes, offsets_[part] + offset);
         std::uint64_t place = offsets_[part] - offsets_[1] + offset;

@@ -178,7 +178,8 @@ TEST_CASE("quotients that are promised to be codes give what limited ones give")
 }
 
 TEST_CASE("ranges of columns and of runs are the same on every instruction set and notice what is not finite") {
-    const std::pair<std::size_t, std::size_t> sizes[] = {{1, 16}, {16, 16}, {37, 18}, {100, 64}, {770, 32}, {64, 64}};
+    const std::pair<std::size_t, std::size_t> sizes[] = {{1, 16},   {16, 16}, {37, 18},   {100, 64},
+                                                         {770, 32}, {64, 64}, {1545, 48}, {4133, 64}};
     for (const auto& [count, run] : sizes) {
         for (const std::size_t rows : {1U, 8U, 19U}) {
             const std::vector<float> values = noise(rows * count, 1.0F, 6);
