@@ -121,6 +121,23 @@ class Determinism(OctetCase):
                     expected = expected or found
                     self.assert_same(expected, found, f"{program}: {scheme}, {isa}, {threads} threads, {reader}")
 
+    def test_states_that_several_workers_make_are_the_same_kept_in_memory_or_written_apart(self):
+        """Up to 5 MiB of states are kept: of groups of 16 in float32 not those of the largest tensor."""
+        block = struct.pack("<65536f", *(random.Random(3).gauss(0, 0.14) for _ in range(1 << 16)))
+        tensors = [Tensor(f"{name}.weight", "F32", [rows, 1024], block * (rows // 64))
+                   for name, rows in (("a", 2560), ("b", 11_264), ("c", 64), ("d", 3008))]
+        model = make_file(self.dir / "shared.safetensors", tensors, {"format": "pt"}, odd=True)
+        for size, more in ((64, "--scale-dtype f16"), (16, ""), (16, "--bits 4 --zero-point integer")):
+            scheme = f"--granularity group --axis 0 --group-size {size} {more}".split()
+            expected = None
+            for threads, reader in ((1, "pread"), (1, "mapped"), (2, "mapped"), (3, "pread"), (8, "mapped")):
+                self.octet("quantize", model, "set", *scheme, "--threads", threads, "--no-sync", "--force",
+                           env={"OCTET_READER": reader})
+                found = contents(self.dir / "set")
+                expected = expected or found
+                self.assert_same(expected, found, f"{scheme}, {threads} threads, {reader}")
+            self.octet("verify", "set", "--source", model)
+
     def test_blocks_on_threads_instruction_sets_and_compilers(self):
         self.assert_blocks_all_the_same([BIN, *OTHER_BINS])
 
