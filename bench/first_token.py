@@ -13,6 +13,8 @@ CONFIG = {"model_type": "gpt2", "vocab_size": 50257, "n_embd": 768, "n_head": 12
 PROMPT = "a b c d e f g h"  # eight tokens of the tokenizer below
 OTHER_PROMPT = "The quick brown fox jumped over the lazy"  # eight of GPT-2's own
 TINY_PROMPT = "the quick brown fox"
+PROMPT_IDS, TINY_PROMPT_IDS = "256,257,258,259,260,261,262,263", "1,2,3,4"
+TOKENIZER = ("vocab.json", "merges.txt")
 
 
 def characters():
@@ -45,7 +47,7 @@ def write_tokenizer(folder):
 def complete(folder, tiny, testdata):
     """Puts config and tokenizer beside the weights; returns the prompt. With OCTET_BENCH_TOKENIZER GPT-2's own files from there."""
     if tiny:
-        for name in ("config.json", "vocab.json", "merges.txt"):
+        for name in ("config.json", *TOKENIZER):
             shutil.copy(testdata / name, folder / name)
         return TINY_PROMPT
     (folder / "config.json").write_text(json.dumps(CONFIG))
@@ -53,12 +55,25 @@ def complete(folder, tiny, testdata):
     if not own:
         write_tokenizer(folder)
         return PROMPT
-    for name in ("vocab.json", "merges.txt"):
+    for name in TOKENIZER:
         shutil.copy(Path(own) / name, folder / name)
     return OTHER_PROMPT
 
 
-def contestants(octet, folder, prompt):
-    cat = Contestant("cat", ["cat", *files_of(folder)])
-    generate = Contestant("octet", [octet, "generate", folder, "--prompt", prompt, "--max-new-tokens", 1])
-    return [cat, generate]
+def without_tokenizer(folder):
+    """The same set, its files shared with `folder`, as one without a tokenizer has it."""
+    bare = folder.with_name(folder.name + "-ids")
+    shutil.rmtree(bare, ignore_errors=True)
+    bare.mkdir()
+    for file in files_of(folder):
+        if file.name not in TOKENIZER:
+            os.link(file, bare / file.name)
+    return bare
+
+
+def contestants(octet, folder, prompt, bare, ids):
+    def generate(name, model, *given):
+        return Contestant(name, [octet, "generate", model, *given, "--max-new-tokens", 1])
+
+    return [Contestant("cat", ["cat", *files_of(folder)]), generate("octet", folder, "--prompt", prompt),
+            Contestant("cat, ids", ["cat", *files_of(bare)]), generate("octet, ids", bare, "--prompt-ids", ids)]

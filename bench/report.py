@@ -226,16 +226,20 @@ class Report:
                       "peak MiB"], rows)
 
     def first_token(self):
-        rows = []
-        for name in SETS:
-            for state in ("cold", "fresh", "fragmented"):
-                found = self.experiment(f"first-{name}-{state}")
-                if found is None:
-                    return None
-                rows.append([f"`{name}`, {bytes_text(found['read'])}, {state}", time_text(found.median("cat")),
-                             time_text(found.median("octet")), found.spread("octet"), f"{found.ratio('octet', 'cat'):.2f}",
-                             f"{found.peak('octet') / MIB:.1f}"])
-        return table(["set, page cache", "`cat`", "octet", "quartiles", "x `cat`", "peak MiB"], rows)
+        tables = []
+        for given, suffix, read in (("from text, page cache", "", "read"), ("from ids, page cache", ", ids", "read_ids")):
+            rows = []
+            for name in SETS:
+                for state in ("cold", "fresh", "fragmented"):
+                    found = self.experiment(f"first-{name}-{state}")
+                    if found is None or "octet" + suffix not in found.names():
+                        return None
+                    octet, cat = "octet" + suffix, "cat" + suffix
+                    rows.append([f"`{name}`, {bytes_text(found[read])}, {state}", time_text(found.median(cat)),
+                                 time_text(found.median(octet)), found.spread(octet), f"{found.ratio(octet, cat):.2f}",
+                                 f"{found.peak(octet) / MIB:.1f}"])
+            tables.append(table([given, "`cat`", "octet", "quartiles", "x `cat`", "peak MiB"], rows))
+        return "\n\n".join(tables)
 
     def speed(self):
         found = self.experiment("speed")

@@ -290,7 +290,8 @@ class Suite:
         self.save()
 
     def run_first_token(self):
-        """A whole run of generate for one token, beside cat of the same files, out of the page cache and in it in both states."""
+        """A whole run of generate for one token, from text and from ids, beside cat of the same files, out of the page cache and in it in both
+        states."""
         model = self.folder / "first"
         model.mkdir(exist_ok=True)
         source = HERE.parent / "testdata/tiny-gpt2/model.safetensors" if self.options.tiny else self.model()
@@ -300,13 +301,16 @@ class Suite:
             self.bench.time(self.quantize(source, options=[*options, "--force"], out=codes), self.folder / "timed.json")
             for companion in measure.files_of(model):
                 shutil.copy(companion, codes / companion.name)
-            runs = first_token.contestants(self.octet, codes, prompt)
+            bare = first_token.without_tokenizer(codes)
+            ids = first_token.TINY_PROMPT_IDS if self.options.tiny else first_token.PROMPT_IDS
+            runs = first_token.contestants(self.octet, codes, prompt, bare, ids)
             for state in ("cold", "fresh", "fragmented"):
                 for run in runs:
                     run.inputs, run.needs_cold = [codes], state == "cold"
                 before = None if state == "cold" else lambda codes=codes, state=state: fill(codes, state)
                 samples = self.bench.interleave(runs, self.folder, before)
-                self.record(f"first-{name}-{state}", samples, read=size_of(codes))
+                self.record(f"first-{name}-{state}", samples, read=size_of(codes), read_ids=size_of(bare))
+            remove(bare)
             remove(codes)
         remove(model)
 

@@ -87,7 +87,7 @@ void Loaded::bring_in_weights() {
         return piece.mapping->looks_cached(piece.offset, piece.byte_count) &&
                piece.mapping->populate(piece.offset, piece.byte_count);
     };
-    team_.spread_out();  // the tokenizer's thread is about to end
+    team_.spread_out();
     std::size_t first = 0;
     while (first < pieces.size() && waits_for_tokenizer() && map_cached(pieces[first])) ++first;
     std::vector<char> is_there(pieces.size() - first);
@@ -115,6 +115,7 @@ const Tokenizer& Loaded::tokenizer() {
     if (coming_tokenizer_) {
         tokenizer_ = coming_tokenizer_->result();
         coming_tokenizer_.reset();
+        team_.spread_out();
     }
     if (!tokenizer_) tokenizer_ = open_tokenizer(weights_.folder(), config_, only_, team_.size());
     return *tokenizer_;

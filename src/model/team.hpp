@@ -25,7 +25,8 @@ class Team {
     /// files: it must not throw and must not own anything. A page that cannot be read (a file shrank): kIo.
     void run(std::size_t tasks, const std::function<void(std::size_t task, unsigned member)>& work);
 
-    /// Lets every member begin the next run on a processor of its own, where there are as many: for a run after other threads had work to do.
+    /// Lets every member begin the next run on a processor of its own, where there are as many: for a run before which other threads worked
+    /// while members slept, as the system may wake them behind those, or behind the caller.
     void spread_out() noexcept { is_to_spread_ = true; }
 
   private:
