@@ -158,6 +158,8 @@ def check_blocks(source, entry, code, parts, back):
     error = float(np.abs(exact.astype(np.float64) - restored).max())
     if error > limit:
         yield f"error {error:g} exceeds the bound {limit:g}"
+    if error > entry["stats"]["bound"]:
+        yield f"error {error!r} exceeds the stated bound {entry['stats']['bound']!r}"
     for key, value in (("max_abs_error", error), ("bound", limit)):
         if abs(entry["stats"][key] - value) > 1e-5 * value:
             yield f"stats.{key} is {entry['stats'][key]}, not {value:.6g}"
@@ -183,6 +185,8 @@ def check_quantized(source, entry, codes, back):
     limit = bound_of(x, scale, truncate, source.dtype)
     if error > limit:
         yield f"error {error:g} exceeds the bound {limit:g}"
+    if error > entry["stats"]["bound"]:
+        yield f"error {error!r} exceeds the stated bound {entry['stats']['bound']!r}"
     for key, value in (("max_abs_error", error), ("bound", limit)):
         if abs(entry["stats"][key] - value) > 1e-5 * value:
             yield f"stats.{key} is {entry['stats'][key]}, not {value:.6g}"

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -98,6 +99,7 @@ void append_json_statistic(std::string& out, double value) {
 }
 
 double six_digits(double value) {
+    if (std::isnan(value)) return std::numeric_limits<double>::quiet_NaN();  // no "-nan" in messages
     if (!std::isfinite(value)) return value;
     std::array<char, 64> buffer;
     char* const last = buffer.data() + buffer.size();
@@ -105,6 +107,18 @@ double six_digits(double value) {
     double rounded = 0;
     std::from_chars(buffer.data(), printed.ptr, rounded);
     return rounded;
+}
+
+double six_digits_up(double value) {
+    const double rounded = six_digits(value);
+    if (!(rounded < value)) return rounded;
+    const std::string text = fmt::format("{:.5e}", rounded);  // "1.23456e-05"
+    const std::size_t e = text.find('e');
+    const int digits = std::atoi((text.substr(0, 1) + text.substr(2, e - 2)).c_str());
+    const std::string next = fmt::format("{}e{}", digits + 1, std::atoi(text.substr(e + 1).c_str()) - 5);
+    double above = 0;
+    std::from_chars(next.data(), next.data() + next.size(), above);
+    return above;
 }
 
 void JsonWriter::break_line() {

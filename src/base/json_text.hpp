@@ -20,8 +20,11 @@ void append_json_float(std::string& out, float value);
 /// A statistic: six significant digits; "inf", "-inf", "nan" as strings.
 void append_json_statistic(std::string& out, double value);
 
-/// `value` rounded to six significant decimal digits, as append_json_statistic prints it.
+/// `value` rounded to six significant decimal digits, as append_json_statistic prints it. A NaN loses its sign.
 double six_digits(double value);
+
+/// The smallest number of six significant decimal digits that is not below `value` >= 0: for what is promised not to be exceeded.
+double six_digits_up(double value);
 
 /// Builds one JSON text with commas and, where asked, line breaks. Misuse (a key outside an object) is not checked.
 class JsonWriter {

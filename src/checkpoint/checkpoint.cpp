@@ -20,8 +20,7 @@ void add_shard(Checkpoint& checkpoint, const fs::path& path) {
     io::File file = io::File::open_for_reading(path);
     safetensors::Header header = safetensors::read_header(file);
     if (safetensors::has_octet_metadata(header.metadata)) {
-        std::error_code ignored;
-        const bool in_set = fs::exists(path.parent_path() / kSidecarName, ignored);
+        const bool in_set = io::exists(path.parent_path() / kSidecarName);
         throw Error(ErrorCode::kBadInput, printable(path.native()),
                     in_set ? "holds octet's codes, not weights; give the original checkpoint"
                            : "holds octet's codes, not weights, and its quantization_state.json is not beside it; give "
@@ -75,8 +74,7 @@ void add_indexed_shards(Checkpoint& checkpoint, const Location& location) {
                         fmt::format("index: {} cannot be the name of a shard; rename the file", in_quotes(name)));
         }
         io::check_plain_name(location.folder, name, location.path.native());
-        std::error_code ignored;
-        if (!fs::exists(location.folder / name, ignored)) {
+        if (!io::exists(location.folder / name)) {
             throw Error(ErrorCode::kBadInput, printable(location.path.native()),
                         fmt::format("index: the shard {} is missing; fetch it", in_quotes(name)));
         }

@@ -36,10 +36,7 @@ Location locate_in_folder(const fs::path& folder) {
     const auto in_folder = [&](Location::What what, const fs::path& path) {
         return Location{what, path, folder, true};
     };
-    const auto has = [&](std::string_view name) {
-        std::error_code ignored;
-        return fs::exists(folder / name, ignored);
-    };
+    const auto has = [&](std::string_view name) { return io::exists(folder / name); };
     if (has(kSidecarName)) return in_folder(Location::What::kSet, folder);
     if (has(kIndexName)) return in_folder(Location::What::kIndex, folder / kIndexName);
     if (has("model.safetensors")) return in_folder(Location::What::kFile, folder / "model.safetensors");

@@ -46,7 +46,7 @@ EvaluateOptions options_of(EvaluateArguments& arguments, Terminal& terminal, con
 int run_evaluate(EvaluateArguments& arguments, Terminal& terminal, const CommonOptions& common) {
     const Evaluation evaluation = evaluate(common.input, options_of(arguments, terminal, common, "evaluating"));
     if (common.json) {
-        terminal.out(report::evaluation_json(evaluation, inspect(common.input).totals));
+        terminal.out(report::evaluation_json(evaluation, inspect(common.input)));
     } else if (!common.quiet) {
         terminal.out(report::evaluation_text(evaluation, terminal.color()));
     }
@@ -59,7 +59,7 @@ int run_calibrate(EvaluateArguments& arguments, Terminal& terminal, const Common
     const Calibration calibration =
         calibrate(common.input, options_of(arguments, terminal, common, "calibrating"), common.output);
     if (common.json) {
-        terminal.out(report::calibration_json(calibration, inspect(common.input).totals));
+        terminal.out(report::calibration_json(calibration, inspect(common.input)));
     } else if (!common.quiet) {
         terminal.out(report::calibration_text(calibration));
     }

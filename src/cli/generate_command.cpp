@@ -114,7 +114,7 @@ int run_generate(GenerateArguments& arguments, Terminal& terminal, const CommonO
     if (!arguments.versus.empty()) versus = generate(arguments.versus, options);
     const Generation* const other = versus ? &*versus : nullptr;
     if (common.json) {
-        terminal.out(report::generation_json(generation, inspect(common.input).totals, other));
+        terminal.out(report::generation_json(generation, inspect(common.input), other));
     } else if (!common.quiet) {
         terminal.out(report::generation_text(generation, other, terminal.color()));
     }

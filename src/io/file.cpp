@@ -47,6 +47,13 @@ void throw_io_error(const std::filesystem::path& path, std::string_view action, 
                 fmt::format("cannot {}: {}; {}", action, errno_text(error_number), cure_for(error_number)));
 }
 
+bool exists(const std::filesystem::path& path) {
+    std::error_code error;
+    const std::filesystem::file_status status = std::filesystem::status(path, error);
+    if (!std::filesystem::status_known(status)) throw_io_error(path, "look for", error.value());
+    return std::filesystem::exists(status);
+}
+
 File::File(File&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)), size_(other.size_), name_(std::move(other.name_)) {}
 

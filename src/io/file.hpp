@@ -61,6 +61,9 @@ class File {
     std::string name_;
 };
 
+/// Whether something is there, links followed. kIo where that cannot be told, as in a folder that may not be searched.
+bool exists(const std::filesystem::path& path);
+
 /// As File::open_for_reading(); larger than `most_bytes`: kBadInput.
 File open_text_file(const std::filesystem::path& path, std::uint64_t most_bytes);
 

@@ -124,15 +124,14 @@ std::unique_ptr<Tokenizer> make_byte_level_bpe(std::unique_ptr<const BpeTables> 
 
 std::unique_ptr<Tokenizer> open_byte_level_bpe(const fs::path& folder, const std::optional<std::string>& only,
                                                unsigned threads) {
-    std::error_code ignored;
     const fs::path vocab = folder / "vocab.json";
     const fs::path merges = folder / "merges.txt";
     const fs::path joined = folder / "tokenizer.json";
-    if (fs::exists(vocab, ignored) && fs::exists(merges, ignored)) {
+    if (io::exists(vocab) && io::exists(merges)) {
         auto quick = only ? open_bpe_of_text(vocab, merges, kMostFileBytes, *only, threads) : nullptr;
         return quick ? std::move(quick) : make_byte_level_bpe(read_vocab_and_merges(vocab, merges, kMostFileBytes));
     }
-    if (fs::exists(joined, ignored))
+    if (io::exists(joined))
         return make_byte_level_bpe(parse_tokenizer_json(io::read_text_file(joined, kMostFileBytes), joined.native()));
     throw Error(
         ErrorCode::kBadInput, printable(folder.native()),

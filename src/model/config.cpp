@@ -167,8 +167,7 @@ Config parse_config(std::string_view text, std::string_view file_name) {
 
 Config read_config(const std::filesystem::path& folder) {
     const std::filesystem::path path = folder / "config.json";
-    std::error_code ignored;
-    if (!std::filesystem::exists(path, ignored)) {
+    if (!io::exists(path)) {
         throw Error(ErrorCode::kBadInput, printable(path.native()),
                     "not found; to run a model octet needs the config.json that belongs to it");
     }

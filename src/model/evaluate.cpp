@@ -151,7 +151,7 @@ Evaluation evaluate(const std::filesystem::path& path, const EvaluateOptions& op
     for (std::size_t i = 0; i < mixtures.names.size(); ++i)
         evaluation.ablation.push_back({mixtures.names[i], judged[i + 1].scores.mean_kl()});
     std::stable_sort(evaluation.ablation.begin(), evaluation.ablation.end(),
-                     [](const Ablation& a, const Ablation& b) { return a.mean_kl > b.mean_kl; });
+                     [](const Ablation& a, const Ablation& b) { return is_below(b.mean_kl, a.mean_kl); });
     evaluation.checks = check_gates(options.gates, evaluation);
     evaluation.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return evaluation;

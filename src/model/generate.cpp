@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -104,6 +105,10 @@ Generation generate(const std::filesystem::path& path, const GenerateOptions& op
             throw Error(ErrorCode::kInterrupted, "interrupted; nothing was changed");
         loaded.network().logits(hidden, hidden.rows - 1, 1, logits);
         const std::uint32_t token = sampler.choose(logits.row_span(0));
+        if (!std::isfinite(logits.row(0)[token]))
+            throw Error(ErrorCode::kBadInput, printable(path.native()),
+                        fmt::format("computes {} for its next token after {}; its weights or its config are broken",
+                                    logits.row(0)[token], counted(read.size() + result.ids.size(), "token")));
         if (result.prompt_seconds == 0) result.prompt_seconds = seconds_since(start);
         if (token == config.end_token) {
             result.stop = Stop::kEnd;

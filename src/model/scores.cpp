@@ -44,21 +44,25 @@ std::vector<TokenScore> score_rows(Team& team, const Matrix& logits, const Matri
     return scores;
 }
 
+bool is_below(double a, double b) noexcept {
+    return std::isnan(b) ? !std::isnan(a) : a < b;
+}
+
 Estimate Scores::Moments::estimate(std::uint64_t count) const {
     if (count == 0) return {};
     const auto n = static_cast<double>(count);
     const double mean = sum / n;
-    const double variance = std::max(0.0, squares / n - mean * mean);
-    return {mean, count > 1 ? std::sqrt(variance / (n - 1)) : 0.0};
+    const double variance = squares / n - mean * mean;  // rounding can leave a hair below 0; NaN stays
+    return {mean, count > 1 ? std::sqrt((variance < 0 ? 0.0 : variance) / (n - 1)) : 0.0};
 }
 
 void Scores::add(const TokenScore& score) {
     ++tokens_;
     loss_.add(score.loss);
     reference_loss_.add(score.reference_loss);
-    const double kl = std::max(score.kl, 0.0);  // rounding can leave a hair below 0
+    const double kl = score.kl < 0 ? 0.0 : score.kl;  // rounding can leave a hair below 0; NaN stays
     kl_.add(kl);
-    max_kl_ = std::max(max_kl_, kl);
+    if (is_below(max_kl_, kl)) max_kl_ = kl;
     every_kl_.push_back(static_cast<float>(kl));
     same_.add(score.is_same ? 1 : 0);
     delta_p_.add(std::exp(-score.loss) - std::exp(-score.reference_loss));
@@ -85,7 +89,7 @@ void Scores::report(Evaluation& evaluation, bool has_reference) {
     Fidelity fidelity;
     fidelity.kl = kl_.estimate(tokens_);
     fidelity.max_kl = max_kl_;
-    std::sort(every_kl_.begin(), every_kl_.end());
+    std::sort(every_kl_.begin(), every_kl_.end(), is_below);
     const auto percentile = [&](double share) {  // the nearest rank
         const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(every_kl_.size())));
         return static_cast<double>(every_kl_[std::max<std::size_t>(rank, 1) - 1]);

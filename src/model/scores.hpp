@@ -24,6 +24,9 @@ struct TokenScore {
 std::vector<TokenScore> score_rows(Team& team, const Matrix& logits, const Matrix* reference,
                                    std::span<const std::uint32_t> labels);
 
+/// An order of divergences in which NaN, of a model that computes one, is above everything.
+bool is_below(double a, double b) noexcept;
+
 /// Sums of everything that evaluate() reports.
 class Scores {
   public:

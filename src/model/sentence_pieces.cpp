@@ -66,8 +66,7 @@ std::unique_ptr<Tokenizer> make_sentence_pieces(const std::string& model, std::s
 
 std::unique_ptr<Tokenizer> open_sentence_pieces(const std::filesystem::path& folder) {
     const std::filesystem::path path = folder / "spiece.model";
-    std::error_code ignored;
-    if (!std::filesystem::exists(path, ignored)) {
+    if (!io::exists(path)) {
         throw Error(ErrorCode::kBadInput, printable(folder.native()),
                     "has no tokenizer: no spiece.model; fetch it, or give token ids");
     }

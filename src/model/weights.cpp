@@ -21,8 +21,7 @@ constexpr std::uint64_t kGap = 64U << 10U;  ///< between what is brought in toge
 
 /// A data file of a set that was named itself: its sidecar stands beside it, and its metadata say what it holds.
 bool is_file_of_set(const checkpoint::Location& location) {
-    std::error_code ignored;
-    if (location.is_folder || !fs::exists(location.folder / kSidecarName, ignored)) return false;
+    if (location.is_folder || !io::exists(location.folder / kSidecarName)) return false;
     const io::File file = io::File::open_for_reading(location.path);
     return safetensors::has_octet_metadata(safetensors::read_header(file).metadata);
 }

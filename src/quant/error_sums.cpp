@@ -47,7 +47,7 @@ TensorStatistics tensor_statistics(const ErrorSums& sums, std::uint64_t elements
     s.sqnr_db = six_digits(sqnr_db(sums.signal, sums.noise));
     s.rmse = elements == 0 ? 0.0 : six_digits(std::sqrt(sums.noise / static_cast<double>(elements)));
     s.max_abs_error = six_digits(sums.max_abs_error);
-    s.bound = six_digits(bound);
+    s.bound = six_digits_up(bound);  // no error exceeds it as it is printed
     s.clipped = sums.clipped;
     return s;
 }

@@ -22,7 +22,7 @@ struct ErrorSums {
 /// A tile's lanes reduced by a fixed tree and brought back to the unit of the weights.
 ErrorSums tile_sums(const kernels::LaneSums& lanes, const kernels::Affine& affine) noexcept;
 
-/// The statistics of a tensor of `elements` elements, rounded to six significant digits.
+/// The statistics of a tensor of `elements` elements, rounded to six significant digits, the bound upward.
 TensorStatistics tensor_statistics(const ErrorSums& sums, std::uint64_t elements, double bound);
 
 /// 10 log10(signal / noise): +inf without noise, not rounded.

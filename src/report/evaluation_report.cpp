@@ -20,13 +20,14 @@ std::string with_error(const Estimate& estimate) {
 
 }  // namespace
 
-std::string evaluation_json(const Evaluation& evaluation, const Totals& totals) {
+std::string evaluation_json(const Evaluation& evaluation, const Report& model) {
     std::string text;
     JsonWriter writer(text, JsonWriter::Style::kLines);
     writer.begin_object();
     writer.key("command").string("evaluate").key("version").string(version());
     writer.key("input").string(json_path(evaluation.input)).key("output").string("");
-    write_totals(writer, totals);
+    write_totals(writer, model.totals);
+    write_tensors(writer, model.tensors);
     writer.key("text").string(json_path(evaluation.text));
     writer.key("tokens").integer(evaluation.tokens);
     write_estimate(writer, "loss", evaluation.loss);
@@ -59,7 +60,7 @@ std::string evaluation_json(const Evaluation& evaluation, const Totals& totals) 
     write_failure(writer, failure(evaluation));
     writer.key("seconds").statistic(evaluation.seconds);
     writer.end_object();
-    return text + "\n";
+    return printable_json(text) + "\n";
 }
 
 std::string evaluation_text(const Evaluation& evaluation, bool color) {
@@ -110,18 +111,19 @@ std::string calibration_text(const Calibration& calibration) {
                        calibration.seconds);
 }
 
-std::string calibration_json(const Calibration& calibration, const Totals& totals) {
+std::string calibration_json(const Calibration& calibration, const Report& model) {
     std::string text;
     JsonWriter writer(text, JsonWriter::Style::kLines);
     writer.begin_object();
     writer.key("command").string("calibrate").key("version").string(version());
     writer.key("input").string(json_path(calibration.input)).key("output").string(json_path(calibration.output));
-    write_totals(writer, totals);
+    write_totals(writer, model.totals);
+    write_tensors(writer, model.tensors);
     writer.key("tokens").integer(calibration.tokens).key("weights").integer(calibration.weights);
     write_checks(writer, {});
     writer.key("seconds").statistic(calibration.seconds);
     writer.end_object();
-    return text + "\n";
+    return printable_json(text) + "\n";
 }
 
 }  // namespace octet::report

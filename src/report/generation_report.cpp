@@ -94,13 +94,14 @@ std::string generation_text(const Generation& generation, const Generation* vers
     return lines.take();
 }
 
-std::string generation_json(const Generation& generation, const Totals& totals, const Generation* versus) {
+std::string generation_json(const Generation& generation, const Report& model, const Generation* versus) {
     std::string text;
     JsonWriter writer(text, JsonWriter::Style::kLines);
     writer.begin_object();
     writer.key("command").string("generate").key("version").string(version());
     writer.key("input").string(json_path(generation.input)).key("output").string("");
-    write_totals(writer, totals);
+    write_totals(writer, model.totals);
+    write_tensors(writer, model.tensors);
     write_generation(writer, generation);
     if (versus != nullptr) {
         writer.key("versus").begin_object().key("input").string(json_path(versus->input));
@@ -117,7 +118,7 @@ std::string generation_json(const Generation& generation, const Totals& totals, 
     write_checks(writer, {});
     writer.key("seconds").statistic(generation.seconds + (versus != nullptr ? versus->seconds : 0));
     writer.end_object();
-    return text + "\n";
+    return printable_json(text) + "\n";
 }
 
 }  // namespace octet::report

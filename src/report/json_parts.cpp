@@ -51,6 +51,12 @@ void write_tensor(JsonWriter& writer, const TensorReport& t) {
     writer.end_object();
 }
 
+void write_tensors(JsonWriter& writer, const std::vector<TensorReport>& tensors) {
+    writer.key("tensors").begin_array();
+    for (const TensorReport& tensor : tensors) write_tensor(writer, tensor);
+    writer.end_array();
+}
+
 void write_checks(JsonWriter& writer, const std::vector<Check>& checks) {
     writer.key("checks").begin_array();
     for (const Check& check : checks) {

@@ -36,6 +36,9 @@ void write_identity(JsonWriter& writer, const Tensor& t) {
 /// One of the array "tensors".
 void write_tensor(JsonWriter& writer, const TensorReport& tensor);
 
+/// "tensors": [...], all of them
+void write_tensors(JsonWriter& writer, const std::vector<TensorReport>& tensors);
+
 /// "checks": [...]
 void write_checks(JsonWriter& writer, const std::vector<Check>& checks);
 

@@ -11,8 +11,8 @@ namespace octet::report {
 
 /// A generation, and beside it another of the same prompt, or null.
 std::string generation_text(const Generation& generation, const Generation* versus, bool color);
-/// `totals` here and below: what inspect() says of the model.
-std::string generation_json(const Generation& generation, const Totals& totals, const Generation* versus);
+/// `model` here and below: what inspect() says of it, for `totals` and `tensors`.
+std::string generation_json(const Generation& generation, const Report& model, const Generation* versus);
 
 /// "stopped at the end token after 9 tokens, 512.3 tokens/s".
 std::string generation_facts(const Generation& generation);
@@ -21,12 +21,12 @@ std::string generation_facts(const Generation& generation);
 std::optional<std::size_t> first_difference(const Generation& a, const Generation& b);
 
 std::string evaluation_text(const Evaluation& evaluation, bool color);
-std::string evaluation_json(const Evaluation& evaluation, const Totals& totals);
+std::string evaluation_json(const Evaluation& evaluation, const Report& model);
 
 /// The error line of an evaluation with gates that failed; nothing when all held.
 std::optional<std::string> failure(const Evaluation& evaluation);
 
 std::string calibration_text(const Calibration& calibration);
-std::string calibration_json(const Calibration& calibration, const Totals& totals);
+std::string calibration_json(const Calibration& calibration, const Report& model);
 
 }  // namespace octet::report

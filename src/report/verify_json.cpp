@@ -13,9 +13,7 @@ std::string verify_json(const VerifyReport& report) {
     writer.key("input").string(json_path(report.input)).key("output").string("");
     if (!report.source.empty()) writer.key("source").string(json_path(report.source));
     write_totals(writer, report.totals);
-    writer.key("tensors").begin_array();
-    for (const TensorReport& tensor : report.tensors) write_tensor(writer, tensor);
-    writer.end_array();
+    write_tensors(writer, report.tensors);
     write_checks(writer, {});
     writer.key("findings").begin_array();
     for (const Finding& finding : report.findings) {

@@ -12,8 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 
 bool has_sidecar(const fs::path& folder) {
-    std::error_code ignored;
-    return fs::exists(folder / kSidecarName, ignored);
+    return io::exists(folder / kSidecarName);
 }
 
 bool holds_codes(const fs::path& file) {

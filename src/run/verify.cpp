@@ -70,8 +70,7 @@ class Verification {
 
     /// What is wrong with the sidecar becomes a finding. Nothing at that path at all stays an error.
     bool read_sidecar() {
-        std::error_code ignored;
-        if (!fs::exists(path_, ignored))
+        if (!io::exists(path_))
             throw Error(ErrorCode::kBadInput, printable(path_.native()), "not found; check the path");
         fs::path folder = path_;
         try {
@@ -131,8 +130,7 @@ class Verification {
     /// A file that the sidecar lists: there, a file, and of that size, or a finding.
     bool open_listed(const FileReport& listed, io::File& file) {
         const fs::path path = folder_ / listed.name;
-        std::error_code ignored;
-        if (!fs::exists(path, ignored)) {
+        if (!io::exists(path)) {
             add(listed.name, "", "is missing");
             return false;
         }
@@ -220,8 +218,7 @@ class Verification {
     void check_index() {
         if (!set_.sidecar.source_index) return;
         const std::string name(kSetIndexName);
-        std::error_code ignored;
-        if (!fs::exists(set_.folder / name, ignored)) return add(name, "", "is missing");
+        if (!io::exists(set_.folder / name)) return add(name, "", "is missing");
         const auto weights = state::stored_names(
             set_.sidecar.tensors, [this](std::size_t i) { return set_.sidecar.files[set_.stored[i].file].name; });
         std::uint64_t bytes = 0;

@@ -147,8 +147,7 @@ void check_names(const Sidecar& sidecar, const std::filesystem::path& folder, co
 
 Sidecar read_sidecar(const std::filesystem::path& folder) {
     const std::filesystem::path path = folder / kSidecarName;
-    std::error_code ignored;
-    if (!std::filesystem::exists(path, ignored)) {
+    if (!io::exists(path)) {
         throw Error(ErrorCode::kBadInput, printable(path.native()), "not found; a folder without it is no set");
     }
     Sidecar sidecar = parse_sidecar(io::read_text_file(path, kMostSidecarBytes), path.native());
@@ -168,8 +167,7 @@ QuantizedSet open_set(const std::filesystem::path& folder, Sidecar sidecar) {
     std::size_t next = 0;
     for (std::uint32_t i = 0; i < set.sidecar.files.size(); ++i) {
         const FileReport& listed = set.sidecar.files[i];
-        std::error_code ignored;
-        if (!std::filesystem::exists(folder / listed.name, ignored)) {
+        if (!io::exists(folder / listed.name)) {
             throw Error(ErrorCode::kBadInput, printable((folder / listed.name).native()),
                         "not found, though the sidecar lists it; restore the file or quantize again");
         }

@@ -170,6 +170,18 @@ class ReadOnly(OctetCase):
         self.assert_refused(4, "m.safetensors: cannot open: Permission denied; check the permissions of the file and its folder",
                             "inspect", "m.safetensors", program=self.program, preexec_fn=self.nobody)
 
+    def test_a_set_in_a_folder_that_may_not_be_searched_is_not_taken_for_none(self):
+        (self.dir / "set").chmod(0o600)
+        if os.geteuid() == 0:
+            os.chown(self.dir / "set", NOBODY, NOBODY)
+        for command in ("verify", "inspect"):
+            for path in ("set", f"set/{SIDECAR}", f"set/{DATA_FILE}"):
+                run = self.run_octet(command, path, program=self.program, preexec_fn=self.nobody)
+                self.assertEqual((run.code, run.out), (4, ""), run.err)
+                self.assertRegex(run.err, r"\Aoctet: set/\S+: cannot (look for|open): Permission denied; check the permissions of .+\n\Z")
+        self.assert_refused(4, f"set/{SIDECAR}: cannot look for: Permission denied; check the permissions of the file and its folder",
+                            "dequantize", "set", "back", program=self.program, preexec_fn=self.nobody)
+
 
 @unittest.skipUnless(os.environ.get(INNER), "runs in a mount namespace of its own")
 class SmallDisk(OctetCase):

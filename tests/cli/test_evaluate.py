@@ -5,7 +5,7 @@ import shutil
 import struct
 from pathlib import Path
 
-from octet_case import SHARED, TESTDATA, OctetCase, main, needs_shared, read_file
+from octet_case import SHARED, TESTDATA, OctetCase, main, make_file, needs_shared, read_file
 
 GPT2 = TESTDATA / "tiny-gpt2"
 T5 = TESTDATA / "tiny-flan-t5"
@@ -144,16 +144,34 @@ class Evaluate(OctetCase):
         self.assertEqual(found["tokens"], 511)
         self.assertAlmostEqual(found["loss"], 7.4182109, delta=1e-4)
 
-    def test_totals_are_those_of_inspect_in_every_command_on_models(self):
+    def test_totals_and_tensors_are_those_of_inspect_in_every_command_on_models(self):
         self.octet("quantize", T5, "set", "--no-sync")
         (self.dir / "two.tsv").write_text("where is Delhi\tDelhi\n")
-        expected = self.octet_json("inspect", "set")["totals"]
+        inspected = self.octet_json("inspect", "set")
+        expected = inspected["totals"]
         for key in ("by_dtype", "by_kind"):
             del expected[key]
         self.assertGreater(expected["quantized"], 0)
         for run in (("generate", "set", "--prompt", "where is Delhi"), ("evaluate", "set", "--pairs", "two.tsv"),
                     ("calibrate", "set", "--pairs", "two.tsv", "-o", "importance.safetensors")):
-            self.assertEqual(self.octet_json(*run)["totals"], expected, run[0])
+            found = self.octet_json(*run)
+            self.assertEqual((found["totals"], found["tensors"]), (expected, inspected["tensors"]), run[0])
+
+    def test_a_model_that_computes_what_is_no_number_says_nan_and_generates_nothing(self):
+        shutil.copytree(GPT2, self.dir / "broken")
+        metadata, tensors, _ = read_file(GPT2 / "model.safetensors")
+        norm = next(t for t in tensors if t.name == "ln_f.weight")
+        tensors[tensors.index(norm)] = norm._replace(data=struct.pack("<f", float("nan")) + norm.data[4:])
+        make_file(self.dir / "broken" / "model.safetensors", tensors, metadata)
+        (self.dir / "ids.txt").write_text("411 587 454 509 312 692")
+        found = self.octet_json("evaluate", "broken", "--ids", "ids.txt", "--reference", GPT2)
+        for key in ("loss", "loss_se", "perplexity", "perplexity_se", "mean_kl", "mean_kl_se", "median_kl", "p99_kl", "max_kl",
+                    "mean_delta_p", "mean_delta_p_se", "rms_delta_p", "perplexity_ratio"):
+            self.assertEqual(found[key], "nan", key)
+        run = self.run_octet("evaluate", "broken", "--ids", "ids.txt", "--reference", GPT2, "--max-kl", "1")
+        self.assertEqual((run.code, run.err), (1, "octet: broken: the mean KL divergence is nan, nan above --max-kl 1\n"))
+        self.assert_refused(3, "broken: computes nan for its next token after 3 tokens; its weights or its config are broken",
+                            "generate", "broken", "--prompt-ids", "1,2,3")
 
     def test_a_short_list_of_ids_is_one_window(self):
         (self.dir / "ids.txt").write_text("411, 587 454\n509 312 692\n")

@@ -51,6 +51,16 @@ class Generate(OctetCase):
         self.assertEqual((len(one["ids"]), one["tokens_per_second"]), (1, None))
         self.assertNotIn("tokens/s", self.octet(*run, 1).out)
 
+    def test_json_of_models_holds_nothing_that_a_terminal_acts_on(self):
+        prompt = "a\u009b31m\u202eb"
+        run = self.octet("generate", GPT2, "--prompt", prompt, "--max-new-tokens", 1, "--json")
+        self.assertTrue(run.out.replace("\n", "").isprintable(), run.out[:200])
+        self.assertEqual(json.loads(run.out)["prompt"], prompt)
+        (self.dir / prompt).write_text("1 2 3 4")
+        run = self.octet("evaluate", GPT2, "--ids", prompt, "--json")
+        self.assertTrue(run.out.replace("\n", "").isprintable(), run.out[:200])
+        self.assertEqual(json.loads(run.out)["text"], prompt)
+
     def test_ids_need_no_tokenizer(self):
         shutil.copytree(GPT2, self.dir / "bare", ignore=shutil.ignore_patterns("vocab.json", "merges.txt"))
         expected = golden(GPT2, "original")[1]

@@ -126,6 +126,26 @@ TEST_CASE("statistics have six digits and strings for what is not finite") {
     REQUIRE(six_digits(kInfinity) == kInfinity);
     REQUIRE(std::isnan(six_digits(std::nan(""))));
     REQUIRE(six_digits(0.0) == 0.0);
+    REQUIRE_FALSE(std::signbit(six_digits(-std::nan(""))));
+}
+
+TEST_CASE("a bound in six digits is not below the bound and less than one in the sixth digit above it") {
+    REQUIRE(six_digits_up(0.0) == 0.0);
+    REQUIRE(six_digits_up(1.16512) == 1.16512);
+    REQUIRE(six_digits_up(1.165121) == 1.16513);
+    REQUIRE(six_digits_up(1.1651299) == 1.16513);
+    REQUIRE(six_digits_up(9.999991) == 10.0);
+    REQUIRE(six_digits_up(123456789.0) == 123457000.0);
+    REQUIRE(six_digits_up(123456289.0) == 123457000.0);
+    REQUIRE(six_digits_up(1e-310) == 1e-310);
+    REQUIRE(std::isinf(six_digits_up(std::numeric_limits<double>::infinity())));
+    for (const float sample : sample_floats(20'000)) {
+        const double value = std::abs(static_cast<double>(sample)) * 1.0000003;
+        const double up = six_digits_up(value);
+        REQUIRE(up >= value);
+        REQUIRE(six_digits(up) == up);
+        REQUIRE(up <= value * 1.00001 + std::numeric_limits<double>::denorm_min());
+    }
 }
 
 TEST_CASE("rounding to six digits keeps order and what has six digits") {
