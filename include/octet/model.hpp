@@ -141,12 +141,14 @@ struct Calibration {
     std::string output;
     std::uint64_t tokens = 0;
     std::uint64_t weights = 0;
+    FileReport file;  ///< what was written, with its SHA-256 where that was asked for
     double seconds = 0;
 };
 
 /// Runs the text of `options` (text, pairs or ids, as evaluate) through the model and writes a safetensors file: for each weight that is
 /// multiplied with, under its name, the mean squared input as one F32 vector, an element for each input. An existing file: kUsage.
+/// Of `write`: sync, sha256 and note; the file is there whole or not at all.
 Calibration calibrate(const std::filesystem::path& model, const EvaluateOptions& options,
-                      const std::filesystem::path& output);
+                      const std::filesystem::path& output, const WriteOptions& write = {});
 
 }  // namespace octet

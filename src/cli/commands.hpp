@@ -54,6 +54,9 @@ void add_common_options(CLI::App& command, CommonOptions& common);
 /// --force and --no-sync.
 void add_write_options(CLI::App& command, WriteOptions& write);
 
+/// Those of them that every command has that writes: --sha256 and --no-sync.
+void add_file_options(CLI::App& command, WriteOptions& write);
+
 /// Threads and progress of this invocation, for a command that writes nothing.
 ReadOptions reading_with_progress(Terminal& terminal, const CommonOptions& common, std::string_view verb);
 

@@ -33,6 +33,10 @@ void add_common_options(CLI::App& command, CommonOptions& common) {
 
 void add_write_options(CLI::App& command, WriteOptions& write) {
     command.add_flag("--force", write.force, "replace what octet wrote there before");
+    add_file_options(command, write);
+}
+
+void add_file_options(CLI::App& command, WriteOptions& write) {
     command.add_flag("--sha256", write.sha256, "also SHA-256 of every file, for those who publish it");
     command.add_flag_callback(
         "--no-sync", [&write] { write.sync = false; }, "do not wait until the output is on the disk");

@@ -14,6 +14,7 @@ namespace {
 
 struct EvaluateArguments {
     EvaluateOptions options;
+    WriteOptions write;  ///< of calibrate
     std::string text;
     std::string pairs;
     std::string ids;
@@ -56,8 +57,9 @@ int run_evaluate(EvaluateArguments& arguments, Terminal& terminal, const CommonO
 }
 
 int run_calibrate(EvaluateArguments& arguments, Terminal& terminal, const CommonOptions& common) {
+    arguments.write.note = [&terminal](const std::string& line) { terminal.note(line); };
     const Calibration calibration =
-        calibrate(common.input, options_of(arguments, terminal, common, "calibrating"), common.output);
+        calibrate(common.input, options_of(arguments, terminal, common, "calibrating"), common.output, arguments.write);
     if (common.json) {
         terminal.out(report::calibration_json(calibration, inspect(common.input)));
     } else if (!common.quiet) {
@@ -101,6 +103,7 @@ void add_calibrate(CLI::App& app, Invocation& invocation) {
         ->required();
     command->add_option("-o,--output", invocation.common.output, "the file to write, FILE.safetensors")->required();
     add_text_options(*command, *arguments);
+    add_file_options(*command, arguments->write);
     add_common_options(*command, invocation.common);
     command->callback([arguments, &invocation] {
         invocation.command = "calibrate";

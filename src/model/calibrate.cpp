@@ -1,10 +1,13 @@
 #include <chrono>
 #include <map>
+#include <span>
 
 #include <fmt/format.h>
 
 #include "base/text.hpp"
 #include "io/file.hpp"
+#include "io/output_folder.hpp"
+#include "io/sha256.hpp"
 #include "model/examples.hpp"
 #include "octet/error.hpp"
 #include "octet/model.hpp"
@@ -29,17 +32,34 @@ std::string file_of(const std::map<std::string, InputSquares>& squares, std::uin
     return header.finish(file_name) + data;
 }
 
+/// The file, whole or not at all.
+void write_whole(const std::filesystem::path& target, std::string_view text, const WriteOptions& write,
+                 Calibration& result) {
+    const std::string name = target.filename().native();
+    std::vector<std::string> notes;
+    io::OutputFiles files(target.parent_path(), target, write.sync, notes);
+    for (const std::string& line : notes) {
+        if (write.note) write.note(line);
+    }
+    io::write_text_file(files.place(name), text, write.sync);
+    result.file.name = name;
+    result.file.byte_count = text.size();
+    if (write.sha256) result.file.sha256 = io::sha256_of(std::as_bytes(std::span(text)));
+    files.commit({name});
+}
+
 }  // namespace
 }  // namespace octet::model
 
 namespace octet {
 
 Calibration calibrate(const std::filesystem::path& path, const EvaluateOptions& options,
-                      const std::filesystem::path& output) {
+                      const std::filesystem::path& output, const WriteOptions& write) {
     using namespace model;
     const auto start = std::chrono::steady_clock::now();
-    std::error_code ignored;
-    if (std::filesystem::exists(output, ignored))
+    if (write.sha256) io::need_sha256();
+    const std::filesystem::path target = io::resolved_target(output);
+    if (io::exists(target))
         throw Error(ErrorCode::kUsage, printable(output.native()), "exists; give another name or remove it");
     Machine machine(options.read.threads);
     Loaded loaded(path, machine);
@@ -61,7 +81,7 @@ Calibration calibrate(const std::filesystem::path& path, const EvaluateOptions& 
         if (options.read.progress) options.read.progress(examples->read_bytes(), examples->total_bytes());
     }
     if (result.tokens == 0) throw Error(ErrorCode::kBadInput, "the text holds nothing to predict; give more");
-    io::write_text_file(output, file_of(squares, result.tokens, output.native()), true);
+    write_whole(target, file_of(squares, result.tokens, output.native()), write, result);
     result.input = path.native();
     result.output = output.native();
     result.weights = squares.size();

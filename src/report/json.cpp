@@ -24,17 +24,6 @@ void write_shares(JsonWriter& writer, std::string_view key, const Shares& shares
     writer.end_object();
 }
 
-/// What was written, where it was hashed for publishing.
-void write_sha256(JsonWriter& writer, const std::vector<FileReport>& files) {
-    if (files.empty() || files.front().sha256.empty()) return;
-    writer.key("files").begin_array();
-    for (const FileReport& file : files) {
-        writer.begin_object().key("name").string(json_path(file.name)).key("bytes").integer(file.byte_count);
-        writer.key("sha256").string(file.sha256).end_object();
-    }
-    writer.end_array();
-}
-
 }  // namespace
 
 std::string json(const Report& report, const ReportOptions& options) {

@@ -67,6 +67,16 @@ void write_checks(JsonWriter& writer, const std::vector<Check>& checks) {
     writer.end_array();
 }
 
+void write_sha256(JsonWriter& writer, const std::vector<FileReport>& files) {
+    if (files.empty() || files.front().sha256.empty()) return;
+    writer.key("files").begin_array();
+    for (const FileReport& file : files) {
+        writer.begin_object().key("name").string(json_path(file.name)).key("bytes").integer(file.byte_count);
+        writer.key("sha256").string(file.sha256).end_object();
+    }
+    writer.end_array();
+}
+
 void write_error(JsonWriter& writer, int code, const std::string& message) {
     writer.key("error").begin_object();
     writer.key("code").integer(static_cast<std::uint64_t>(code)).key("message").string(json_path(message));

@@ -42,6 +42,9 @@ void write_tensors(JsonWriter& writer, const std::vector<TensorReport>& tensors)
 /// "checks": [...]
 void write_checks(JsonWriter& writer, const std::vector<Check>& checks);
 
+/// "files": [...], what was written, where it was hashed for publishing; nothing where it was not
+void write_sha256(JsonWriter& writer, const std::vector<FileReport>& files);
+
 /// "error": {...}
 void write_error(JsonWriter& writer, int code, const std::string& message);
 

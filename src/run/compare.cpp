@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <string_view>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -150,14 +152,37 @@ void add_change(const FloatSource& a, const FloatSource& b, const Candidate& can
     if (!change.what.empty()) report.changed.push_back(std::move(change));
 }
 
+/// Which pairs a set holds tied to another pair with the very same figures: quantize counts those once.
+std::vector<bool> find_counted_with_another(const FloatSource& a, const FloatSource& b,
+                                            const std::vector<TensorPair>& pairs, const std::vector<double>& signals,
+                                            const std::vector<TensorComparison>& tensors) {
+    std::vector<bool> found(pairs.size(), false);
+    std::unordered_map<std::string_view, std::size_t> by_name;
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+        const std::string& owner_in_b = b.tensors()[pairs[i].b].same_as;
+        const std::string& owner = owner_in_b.empty() ? a.tensors()[pairs[i].a].same_as : owner_in_b;
+        if (owner.empty() || !tensors[i].differences) continue;
+        // Made for the first tied one: most checkpoints have none, and memory counts with 100,000 tensors.
+        for (std::size_t k = by_name.size(); k < tensors.size(); ++k) by_name.emplace(tensors[k].name, k);
+        const auto other = by_name.find(owner);
+        if (other == by_name.end() || !tensors[other->second].differences) continue;
+        const Differences& mine = *tensors[i].differences;
+        const Differences& its = *tensors[other->second].differences;
+        found[i] =
+            mine.rmse == its.rmse && mine.max_abs_error == its.max_abs_error && signals[i] == signals[other->second];
+    }
+    return found;
+}
+
 /// Sums as quantize makes them: what a set keeps as it is and does not differ has no part in its SQNR.
 Totals totals_of(const FloatSource& a, const FloatSource& b, const std::vector<TensorPair>& pairs,
                  const std::vector<double>& signals, const std::vector<TensorComparison>& tensors) {
     double signal = 0;
     double noise = 0;
     std::optional<double> largest;
+    const std::vector<bool> counted_with_another = find_counted_with_another(a, b, pairs, signals, tensors);
     for (std::size_t i = 0; i < pairs.size(); ++i) {
-        if (!tensors[i].differences) continue;
+        if (!tensors[i].differences || counted_with_another[i]) continue;
         const Differences& d = *tensors[i].differences;
         const bool kept = (a.is_set() || b.is_set()) && !tensors[i].scheme;
         largest = std::max(largest.value_or(0.0), d.max_abs_error);

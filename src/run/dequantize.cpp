@@ -225,12 +225,14 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
 
     const checkpoint::Family family = checkpoint::assign_kinds(set.sidecar.tensors);
     take_results(jobs, set.sidecar.tensors, report.totals);
+    std::vector<std::uint64_t> stored_bytes;  // codes and state, as every command counts them
     for (std::size_t i = 0; i < set.stored.size(); ++i) {
+        stored_bytes.push_back(set.sidecar.tensors[i].output_bytes);
         set.sidecar.tensors[i].source_bytes = set.sidecar.tensors[i].output_bytes = plan.placements[i].byte_count;
     }
     report.totals.framework_bytes =
         checkpoint::framework_bytes(family, set.sidecar.tensors, checkpoint::Counted::kSource);
-    for (std::size_t i = 0; i < set.stored.size(); ++i) set.sidecar.tensors[i].source_bytes = set.stored[i].byte_count;
+    for (std::size_t i = 0; i < set.stored.size(); ++i) set.sidecar.tensors[i].source_bytes = stored_bytes[i];
     report.notes = notes.lines;
     report.input = path.native();
     report.output = output.native();

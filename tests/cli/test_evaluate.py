@@ -1,4 +1,5 @@
 """octet evaluate and calibrate: the golden figures, gates, ablation, and what they refuse."""
+import hashlib
 import json
 import os
 import shutil
@@ -181,7 +182,13 @@ class Evaluate(OctetCase):
         shutil.copytree(GPT2, self.dir / "model")
         lines = (GPT2 / "eval.txt").read_text().splitlines()[:20]
         (self.dir / "some.txt").write_text("\n".join(lines))
-        report = self.octet_json("calibrate", "model", "--text", "some.txt", "-o", "importance.safetensors")
+        report = self.octet_json("calibrate", "model", "--text", "some.txt", "-o", "importance.safetensors", "--sha256", "--no-sync")
+        written = (self.dir / "importance.safetensors").read_bytes()
+        self.assertEqual(report["files"], [{"name": "importance.safetensors", "bytes": len(written),
+                                            "sha256": hashlib.sha256(written).hexdigest()}])
+        self.assertEqual([name for name in os.listdir(self.dir) if name.startswith(".")], [])
+        self.assert_refused(2, "none/x.safetensors: its parent folder does not exist; create it first",
+                            "calibrate", "model", "--text", "some.txt", "-o", "none/x.safetensors")
         _, tensors, _ = read_file(self.dir / "importance.safetensors")
         weights = {t.name: t for t in tensors}
         self.assertEqual(report["checks"], [])

@@ -49,6 +49,9 @@ class Ties(OctetCase):
         self.check_set(source, "set", out)
         compared = self.octet_json("compare", source, "set")
         self.assertEqual((compared["missing"], compared["extra"], compared["changed"]), ([], [], []))
+        inspected = self.octet_json("inspect", "set")["totals"]
+        for key in {"sqnr_db", "max_abs_error", "bits_per_weight", "state_bytes"}.intersection(inspected):
+            self.assertEqual(compared["totals"][key], inspected[key], key)
         inspected = self.octet_json("inspect", "set")
         self.assertEqual([t["name"] for t in inspected["tensors"]], [t.name for t in source_tensors])
         self.octet("inspect", "set", "--sizes")
