@@ -12,16 +12,17 @@
 
 namespace octet {
 
-/// One tensor of a plan.
-struct PlannedTensor {
-    TensorReport
-        tensor;  ///< without scale and checksums, which need the data, and statistics, unless the planner measured them
+/// Why tensors are treated as they are.
+struct PlanReason {
     std::string rule;    ///< what decided: "dtype", "rule 'PATTERN=SCHEME'", "options", "preset all", ...
     std::string reason;  ///< why, one line
     std::string change;  ///< what would change it, one line
-    std::optional<double>
-        bits_per_weight;  ///< 8 x output bytes / elements, six digits; of a quantized tensor that has elements
+
+    friend bool operator==(const PlanReason&, const PlanReason&) = default;
 };
+
+/// 8 x output bytes / elements, six digits; of a quantized tensor that has elements.
+std::optional<double> bits_per_weight(const TensorReport& tensor);
 
 /// What the planner can do with a number of bytes.
 struct CurvePoint {
@@ -42,7 +43,10 @@ struct PlannerReport {
 struct PlanReport {
     std::string input;  ///< the path as it was given
     Totals totals;      ///< without SQNR and errors, which need the data, unless the planner measured them
-    std::vector<PlannedTensor> tensors;    ///< in file order
+    /// In file order; without scale and checksums, which need the data, and statistics, unless the planner measured them.
+    std::vector<TensorReport> tensors;
+    std::vector<PlanReason> reasons;       ///< the different ones, in the order in which they first occur
+    std::vector<std::uint32_t> reason_of;  ///< of each tensor: which of them
     std::vector<FileReport> input_files;   ///< name and bytes
     std::vector<FileReport> output_files;  ///< the data files, exactly as quantize() would write them
     std::uint64_t free_space_bytes = 0;    ///< what quantize() asks of the target's file system before its first byte

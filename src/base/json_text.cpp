@@ -141,11 +141,17 @@ void JsonWriter::separate() {
     }
 }
 
+/// What a sink gets at once, at least.
+constexpr std::size_t kPieceBytes = 64U << 10U;
+
 void JsonWriter::close(char bracket) {
     const bool had_members = has_member_.back();
     has_member_.pop_back();
     if (style_ == Style::kLines && had_members && has_member_.size() < 2) break_line();
     out_ += bracket;
+    if (!sink_ || out_.size() < kPieceBytes) return;
+    sink_(std::string_view(out_).substr(0, out_.size() - 1));  // what comes next looks at the last character
+    out_.erase(0, out_.size() - 1);
 }
 
 JsonWriter& JsonWriter::begin_object() {

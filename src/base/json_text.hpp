@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace octet {
@@ -26,12 +28,17 @@ double six_digits(double value);
 /// The smallest number of six significant decimal digits that is not below `value` >= 0: for what is promised not to be exceeded.
 double six_digits_up(double value);
 
-/// Builds one JSON text with commas and, where asked, line breaks. Misuse (a key outside an object) is not checked.
+/// Takes a text piece by piece.
+using TextSink = std::function<void(std::string_view piece)>;
+
+/// Builds one JSON text with commas and, where asked, line breaks. Misuse (a key outside an object) is not checked. Where there is a sink it
+/// gets what is done whenever that is much, and the string in the end holds the rest.
 class JsonWriter {
   public:
     enum class Style { kCompact, kLines };  ///< kLines: members of the outermost two levels on lines of their own
 
-    explicit JsonWriter(std::string& out, Style style = Style::kCompact) : out_(out), style_(style) {}
+    explicit JsonWriter(std::string& out, Style style = Style::kCompact, TextSink sink = {})
+        : out_(out), style_(style), sink_(std::move(sink)) {}
 
     JsonWriter& begin_object();
     JsonWriter& end_object();
@@ -53,6 +60,7 @@ class JsonWriter {
 
     std::string& out_;
     Style style_;
+    TextSink sink_;
     std::vector<bool> has_member_;
     bool after_key_ = false;
 };

@@ -76,7 +76,7 @@ int print_report(Terminal& terminal, const CommonOptions& common, const Report& 
     options.color = terminal.color();
     options.table = options.table || common.verbose;
     if (common.json) {
-        terminal.out(report::json(report, options));
+        terminal.out(report::json(report, options, [&](std::string_view piece) { terminal.out(piece); }));
     } else if (!common.quiet) {
         terminal.out(report::text(report, options));
     }

@@ -23,7 +23,7 @@ int run_compare(CompareArguments& arguments, Terminal& terminal, const CommonOpt
     shown.color = terminal.color();
     shown.table = common.verbose;
     if (common.json) {
-        terminal.out(report::compare_json(report));
+        terminal.out(report::compare_json(report, [&](std::string_view piece) { terminal.out(piece); }));
     } else if (!common.quiet) {
         terminal.out(report::compare_text(report, shown));
     }

@@ -32,10 +32,11 @@ int run_plan(PlanArguments& arguments, Terminal& terminal, const CommonOptions& 
     set_code_options(arguments.codes, arguments.options);
     arguments.options.write = with_progress({}, terminal, common, "scanning");
     const PlanReport report = plan_quantize(common.input, arguments.options, arguments.scan);
+    const TextSink to_stdout = [&](std::string_view piece) { terminal.out(piece); };
     if (common.json) {
-        terminal.out(report::plan_json(report));
+        terminal.out(report::plan_json(report, to_stdout));
     } else if (!common.quiet) {
-        terminal.out(report::plan_text(report, terminal.color()));
+        terminal.out(report::plan_text(report, terminal.color(), to_stdout));
     }
     return 0;
 }

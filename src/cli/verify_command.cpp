@@ -24,7 +24,7 @@ int run_verify(const VerifyArguments& arguments, Terminal& terminal, const Commo
     options.stop_requested = shared.stop_requested;
     const VerifyReport report = verify(common.input, options);
     if (common.json) {
-        terminal.out(report::verify_json(report));
+        terminal.out(report::verify_json(report, [&](std::string_view piece) { terminal.out(piece); }));
     } else if (!common.quiet) {
         terminal.out(report::verify_text(report, terminal.color()));
     }

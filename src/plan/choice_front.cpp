@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "plan/choice_walk.hpp"
+
 namespace octet::plan {
 namespace {
 
@@ -13,6 +15,9 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t kAllPoints = 512U << 10U;
 constexpr std::size_t kMostPoints = 1024;
 constexpr std::size_t kLeastPoints = 64;
+
+/// Steps of the path between places whose sums are kept.
+constexpr std::size_t kStepsAPlace = 256;
 
 /// So many pairs are sorted; of more the best of each cell of cost is kept.
 constexpr std::size_t kMostSortedPairs = 64U << 10U;
@@ -53,9 +58,12 @@ ChoiceFront::Points ChoiceFront::undominated(Points points) {
     return points;
 }
 
-ChoiceFront::Points ChoiceFront::points_of(const std::vector<Choice>& item) {
+ChoiceFront::Points ChoiceFront::points_of(std::size_t item) const {
     Points points;
-    for (std::uint32_t i = 0; i < item.size(); ++i) points.push_back({item[i].cost, item[i].loss, item[i].worth, i, 0});
+    for (std::uint32_t i = 0; i < items_.choices_of(item); ++i) {
+        const Choice choice = items_.choice(item, i);
+        points.push_back({choice.cost, choice.loss, choice.worth, i, 0});
+    }
     return undominated(std::move(points));
 }
 
@@ -69,23 +77,36 @@ void ChoiceFront::add_steps(std::uint32_t item, const Points& points, std::vecto
         while (hull.size() >= 2 && !is_below(*hull[hull.size() - 2], *hull.back(), point)) hull.pop_back();
         hull.push_back(&point);
     }
+    double before = kInfinity;
     for (std::size_t i = 1; i < hull.size(); ++i) {
         const Point& from = *hull[i - 1];
         const Point& to = *hull[i];
-        steps.push_back({item, to.left, to.cost - from.cost, from.loss - to.loss, to.worth - from.worth});
+        before =
+            std::min(before, (from.loss - to.loss) / (to.cost - from.cost));  // falls along a hull, but for rounding
+        steps.push_back({before, item, static_cast<std::uint16_t>(i), static_cast<std::uint16_t>(to.left)});
     }
 }
 
-ChoiceFront::ChoiceFront(const std::vector<std::vector<Choice>>& items)
-    : items_(items), most_points_(std::clamp(kAllPoints / items.size(), kLeastPoints, kMostPoints)), nothing_(1) {
+void ChoiceFront::add_places() {
+    places_.push_back({0, start_sums_.cost, start_sums_.loss, start_sums_.worth});
+    for (Walk walk(*this); !walk.is_at_end();) {
+        walk.step();
+        if (walk.place().steps % kStepsAPlace == 0) places_.push_back(walk.place());
+    }
+}
+
+ChoiceFront::ChoiceFront(Items items)
+    : items_(std::move(items)),
+      most_points_(std::clamp(kAllPoints / items_.count, kLeastPoints, kMostPoints)),
+      nothing_(1) {
     std::vector<Points> fronts;
     std::size_t most_steps = 0;
-    for (const std::vector<Choice>& item : items) most_steps += item.size() - 1;
+    for (std::size_t i = 0; i < items_.count; ++i) most_steps += items_.choices_of(i) - 1;
     steps_.reserve(most_steps);
-    start_.reserve(items.size());
-    const bool with_tree = items.size() <= kMostTreeItems;
-    for (std::uint32_t i = 0; i < items.size(); ++i) {
-        Points points = points_of(items[i]);
+    start_.reserve(items_.count);
+    const bool with_tree = items_.count <= kMostTreeItems;
+    for (std::uint32_t i = 0; i < items_.count; ++i) {
+        Points points = points_of(i);
         start_.push_back(points.front().left);
         start_sums_.cost += points.front().cost;
         start_sums_.loss += points.front().loss;
@@ -93,13 +114,15 @@ ChoiceFront::ChoiceFront(const std::vector<std::vector<Choice>>& items)
         add_steps(i, points, steps_);
         if (with_tree) fronts.push_back(std::move(points));
     }
-    // By quotients each item's own steps stay in order: they fall along its hull.
-    std::stable_sort(steps_.begin(), steps_.end(),
-                     [](const Step& a, const Step& b) { return a.avoided * b.cost > b.avoided * a.cost; });
+    std::sort(steps_.begin(), steps_.end(), [](const Step& a, const Step& b) {
+        if (a.slope != b.slope) return a.slope > b.slope;
+        return a.item != b.item ? a.item < b.item : a.number < b.number;
+    });
+    add_places();
     if (!with_tree) return;
-    const std::size_t half = (items.size() + 1) / 2;
+    const std::size_t half = (items_.count + 1) / 2;
     root_left_ = add_node(fronts, 0, half);
-    if (half < items.size()) root_right_ = add_node(fronts, half, items.size() - half);
+    if (half < items_.count) root_right_ = add_node(fronts, half, items_.count - half);
 }
 
 std::size_t ChoiceFront::add_node(const std::vector<Points>& items, std::size_t first, std::size_t count) {
@@ -202,7 +225,7 @@ void ChoiceFront::take(std::size_t number, std::uint32_t point, std::vector<std:
 Selection ChoiceFront::summed(std::vector<std::uint32_t> choices) const {
     Selection selection;
     for (std::size_t i = 0; i < choices.size(); ++i) {
-        const Choice& choice = items_[i][choices[i]];
+        const Choice choice = items_.choice(i, choices[i]);
         selection.cost += choice.cost;
         selection.loss += choice.loss;
         selection.worth += choice.worth;
@@ -212,9 +235,9 @@ Selection ChoiceFront::summed(std::vector<std::uint32_t> choices) const {
 }
 
 Selection ChoiceFront::selection_of(const Pair& pair) const {
-    std::vector<std::uint32_t> choices(items_.size());
+    std::vector<std::uint32_t> choices(items_.count);
     take(root_left_, pair.a, choices);
-    if (items_.size() > 1) take(root_right_, pair.b, choices);
+    if (items_.count > 1) take(root_right_, pair.b, choices);
     return summed(std::move(choices));
 }
 
@@ -225,7 +248,7 @@ Selection ChoiceFront::after_steps(std::size_t count) const {
 }
 
 const ChoiceFront::Points& ChoiceFront::right_half() const noexcept {
-    return items_.size() > 1 ? nodes_[root_right_].points : nothing_;
+    return items_.count > 1 ? nodes_[root_right_].points : nothing_;
 }
 
 /// Calls visit(pair, its sums) with the pairs of the two halves, the cheaper ones of the right half first; false ends those of a point.
@@ -245,10 +268,9 @@ void ChoiceFront::for_each_pair(Visit visit) const {
 
 std::optional<Selection> ChoiceFront::best_within(double limit) const {
     if (start_sums_.cost > limit) return std::nullopt;
-    double cost = start_sums_.cost;
-    std::size_t steps = 0;
-    while (steps < steps_.size() && cost + steps_[steps].cost <= limit) cost += steps_[steps++].cost;
-    const Selection on_path = after_steps(steps);
+    Walk walk(*this, [&](const Place& place) { return place.cost <= limit; });
+    while (!walk.is_at_end() && walk.place().cost + walk.next_cost() <= limit) walk.step();
+    const Selection on_path = after_steps(walk.place().steps);
     if (nodes_.empty()) return on_path;
     const Points& left = nodes_[root_left_].points;
     const Points& right = right_half();
@@ -271,15 +293,12 @@ std::optional<Selection> ChoiceFront::best_within(double limit) const {
 
 std::optional<Selection> ChoiceFront::cheapest_with(double ratio) const {
     std::optional<Selection> on_path;
-    Point sums = start_sums_;
-    for (std::size_t steps = 0; !on_path; ++steps) {
-        if (sums.loss <= ratio * sums.worth) {
-            on_path = after_steps(steps);
+    for (Walk walk(*this); !on_path; walk.step()) {
+        if (walk.place().loss <= ratio * walk.place().worth) {
+            on_path = after_steps(walk.place().steps);
             if (on_path->loss > ratio * on_path->worth) on_path.reset();  // rounded away
         }
-        if (steps == steps_.size()) break;
-        sums.loss = std::max(sums.loss - steps_[steps].avoided, 0.0);
-        sums.worth += steps_[steps].worth;
+        if (walk.is_at_end()) break;
     }
     if (nodes_.empty()) return on_path;
     std::optional<Pair> best;
@@ -302,17 +321,13 @@ Selection ChoiceFront::purest() const {
     const auto is_purer = [](const auto& a, const auto& b) {
         return a.loss == 0 || b.loss == 0 ? a.loss < b.loss : a.worth * b.loss > b.worth * a.loss;
     };
-    Point sums = start_sums_;
-    Point best_sums = sums;
-    std::size_t best_steps = 0;
-    for (std::size_t steps = 0; steps < steps_.size(); ++steps) {
-        sums.loss = std::max(sums.loss - steps_[steps].avoided, 0.0);
-        sums.worth += steps_[steps].worth;
-        if (!is_purer(sums, best_sums)) continue;
-        best_sums = sums;
-        best_steps = steps + 1;
+    Walk walk(*this);
+    Place best_place = walk.place();
+    while (!walk.is_at_end()) {
+        walk.step();
+        if (is_purer(walk.place(), best_place)) best_place = walk.place();
     }
-    Selection best = after_steps(best_steps);
+    Selection best = after_steps(best_place.steps);
     std::optional<Pair> best_pair;
     Point best_sum;
     for_each_pair([&](const Pair& pair, const Point& sum) {
@@ -331,14 +346,12 @@ Selection ChoiceFront::cheapest() const {
 }
 
 double ChoiceFront::least_loss(double limit) const {
-    double cost = start_sums_.cost;
-    double loss = start_sums_.loss;
-    for (const Step& step : steps_) {
-        if (cost + step.cost > limit) return loss - step.avoided * (limit - cost) / step.cost;
-        cost += step.cost;
-        loss -= step.avoided;
+    Walk walk(*this, [&](const Place& place) { return place.cost <= limit; });
+    for (; !walk.is_at_end(); walk.step()) {
+        const double over = walk.place().cost + walk.next_cost() - limit;
+        if (over > 0) return walk.place().loss - walk.next_avoided() * (limit - walk.place().cost) / walk.next_cost();
     }
-    return std::max(loss, 0.0);
+    return std::max(walk.place().loss, 0.0);
 }
 
 }  // namespace octet::plan

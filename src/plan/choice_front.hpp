@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -25,6 +26,13 @@ struct Choice {
     double worth = 0;  ///< of what is not lost: what limits on the ratio of the two ask for
 };
 
+/// What there is to choose. Asked for again and again rather than kept: all choices of a hundred thousand items take tens of megabytes.
+struct Items {
+    std::size_t count = 0;
+    std::function<std::uint32_t(std::size_t item)> choices_of;  ///< how many it has, 1 to 65,536
+    std::function<Choice(std::size_t item, std::uint32_t number)> choice;
+};
+
 /// One choice for each item.
 struct Selection {
     std::vector<std::uint32_t> choices;
@@ -35,8 +43,8 @@ struct Selection {
 
 class ChoiceFront {
   public:
-    /// Every item has at least one choice; there is at least one item. `items` outlives this.
-    explicit ChoiceFront(const std::vector<std::vector<Choice>>& items);
+    /// Every item has at least one choice; there is at least one item. What `items` refers to outlives this.
+    explicit ChoiceFront(Items items);
 
     /// The least loss at a cost of at most `limit`, ties to less cost; nothing where even the least cost is more.
     std::optional<Selection> best_within(double limit) const;
@@ -77,14 +85,22 @@ class ChoiceFront {
         Points points;
     };
 
-    /// A step from one choice of an item to the next on its lower convex hull.
+    /// A step from one choice of an item to the next on its lower convex hull. There are millions of them, so what a step adds is not kept.
     struct Step {
+        double slope = 0;  ///< loss avoided for each unit of cost; not above that of the item's step before
         std::uint32_t item = 0;
-        std::uint32_t choice = 0;  ///< after it
-        double cost = 0;           ///< what it adds
-        double avoided = 0;        ///< what it takes from the loss
-        double worth = 0;          ///< what it adds, of either sign
+        std::uint16_t number = 0;  ///< of the item's steps
+        std::uint16_t choice = 0;  ///< after it
     };
+
+    /// The path along the hulls after some of its steps.
+    struct Place {
+        std::size_t steps = 0;
+        double cost = 0;  ///< sums
+        double loss = 0;
+        double worth = 0;
+    };
+    class Walk;
 
     /// A point of either half.
     struct Pair {
@@ -92,8 +108,9 @@ class ChoiceFront {
         std::uint32_t b = 0;
     };
 
-    static Points points_of(const std::vector<Choice>& item);
+    Points points_of(std::size_t item) const;
     static void add_steps(std::uint32_t item, const Points& points, std::vector<Step>& steps);
+    void add_places();
     static Points combined(const Points& a, const Points& b);
     static Points combined_in_cells(const Points& a, const Points& b);
     static Points undominated(Points points);
@@ -107,7 +124,7 @@ class ChoiceFront {
     template <typename Visit>
     void for_each_pair(Visit visit) const;
 
-    const std::vector<std::vector<Choice>>& items_;
+    Items items_;
     std::size_t most_points_;
     std::vector<Node> nodes_;  // empty where there are too many items
     std::size_t root_left_ = 0;
@@ -115,7 +132,8 @@ class ChoiceFront {
     Points nothing_;                    // the right half of a single item: one point, free
     std::vector<std::uint32_t> start_;  // the cheapest choices
     Point start_sums_;
-    std::vector<Step> steps_;  // steepest first
+    std::vector<Step> steps_;    // steepest first
+    std::vector<Place> places_;  // after every so many steps, from none on
 };
 
 }  // namespace octet::plan

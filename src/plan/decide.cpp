@@ -94,12 +94,13 @@ Scheme scheme_for(const TensorReport& tensor, const state::CodeOptions& options,
 }
 
 /// What the planner decided; before that, a scheme with a search where there is one: what weights for the error can be held against.
-void take_choice(TensorReport& tensor, const std::vector<Chosen>& chosen, std::size_t number, OutputAxis axis) {
+void take_choice(TensorReport& tensor, const std::vector<std::optional<Scheme>>& chosen, std::size_t number,
+                 OutputAxis axis) {
     if (chosen.empty()) {
         tensor.scheme = candidate_schemes(tensor, axis).back();
         return;
     }
-    tensor.scheme = chosen[number].scheme;
+    tensor.scheme = chosen[number];
     if (!tensor.scheme) tensor.reason = "the planner's choice";
 }
 
@@ -132,7 +133,7 @@ std::optional<Scheme> asked_scheme(Preset preset, const SchemeOptions& options) 
 }
 
 Decisions decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOptions& options,
-                 const std::vector<bool>& keep, const std::vector<Chosen>& chosen) {
+                 const std::vector<bool>& keep, const std::vector<std::optional<Scheme>>& chosen) {
     Decisions decisions;
     std::vector<TensorReport>& reports = decisions.tensors;
     reports.resize(checkpoint.tensors.size());
@@ -162,7 +163,6 @@ Decisions decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOpti
             report.scheme = scheme_for(report, options, rule, axis);
         }
         if (!report.scheme) continue;
-        if (!chosen.empty()) report.statistics = chosen[i].statistics;
         report.output_bytes =
             quant::stored_bytes(*report.scheme, report.shape) + quant::sidecar_state_bytes(*report.scheme);
     }

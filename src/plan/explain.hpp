@@ -2,19 +2,13 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
 
+#include "octet/plan.hpp"
 #include "plan/output_plan.hpp"
 
 namespace octet::plan {
 
-struct Explanation {
-    std::string rule;    ///< what decided
-    std::string reason;  ///< why
-    std::string change;  ///< what would change it
-};
-
 /// Of tensor `number` of the decisions that `options` led to.
-Explanation explain(const Decisions& decisions, std::size_t number, const state::CodeOptions& options);
+PlanReason explain(const Decisions& decisions, std::size_t number, const state::CodeOptions& options);
 
 }  // namespace octet::plan

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <numeric>
 #include <unordered_set>
 
@@ -21,13 +22,11 @@ struct OutputTensor {
     const std::string* name;
     std::uint32_t file;
     std::uint32_t header_position;  ///< rank in its file's header
+    std::uint64_t begin = 0;        ///< in its file's data
 };
 
 /// The tensors that number i is stored as: made when they are asked for, because of a hundred thousand they would take much memory.
 using PartsOf = std::function<std::vector<quant::StoredPart>(std::size_t)>;
-
-/// After so many tensors of a file it is clear enough how long its header will be.
-constexpr std::size_t kFirstTensors = 256;
 
 std::uint64_t total_bytes(const std::vector<quant::StoredPart>& parts) {
     std::uint64_t sum = 0;
@@ -35,39 +34,55 @@ std::uint64_t total_bytes(const std::vector<quant::StoredPart>& parts) {
     return sum;
 }
 
+/// One data file's part of a plan.
+struct OutputFile {
+    safetensors::Metadata metadata;
+    std::string name;
+    std::vector<std::uint32_t> order;  ///< of this file's, in its header
+};
+
+/// Returns its size.
+std::uint64_t make_header(const OutputFile& file, const std::vector<OutputTensor>& tensors, const PartsOf& parts_of,
+                          const safetensors::HeaderSink& sink) {
+    safetensors::HeaderWriter writer(file.metadata, sink);
+    for (const std::uint32_t i : file.order) {
+        std::uint64_t begin = tensors[i].begin;
+        for (const quant::StoredPart& part : parts_of(i)) {
+            writer.add(*tensors[i].name + std::string(part.suffix), part.dtype, part.shape, begin,
+                       begin + part.byte_count);
+            begin += part.byte_count;
+        }
+    }
+    return writer.finish_pieces(file.name);
+}
+
+void drop(std::string_view /*piece*/, std::uint64_t /*offset*/) {}
+
 /// Tensors lie in the order given; a header names them by their header positions, as the source did.
-OutputPlan lay_out(const std::vector<OutputTensor>& tensors, const PartsOf& parts_of,
-                   const std::vector<safetensors::Metadata>& metadata, std::vector<std::string> file_names) {
+OutputPlan lay_out(std::vector<OutputTensor> given, const PartsOf& parts_of,
+                   const std::vector<safetensors::Metadata>& metadata, const std::vector<std::string>& file_names) {
     OutputPlan plan;
-    plan.placements.resize(tensors.size());
-    for (std::uint32_t file = 0; file < file_names.size(); ++file) {
-        std::vector<std::uint32_t> order;
+    plan.placements.resize(given.size());
+    const auto shared = std::make_shared<std::vector<OutputTensor>>(std::move(given));
+    std::vector<OutputTensor>& tensors = *shared;
+    for (std::uint32_t number = 0; number < file_names.size(); ++number) {
+        const auto file = std::make_shared<OutputFile>(OutputFile{metadata[number], file_names[number], {}});
         std::uint64_t end = 0;
         for (std::uint32_t i = 0; i < tensors.size(); ++i) {
-            if (tensors[i].file != file) continue;
-            order.push_back(i);
-            plan.placements[i] = {file, end, total_bytes(parts_of(i))};
+            if (tensors[i].file != number) continue;
+            file->order.push_back(i);
+            tensors[i].begin = end;
+            plan.placements[i] = {number, end, total_bytes(parts_of(i))};
             end += plan.placements[i].byte_count;
         }
-        std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+        std::stable_sort(file->order.begin(), file->order.end(), [&](std::uint32_t a, std::uint32_t b) {
             return tensors[a].header_position < tensors[b].header_position;
         });
-        safetensors::HeaderWriter writer(metadata[file]);
-        for (std::size_t n = 0; n < order.size(); ++n) {
-            const std::uint32_t i = order[n];
-            if (n == kFirstTensors) writer.reserve(order.size() / kFirstTensors * 2);
-            std::uint64_t begin = plan.placements[i].offset;
-            for (const quant::StoredPart& part : parts_of(i)) {
-                writer.add(*tensors[i].name + std::string(part.suffix), part.dtype, part.shape, begin,
-                           begin + part.byte_count);
-                begin += part.byte_count;
-            }
-        }
-        FilePlan planned{std::move(file_names[file]), "", 0};
-        planned.header = writer.finish(planned.name);
-        planned.byte_count = planned.header.size() + end;
-        for (const std::uint32_t i : order) plan.placements[i].offset += planned.header.size();
-        plan.files.push_back(std::move(planned));
+        const std::uint64_t header_bytes = make_header(*file, tensors, parts_of, drop);
+        for (const std::uint32_t i : file->order) plan.placements[i].offset += header_bytes;
+        plan.files.push_back({file->name, header_bytes + end, [=](const safetensors::HeaderSink& sink) {
+                                  make_header(*file, *shared, parts_of, sink);
+                              }});
     }
     return plan;
 }
@@ -131,6 +146,42 @@ std::vector<safetensors::Metadata> set_metadata(const checkpoint::Checkpoint& ch
     return metadata;
 }
 
+using SchemeOf = std::function<std::optional<Scheme>(std::size_t)>;
+using IsTied = std::function<bool(std::size_t)>;
+
+std::vector<quant::StoredPart> stored_as(const TensorReport& tensor, const std::optional<Scheme>& scheme) {
+    if (scheme) return quant::stored_parts(*scheme, tensor.shape);
+    return {{"", tensor.dtype, tensor.shape, tensor.source_bytes}};
+}
+
+/// As the reports say.
+std::vector<quant::StoredPart> stored_as(const TensorReport& tensor) {
+    return tensor.same_as.empty() ? stored_as(tensor, tensor.scheme) : std::vector<quant::StoredPart>();
+}
+
+/// A header's length does not depend on the order of its tensors.
+std::vector<FilePlan> measured(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+                               const PartsOf& parts_of) {
+    using safetensors::HeaderWriter;
+    std::vector<HeaderWriter> headers;
+    for (const safetensors::Metadata& metadata : set_metadata(checkpoint)) headers.emplace_back(metadata, drop);
+    std::vector<std::uint64_t> ends(headers.size());
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        const std::uint32_t file = checkpoint.tensors[i].shard;
+        for (const quant::StoredPart& part : parts_of(i)) {
+            const std::uint64_t begin = ends[file];
+            ends[file] += part.byte_count;
+            headers[file].add(tensors[i].name + std::string(part.suffix), part.dtype, part.shape, begin, ends[file]);
+        }
+    }
+    std::vector<FilePlan> files;
+    for (std::string& name : set_file_names(checkpoint)) {
+        const std::uint64_t bytes = headers[files.size()].finish_pieces(name) + ends[files.size()];
+        files.push_back({std::move(name), bytes});
+    }
+    return files;
+}
+
 }  // namespace
 
 std::uint64_t empty_set_bytes(const checkpoint::Checkpoint& checkpoint) {
@@ -142,28 +193,31 @@ std::uint64_t empty_set_bytes(const checkpoint::Checkpoint& checkpoint) {
 }
 
 OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors) {
-    return plan_set(
-        checkpoint, tensors, [&](std::size_t i) { return tensors[i].scheme; },
-        [&](std::size_t i) { return !tensors[i].same_as.empty(); });
-}
-
-OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
-                    const std::function<std::optional<Scheme>(std::size_t)>& scheme,
-                    const std::function<bool(std::size_t)>& is_tied) {
-    const PartsOf parts_of = [&](std::size_t i) {
-        const TensorReport& t = tensors[i];
-        if (is_tied(i)) return std::vector<quant::StoredPart>();
-        if (const auto own = scheme(i)) return quant::stored_parts(*own, t.shape);
-        return std::vector<quant::StoredPart>{{"", t.dtype, t.shape, t.source_bytes}};
-    };
+    const PartsOf parts_of = [&tensors](std::size_t i) { return stored_as(tensors[i]); };
     check_names(checkpoint, parts_of);
     std::vector<OutputTensor> output;
     output.reserve(tensors.size());
     for (std::size_t i = 0; i < tensors.size(); ++i) {
         const checkpoint::Tensor& source = checkpoint.tensors[i];
-        output.push_back({&tensors[i].name, source.shard, source.header_position});
+        output.push_back({&tensors[i].name, source.shard, source.header_position, 0});
     }
-    return lay_out(output, parts_of, set_metadata(checkpoint), set_file_names(checkpoint));
+    return lay_out(std::move(output), parts_of, set_metadata(checkpoint), set_file_names(checkpoint));
+}
+
+std::vector<FilePlan> files_of_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors) {
+    const PartsOf parts_of = [&](std::size_t i) { return stored_as(tensors[i]); };
+    check_names(checkpoint, parts_of);
+    return measured(checkpoint, tensors, parts_of);
+}
+
+std::uint64_t bytes_of_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+                           const SchemeOf& scheme, const IsTied& is_tied) {
+    const PartsOf parts_of = [&](std::size_t i) {
+        return is_tied(i) ? std::vector<quant::StoredPart>() : stored_as(tensors[i], scheme(i));
+    };
+    std::uint64_t bytes = 0;
+    for (const FilePlan& file : measured(checkpoint, tensors, parts_of)) bytes += file.byte_count;
+    return bytes;
 }
 
 Dtype restored_dtype(const TensorReport& tensor, std::optional<Dtype> dtype) noexcept {
@@ -172,7 +226,7 @@ Dtype restored_dtype(const TensorReport& tensor, std::optional<Dtype> dtype) noe
 
 OutputPlan plan_restored(const state::QuantizedSet& set, std::optional<Dtype> dtype,
                          const std::optional<std::string>& single_name) {
-    const PartsOf parts_of = [&](std::size_t i) {
+    const PartsOf parts_of = [&set, dtype](std::size_t i) {
         const TensorReport& t = set.sidecar.tensors[i];
         const Dtype restored = restored_dtype(t, dtype);
         const auto bytes = tensor_bytes(restored, t.shape);
@@ -188,7 +242,7 @@ OutputPlan plan_restored(const state::QuantizedSet& set, std::optional<Dtype> dt
         // Joined shards keep the order of the tensors; within one file the header's own order is restored.
         const bool joins = single_name && set.data_files.size() > 1;
         const auto position = joins ? static_cast<std::uint32_t>(i) : set.stored[i].header_position;
-        output.push_back({&set.sidecar.tensors[i].name, file, position});
+        output.push_back({&set.sidecar.tensors[i].name, file, position, 0});
     }
     std::vector<safetensors::Metadata> metadata;
     std::vector<std::string> names;
@@ -200,7 +254,7 @@ OutputPlan plan_restored(const state::QuantizedSet& set, std::optional<Dtype> dt
         metadata = {joined(metadata)};
         names = {*single_name};
     }
-    return lay_out(output, parts_of, metadata, std::move(names));
+    return lay_out(std::move(output), parts_of, metadata, names);
 }
 
 }  // namespace octet::plan

@@ -19,8 +19,9 @@ namespace octet::plan {
 /// One data file to be written.
 struct FilePlan {
     std::string name;              ///< base name
-    std::string header;            ///< its first bytes: length, JSON, padding
     std::uint64_t byte_count = 0;  ///< of the whole file
+    /// Makes its first bytes: length, JSON, padding. What the plan was made of is still there. Empty of files_of_set().
+    std::function<void(const safetensors::HeaderSink&)> write_header = {};
 };
 
 /// Where one tensor's output goes: its codes (or copy), then its state tensors.
@@ -55,20 +56,14 @@ struct Decisions {
     std::vector<std::optional<std::size_t>> rules;  ///< parallel to them: the first rule that matches, whoever decided
 };
 
-/// What the planner chose for a tensor that it decides.
-struct Chosen {
-    std::optional<Scheme> scheme;                ///< empty: it is kept
-    std::optional<TensorStatistics> statistics;  ///< that this scheme was measured to have
-};
-
 /// True if the planner is to decide what no rule does.
 bool asks_planner(const state::CodeOptions& options) noexcept;
 
 /// Decides for every tensor of `checkpoint`. `keep` (empty, or one flag a tensor) marks those whose values cannot be quantized; `chosen` (one a
-/// tensor) is the planner's choice, and while it is empty tensors that the planner decides have the last of their candidate schemes. A rule that
-/// decides nothing, or a scheme that this octet has no codec for: kUsage.
+/// tensor, nothing: it is kept) is the planner's choice, and while it is empty tensors that the planner decides have the last of their candidate
+/// schemes. A rule that decides nothing, or a scheme that this octet has no codec for: kUsage.
 Decisions decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOptions& options,
-                 const std::vector<bool>& keep, const std::vector<Chosen>& chosen = {});
+                 const std::vector<bool>& keep, const std::vector<std::optional<Scheme>>& chosen = {});
 
 /// Bytes of a set's data files without any tensor, at most: shards, metadata, padding.
 std::uint64_t empty_set_bytes(const checkpoint::Checkpoint& checkpoint);
@@ -76,10 +71,13 @@ std::uint64_t empty_set_bytes(const checkpoint::Checkpoint& checkpoint);
 /// Lays out the data files of a set. kBadInput where a state tensor would have the name of another tensor.
 OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors);
 
-/// The same with other schemes, and other tied tensors, than the reports say.
-OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
-                    const std::function<std::optional<Scheme>(std::size_t)>& scheme,
-                    const std::function<bool(std::size_t)>& is_tied);
+/// Names and sizes of the files that plan_set() lays out, and nothing else of them. Throws what that does.
+std::vector<FilePlan> files_of_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors);
+
+/// Bytes of those files together with other schemes, and other tied tensors, than the reports say; names are not checked.
+std::uint64_t bytes_of_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+                           const std::function<std::optional<Scheme>(std::size_t)>& scheme,
+                           const std::function<bool(std::size_t)>& is_tied);
 
 /// The dtype of a restored tensor: the source's, or `dtype` for float tensors.
 Dtype restored_dtype(const TensorReport& tensor, std::optional<Dtype> dtype) noexcept;

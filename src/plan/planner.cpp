@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/json_text.hpp"
 #include "base/text.hpp"
@@ -27,11 +29,6 @@ double elements_of(const TensorReport& tensor) {
     return static_cast<double>(element_count(tensor.shape).value_or(0));
 }
 
-/// From the rounded figure, as totals are.
-double loss_of(const MeasuredScheme& measured, const TensorReport& tensor) {
-    return measured.statistics.rmse * measured.statistics.rmse * elements_of(tensor);
-}
-
 std::string decibels_text(double sqnr_db) {
     return std::isinf(sqnr_db) ? "lossless" : fmt::format("{} dB", sqnr_db);
 }
@@ -39,23 +36,13 @@ std::string decibels_text(double sqnr_db) {
 }  // namespace
 
 Planner::Planner(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
-                 std::vector<TensorChoices> choices)
-    : checkpoint_(checkpoint), tensors_(tensors), choices_(std::move(choices)) {
+                 Measurements measured, std::vector<TensorChoices> choices)
+    : checkpoint_(checkpoint), tensors_(tensors), measured_(std::move(measured)), choices_(std::move(choices)) {
     count_digits();
-    Choice rest{static_cast<double>(empty_set_bytes(checkpoint)), 0, 0};
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-        const TensorChoices& one = choices_[i];
-        if (one.as_of) continue;
-        if (!one.measured.empty() && tensors[i].kind != Kind::kBuffer) signal_ += one.measured.front().signal;
-        add_item(i);
-        if (item_choices_.back().size() > 1) continue;
-        const Choice& only = item_choices_.back().front();
-        rest = {rest.cost + only.cost, rest.loss + only.loss, rest.worth + only.worth};
-        items_.pop_back();
-        item_choices_.pop_back();
-    }
-    item_choices_.push_back({rest});
-    front_.emplace(item_choices_);
+    add_items();
+    front_.emplace(Items{items_.size() + 1,
+                         [this](std::size_t item) { return item < items_.size() ? choices_of(items_[item]) : 1; },
+                         [this](std::size_t item, std::uint32_t number) { return choice(item, number); }});
 }
 
 /// The digits of the largest offsets that choices can lead to, file by file, and what the smallest ones would save.
@@ -68,8 +55,8 @@ void Planner::count_digits() {
         const TensorChoices& one = choices_[i];
         std::uint64_t largest = one.may_be_kept ? tensors_[i].source_bytes : 0;
         std::uint64_t smallest = one.may_be_kept ? largest : ~std::uint64_t{0};
-        for (const MeasuredScheme& measured : one.measured) {
-            const std::uint64_t bytes = data_bytes(i, measured.scheme);
+        for (const Scheme& scheme : measured_.schemes_of(i)) {
+            const std::uint64_t bytes = data_bytes(i, scheme);
             largest = std::max(largest, bytes);
             smallest = std::min(smallest, bytes);
         }
@@ -79,26 +66,61 @@ void Planner::count_digits() {
             most[shard] += largest;
             least[shard] += smallest;
         }
-        digits_.push_back(std::to_string(most[shard]).size());
+        digits_.push_back(static_cast<std::uint8_t>(std::to_string(most[shard]).size()));
         slack_ += kOffsetsATensor * static_cast<double>(digits_.back() - fewest);
     }
 }
 
-void Planner::add_item(std::size_t tensor) {
-    const TensorChoices& one = choices_[tensor];
-    std::vector<Choice> choices;
-    choices.reserve(one.measured.size() + 1);
-    const auto add = [&](const std::optional<Scheme>& scheme, double loss, double worth) {
-        const std::uint64_t cost = data_bytes(tensor, scheme) + header_bytes(tensor, scheme, digits_[tensor]);
-        choices.push_back({static_cast<double>(cost), loss, worth});
-    };
-    for (const MeasuredScheme& measured : one.measured) {
-        const double worth = tensors_[tensor].kind == Kind::kBuffer ? 0.0 : measured.signal;
-        add(measured.scheme, loss_of(measured, tensors_[tensor]), worth);
+/// An item for each tensor that has more than one choice; the others' only choices together are one item.
+void Planner::add_items() {
+    rest_ = {static_cast<double>(empty_set_bytes(checkpoint_)), 0, 0};
+    std::unordered_map<std::string, std::uint32_t> known;
+    for (std::uint32_t i = 0; i < tensors_.size(); ++i) {
+        if (choices_[i].as_of) continue;
+        if (!measured_.schemes_of(i).empty() && tensors_[i].kind != Kind::kBuffer) signal_ += measured_.signal(i, 0);
+        const auto [found, is_new] = known.emplace(cost_key(i), static_cast<std::uint32_t>(costs_.size()));
+        if (is_new) add_costs(i);
+        items_.push_back(i);
+        first_cost_.push_back(found->second);
+        if (choices_of(i) > 1) continue;
+        const Choice only = choice(items_.size() - 1, 0);
+        rest_ = {rest_.cost + only.cost, rest_.loss + only.loss, rest_.worth + only.worth};
+        items_.pop_back();
+        first_cost_.pop_back();
     }
-    if (one.may_be_kept) add(std::nullopt, 0, 0);
-    items_.push_back(tensor);
-    item_choices_.push_back(std::move(choices));
+}
+
+/// The schemes that were measured, then copying it.
+std::uint32_t Planner::choices_of(std::size_t tensor) const {
+    return static_cast<std::uint32_t>(measured_.schemes_of(tensor).size()) + (choices_[tensor].may_be_kept ? 1 : 0);
+}
+
+Choice Planner::choice(std::size_t item, std::uint32_t number) const {
+    if (item == items_.size()) return rest_;
+    const std::size_t tensor = items_[item];
+    const double cost = costs_[first_cost_[item] + number];
+    if (number == measured_.schemes_of(tensor).size()) return {cost, 0, 0};
+    const double rmse = measured_.rmse(tensor, number);  // the rounded figure, as totals take it
+    const double worth = tensors_[tensor].kind == Kind::kBuffer ? 0.0 : measured_.signal(tensor, number);
+    return {cost, rmse * rmse * elements_of(tensors_[tensor]), worth};
+}
+
+/// Tensors with equal keys cost the same in every choice: a hundred thousand tensors are of few sorts.
+std::string Planner::cost_key(std::size_t tensor) const {
+    const TensorReport& t = tensors_[tensor];
+    const bool is_kept = choices_[tensor].may_be_kept;
+    const std::uint64_t name_bytes = safetensors::entry_bytes(t.name, t.dtype, {}, 1);
+    return fmt::format("{} {} {} {} {} {}", measured_.lists().of[tensor], is_kept, static_cast<int>(t.dtype),
+                       name_bytes, digits_[tensor], fmt::join(t.shape, ","));
+}
+
+void Planner::add_costs(std::size_t tensor) {
+    const auto add = [&](const std::optional<Scheme>& scheme) {
+        const std::uint64_t cost = data_bytes(tensor, scheme) + header_bytes(tensor, scheme, digits_[tensor]);
+        costs_.push_back(static_cast<double>(cost));
+    };
+    for (const Scheme& scheme : measured_.schemes_of(tensor)) add(scheme);
+    if (choices_[tensor].may_be_kept) add(std::nullopt);
 }
 
 std::uint64_t Planner::data_bytes(std::size_t tensor, const std::optional<Scheme>& scheme) const {
@@ -148,11 +170,10 @@ Plan Planner::reaching(double sqnr_db) const {
 }
 
 std::vector<CurvePoint> Planner::curve() const {
-    double most = 0;
-    for (const auto& item : item_choices_) {
-        const auto largest = std::max_element(item.begin(), item.end(),
-                                              [](const Choice& a, const Choice& b) { return a.cost < b.cost; });
-        most += largest->cost;
+    double most = rest_.cost;
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+        const auto first = costs_.begin() + first_cost_[i];
+        most += *std::max_element(first, first + choices_of(items_[i]));
     }
     const double least = front_->cheapest().cost;
     std::vector<CurvePoint> points;
@@ -175,17 +196,21 @@ double Planner::sqnr_of(double loss) const {
 Plan Planner::plan_of(const Selection& selection, double limit) const {
     Plan plan;
     plan.chosen.resize(tensors_.size());
-    std::vector<std::size_t> numbers(tensors_.size(), 0);
+    std::vector<std::uint32_t> numbers(tensors_.size(), 0);
     for (std::size_t i = 0; i < items_.size(); ++i) numbers[items_[i]] = selection.choices[i];
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
-        const TensorChoices& one = choices_[i];
-        if (one.as_of || numbers[i] >= one.measured.size()) continue;
-        const MeasuredScheme& measured = one.measured[numbers[i]];
-        plan.chosen[i] = {measured.scheme, measured.statistics};
-        plan.sum_of_squares += measured.signal;
+        if (choices_[i].as_of || numbers[i] >= measured_.schemes_of(i).size()) continue;
+        plan.chosen[i] = measured_.schemes_of(i)[numbers[i]];
+        plan.sum_of_squares += measured_.signal(i, numbers[i]);
+        if (const TensorStatistics* const known = measured_.statistics(i, numbers[i])) {
+            plan.statistics.resize(tensors_.size());
+            plan.statistics[i] = *known;
+        }
     }
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
-        if (choices_[i].as_of) plan.chosen[i] = plan.chosen[*choices_[i].as_of];
+        if (!choices_[i].as_of) continue;
+        plan.chosen[i] = plan.chosen[*choices_[i].as_of];
+        if (!plan.statistics.empty()) plan.statistics[i] = plan.statistics[*choices_[i].as_of];
     }
     plan.sum_of_squares = six_digits(plan.sum_of_squares);
     plan.loss = selection.loss;
@@ -196,12 +221,10 @@ Plan Planner::plan_of(const Selection& selection, double limit) const {
     return plan;
 }
 
-std::uint64_t Planner::exact_bytes(const std::vector<Chosen>& chosen) const {
-    const auto scheme = [&](std::size_t i) { return chosen[i].scheme; };
+std::uint64_t Planner::exact_bytes(const std::vector<std::optional<Scheme>>& chosen) const {
+    const auto scheme = [&](std::size_t i) { return chosen[i]; };
     const auto is_tied = [&](std::size_t i) { return choices_[i].as_of.has_value(); };
-    std::uint64_t bytes = 0;
-    for (const FilePlan& file : plan_set(checkpoint_, tensors_, scheme, is_tied).files) bytes += file.byte_count;
-    return bytes;
+    return bytes_of_set(checkpoint_, tensors_, scheme, is_tied);
 }
 
 }  // namespace octet::plan

@@ -5,36 +5,32 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "checkpoint/checkpoint.hpp"
 #include "octet/plan.hpp"
 #include "plan/choice_front.hpp"
+#include "plan/measurements.hpp"
 #include "plan/output_plan.hpp"
 
 namespace octet::plan {
 
-/// What quantizing a tensor in one way gives.
-struct MeasuredScheme {
-    Scheme scheme;
-    TensorStatistics statistics;
-    double signal = 0;  ///< sum of x^2
-};
-
-/// What may become of one tensor.
+/// What may become of one tensor, besides what was measured.
 struct TensorChoices {
-    std::vector<MeasuredScheme> measured;
     bool may_be_kept = true;  ///< copying it is a choice, or the only one
-    std::optional<std::size_t>
+    std::optional<std::uint32_t>
         as_of;  ///< the tensor with equal bytes whose choice is its own too, and with which it is stored
 };
 
 /// A choice for every tensor.
 struct Plan {
-    std::vector<Chosen> chosen;    ///< parallel to the tensors
-    double sum_of_squares = 0;     ///< of the quantized values, six digits
-    double sqnr_db = 0;            ///< of all float tensors but buffers, kept ones too, six digits
-    double loss = 0;               ///< sum of (x - x')^2
+    std::vector<std::optional<Scheme>> chosen;  ///< parallel to the tensors; nothing: it is kept
+    /// Of the chosen schemes, parallel to the tensors; empty where there were too many tries to keep (Measurements::kMostKept).
+    std::vector<TensorStatistics> statistics;
+    double sum_of_squares = 0;  ///< of the quantized values, six digits; six or seven right ones without `statistics`
+    double sqnr_db = 0;         ///< of all float tensors but buffers, kept ones too, six digits
+    double loss = 0;            ///< sum of (x - x')^2
     std::uint64_t byte_count = 0;  ///< of the data files, exactly
     std::optional<double>
         least_loss;  ///< what no choice of these schemes can beat in as many bytes; nothing where that is 0
@@ -42,8 +38,9 @@ struct Plan {
 
 class Planner {
   public:
-    /// `tensors` as decide() left them: names, dtypes, shapes, kinds. Both outlive this; `choices` are parallel to the tensors.
-    Planner(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+    /// `tensors` as decide() left them: names, dtypes, shapes, kinds. Both outlive this; `choices` are parallel to the tensors. What is the
+    /// same as another tensor was not measured.
+    Planner(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors, Measurements measured,
             std::vector<TensorChoices> choices);
     Planner(const Planner&) = delete;
     Planner& operator=(const Planner&) = delete;
@@ -61,21 +58,29 @@ class Planner {
 
   private:
     void count_digits();
-    void add_item(std::size_t tensor);
+    void add_items();
+    std::uint32_t choices_of(std::size_t tensor) const;
+    Choice choice(std::size_t item, std::uint32_t number) const;
+    std::string cost_key(std::size_t tensor) const;
+    void add_costs(std::size_t tensor);
     std::uint64_t header_bytes(std::size_t tensor, const std::optional<Scheme>& scheme, std::uint64_t digits) const;
     std::uint64_t data_bytes(std::size_t tensor, const std::optional<Scheme>& scheme) const;
     /// `limit` is the cost that the selection had to keep to.
     Plan plan_of(const Selection& selection, double limit) const;
-    std::uint64_t exact_bytes(const std::vector<Chosen>& chosen) const;
+    std::uint64_t exact_bytes(const std::vector<std::optional<Scheme>>& chosen) const;
     double sqnr_of(double loss) const;
 
     const checkpoint::Checkpoint& checkpoint_;
     const std::vector<TensorReport>& tensors_;
+    Measurements measured_;
     std::vector<TensorChoices> choices_;
-    std::vector<std::uint64_t> digits_;  // of each tensor's offsets, at most
-    double slack_ = 0;                   // by how much a selection's cost can exceed the bytes of its files
-    std::vector<std::size_t> items_;  // the tensors with an item of their own; the last item is all that nobody chooses
-    std::vector<std::vector<Choice>> item_choices_;
+    std::vector<std::uint8_t> digits_;  // of each tensor's offsets, at most
+    double slack_ = 0;                  // by how much a selection's cost can exceed the bytes of its files
+    std::vector<std::uint32_t>
+        items_;    // the tensors with an item of their own; there is one more item, all that nobody chooses
+    Choice rest_;  // that one
+    std::vector<double> costs_;              // of all choices of tensors that differ in it
+    std::vector<std::uint32_t> first_cost_;  // of each item's tensor, in there
     std::optional<ChoiceFront> front_;
     double signal_ = 0;  // of all float tensors but buffers
 };

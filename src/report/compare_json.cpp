@@ -39,9 +39,9 @@ void write_names(JsonWriter& writer, std::string_view key, const std::vector<std
 
 }  // namespace
 
-std::string compare_json(const CompareReport& report) {
+std::string compare_json(const CompareReport& report, const TextSink& sink) {
     std::string text;
-    JsonWriter writer(text, JsonWriter::Style::kLines);
+    JsonWriter writer(text, JsonWriter::Style::kLines, printable_sink(sink));
     writer.begin_object();
     writer.key("command").string("compare").key("version").string(version());
     writer.key("input").string(json_path(report.input)).key("output").string(json_path(report.output));

@@ -26,9 +26,9 @@ void write_shares(JsonWriter& writer, std::string_view key, const Shares& shares
 
 }  // namespace
 
-std::string json(const Report& report, const ReportOptions& options) {
+std::string json(const Report& report, const ReportOptions& options, const TextSink& sink) {
     std::string text;
-    JsonWriter writer(text, JsonWriter::Style::kLines);
+    JsonWriter writer(text, JsonWriter::Style::kLines, printable_sink(sink));
     writer.begin_object();
     writer.key("command").string(options.command).key("version").string(version());
     writer.key("input").string(json_path(report.input)).key("output").string(json_path(report.output));

@@ -9,6 +9,11 @@ std::string json_path(const std::string& path) {
     return is_utf8(path) ? path : printable(path);
 }
 
+TextSink printable_sink(const TextSink& sink) {
+    if (!sink) return {};
+    return [&sink](std::string_view piece) { sink(printable_json(piece)); };
+}
+
 void write_numbers(JsonWriter& writer, std::string_view key, const std::vector<std::uint64_t>& numbers) {
     writer.key(key).begin_array();
     for (const std::uint64_t number : numbers) writer.integer(number);

@@ -15,6 +15,9 @@ namespace octet::report {
 /// Paths are bytes; JSON is UTF-8.
 std::string json_path(const std::string& path);
 
+/// A sink that makes what it gets safe on a terminal before `sink` does; none where that is none.
+TextSink printable_sink(const TextSink& sink);
+
 /// "key": [1, 2, 3]
 void write_numbers(JsonWriter& writer, std::string_view key, const std::vector<std::uint64_t>& numbers);
 

@@ -6,18 +6,17 @@
 namespace octet::report {
 namespace {
 
-void write_tensor(JsonWriter& writer, const PlannedTensor& planned) {
-    const TensorReport& t = planned.tensor;
+void write_tensor(JsonWriter& writer, const TensorReport& t, const PlanReason& why) {
     writer.begin_object();
     write_identity(writer, t);
     if (!t.same_as.empty()) writer.key("same_as").string(t.same_as);
-    writer.key("rule").string(planned.rule).key("reason").string(planned.reason).key("change").string(planned.change);
+    writer.key("rule").string(why.rule).key("reason").string(why.reason).key("change").string(why.change);
     writer.key("source_bytes").integer(t.source_bytes).key("output_bytes").integer(t.output_bytes);
     if (t.statistics) {
         writer.key("sqnr_db").statistic(t.statistics->sqnr_db).key("rmse").statistic(t.statistics->rmse);
         writer.key("max_abs_error").statistic(t.statistics->max_abs_error);
     }
-    if (planned.bits_per_weight) writer.key("bits_per_weight").statistic(*planned.bits_per_weight);
+    if (const auto bits = bits_per_weight(t)) writer.key("bits_per_weight").statistic(*bits);
     writer.end_object();
 }
 
@@ -52,9 +51,9 @@ std::string schemes_json(const std::vector<Scheme>& schemes) {
     return printable_json(text) + "\n";
 }
 
-std::string plan_json(const PlanReport& report) {
+std::string plan_json(const PlanReport& report, const TextSink& sink) {
     std::string text;
-    JsonWriter writer(text, JsonWriter::Style::kLines);
+    JsonWriter writer(text, JsonWriter::Style::kLines, printable_sink(sink));
     writer.begin_object();
     writer.key("command").string("plan").key("version").string(version());
     writer.key("input").string(json_path(report.input)).key("output").string("");
@@ -63,7 +62,8 @@ std::string plan_json(const PlanReport& report) {
     writer.key("scanned").boolean(report.scanned);
     writer.key("depends_on_values").boolean(report.depends_on_values);
     writer.key("tensors").begin_array();
-    for (const PlannedTensor& tensor : report.tensors) write_tensor(writer, tensor);
+    for (std::size_t i = 0; i < report.tensors.size(); ++i)
+        write_tensor(writer, report.tensors[i], report.reasons[report.reason_of[i]]);
     writer.end_array();
     writer.key("files").begin_array();
     for (const FileReport& file : report.output_files) {

@@ -3,15 +3,16 @@
 
 #include <string>
 
+#include "base/json_text.hpp"
 #include "octet/plan.hpp"
 
 namespace octet::report {
 
-/// Every tensor, then the reasons by number, then the totals.
-std::string plan_text(const PlanReport& report, bool color);
+/// Every tensor, then the reasons by number, then the totals. A sink, where there is one, gets the text as it is made, but for the end of it.
+std::string plan_text(const PlanReport& report, bool color, const TextSink& sink = {});
 
-/// One JSON object (docs/cli.md).
-std::string plan_json(const PlanReport& report);
+/// One JSON object (docs/cli.md); the sink as above.
+std::string plan_json(const PlanReport& report, const TextSink& sink = {});
 
 /// The JSON of `octet plan --list-schemes --json`: the names as `schemes`.
 std::string schemes_json(const std::vector<Scheme>& schemes);

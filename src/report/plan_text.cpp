@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <map>
-#include <tuple>
 
 #include <fmt/format.h>
 
@@ -11,62 +9,39 @@
 namespace octet::report {
 namespace {
 
-std::string scheme_of(const PlannedTensor& planned) {
-    return planned.tensor.scheme ? scheme_name(*planned.tensor.scheme) : "keep";
+std::string scheme_of(const TensorReport& tensor) {
+    return tensor.scheme ? scheme_name(*tensor.scheme) : "keep";
 }
 
-/// The different explanations in the order in which they first occur, numbered from 1.
-class Reasons {
-  public:
-    explicit Reasons(const std::vector<PlannedTensor>& tensors) {
-        std::map<Key, std::size_t> known;
-        for (const PlannedTensor& tensor : tensors) {
-            const Key key{tensor.rule, tensor.reason, tensor.change};
-            const std::size_t number = known.emplace(key, known.size()).first->second;
-            if (number == examples_.size()) {
-                examples_.push_back(&tensor);
-                counts_.push_back(0);
-            }
-            ++counts_[number];
-            numbers_.push_back(number + 1);
-        }
-    }
-
-    std::size_t number_of(std::size_t tensor) const { return numbers_[tensor]; }
-
-    void add_to(Lines& lines) const {
-        for (std::size_t i = 0; i < examples_.size(); ++i) {
-            const PlannedTensor& example = *examples_[i];
-            lines.line(
-                fmt::format("  [{}] {}, {}: {}", i + 1, counted(counts_[i], "tensor"), example.rule, example.reason));
-            lines.line(fmt::format("      what changes it: {}", example.change));
-        }
-    }
-
-  private:
-    using Key = std::tuple<std::string, std::string, std::string>;
-
-    std::vector<const PlannedTensor*> examples_;
-    std::vector<std::uint64_t> counts_;
-    std::vector<std::size_t> numbers_;
-};
-
-void add_table(Lines& lines, const PlanReport& report, const Reasons& reasons) {
+void add_table(Lines& lines, const PlanReport& report) {
     std::vector<std::string_view> names;
-    for (const PlannedTensor& planned : report.tensors) names.push_back(planned.tensor.name);
-    const std::size_t column = name_width(names, 32);
+    names.reserve(report.tensors.size());
     std::size_t width = 6;
-    for (const PlannedTensor& planned : report.tensors) width = std::max(width, scheme_of(planned).size());
+    for (const TensorReport& tensor : report.tensors) {
+        names.push_back(tensor.name);
+        width = std::max(width, scheme_of(tensor).size());
+    }
+    const std::size_t column = name_width(names, 32);
     const auto row = [&](std::string_view name, std::string_view scheme, std::string_view bytes, std::string_view bits,
                          std::string_view why) {
         lines.line(fmt::format("  {:<{}} {:<{}} {:>13} {:>7} {:>4}", name, column, scheme, width, bytes, bits, why));
     };
     row("tensor", "scheme", "bytes", "bits", "why");
     for (std::size_t i = 0; i < report.tensors.size(); ++i) {
-        const PlannedTensor& planned = report.tensors[i];
-        row(fitted(planned.tensor.name, column), scheme_of(planned), with_commas(planned.tensor.output_bytes),
-            planned.bits_per_weight ? fmt::format("{:.5g}", *planned.bits_per_weight) : "-",
-            fmt::format("[{}]", reasons.number_of(i)));
+        const TensorReport& tensor = report.tensors[i];
+        const std::optional<double> bits = bits_per_weight(tensor);
+        row(fitted(tensor.name, column), scheme_of(tensor), with_commas(tensor.output_bytes),
+            bits ? fmt::format("{:.5g}", *bits) : "-", fmt::format("[{}]", report.reason_of[i] + 1));
+    }
+}
+
+void add_reasons(Lines& lines, const PlanReport& report) {
+    std::vector<std::uint64_t> counts(report.reasons.size());
+    for (const std::uint32_t number : report.reason_of) ++counts[number];
+    for (std::size_t i = 0; i < report.reasons.size(); ++i) {
+        const PlanReason& why = report.reasons[i];
+        lines.line(fmt::format("  [{}] {}, {}: {}", i + 1, counted(counts[i], "tensor"), why.rule, why.reason));
+        lines.line(fmt::format("      what changes it: {}", why.change));
     }
 }
 
@@ -97,15 +72,14 @@ void add_planner(Lines& lines, const PlannerReport& planner) {
 
 }  // namespace
 
-std::string plan_text(const PlanReport& report, bool color) {
-    Lines lines(color);
+std::string plan_text(const PlanReport& report, bool color, const TextSink& sink) {
+    Lines lines(color, sink);
     const Totals& t = report.totals;
-    const Reasons reasons(report.tensors);
     lines.heading(fmt::format("the plan for {}: nothing was written", printable(report.input)));
     if (!report.tensors.empty()) {
-        add_table(lines, report, reasons);
+        add_table(lines, report);
         lines.heading("why");
-        reasons.add_to(lines);
+        add_reasons(lines, report);
     }
     if (report.planner) add_curve(lines, *report.planner, t.output_bytes);
     lines.heading("in all");

@@ -1,5 +1,6 @@
 // What an exporter is asked to show. Every exporter has the signature `std::string NAME(const Report&, const
-// ReportOptions&)`.
+// ReportOptions&)`. Those of JSON take a sink, too: where there is one it gets the text of many tensors as it is made, and what is
+// returned is the end of it.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json_text.hpp"
 #include "octet/compare.hpp"
 #include "octet/report.hpp"
 
@@ -25,8 +27,8 @@ std::string text(const Report& report, const ReportOptions& options);
 std::string compare_text(const CompareReport& report, const ReportOptions& options);
 
 /// One JSON object (docs/cli.md).
-std::string json(const Report& report, const ReportOptions& options);
-std::string compare_json(const CompareReport& report);
+std::string json(const Report& report, const ReportOptions& options, const TextSink& sink = {});
+std::string compare_json(const CompareReport& report, const TextSink& sink = {});
 
 /// The JSON object of a command that failed.
 std::string json_error(const std::string& command, const std::string& input, const std::string& output, int code,

@@ -6,17 +6,19 @@
 #include <utility>
 #include <vector>
 
+#include "base/json_text.hpp"
 #include "octet/report.hpp"
 
 namespace octet::report {
 
 class Lines {
   public:
-    explicit Lines(bool color) : color_(color) {}
+    explicit Lines(bool color, TextSink sink = {}) : color_(color), sink_(std::move(sink)) {}
 
     void line(std::string_view text) {
         text_ += text;
         text_ += '\n';
+        if (sink_ && text_.size() >= kPieceBytes) sink_(std::exchange(text_, {}));
     }
 
     /// In bold, where there is colour.
@@ -25,11 +27,15 @@ class Lines {
     /// "  name       value"
     void fact(std::string_view name, std::string_view value);
 
+    /// What no sink got.
     std::string take() { return std::move(text_); }
 
   private:
+    static constexpr std::size_t kPieceBytes = 64U << 10U;
+
     std::string text_;
     bool color_;
+    TextSink sink_;
 };
 
 /// "49.24 dB".

@@ -5,9 +5,9 @@
 
 namespace octet::report {
 
-std::string verify_json(const VerifyReport& report) {
+std::string verify_json(const VerifyReport& report, const TextSink& sink) {
     std::string text;
-    JsonWriter writer(text, JsonWriter::Style::kLines);
+    JsonWriter writer(text, JsonWriter::Style::kLines, printable_sink(sink));
     writer.begin_object();
     writer.key("command").string("verify").key("version").string(version());
     writer.key("input").string(json_path(report.input)).key("output").string("");

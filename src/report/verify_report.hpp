@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/json_text.hpp"
 #include "octet/verify.hpp"
 
 namespace octet::report {
@@ -11,7 +12,7 @@ namespace octet::report {
 std::string verify_text(const VerifyReport& report, bool color);
 
 /// One JSON object (docs/cli.md).
-std::string verify_json(const VerifyReport& report);
+std::string verify_json(const VerifyReport& report, const TextSink& sink = {});
 
 /// The error line when there are findings.
 std::string verify_failure(const VerifyReport& report);

@@ -69,30 +69,40 @@ bool has_comparable_data(const FloatSource& a, const FloatSource& b, const Candi
     return !codes && a.byte_count(candidate.pair.a) == b.byte_count(candidate.pair.b);
 }
 
-/// Who is on both sides; `missing` and `extra` of the report are filled in.
-std::vector<Candidate> match(const FloatSource& a, const FloatSource& b, const std::string& tensors,
-                             CompareReport& report) {
+/// Who is on both sides, in A's order.
+struct Matches {
+    std::vector<TensorPair> pairs;  ///< whose data can be compared
+    std::vector<Candidate>
+        remarkable;  ///< those among them that differ before their data are read, and all that are not
+};
+
+/// `missing` and `extra` of the report are filled in.
+Matches match(const FloatSource& a, const FloatSource& b, const std::string& tensors, CompareReport& report) {
     const Pattern pattern(tensors.empty() ? "*" : tensors, "--tensors");
-    std::vector<Candidate> candidates;
-    candidates.reserve(a.tensors().size());
+    Matches matches;
+    matches.pairs.reserve(a.tensors().size());
     for (std::size_t i = 0; i < a.tensors().size(); ++i) {
         const std::string& name = a.tensors()[i].name;
         if (!pattern.matches(name)) continue;
         const std::optional<std::size_t> in_b = b.find(name);
-        if (in_b) {
-            candidates.push_back(candidate_of(a, i, b, *in_b));
-        } else {
+        if (!in_b) {
             report.missing.push_back(name);
+            continue;
         }
+        Candidate candidate = candidate_of(a, i, b, *in_b);
+        const bool has_data = has_comparable_data(a, b, candidate);
+        if (has_data) matches.pairs.push_back(candidate.pair);
+        if (!has_data || !candidate.what.empty()) matches.remarkable.push_back(std::move(candidate));
     }
     for (const TensorReport& tensor : b.tensors()) {
         if (pattern.matches(tensor.name) && !a.find(tensor.name)) report.extra.push_back(tensor.name);
     }
-    if (!tensors.empty() && candidates.empty() && report.missing.empty() && report.extra.empty()) {
+    const bool matched = !matches.pairs.empty() || !matches.remarkable.empty();
+    if (!tensors.empty() && !matched && report.missing.empty() && report.extra.empty()) {
         throw Error(ErrorCode::kUsage, "--tensors",
                     in_quotes(tensors) + " matches no tensor; octet inspect PATH lists their names");
     }
-    return candidates;
+    return matches;
 }
 
 Histogram histogram_of(const quant::DifferenceSums& sums) {
@@ -202,7 +212,28 @@ Totals totals_of(const FloatSource& a, const FloatSource& b, const std::vector<T
     return totals;
 }
 
+/// In A's order; `bytes` are parallel to the pairs.
+void add_changes(const FloatSource& a, const FloatSource& b, const Matches& matches,
+                 const std::vector<DifferentBytes>& bytes, CompareReport& report) {
+    auto remarkable = matches.remarkable.cbegin();
+    const auto is_next = [&](std::size_t place_a) {
+        return remarkable != matches.remarkable.cend() && remarkable->pair.a <= place_a;
+    };
+    for (std::size_t i = 0; i < matches.pairs.size(); ++i) {
+        const std::size_t place_a = matches.pairs[i].a;
+        while (is_next(place_a) && remarkable->pair.a < place_a) add_change(a, b, *remarkable++, {}, report);
+        if (is_next(place_a)) {
+            add_change(a, b, *remarkable++, bytes[i], report);
+        } else if (bytes[i].count > 0) {
+            add_change(a, b, {matches.pairs[i], ""}, bytes[i], report);
+        }
+    }
+    while (remarkable != matches.remarkable.cend()) add_change(a, b, *remarkable++, {}, report);
+}
+
 std::vector<Check> checks_of(const Gates& gates, const CompareReport& report) {
+    const bool judges_tensors = gates.min_sqnr_tensor || gates.max_abs_error;
+    if (!judges_tensors) return run::check_gates(gates, {}, report.totals);
     std::vector<run::TensorFigures> figures;
     for (const TensorComparison& t : report.tensors) {
         if (t.differences) figures.push_back({t.name, t.differences->sqnr_db, t.differences->max_abs_error});
@@ -223,13 +254,8 @@ CompareReport compare(const std::filesystem::path& path_a, const std::filesystem
     report.output = path_b.native();
     report.input_is_set = a.is_set();
     report.output_is_set = b.is_set();
-    const std::vector<Candidate> candidates = match(a, b, options.tensors, report);
-
-    std::vector<TensorPair> pairs;
-    pairs.reserve(candidates.size());
-    for (const Candidate& candidate : candidates) {
-        if (has_comparable_data(a, b, candidate)) pairs.push_back(candidate.pair);
-    }
+    const Matches matches = match(a, b, options.tensors, report);
+    const std::vector<TensorPair>& pairs = matches.pairs;
     report.tensors.resize(pairs.size());
     std::vector<double> signals(pairs.size());
     std::vector<DifferentBytes> bytes(pairs.size());
@@ -239,9 +265,7 @@ CompareReport compare(const std::filesystem::path& path_a, const std::filesystem
         bytes[i] = {result.bytes_differ, result.first_byte};
     };
     run::compare_data(a, b, pairs, take, options.read);
-    auto next = bytes.cbegin();
-    for (const Candidate& candidate : candidates)
-        add_change(a, b, candidate, has_comparable_data(a, b, candidate) ? *next++ : DifferentBytes{}, report);
+    add_changes(a, b, matches, bytes, report);
     report.totals = totals_of(a, b, pairs, signals, report.tensors);
     report.checks = checks_of(options.gates, report);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

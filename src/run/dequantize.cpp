@@ -202,7 +202,7 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     run::refuse_inputs(destination.folder(), output, names, identities_of(set));
 
     io::check_free_space(destination.building(), destination.target(),
-                         run::bytes_needed(plan, single ? 0 : state::total_bytes(set.sidecar.companions),
+                         run::bytes_needed(plan.files, single ? 0 : state::total_bytes(set.sidecar.companions),
                                            set.sidecar.source_index ? set.stored.size() : 0));
     const std::vector<io::File> files =
         run::create_files(plan, [&](const std::string& name) { return destination.place(name); });

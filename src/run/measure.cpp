@@ -20,20 +20,20 @@ struct Part {
 class Measuring {
   public:
     Measuring(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
-              const SchemeLists& schemes, const Importance* importance, const WriteOptions& options)
+              const plan::SchemeLists& schemes, const Importance* importance, const WriteOptions& options,
+              const OnMeasured& on_measured)
         : checkpoint_(checkpoint),
           tensors_(tensors),
           schemes_(schemes),
           importance_(importance),
           options_(options),
-          measured_(tensors.size()) {
+          on_measured_(on_measured) {
         for (std::size_t i = 0; i < tensors.size(); ++i)
             total_bytes_ += checkpoint.tensors[i].byte_count * schemes[i].size();
     }
 
-    std::vector<std::vector<plan::MeasuredScheme>> run() {
+    void run() {
         for (Part part = next({}); part.count > 0; part = next(part)) run_part(part);
-        return std::move(measured_);
     }
 
   private:
@@ -59,12 +59,9 @@ class Measuring {
         done_bytes_ += bytes;
         auto job = jobs.begin();
         for (std::size_t i = part.first; i < part.first + part.count; ++i) {
-            measured_[i].reserve(schemes_[i].size());
-            for (const Scheme& scheme : schemes_[i]) {
-                const auto statistics = quant::tensor_statistics(job->sums, job->block->elements, job->block->bound);
-                measured_[i].push_back({scheme, statistics, job->sums.signal});
-                ++job;
-            }
+            for (std::size_t k = 0; k < schemes_[i].size(); ++k, ++job)
+                on_measured_(i, quant::tensor_statistics(job->sums, job->block->elements, job->block->bound),
+                             job->sums.signal);
         }
     }
 
@@ -91,21 +88,20 @@ class Measuring {
 
     const checkpoint::Checkpoint& checkpoint_;
     const std::vector<TensorReport>& tensors_;
-    const SchemeLists& schemes_;
+    const plan::SchemeLists& schemes_;
     const Importance* importance_;
     const WriteOptions& options_;
-    std::vector<std::vector<plan::MeasuredScheme>> measured_;
+    const OnMeasured& on_measured_;
     std::uint64_t total_bytes_ = 0;
     std::uint64_t done_bytes_ = 0;
 };
 
 }  // namespace
 
-std::vector<std::vector<plan::MeasuredScheme>> measure(const checkpoint::Checkpoint& checkpoint,
-                                                       const std::vector<TensorReport>& tensors,
-                                                       const SchemeLists& schemes, const Importance* importance,
-                                                       const WriteOptions& options) {
-    return Measuring(checkpoint, tensors, schemes, importance, options).run();
+void measure(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+             const plan::SchemeLists& schemes, const Importance* importance, const WriteOptions& options,
+             const OnMeasured& on_measured) {
+    Measuring(checkpoint, tensors, schemes, importance, options, on_measured).run();
 }
 
 }  // namespace octet::run

@@ -9,10 +9,11 @@
 
 namespace octet::run {
 
-std::uint64_t bytes_needed(const plan::OutputPlan& plan, std::uint64_t companion_bytes, std::size_t tensors) {
+std::uint64_t bytes_needed(const std::vector<plan::FilePlan>& files, std::uint64_t companion_bytes,
+                           std::size_t tensors) {
     constexpr std::uint64_t kTextBytes = 400;  // a tensor's entry in a sidecar, as tiny-gpt2 has it
     std::uint64_t bytes = companion_bytes + kTextBytes * tensors;
-    for (const plan::FilePlan& file : plan.files) bytes += file.byte_count;
+    for (const plan::FilePlan& file : files) bytes += file.byte_count;
     return bytes;
 }
 
@@ -21,8 +22,9 @@ std::vector<io::File> create_files(plan::OutputPlan& plan,
     std::vector<io::File> files;
     for (plan::FilePlan& planned : plan.files) {
         files.push_back(io::File::create(place(planned.name), planned.byte_count));
-        files.back().write_at(io::bytes_of(planned.header), 0);
-        std::string().swap(planned.header);  // an assignment would keep its memory
+        planned.write_header(
+            [&](std::string_view piece, std::uint64_t offset) { files.back().write_at(io::bytes_of(piece), offset); });
+        planned.write_header = {};
     }
     return files;
 }

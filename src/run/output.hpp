@@ -28,10 +28,11 @@ class Notes {
     const WriteOptions& options_;
 };
 
-/// Bytes that a set or checkpoint of this plan takes, with what goes along with it: `companions`, and texts that name every tensor.
-std::uint64_t bytes_needed(const plan::OutputPlan& plan, std::uint64_t companion_bytes, std::size_t tensors);
+/// Bytes that a set or checkpoint of these files takes, with what goes along with it: `companions`, and texts that name every tensor.
+std::uint64_t bytes_needed(const std::vector<plan::FilePlan>& files, std::uint64_t companion_bytes,
+                           std::size_t tensors);
 
-/// Creates every file of the plan at its place, full size, header written; the headers' texts, megabytes with many tensors, are gone then.
+/// Creates every file of the plan at its place, full size, header written.
 std::vector<io::File> create_files(plan::OutputPlan& plan,
                                    const std::function<std::filesystem::path(const std::string&)>& place);
 

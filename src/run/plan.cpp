@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -31,22 +33,16 @@ void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vect
                             in_quotes(tensor.name)));
 }
 
-std::optional<double> bits_of(const TensorReport& tensor) {
-    const std::uint64_t elements = element_count(tensor.shape).value_or(0);
-    if (!tensor.scheme || elements == 0) return std::nullopt;
-    return six_digits(8.0 * static_cast<double>(tensor.output_bytes) / static_cast<double>(elements));
-}
-
-/// `measured` is the planner's, or null: what the data say is not known then.
+/// Without the planner's `sum_of_squares` what the data say is not known.
 Totals planned_totals(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
-                      const plan::OutputPlan& plan, Preset preset, const plan::Plan* measured) {
-    Totals totals = state::totals_of(tensors, measured == nullptr ? 0.0 : measured->sum_of_squares);
-    if (measured == nullptr) {
+                      const std::vector<plan::FilePlan>& files, Preset preset, std::optional<double> sum_of_squares) {
+    Totals totals = state::totals_of(tensors, sum_of_squares.value_or(0.0));
+    if (!sum_of_squares) {
         totals.sqnr_db.reset();
         totals.max_abs_error.reset();
     }
     for (const checkpoint::Shard& shard : checkpoint.shards) totals.source_bytes += shard.file.size();
-    for (const plan::FilePlan& file : plan.files) totals.output_bytes += file.byte_count;
+    for (const plan::FilePlan& file : files) totals.output_bytes += file.byte_count;
     const checkpoint::Family family = checkpoint::detect_family(tensors);
     totals.framework_bytes = checkpoint::framework_bytes(family, tensors, checkpoint::counted_as(preset));
     totals.source_framework_bytes = checkpoint::framework_bytes(family, tensors, checkpoint::Counted::kSource);
@@ -60,20 +56,43 @@ PlannerReport planner_report(const plan::Planner& planner, const plan::Plan& cho
 }
 
 void add_tensors(plan::Decisions& decisions, const state::CodeOptions& options, PlanReport& report) {
-    report.tensors.reserve(decisions.tensors.size());
+    std::map<std::tuple<std::string, std::string, std::string>, std::uint32_t> known;
+    report.reason_of.reserve(decisions.tensors.size());
     for (std::size_t i = 0; i < decisions.tensors.size(); ++i) {
-        plan::Explanation why = plan::explain(decisions, i, options);
-        TensorReport& tensor = decisions.tensors[i];
+        PlanReason why = plan::explain(decisions, i, options);
+        const TensorReport& tensor = decisions.tensors[i];
         if (!tensor.same_as.empty())
             why = {"profile", fmt::format("the same bytes as {}: stored once", in_quotes(tensor.same_as)),
                    "another scheme for one of the two, or other values"};
-        const std::optional<double> bits = bits_of(tensor);
-        report.tensors.push_back(
-            {std::move(tensor), std::move(why.rule), std::move(why.reason), std::move(why.change), bits});
+        const auto next = static_cast<std::uint32_t>(report.reasons.size());
+        report.reason_of.push_back(known.emplace(std::tuple(why.rule, why.reason, why.change), next).first->second);
+        if (report.reason_of.back() == next) report.reasons.push_back(std::move(why));
     }
+    report.tensors = std::move(decisions.tensors);
+}
+
+/// Decides again as the planner chose, with what it measured.
+double take_choice(const checkpoint::Checkpoint& checkpoint, const run::CodeInputs& inputs,
+                   const std::vector<bool>& keep, plan::Decisions& decisions, const plan::Plan& choice,
+                   const WriteOptions& options) {
+    decisions = {};  // not both at a time
+    decisions = plan::decide(checkpoint, inputs.options, keep, choice.chosen);
+    run::tie_equal(checkpoint, decisions.tensors, options);
+    if (choice.statistics.empty())
+        return run::add_statistics(checkpoint, decisions.tensors, inputs.importance.get(), options);
+    for (std::size_t i = 0; i < decisions.tensors.size(); ++i) {
+        if (decisions.tensors[i].scheme) decisions.tensors[i].statistics = choice.statistics[i];
+    }
+    return choice.sum_of_squares;
 }
 
 }  // namespace
+
+std::optional<double> bits_per_weight(const TensorReport& tensor) {
+    const std::uint64_t elements = element_count(tensor.shape).value_or(0);
+    if (!tensor.scheme || elements == 0) return std::nullopt;
+    return six_digits(8.0 * static_cast<double>(tensor.output_bytes) / static_cast<double>(elements));
+}
 
 PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptions& options, bool scan) {
     const auto start = std::chrono::steady_clock::now();
@@ -91,25 +110,28 @@ PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptio
     }
     if (inputs.importance) inputs.importance->check(decisions.tensors);
     PlanReport report;
-    std::optional<plan::Plan> choice;
+    std::optional<double> sum_of_squares;
     if (planned) {
-        const auto planner = run::make_planner(checkpoint, decisions, inputs.importance.get(), options.write);
-        choice = run::plan_for(*planner, inputs.options);
-        report.planner = planner_report(*planner, *choice);
+        plan::Plan choice;
+        {
+            const auto planner = run::make_planner(checkpoint, decisions, inputs.importance.get(), options.write);
+            choice = run::plan_for(*planner, inputs.options);
+            report.planner = planner_report(*planner, choice);
+        }
+        sum_of_squares = take_choice(checkpoint, inputs, not_finite, decisions, choice, options.write);
+    } else if (reads) {
+        run::tie_equal(checkpoint, decisions.tensors, options.write);
     }
-    if (choice) decisions = plan::decide(checkpoint, inputs.options, not_finite, choice->chosen);
-    if (reads) run::tie_equal(checkpoint, decisions.tensors, options.write);
-    plan::OutputPlan plan = plan::plan_set(checkpoint, decisions.tensors);
+    const std::vector<plan::FilePlan> files = plan::files_of_set(checkpoint, decisions.tensors);
 
     report.input = input.native();
     report.scanned = reads;
     report.depends_on_values = !reads && (keeps || run::may_tie(checkpoint, decisions.tensors));
-    report.totals = planned_totals(checkpoint, decisions.tensors, plan, options.preset, choice ? &*choice : nullptr);
-    report.free_space_bytes = run::bytes_needed(plan, run::companion_bytes(checkpoint), decisions.tensors.size());
+    report.totals = planned_totals(checkpoint, decisions.tensors, files, options.preset, sum_of_squares);
+    report.free_space_bytes = run::bytes_needed(files, run::companion_bytes(checkpoint), decisions.tensors.size());
     for (const checkpoint::Shard& shard : checkpoint.shards)
         report.input_files.push_back({shard.base_name, shard.file.size()});
-    for (const plan::FilePlan& file : plan.files) report.output_files.push_back({file.name, file.byte_count});
-    plan = {};  // headers as long as the files', which nobody needs any more
+    for (const plan::FilePlan& file : files) report.output_files.push_back({file.name, file.byte_count});
     add_tensors(decisions, inputs.options, report);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;

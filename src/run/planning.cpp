@@ -5,12 +5,14 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/json_text.hpp"
 #include "checkpoint/kind.hpp"
 #include "octet/error.hpp"
 #include "plan/candidates.hpp"
 #include "quant/stored_form.hpp"
 #include "run/block_layout.hpp"
 #include "run/measure.hpp"
+#include "state/sidecar.hpp"
 
 namespace octet::run {
 namespace {
@@ -57,11 +59,11 @@ class ListMaker {
     std::vector<std::vector<Scheme>> lists_ = {std::vector<Scheme>()};
 };
 
-SchemeLists schemes_to_measure(const plan::Decisions& decisions) {
+plan::SchemeLists schemes_to_measure(const plan::Decisions& decisions) {
     const checkpoint::Family family = checkpoint::detect_family(decisions.tensors);
     const Names names(decisions.tensors);
     ListMaker lists;
-    SchemeLists schemes;
+    plan::SchemeLists schemes;
     schemes.of.reserve(decisions.tensors.size());
     for (std::size_t i = 0; i < decisions.tensors.size(); ++i) {
         const TensorReport& tensor = decisions.tensors[i];
@@ -82,18 +84,12 @@ SchemeLists schemes_to_measure(const plan::Decisions& decisions) {
 }
 
 /// For each tensor the one that it is stored with whatever is chosen: tied, with equal bytes, and decided alike.
-std::vector<std::optional<std::size_t>> equal_tensors(const checkpoint::Checkpoint& checkpoint,
-                                                      const plan::Decisions& decisions, const WriteOptions& options) {
-    std::vector<TensorReport> tensors = decisions.tensors;
-    tie_equal(checkpoint, tensors, options);
-    std::unordered_map<std::string_view, std::size_t> numbers;
-    for (std::size_t i = 0; i < tensors.size(); ++i) numbers.emplace(tensors[i].name, i);
-    std::vector<std::optional<std::size_t>> equal(tensors.size());
+std::vector<std::optional<std::uint32_t>> equal_tensors(const checkpoint::Checkpoint& checkpoint,
+                                                        const plan::Decisions& decisions, const WriteOptions& options) {
+    auto equal = equal_ties(checkpoint, decisions.tensors, options);
     const auto planned = [&](std::size_t i) { return decisions.deciders[i] == plan::Decider::kPlanner; };
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-        if (tensors[i].same_as.empty()) continue;
-        const std::size_t other = numbers.at(tensors[i].same_as);
-        if (planned(i) == planned(other)) equal[i] = other;
+    for (std::size_t i = 0; i < equal.size(); ++i) {
+        if (equal[i] && planned(i) != planned(*equal[i])) equal[i].reset();
     }
     return equal;
 }
@@ -103,25 +99,46 @@ std::vector<std::optional<std::size_t>> equal_tensors(const checkpoint::Checkpoi
 std::unique_ptr<plan::Planner> make_planner(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions,
                                             const Importance* importance, const WriteOptions& options) {
     const auto equal = equal_tensors(checkpoint, decisions, options);
-    SchemeLists schemes = schemes_to_measure(decisions);
-    for (std::size_t i = 0; i < schemes.of.size(); ++i) {
-        if (equal[i]) schemes.of[i] = 0;
-    }
-    auto measured = measure(checkpoint, decisions.tensors, schemes, importance, options);
+    plan::SchemeLists schemes = schemes_to_measure(decisions);
     std::vector<plan::TensorChoices> choices(schemes.of.size());
     for (std::size_t i = 0; i < choices.size(); ++i) {
+        if (equal[i]) schemes.of[i] = 0;
         const bool fixed = decisions.deciders[i] != plan::Decider::kPlanner && decisions.tensors[i].scheme;
-        choices[i] = {std::move(measured[i]), !fixed, equal[i]};
+        choices[i] = {!fixed, equal[i]};
     }
-    return std::make_unique<plan::Planner>(checkpoint, decisions.tensors, std::move(choices));
+    plan::Measurements measured(std::move(schemes));
+    measure(checkpoint, decisions.tensors, measured.lists(), importance, options,
+            [&](std::size_t tensor, const TensorStatistics& statistics, double signal) {
+                measured.add(tensor, statistics, signal);
+            });
+    return std::make_unique<plan::Planner>(checkpoint, decisions.tensors, std::move(measured), std::move(choices));
 }
 
 plan::Plan plan_for(const plan::Planner& planner, const state::CodeOptions& options) {
     return options.max_size ? planner.within(*options.max_size) : planner.reaching(options.target_sqnr_db.value());
 }
 
+double add_statistics(const checkpoint::Checkpoint& checkpoint, std::vector<TensorReport>& tensors,
+                      const Importance* importance, const WriteOptions& options) {
+    WriteOptions quiet = options;  // nearly all of the progress was that of measuring
+    quiet.progress = {};
+    ListMaker lists;
+    plan::SchemeLists schemes;
+    for (const TensorReport& tensor : tensors)
+        schemes.of.push_back(tensor.scheme && tensor.same_as.empty() ? lists.number_of({*tensor.scheme}) : 0);
+    schemes.lists = lists.take();
+    double sum_of_squares = 0;
+    const auto take = [&](std::size_t tensor, const TensorStatistics& statistics, double signal) {
+        tensors[tensor].statistics = statistics;
+        sum_of_squares += signal;
+    };
+    measure(checkpoint, tensors, schemes, importance, quiet, take);
+    state::resolve_ties(tensors);
+    return six_digits(sum_of_squares);
+}
+
 std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions) {
-    const SchemeLists schemes = schemes_to_measure(decisions);
+    const plan::SchemeLists schemes = schemes_to_measure(decisions);
     std::uint64_t bytes = 0;
     for (std::size_t i = 0; i < schemes.of.size(); ++i) bytes += checkpoint.tensors[i].byte_count * schemes[i].size();
     return bytes;

@@ -22,6 +22,11 @@ std::unique_ptr<plan::Planner> make_planner(const checkpoint::Checkpoint& checkp
 /// The choice that was asked for. kCheckFailed where there is none.
 plan::Plan plan_for(const plan::Planner& planner, const state::CodeOptions& options);
 
+/// Where the plan has none: measures the schemes that `tensors` now have once more and adds their statistics, to tied ones those of the other.
+/// Returns Plan::sum_of_squares.
+double add_statistics(const checkpoint::Checkpoint& checkpoint, std::vector<TensorReport>& tensors,
+                      const Importance* importance, const WriteOptions& options);
+
 /// Bytes that make_planner() reports as progress: each tensor's as often as it is tried.
 std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions);
 

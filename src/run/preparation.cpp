@@ -64,12 +64,23 @@ bool have_equal_bytes(const checkpoint::Checkpoint& checkpoint, const checkpoint
 
 }  // namespace
 
+std::vector<std::optional<std::uint32_t>> equal_ties(const checkpoint::Checkpoint& checkpoint,
+                                                     const std::vector<TensorReport>& tensors,
+                                                     const WriteOptions& options) {
+    const auto ties = possible_ties(checkpoint, tensors);
+    std::vector<std::optional<std::uint32_t>> equal(ties.size());
+    for (std::size_t i = 0; i < ties.size(); ++i) {
+        if (ties[i] && have_equal_bytes(checkpoint, checkpoint.tensors[i], checkpoint.tensors[*ties[i]], options))
+            equal[i] = static_cast<std::uint32_t>(*ties[i]);
+    }
+    return equal;
+}
+
 void tie_equal(const checkpoint::Checkpoint& checkpoint, std::vector<TensorReport>& tensors,
                const WriteOptions& options) {
-    const auto ties = possible_ties(checkpoint, tensors);
+    const auto ties = equal_ties(checkpoint, tensors, options);
     for (std::size_t i = 0; i < ties.size(); ++i) {
-        if (!ties[i] || !have_equal_bytes(checkpoint, checkpoint.tensors[i], checkpoint.tensors[*ties[i]], options))
-            continue;
+        if (!ties[i]) continue;
         tensors[i].same_as = tensors[*ties[i]].name;
         tensors[i].output_bytes = 0;
     }

@@ -31,6 +31,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// From so many on what one part of the work leaves behind is too much beside the next.
+constexpr std::size_t kManyTensors = 10'000;
+
 std::vector<io::FileIdentity> identities_of(const checkpoint::Checkpoint& checkpoint) {
     std::vector<io::FileIdentity> identities;
     for (const checkpoint::Shard& shard : checkpoint.shards) identities.push_back(shard.file.identity());
@@ -266,9 +269,10 @@ void choose(const checkpoint::Checkpoint& checkpoint, const run::CodeInputs& inp
         const auto planner = run::make_planner(checkpoint, decisions, inputs.importance.get(), writing);
         choice = run::plan_for(*planner, inputs.options);
     }
+    decisions = {};  // not both at a time
     decisions = plan::decide(checkpoint, inputs.options, keep, choice.chosen);
-    for (TensorReport& tensor : decisions.tensors) tensor.statistics.reset();  // the run makes them
     writing.progress = part_from(measured_bytes);
+    if (decisions.tensors.size() >= kManyTensors) io::give_back_freed_memory();
 }
 
 }  // namespace
@@ -301,12 +305,11 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
 
     plan::OutputPlan plan = plan::plan_set(checkpoint, tensors);
     io::check_free_space(output.building(), target,
-                         run::bytes_needed(plan, run::companion_bytes(checkpoint), tensors.size()));
+                         run::bytes_needed(plan.files, run::companion_bytes(checkpoint), tensors.size()));
     const std::vector<io::File> files =
         run::create_files(plan, [&](const std::string& name) { return output.place(name); });
     std::deque<run::BlockJob> blocks;
     std::vector<run::TensorJob> jobs = quantize_jobs(checkpoint, tensors, plan, files, inputs.importance.get(), blocks);
-    constexpr std::size_t kManyTensors = 10'000;
     if (tensors.size() >= kManyTensors) io::give_back_freed_memory();  // planning took as much again as what it left
     std::vector<run::FileHasher> hashers = run::run_jobs(jobs, writing);
     hash_blocks(jobs, plan, options.write);

@@ -124,7 +124,16 @@ bool has_octet_metadata(const Metadata& metadata) {
                        [](const auto& pair) { return pair.first.starts_with("octet."); });
 }
 
-HeaderWriter::HeaderWriter(const Metadata& metadata) : text_(8, '\0') {
+namespace {
+
+/// The first 8 bytes.
+void put_length(std::string& text, std::uint64_t length) {
+    for (std::size_t i = 0; i < 8; ++i) text[i] = static_cast<char>((length >> (8 * i)) & 0xFFU);
+}
+
+}  // namespace
+
+HeaderWriter::HeaderWriter(const Metadata& metadata, HeaderSink sink) : sink_(std::move(sink)), text_(8, '\0') {
     text_ += '{';
     if (metadata.empty()) return;
     text_ += "\"__metadata__\":{";
@@ -144,6 +153,14 @@ void HeaderWriter::add(std::string_view name, Dtype dtype, const Shape& shape, s
     append_json_string(text_, name);
     fmt::format_to(std::back_inserter(text_), ":{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
                    dtype_name(dtype), fmt::join(shape, ","), begin, end);
+    constexpr std::size_t kPieceBytes = 256U << 10U;
+    if (sink_ && text_.size() >= kPieceBytes) give();
+}
+
+void HeaderWriter::give() {
+    sink_(text_, given_);
+    given_ += text_.size();
+    text_.clear();
 }
 
 std::uint64_t entry_bytes(std::string_view name, Dtype dtype, const Shape& shape, std::uint64_t offset_digits) {
@@ -153,19 +170,31 @@ std::uint64_t entry_bytes(std::string_view name, Dtype dtype, const Shape& shape
     return writer.text_.size() - before + 2 * (offset_digits - 1);
 }
 
-std::string HeaderWriter::finish(std::string_view file_name) {
+/// Returns 8 + N.
+std::uint64_t HeaderWriter::end(std::string_view file_name) {
     text_ += '}';
-    text_.append((8 - text_.size() % 8) % 8, ' ');
-    const std::uint64_t length = text_.size() - 8;
-    if (length > kMostHeaderBytes) {
-        throw Error(
-            ErrorCode::kBadInput, printable(file_name),
-            fmt::format(
-                "its header would have {} bytes, more than the {} that the format allows; use fewer tensors a file",
-                with_commas(length), with_commas(kMostHeaderBytes)));
-    }
-    for (std::size_t i = 0; i < 8; ++i) text_[i] = static_cast<char>((length >> (8 * i)) & 0xFFU);
+    text_.append((8 - (given_ + text_.size()) % 8) % 8, ' ');
+    const std::uint64_t length = given_ + text_.size() - 8;
+    if (length <= kMostHeaderBytes) return 8 + length;
+    throw Error(
+        ErrorCode::kBadInput, printable(file_name),
+        fmt::format("its header would have {} bytes, more than the {} that the format allows; use fewer tensors a file",
+                    with_commas(length), with_commas(kMostHeaderBytes)));
+}
+
+std::string HeaderWriter::finish(std::string_view file_name) {
+    put_length(text_, end(file_name) - 8);
     return std::move(text_);
+}
+
+std::uint64_t HeaderWriter::finish_pieces(std::string_view file_name) {
+    const std::uint64_t size = end(file_name);
+    std::string length(8, '\0');
+    put_length(given_ == 0 ? text_ : length, size - 8);
+    const bool in_one = given_ == 0;
+    give();
+    if (!in_one) sink_(length, 0);
+    return size;
 }
 
 }  // namespace octet::safetensors

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,23 +53,32 @@ const std::string* find_metadata(const Metadata& metadata, std::string_view key)
 /// True if any metadata key starts with "octet.": the file holds codes, not weights.
 bool has_octet_metadata(const Metadata& metadata);
 
-/// Builds a header's bytes: length, JSON, spaces up to a multiple of 8.
+/// Takes bytes of a header and where in the file they go.
+using HeaderSink = std::function<void(std::string_view piece, std::uint64_t offset)>;
+
+/// Builds a header's bytes: length, JSON, spaces up to a multiple of 8. With a sink they go there in pieces: of a hundred thousand tensors they
+/// are tens of megabytes.
 class HeaderWriter {
   public:
-    explicit HeaderWriter(const Metadata& metadata);
+    explicit HeaderWriter(const Metadata& metadata, HeaderSink sink = {});
 
     /// Adds a tensor whose data are [begin, end) of the data section.
     void add(std::string_view name, Dtype dtype, const Shape& shape, std::uint64_t begin, std::uint64_t end);
 
-    /// Takes memory for about that many times the text so far. Growing by itself, a long text would be in memory twice and more.
-    void reserve(std::size_t times) { text_.reserve(text_.size() * times); }
-
     /// The first 8 + N bytes of the file. More than kMostHeaderBytes: kBadInput naming `file_name`.
     std::string finish(std::string_view file_name);
+
+    /// With a sink: gives it the last pieces. Returns 8 + N.
+    std::uint64_t finish_pieces(std::string_view file_name);
 
   private:
     friend std::uint64_t entry_bytes(std::string_view, Dtype, const Shape&, std::uint64_t);
 
+    std::uint64_t end(std::string_view file_name);
+    void give();
+
+    HeaderSink sink_;
+    std::uint64_t given_ = 0;  // bytes, all of them before the text
     std::string text_;
     bool has_member_ = false;
 };

@@ -1,5 +1,7 @@
 """Input that is small to make and large to read: time and memory stay in proportion to the file, and bombs end at once."""
+import array
 import json
+import math
 import os
 import struct
 import subprocess
@@ -128,6 +130,20 @@ class Bounds(OctetCase):
         self.assertEqual(self.run_measured(LONG, promised_of_set, "dequantize", "set1", "back.safetensors", "--no-sync"), (0, ""))
         self.assertEqual(self.run_measured(LONG, promised_of_set, "verify", "set1", "--source", name), (0, ""))
         self.assertEqual(self.run_measured(LONG, promised_of_set + 3 * header / 2**20, "compare", name, "set1"), (0, ""))
+        self.assertEqual(self.run_measured(LONG, promised, "plan", name, "--preset", "q4", "--json"), (0, ""))
+
+    def test_the_planner_of_50000_tensors_keeps_to_the_same_bound(self):
+        count = 50_000  # the more tensors, the more of the bound it takes: 100,000 take 75 MiB of 86, for twice as long
+        name = self.write("many.safetensors", self.tensors(count, b"16,16", 1024), count * 1024)
+        header = os.path.getsize(self.dir / name) - count * 1024
+        with open(self.dir / name, "r+b") as file:
+            file.seek(header)
+            values = array.array("f", (math.sin(i * i) / 50 for i in range(25_600)))
+            for _ in range(count // 100):
+                values.append(values.pop(0))
+                file.write(values.tobytes())
+        code, error = self.run_measured(3 * LONG, 64 + 3 * header / 2**20, "plan", name, "--max-size", "30MB")
+        self.assertEqual((code, error), (0, ""))
 
     def test_a_million_keys_of_metadata_are_joined_in_bounded_time(self):
         keys = (b",".join(b'"%07d":""' % i for i in range(begin, begin + 1000)) + (b"," if begin < 999_000 else b"")

@@ -13,6 +13,11 @@ using plan::ChoiceFront;
 using plan::Selection;
 using Items = std::vector<std::vector<Choice>>;
 
+plan::Items view_of(const Items& items) {
+    return {items.size(), [&](std::size_t i) { return static_cast<std::uint32_t>(items[i].size()); },
+            [&](std::size_t i, std::uint32_t number) { return items[i][number]; }};
+}
+
 /// Items as tensors are: choices of 2 to 8 bits a weight whose losses fall by four a bit, roughly, and often one without any loss. Sizes
 /// and power differ by up to so many powers of two.
 Items random_items(std::mt19937_64& random, std::size_t count, std::size_t most_choices, double spread = 16) {
@@ -82,7 +87,7 @@ TEST_CASE("a small problem's best choice is that of trying all combinations, at 
     std::mt19937_64 random(6);
     for (int problem = 0; problem < 60; ++problem) {
         const Items items = random_items(random, 1 + random() % 6, 6);
-        const ChoiceFront front(items);
+        const ChoiceFront front(view_of(items));
         const double least = front.cheapest().cost;
         CAPTURE(problem, items.size());
         REQUIRE_FALSE(front.best_within(least - 1));
@@ -103,7 +108,7 @@ TEST_CASE("the cheapest choice under a ratio is on the front, and none is beyond
     for (int problem = 0; problem < 30; ++problem) {
         Items items = random_items(random, 1 + random() % 5, 5);
         if (problem % 2 == 0) items.push_back({{100, 5, 50}});  // one that a rule decides
-        const ChoiceFront front(items);
+        const ChoiceFront front(view_of(items));
         double purest = INFINITY;
         for_each_combination(items, [&](const Selection& sums) {
             purest = std::min(purest, sums.loss == 0 ? 0 : sums.loss / sums.worth);
@@ -132,7 +137,7 @@ TEST_CASE("a larger limit never loses more, and no choice is far from the bound 
     std::mt19937_64 random(8);
     for (const std::size_t count : {20U, 150U, 700U, 5000U}) {
         const Items items = random_items(random, count, 9, 5);
-        const ChoiceFront front(items);
+        const ChoiceFront front(view_of(items));
         const double least = front.cheapest().cost;
         const double most = most_cost(items);
         double before = INFINITY;

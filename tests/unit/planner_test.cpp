@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "base/json_text.hpp"
 #include "octet/octet.hpp"
 #include "plan/planner.hpp"
 #include "run/planning.hpp"
@@ -79,7 +80,7 @@ TEST_CASE("what the planner measured is what quantize does") {
         REQUIRE(plan.totals.output_bytes > *options.max_size * 99 / 100);
         REQUIRE(std::abs(*plan.totals.sqnr_db - *report.totals.sqnr_db) < 1e-4);
         for (std::size_t i = 0; i < report.tensors.size(); ++i) {
-            const TensorReport& planned = plan.tensors[i].tensor;
+            const TensorReport& planned = plan.tensors[i];
             const TensorReport& made = report.tensors[i];
             CAPTURE(made.name);
             REQUIRE(planned.scheme == made.scheme);
@@ -88,6 +89,43 @@ TEST_CASE("what the planner measured is what quantize does") {
             REQUIRE(planned.statistics->max_abs_error == made.statistics->max_abs_error);
             REQUIRE(planned.statistics->clipped == made.statistics->clipped);
         }
+    }
+}
+
+TEST_CASE("statistics that are measured once more are those that the planner kept") {
+    for (const char* const name : {"tiny-gpt2", "tiny-flan-t5"}) {
+        const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(kTestdata / name);
+        state::CodeOptions options;
+        options.max_size = fs::file_size(kTestdata / name / "model.safetensors") / 6;
+        const plan::Decisions decisions = plan::decide(checkpoint, options, {});
+        const plan::Plan found = run::make_planner(checkpoint, decisions, nullptr, {})->within(*options.max_size);
+        REQUIRE(found.statistics.size() == decisions.tensors.size());
+        std::vector<TensorReport> tensors = plan::decide(checkpoint, options, {}, found.chosen).tensors;
+        run::tie_equal(checkpoint, tensors, {});
+        REQUIRE(run::add_statistics(checkpoint, tensors, nullptr, {}) == found.sum_of_squares);
+        for (std::size_t i = 0; i < tensors.size(); ++i) {
+            CAPTURE(tensors[i].name);
+            REQUIRE(tensors[i].statistics.has_value() == tensors[i].scheme.has_value());
+            if (tensors[i].scheme) REQUIRE(*tensors[i].statistics == found.statistics[i]);
+        }
+    }
+}
+
+TEST_CASE("of more tries than can be kept the errors stay as exact, and the rest is not there") {
+    for (const std::size_t tensors : {10U, 40'000U}) {
+        plan::SchemeLists lists{{{}, {Scheme{}}}, std::vector<std::uint32_t>(tensors, 1)};
+        plan::Measurements measured(std::move(lists));
+        const auto statistics_of = [](std::size_t i) {
+            TensorStatistics statistics;
+            statistics.rmse = six_digits(std::exp2(static_cast<double>(i % 150) - 75) / 3);
+            return statistics;
+        };
+        for (std::size_t i = 0; i < tensors; ++i) measured.add(i, statistics_of(i), static_cast<double>(i));
+        for (std::size_t i = 0; i < tensors; ++i) {
+            if (measured.rmse(i, 0) != statistics_of(i).rmse || measured.signal(i, 0) != static_cast<double>(i))
+                FAIL(i);
+        }
+        REQUIRE((measured.statistics(3, 0) != nullptr) == (tensors == 10));
     }
 }
 
