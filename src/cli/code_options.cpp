@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.hpp"
@@ -39,6 +40,15 @@ void set_code_options(const CodeArguments& arguments, QuantizeOptions& options) 
     options.target_sqnr_db = number_of("--target-sqnr", arguments.target_sqnr);
     options.on_non_finite =
         static_cast<OnNonFinite>(choice_of("--on-non-finite", arguments.on_non_finite, {"error", "keep"}));
+}
+
+void note_overruled(const CodeArguments& arguments, const QuantizeOptions& options, Terminal& terminal) {
+    if (!options.max_size && !options.target_sqnr_db) return;
+    const bool with_scheme = options.scheme != SchemeOptions{};
+    if (options.preset == Preset::kAll && !with_scheme) return;
+    terminal.note(fmt::format("{} chooses the scheme of every tensor that no rule decides; {} no say in that",
+                              options.max_size ? "--max-size" : "--target-sqnr",
+                              with_scheme ? "the scheme options have" : "--preset " + arguments.preset + " has"));
 }
 
 }  // namespace octet::cli

@@ -118,6 +118,17 @@ std::vector<std::string> with_link_name(const std::vector<std::string>& argument
     return rest;
 }
 
+/// "octet help" and "octet help COMMAND" are "octet --help" and "octet COMMAND --help".
+std::vector<std::string> with_help_as_option(std::vector<std::string> words) {
+    if (words.empty() || words.front() != "help") return words;
+    words.erase(words.begin());
+    const std::vector<std::string> names = command_names();
+    // What is no command is refused as such.
+    if (words.empty() || std::find(names.begin(), names.end(), words.front()) != names.end())
+        words.emplace_back("--help");
+    return words;
+}
+
 int fail(Terminal& terminal, const Invocation& invocation, ErrorCode code, const std::string& message) {
     terminal.error(message);
     const CommonOptions& common = invocation.common;
@@ -171,7 +182,7 @@ int run_command_line(const std::vector<std::string>& arguments) {
     CLI::App app;
     describe(app);
     return guarded(terminal, invocation, [&]() -> int {
-        std::vector<std::string> reversed = with_link_name(arguments);
+        std::vector<std::string> reversed = with_help_as_option(with_link_name(arguments));
         add_commands(app, reversed.empty() ? "" : reversed.front(), invocation);
         if (reversed.empty()) {
             terminal.note("no command; see octet --help");

@@ -114,6 +114,9 @@ void add_code_options(CLI::App& command, CodeArguments& arguments);
 /// Fills in what was asked for; kUsage naming the option, and what read_rules() throws.
 void set_code_options(const CodeArguments& arguments, QuantizeOptions& options);
 
+/// Says on stderr what the planner leaves no say to: it comes before preset and scheme options (docs/cli.md).
+void note_overruled(const CodeArguments& arguments, const QuantizeOptions& options, Terminal& terminal);
+
 /// The gates that were asked for; kUsage naming the option where a value is no number or no size.
 Gates gates_of(const GateArguments& arguments);
 

@@ -58,6 +58,9 @@ int run_evaluate(EvaluateArguments& arguments, Terminal& terminal, const CommonO
 
 int run_calibrate(EvaluateArguments& arguments, Terminal& terminal, const CommonOptions& common) {
     arguments.write.note = [&terminal](const std::string& line) { terminal.note(line); };
+    if (!common.output.ends_with(".safetensors"))
+        throw Error(ErrorCode::kUsage, "-o",
+                    in_quotes(common.output) + " does not end in .safetensors, which is what calibrate writes");
     const Calibration calibration =
         calibrate(common.input, options_of(arguments, terminal, common, "calibrating"), common.output, arguments.write);
     if (common.json) {

@@ -68,6 +68,9 @@ void set_sampling(const GenerateArguments& arguments, Sampling& sampling) {
     set_count("--seed", arguments.seed, 0, std::numeric_limits<std::uint64_t>::max(), sampling.seed);
     const bool samples = sampling.top_k > 0 || sampling.top_p != 1;
     sampling.temperature = number_of("--temperature", arguments.temperature).value_or(samples ? 1 : 0);
+    if (arguments.seed && !arguments.temperature && !samples)
+        throw Error(ErrorCode::kUsage, "--seed",
+                    "is for sampling, which nothing asks for; give --temperature, --top-k or --top-p too");
 }
 
 void fill_in(GenerateArguments& arguments, const CommonOptions& common) {
@@ -75,7 +78,7 @@ void fill_in(GenerateArguments& arguments, const CommonOptions& common) {
     const int prompts = (arguments.prompt ? 1 : 0) + (arguments.prompt_file ? 1 : 0) + (arguments.prompt_ids ? 1 : 0);
     if (prompts != 1) throw Error(ErrorCode::kUsage, "give one of --prompt, --prompt-file and --prompt-ids");
     if (arguments.prompt) options.prompt = *arguments.prompt;
-    if (arguments.prompt_file) options.prompt = io::read_text_file(*arguments.prompt_file, kMostPromptBytes);
+    if (arguments.prompt_file) options.prompt = io::read_text_stream(*arguments.prompt_file, kMostPromptBytes);
     if (arguments.prompt_ids) options.ids = ids_of(*arguments.prompt_ids);
     set_count("--max-new-tokens", arguments.max_new_tokens, 1, kMostNewTokens, options.max_new_tokens);
     set_sampling(arguments, options.sampling);

@@ -30,6 +30,7 @@ int list_schemes(Terminal& terminal, bool json) {
 int run_plan(PlanArguments& arguments, Terminal& terminal, const CommonOptions& common) {
     if (arguments.list_schemes) return list_schemes(terminal, common.json);
     set_code_options(arguments.codes, arguments.options);
+    note_overruled(arguments.codes, arguments.options, terminal);
     arguments.options.write = with_progress({}, terminal, common, "scanning");
     const PlanReport report = plan_quantize(common.input, arguments.options, arguments.scan);
     const TextSink to_stdout = [&](std::string_view piece) { terminal.out(piece); };
@@ -46,12 +47,15 @@ int run_plan(PlanArguments& arguments, Terminal& terminal, const CommonOptions& 
 void add_plan(CLI::App& app, Invocation& invocation) {
     auto arguments = std::make_shared<PlanArguments>();
     CLI::App* const command = app.add_subcommand("plan", "Say what quantize would do to each tensor, and why");
-    CLI::Option* const input = command->add_option("INPUT", invocation.common.input,
-                                                   "a .safetensors file, a *.safetensors.index.json, or a folder");
+    command->add_option("INPUT", invocation.common.input,
+                        "a .safetensors file, a *.safetensors.index.json, or a folder");
     add_code_options(*command, arguments->codes);
     command->add_flag("--scan", arguments->scan, "read the data too, for what depends on values");
-    command->add_flag("--list-schemes", arguments->list_schemes, "print the named schemes, one a line")
-        ->excludes(input);
+    CLI::Option* const list =
+        command->add_flag("--list-schemes", arguments->list_schemes, "print the named schemes, one a line");
+    for (CLI::Option* const option : command->get_options()) {
+        if (option != list && option != command->get_help_ptr()) list->excludes(option);
+    }
     add_common_options(*command, invocation.common);
     command->callback([arguments, &invocation] {
         invocation.command = "plan";

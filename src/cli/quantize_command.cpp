@@ -17,6 +17,7 @@ struct QuantizeArguments {
 int run_quantize(QuantizeArguments& arguments, Terminal& terminal, const CommonOptions& common) {
     QuantizeOptions& options = arguments.options;
     set_code_options(arguments.codes, options);
+    note_overruled(arguments.codes, options, terminal);
     options.gates = gates_of(arguments.gates);
     options.write = with_progress(options.write, terminal, common, "quantizing");
     report::ReportOptions shown;

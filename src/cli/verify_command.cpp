@@ -40,8 +40,10 @@ void add_verify(CLI::App& app, Invocation& invocation) {
     CLI::App* const command =
         app.add_subcommand("verify", "Prove that a set is what was written, and keeps its promise to its source");
     command->add_option("SET", invocation.common.input, "a folder that octet quantize wrote")->required();
-    command->add_option("--source", arguments->source, "the original checkpoint, to hold every value against");
-    command->add_option("--importance", arguments->importance, "with --source: the file that quantize had");
+    CLI::Option* const source =
+        command->add_option("--source", arguments->source, "the original checkpoint, to hold every value against");
+    command->add_option("--importance", arguments->importance, "with --source: the file that quantize had")
+        ->needs(source);
     add_common_options(*command, invocation.common);
     command->callback([arguments, &invocation] {
         invocation.command = "verify";

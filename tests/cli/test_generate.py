@@ -2,8 +2,9 @@
 import json
 import shutil
 import struct
+import subprocess
 
-from octet_case import SHARED, TESTDATA, OctetCase, Tensor, f32, main, make_file, make_sharded, needs_shared, read_file
+from octet_case import BIN, SHARED, TESTDATA, OctetCase, Tensor, f32, main, make_file, make_sharded, needs_shared, read_file
 
 GPT2 = TESTDATA / "tiny-gpt2"
 T5 = TESTDATA / "tiny-flan-t5"
@@ -97,6 +98,16 @@ class Generate(OctetCase):
         self.assertGreater(len({tuple(ids(*hot, "--seed", seed)) for seed in range(4)}), 1)
         self.assertEqual(ids(*hot, "--top-k", 1), ids())
         self.assertEqual(ids("--top-p", "1e-9"), ids())
+
+    def test_a_prompt_comes_through_a_pipe_too(self):
+        expected = self.generate(GPT2, "--prompt", "The")["ids"]
+        for text, code in (("The", 0), ("The" * 6_000_000, 3)):
+            run = subprocess.run([BIN, "generate", GPT2, "--prompt-file", "/dev/stdin", "--max-new-tokens", "16", "--json"], input=text, encoding="utf-8", cwd=self.dir,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+            self.assertEqual(run.returncode, code, run.stderr)
+            if code == 0:
+                self.assertEqual(json.loads(run.stdout)["ids"], expected)
+        self.assertEqual(run.stderr, "octet: /dev/stdin: has more than the 16,777,216 bytes that such a text may have; is it the right one?\n")
 
     def test_it_stops_at_the_end_of_the_context(self):
         found = self.octet_json("generate", GPT2, "--prompt-ids", ",".join(["411"] * 120), "--max-new-tokens", 1000)

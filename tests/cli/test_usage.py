@@ -150,6 +150,36 @@ class Usage(OctetCase):
             self.assertIn("b\\rad\\x07.safetensors", out)
         self.assertEqual(self.octet_json("inspect", bad)["tensors"][0]["name"], name)
 
+    def test_options_that_would_have_no_effect_are_refused(self):
+        plan = ("plan", "m.safetensors")
+        self.octet("quantize", "m.safetensors", "set")
+        for message, arguments in (
+                ("--symmetric and --zero-point: symmetric codes have no zero point; leave out one of the two",
+                 (*plan, "--symmetric", "--zero-point", "real")),
+                ("--bits excludes --list-schemes; see octet plan --help", ("plan", "--list-schemes", "--bits", "4")),
+                ("--scan excludes --list-schemes; see octet plan --help", ("plan", "--scan", "--list-schemes")),
+                ("--importance requires --source; see octet verify --help", ("verify", "set", "--importance", "i.safetensors")),
+                ("--sort sqnr: m.safetensors is a checkpoint, whose tensors have no SQNR; name a set, or sort by size",
+                 ("inspect", "m.safetensors", "--sort", "sqnr")),
+                ("-o: 'x.bin' does not end in .safetensors, which is what calibrate writes",
+                 ("calibrate", "m.safetensors", "--ids", "ids", "-o", "x.bin")),
+                ("--seed: is for sampling, which nothing asks for; give --temperature, --top-k or --top-p too",
+                 ("generate", "m.safetensors", "--prompt-ids", "1", "--seed", "3"))):
+            self.refuse(message, *arguments)
+
+    def test_the_planner_says_whom_it_leaves_no_say(self):
+        for options, note in (
+                (("--max-size", "1MB", "--preset", "q4"), "--max-size chooses the scheme of every tensor that no rule decides; --preset q4 has no say in that"),
+                (("--target-sqnr", "20", "--bits", "4"), "--target-sqnr chooses the scheme of every tensor that no rule decides; the scheme options have no say in that"),
+                (("--max-size", "1MB", "--preset", "all"), "")):
+            for command in (("plan", "m.safetensors"), ("quantize", "m.safetensors", "out", "--force")):
+                self.assertEqual(self.octet(*command, *options).err, note and f"octet: {note}\n")
+
+    def test_help_is_a_command_too(self):
+        self.assertEqual(self.octet("help").out, self.octet("--help").out)
+        self.assertEqual(self.octet("help", "plan").out, self.octet("plan", "--help").out)
+        self.refuse("unknown command 'qlan'; did you mean plan?", "help", "qlan")
+
     def test_help_and_version(self):
         for arguments in (("--help",), ("quantize", "--help"), ("dequantize", "--help"), ("inspect", "--help"), ("-h",)):
             run = self.octet(*arguments)
