@@ -1,6 +1,7 @@
 #include "run/block_layout.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -63,15 +64,19 @@ BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std
         std::min(most_tile_elements(scheme) / unit_rows, kMostTileBlocks * std::min(block_columns, kMostTileElements));
     layout.tile_columns = columns;
     if (columns > most_columns) {
-        layout.tile_columns = panel_columns(columns, most_columns,
-                                            groups && !by_columns ? 8 * unit.columns_each
-                                            : channels_whole      ? kSearchedTogether
-                                                                  : 64);
+        std::uint64_t alignment = groups && !by_columns ? 8 * unit.columns_each
+                                  : channels_whole      ? kSearchedTogether
+                                                        : 64;
+        // Where packed rows end within a byte, panels begin with one of them.
         if (scheme.bits < 8 && packed_row != columns && packed_row % 8 != 0)
+            alignment = packed_row > most_columns ? packed_row : std::lcm(alignment, packed_row);
+        if (alignment > most_columns)
             throw Error(ErrorCode::kUsage, "tensor " + in_quotes(name),
-                        fmt::format("has rows of {} elements in packed rows of {}, no multiple of 8, which {} bits "
-                                    "cannot cut; choose 8 bits or keep it",
-                                    with_commas(columns), with_commas(packed_row), scheme.bits));
+                        fmt::format("has rows of {} elements in packed rows of {}, which {} bits can only cut at "
+                                    "multiples of {}, more than the {} of a tile; choose 8 bits or keep it",
+                                    with_commas(columns), with_commas(packed_row), scheme.bits, with_commas(alignment),
+                                    with_commas(most_columns)));
+        layout.tile_columns = panel_columns(columns, most_columns, alignment);
     }
     const std::uint64_t blocks_each = scheme.granularity == Granularity::kTensor || (by_columns && !groups)
                                           ? 0

@@ -48,8 +48,8 @@ struct BlockLayout {
     std::uint64_t tiles() const noexcept { return tiles_down * tiles_across; }
 };
 
-/// The layout of a tensor. Throws kUsage where codes of fewer than 8 bits cannot be cut at whole bytes: more than two dimensions, rows
-/// of more than kMostTileElements, and a last dimension that is no multiple of 8. `name` stands in the message.
+/// The layout of a tensor. Throws kUsage where codes of fewer than 8 bits cannot be cut at whole bytes: more than two dimensions, rows longer than
+/// a tile, and a last dimension that is no multiple of 8 and too long for a tile to end with it and with a group. `name` stands in the message.
 BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std::string_view name);
 
 TilePlace place_of(const BlockLayout& layout, std::uint64_t tile) noexcept;
