@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "io/large_buffer.hpp"
+#include "io/processors.hpp"
 #include "octet/error.hpp"
 
 namespace octet::run {
@@ -32,7 +33,10 @@ void Workers::run(std::uint64_t steps, const std::function<void(std::uint64_t, s
     {
         std::vector<std::jthread> others;
         const std::uint64_t useful = std::min<std::uint64_t>(workers_, steps);
-        for (std::uint64_t i = 1; i < useful; ++i) others.emplace_back([this] { work(); });
+        for (std::uint64_t i = 1; i < useful; ++i) {
+            others.emplace_back([this] { work(); });
+            io::begin_elsewhere(others.back().native_handle(), static_cast<unsigned>(i));
+        }
         work();
     }
     if (error_) std::rethrow_exception(error_);
