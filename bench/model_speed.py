@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from first_token import CONFIG, SETS
@@ -20,21 +19,24 @@ def ids(count):
     return ",".join(str((7919 * i + 13) % CONFIG["vocab_size"]) for i in range(count))
 
 
-def run(command, environment=None):
-    """(what it printed, its peak of resident memory in bytes)."""
-    with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen([str(word) for word in command], env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=errors)
-        printed = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            errors.seek(0)
-            raise RuntimeError(f"{command[0]}: " + errors.read().decode(errors="replace").strip()[-500:])
-    return printed, usage.ru_maxrss * 1024
+class Runner:
+    """Runs commands under octet_timed, which does not count the memory of the process that starts them."""
+
+    def __init__(self, suite, folder):
+        self.timed, self.result, self.printed = suite.programs / "octet_timed", folder / "timed.json", folder / "printed"
+
+    def __call__(self, command, environment=None):
+        """(what it printed, its peak of resident memory in bytes)."""
+        prints = ["sh", "-c", 'exec "$@" > "$0"', self.printed, *command]  # octet_timed lets nothing be printed
+        done = subprocess.run([str(word) for word in (self.timed, self.result, *prints)], env={**os.environ, **(environment or {})},
+                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        sample = json.loads(self.result.read_text())
+        if done.returncode != 0 or sample["status"] != 0:
+            raise RuntimeError(f"{command[0]}: " + done.stderr.decode(errors="replace").strip()[-500:])
+        return self.printed.read_text(), sample["resident"]
 
 
-def octet_rates(octet, model):
+def octet_rates(run, octet, model):
     """{"write", "read"} in tokens per second, and {"resident"}, the higher peak of the two runs in bytes."""
     def generate(prompt, count):
         printed, resident = run([octet, "generate", model, "--prompt-ids", prompt, "--max-new-tokens", count, "--threads", THREADS, "--json"])
@@ -44,13 +46,13 @@ def octet_rates(octet, model):
     return {"write": writing["tokens_per_second"], "read": READ / reading["prompt_seconds"], "resident": max(one, other)}
 
 
-def llama_rates(gguf):
+def llama_rates(run, gguf):
     printed, resident = run(["llama-bench", "-m", gguf, "-t", THREADS, "-p", READ, "-n", WRITTEN, "-r", 1, "-o", "json"])
     rates = {("write" if row["n_gen"] else "read"): row["avg_ts"] for row in json.loads(printed)}
     return {**rates, "resident": resident}
 
 
-def transformers_rates(python, source):
+def transformers_rates(run, python, source):
     environment = {"OMP_NUM_THREADS": str(THREADS), "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     printed, resident = run([python, PEERS / "gpt2_speed.py", source, THREADS], environment)
     return {**json.loads(printed), "resident": resident}
@@ -58,14 +60,15 @@ def transformers_rates(python, source):
 
 def contestants(suite, source, folder):
     """({name: function that returns rates}, {name: why it is not here})."""
+    run = Runner(suite, folder)
     model = folder / "model"
     model.mkdir()
     (model / "config.json").write_text(json.dumps(CONFIG))
     (model / "model.safetensors").symlink_to(source)
-    found, missing = {"float32": lambda: octet_rates(suite.octet, model)}, {}
+    found, missing = {"float32": lambda: octet_rates(run, suite.octet, model)}, {}
     for name, options in SETS.items():
         run([suite.octet, "quantize", model, folder / name, *options, "--no-sync", "--quiet"])
-        found[f"`{name}`"] = lambda name=name: octet_rates(suite.octet, folder / name)
+        found[f"`{name}`"] = lambda name=name: octet_rates(run, suite.octet, folder / name)
     if shutil.which("llama-bench") and shutil.which("llama-quantize"):
         original = folder / "gpt2.gguf"
         subprocess.run(["python3", PEERS / "make_gguf.py", source, original], check=True)
@@ -74,12 +77,12 @@ def contestants(suite, source, folder):
             if kind:
                 gguf = folder / f"{kind}.gguf"
                 run(["llama-quantize", original, gguf, kind, THREADS])
-            found[f"llama.cpp {name}"] = lambda gguf=gguf: llama_rates(gguf)
+            found[f"llama.cpp {name}"] = lambda gguf=gguf: llama_rates(run, gguf)
     else:
         missing["llama.cpp"] = "not here: llama-bench and llama-quantize are not on PATH"
     python = os.environ.get("OCTET_TORCH_PYTHON", "python3")
     if imports(python, "torch, transformers"):
-        found["transformers, float32"] = lambda: transformers_rates(python, Path(source))
+        found["transformers, float32"] = lambda: transformers_rates(run, python, Path(source))
     else:
         missing["transformers, float32"] = "not here: torch or transformers cannot be imported"
     return found, missing
