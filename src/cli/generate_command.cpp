@@ -68,9 +68,6 @@ void set_sampling(const GenerateArguments& arguments, Sampling& sampling) {
     set_count("--seed", arguments.seed, 0, std::numeric_limits<std::uint64_t>::max(), sampling.seed);
     const bool samples = sampling.top_k > 0 || sampling.top_p != 1;
     sampling.temperature = number_of("--temperature", arguments.temperature).value_or(samples ? 1 : 0);
-    if (arguments.seed && !arguments.temperature && !samples)
-        throw Error(ErrorCode::kUsage, "--seed",
-                    "is for sampling, which nothing asks for; give --temperature, --top-k or --top-p too");
 }
 
 void fill_in(GenerateArguments& arguments, const CommonOptions& common) {

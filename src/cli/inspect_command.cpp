@@ -32,10 +32,6 @@ std::vector<std::uint32_t> selected(const Report& report, const InspectArguments
         throw Error(ErrorCode::kUsage, "--tensors",
                     in_quotes(arguments.tensors) + " matches no tensor; octet inspect PATH lists their names");
     }
-    if (arguments.sort == "sqnr" && !report.is_set)
-        throw Error(
-            ErrorCode::kUsage, "--sort sqnr",
-            printable(report.input) + " is a checkpoint, whose tensors have no SQNR; name a set, or sort by size");
     const auto sort_by = [&](auto before) {
         std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
             return before(report.tensors[a], report.tensors[b]);

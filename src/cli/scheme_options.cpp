@@ -66,9 +66,6 @@ SchemeOptions scheme_options_of(const SchemeArguments& arguments) {
     options.axis = choice<OutputAxis>("--axis", arguments.axis, {"auto", "0", "1"});
     if (options.axis == OutputAxis::kAuto) options.axis.reset();
     if (arguments.symmetric) options.symmetric = true;
-    if (arguments.symmetric && arguments.zero_point == "real")
-        throw Error(ErrorCode::kUsage, "--symmetric and --zero-point",
-                    "symmetric codes have no zero point; leave out one of the two");
     options.zero_point = choice<ZeroPoint>("--zero-point", arguments.zero_point, {"real", "integer"});
     options.rounding = choice<Rounding>("--rounding", arguments.rounding, {"nearest", "truncate"});
     if (arguments.range) set_range(*arguments.range, options);

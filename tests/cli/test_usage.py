@@ -151,20 +151,13 @@ class Usage(OctetCase):
         self.assertEqual(self.octet_json("inspect", bad)["tensors"][0]["name"], name)
 
     def test_options_that_would_have_no_effect_are_refused(self):
-        plan = ("plan", "m.safetensors")
         self.octet("quantize", "m.safetensors", "set")
         for message, arguments in (
-                ("--symmetric and --zero-point: symmetric codes have no zero point; leave out one of the two",
-                 (*plan, "--symmetric", "--zero-point", "real")),
                 ("--bits excludes --list-schemes; see octet plan --help", ("plan", "--list-schemes", "--bits", "4")),
                 ("--scan excludes --list-schemes; see octet plan --help", ("plan", "--scan", "--list-schemes")),
                 ("--importance requires --source; see octet verify --help", ("verify", "set", "--importance", "i.safetensors")),
-                ("--sort sqnr: m.safetensors is a checkpoint, whose tensors have no SQNR; name a set, or sort by size",
-                 ("inspect", "m.safetensors", "--sort", "sqnr")),
                 ("-o: 'x.bin' does not end in .safetensors, which is what calibrate writes",
-                 ("calibrate", "m.safetensors", "--ids", "ids", "-o", "x.bin")),
-                ("--seed: is for sampling, which nothing asks for; give --temperature, --top-k or --top-p too",
-                 ("generate", "m.safetensors", "--prompt-ids", "1", "--seed", "3"))):
+                 ("calibrate", "m.safetensors", "--ids", "ids", "-o", "x.bin"))):
             self.refuse(message, *arguments)
 
     def test_the_planner_says_whom_it_leaves_no_say(self):
