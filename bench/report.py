@@ -104,7 +104,7 @@ class Report:
         machine, found = self.results.get("machine"), self.experiment("quantize-fresh")
         if machine is None or found is None:
             return None
-        return f"{machine['cpu']}, {machine['cores']} cores. Every median is of at least {found.rounds()} interleaved rounds."
+        return f"{machine['cpu']}, {machine['cores']} cores. Every median is of at least {found.rounds()} interleaved rounds, where no other number is given."
 
     def quantize(self):
         return self.against_floor(["quantize-fresh", "quantize-fragmented"], ["page cache fresh", "page cache fragmented"])
