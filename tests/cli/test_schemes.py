@@ -109,6 +109,19 @@ class Schemes(OctetCase):
             self.assertTrue(found[0] == found[1] == found[2], scheme)
             self.octet("verify", "set", "--source", source)
 
+    def goes_both_ways(self, source, scheme):
+        """The same set whatever makes it, restored within its bounds, and verified against its source."""
+        found = []
+        for isa, threads in (("scalar", "1"), ("", "7")):
+            run = self.run_octet("quantize", source, "set", "--force", "--no-sync", "--threads", threads, *options_of(scheme),
+                                 env={"OCTET_ISA": isa} if isa else {})
+            self.assertEqual(run.code, 0, run.err)
+            found.append(contents(self.dir / "set"))
+        self.assertTrue(found[0] == found[1], scheme)
+        self.octet("dequantize", "set", "restored.safetensors", "--force", "--no-sync")
+        self.check_set("source.safetensors", "set", "restored.safetensors")
+        self.octet("verify", "set", "--source", source)
+
     def test_channels_longer_than_a_tile_are_searched_and_cut(self):
         noise = random.Random(6)
         values = [noise.gauss(0, 1) * (9 if noise.random() < 0.001 else 1) for _ in range(3 * 40_000)]
@@ -116,16 +129,7 @@ class Schemes(OctetCase):
             f32("wide", values, [3, 40_000]), f32("tall", values, [40_000, 3]), f32("deep", values, [2, 30, 2000]), f32("b", [1, 2, 3]),
             Tensor("double", "F64", [3, 40_000], struct.pack("<120000d", *values)), f32("many", values, [300, 400])])
         for scheme in ("u4-channel-mse-f16", "u8-channel-pct99.5", "u4-channel-axis1-mse", "s8-channel-axis1-pct99"):
-            found = []
-            for isa, threads in (("scalar", "1"), ("", "7")):
-                run = self.run_octet("quantize", source, "set", "--force", "--no-sync", "--threads", threads, *options_of(scheme),
-                                     env={"OCTET_ISA": isa} if isa else {})
-                self.assertEqual(run.code, 0, run.err)
-                found.append(contents(self.dir / "set"))
-            self.assertTrue(found[0] == found[1], scheme)
-            self.octet("dequantize", "set", "restored.safetensors", "--force", "--no-sync")
-            self.check_set("source.safetensors", "set", "restored.safetensors")
-            self.octet("verify", "set", "--source", source)
+            self.goes_both_ways(source, scheme)
         source = make_file(self.dir / "long.safetensors", [f32("w", [1.0] * (2 * 65_537), [65_537, 2])])
         for command in (("quantize", source, "none"), ("plan", source)):
             run = self.run_octet(*command, *options_of("u8-channel-axis1-mse"))
@@ -137,16 +141,7 @@ class Schemes(OctetCase):
         values = [noise.gauss(0, 1) for _ in range(3 * 87_411)]
         source = make_file(self.dir / "source.safetensors", [f32("volume", values * 2, [2, 87_411, 3])])
         for scheme in ("u4-group64", "s2-group32-axis1", "u5-group64-intzp-f16", "u4-group32-mse-two"):
-            found = []
-            for isa, threads in (("scalar", "1"), ("", "7")):
-                run = self.run_octet("quantize", source, "set", "--force", "--no-sync", "--threads", threads, *options_of(scheme),
-                                     env={"OCTET_ISA": isa} if isa else {})
-                self.assertEqual(run.code, 0, run.err)
-                found.append(contents(self.dir / "set"))
-            self.assertTrue(found[0] == found[1], scheme)
-            self.octet("dequantize", "set", "restored.safetensors", "--force", "--no-sync")
-            self.check_set("source.safetensors", "set", "restored.safetensors")
-            self.octet("verify", "set", "--source", source)
+            self.goes_both_ways(source, scheme)
         source = make_file(self.dir / "odd.safetensors", [f32("w", [1.0] * (80 * 4001), [1, 80, 4001])])
         run = self.run_octet("quantize", source, "none", *options_of("u4-group64"))
         self.assertEqual((run.code, run.err), (2, "octet: tensor 'w': has rows of 320,080 elements in packed rows of 4,001, which 4 bits can only cut at "
