@@ -22,17 +22,6 @@
 namespace octet {
 namespace {
 
-/// kBadInput naming the first tensor that quantize would refuse.
-void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<bool>& not_finite) {
-    const auto found = std::find(not_finite.begin(), not_finite.end(), true);
-    if (found == not_finite.end()) return;
-    const checkpoint::Tensor& tensor = checkpoint.tensors[static_cast<std::size_t>(found - not_finite.begin())];
-    throw Error(ErrorCode::kBadInput, printable(checkpoint.shards[tensor.shard].file.name()),
-                fmt::format("tensor {} holds values that are not finite, or whose range overflows float32; "
-                            "--on-non-finite keep copies such tensors",
-                            in_quotes(tensor.name)));
-}
-
 /// Without the planner's `sum_of_squares` what the data say is not known.
 Totals planned_totals(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
                       const std::vector<plan::FilePlan>& files, Preset preset, std::optional<double> sum_of_squares) {
@@ -103,9 +92,8 @@ PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptio
     const bool reads = scan || planned;
     plan::Decisions decisions = plan::decide(checkpoint, inputs.options, {});
     std::vector<bool> not_finite;
-    if (reads && (keeps || !planned)) {  // a planner refuses what is not finite by itself
+    if (reads && keeps) {
         not_finite = run::find_not_finite(checkpoint, decisions.tensors, options.write);
-        if (!keeps) refuse_not_finite(checkpoint, not_finite);
         decisions = plan::decide(checkpoint, inputs.options, not_finite);
     }
     if (inputs.importance) inputs.importance->check(decisions.tensors);
@@ -121,6 +109,7 @@ PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptio
         sum_of_squares = take_choice(checkpoint, inputs, not_finite, decisions, choice, options.write);
     } else if (reads) {
         run::tie_equal(checkpoint, decisions.tensors, options.write);
+        if (!keeps) run::refuse_not_finite(checkpoint, decisions.tensors, inputs.importance.get(), options.write);
     }
     const std::vector<plan::FilePlan> files = plan::files_of_set(checkpoint, decisions.tensors);
 

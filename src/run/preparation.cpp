@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <optional>
 
 #include <fmt/format.h>
@@ -11,8 +12,11 @@
 #include "octet/error.hpp"
 #include "plan/output_plan.hpp"
 #include "quant/affine.hpp"
+#include "quant/stored_form.hpp"
 #include "run/engine.hpp"
+#include "run/measure.hpp"
 #include "run/output.hpp"
+#include "run/tile_work.hpp"
 
 namespace octet::run {
 namespace {
@@ -26,11 +30,24 @@ std::vector<TensorJob> scan_jobs(const checkpoint::Checkpoint& checkpoint, const
         job.source_dtype = source.dtype;
         job.source = &checkpoint.shards[source.shard].file;
         job.source_offset = source.offset;
-        job.elements = tensors[i].scheme ? source.byte_count * 8 / dtype_bits(source.dtype) : 0;
+        job.elements =
+            tensors[i].scheme && tensors[i].same_as.empty() ? source.byte_count * 8 / dtype_bits(source.dtype) : 0;
         job.name = source.name;
         job.shape = &source.shape;
     }
     return jobs;
+}
+
+/// What quantize refuses tensors for. Of those in blocks only a try can tell which range is too wide.
+enum class Doubt : std::uint8_t { kNone, kIsTooWide, kIsNotFinite, kMayBeTooWide };
+
+Doubt doubt_of(const TensorJob& job, const TensorReport& tensor) {
+    if (job.elements == 0) return Doubt::kNone;
+    if (!job.range.finite) return Doubt::kIsNotFinite;
+    if (!quant::uses_blocks(*tensor.scheme)) return quant::overflows(job.range) ? Doubt::kIsTooWide : Doubt::kNone;
+    // A scale or zero point is at most twice the largest value; the largest F16 is 65,504. BF16 rounds up at the end of float32.
+    const float most = tensor.scheme->scale_dtype == ScaleDtype::kF32 ? std::numeric_limits<float>::max() / 2 : 32'000;
+    return std::max(job.range.max, -job.range.min) >= most ? Doubt::kMayBeTooWide : Doubt::kNone;
 }
 
 /// The number of the tensor that tensor `i` may be stored with, by all that headers and options say.
@@ -117,6 +134,28 @@ std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, cons
     std::vector<bool> found;
     for (const TensorJob& job : jobs) found.push_back(!job.range.finite || quant::overflows(job.range));
     return found;
+}
+
+void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+                       const Importance* importance, const WriteOptions& options) {
+    std::vector<TensorJob> jobs = scan_jobs(checkpoint, tensors);
+    run_jobs(jobs, options);
+    plan::SchemeLists tries{{{}}, std::vector<std::uint32_t>(tensors.size())};
+    TensorJob* too_wide = nullptr;
+    for (std::size_t i = 0; i < jobs.size() && too_wide == nullptr; ++i) {
+        const Doubt doubt = doubt_of(jobs[i], tensors[i]);
+        if (doubt == Doubt::kIsTooWide) too_wide = &jobs[i];
+        if (doubt != Doubt::kIsNotFinite && doubt != Doubt::kMayBeTooWide) continue;
+        tries.of[i] = static_cast<std::uint32_t>(tries.lists.size());
+        tries.lists.push_back({*tensors[i].scheme});
+        if (doubt == Doubt::kIsNotFinite) break;
+    }
+    WriteOptions quiet = options;
+    quiet.progress = {};
+    measure(checkpoint, tensors, tries, importance, quiet, [](std::size_t, const TensorStatistics&, double) {});
+    if (too_wide == nullptr) return;
+    too_wide->codec = Codec::kQuantize;
+    settle_range(*too_wide);
 }
 
 std::uint64_t companion_bytes(const checkpoint::Checkpoint& checkpoint) {

@@ -28,6 +28,10 @@ CodeInputs code_inputs(const QuantizeOptions& options);
 std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
                                   const WriteOptions& options);
 
+/// The same read where such tensors are refused: throws the error that quantize would, for the same tensor. Ties are marked.
+void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+                       const Importance* importance, const WriteOptions& options);
+
 /// Marks (TensorReport::same_as) the tensors that need not be stored because another of the same file, to which the family's profile ties them,
 /// has the same scheme and the same bytes. Reads both of each such pair.
 void tie_equal(const checkpoint::Checkpoint& checkpoint, std::vector<TensorReport>& tensors,

@@ -67,8 +67,31 @@ class Plan(OctetCase):
         self.assertEqual(snapshot(self.dir), before)
         # The values of this one are not finite: only reading them can tell.
         self.octet("plan", "broken.safetensors")
-        self.assert_refused(3, f"broken.safetensors: tensor 'bad.weight' holds values that are not finite, or whose range overflows float32; "
+        self.assert_refused(3, "broken.safetensors: tensor 'bad.weight' holds nan at [0, 1], which is not a finite float32; "
                                "--on-non-finite keep copies such tensors", "plan", "broken.safetensors", "--scan")
+
+    def test_scan_refuses_what_quantize_refuses_in_its_words(self):
+        finite = f32("first.weight", [0.5] * 64, [2, 32])
+        wide = f32("wide.weight", [3e38] * 32 + [-3e38] * 32, [2, 32])  # beyond float32 as a whole, not by rows
+        steep = f32("steep.weight", [0, 7e4] * 32, [2, 32])  # beyond F16, as a zero point not
+        broken = f32("broken.weight", [0] * 37 + [float("-inf")] + [1] * 26, [2, 32])
+        refused = set()
+        for number, tensors in enumerate(([finite, broken], [wide], [wide, broken], [broken, wide], [steep, wide, broken], [steep])):
+            make_file(self.dir / f"{number}.safetensors", tensors)
+            for options in ((), ("--granularity", "channel"), ("--granularity", "channel", "--scale-dtype", "f16", "--symmetric"),
+                            ("--symmetric",), ("--bits", "4", "--range", "mse"), ("--rule", "wide.weight=u8-trunc", "--preset", "q4")):
+                if options[:1] == ("--rule",) and wide not in tensors:
+                    continue
+                with self.subTest(number=number, options=options):
+                    run = self.run_octet("quantize", f"{number}.safetensors", "set", "--force", "--no-sync", "--quiet", *options)
+                    planned = self.run_octet("plan", f"{number}.safetensors", "--scan", "--quiet", *options)
+                    self.assertEqual((planned.code, planned.err), (run.code, run.err))
+                    refused.add(run.err.split("; ")[0].split(": ", 2)[-1])
+        self.assertEqual(refused, {
+            "", "tensor 'broken.weight' holds -inf at [1, 5], which is not a finite float32",
+            "tensor 'wide.weight' spans -3e+38 to 3e+38, a range that overflows float32",
+            "tensor 'wide.weight' spans -3e+38 to 3e+38 in the block at [0, 0], which overflows float32",
+            "tensor 'wide.weight' spans 3e+38 to 3e+38 in the block at [0, 0], which overflows its scale's dtype"})
 
     def test_what_depends_on_values_is_said_and_scanned(self):
         self.mixed()
