@@ -133,9 +133,13 @@ class MainRoad(RoadCase):
         kept = [name for name, entry in self.sidecar("lesson")["tensors"].items() if entry["scheme"] == "keep"]
         self.assertEqual(kept, masks)
 
-    def test_a_file_alone_brings_no_companions(self):
+    def test_a_file_or_an_index_alone_brings_no_companions(self):
         self.octet("quantize", MODELS["tiny-gpt2"] / "model.safetensors", "set")
         self.assertEqual(set(contents(self.dir / "set")), {DATA_FILE, SIDECAR})
+        make_sharded(self.dir / "model", MODELS["tiny-gpt2"] / "model.safetensors", 2)
+        (self.dir / "model" / "config.json").write_text("{}")
+        self.octet("quantize", "model/model.safetensors.index.json", "set", "--force")
+        self.assertEqual({name for name in contents(self.dir / "set") if not name.endswith(".safetensors")}, {"model.safetensors.index.octet.json", SIDECAR})
 
     def test_only_companions_come_along_from_a_folder(self):
         model = self.dir / "model"
@@ -188,6 +192,24 @@ class MainRoad(RoadCase):
                     self.assertEqual(restored[t.name].data, t.data)
             self.assertEqual("narrowed_max_abs_error" in report["totals"], dtype != "f32")
             self.check_set("mixed.safetensors", "set", dtype + ".safetensors")
+
+    def test_what_dequantize_reads_of_a_tensor_is_what_quantize_wrote(self):
+        make_file(self.dir / "mixed.safetensors", mixed_tensors())
+        for options in ((), ("--symmetric",), ("--granularity", "channel", "--scale-dtype", "f16"), ("--bits", "4", "--zero-point", "integer"),
+                        ("--granularity", "group", "--group-size", "16", "--scale-dtype", "two-level"), ("--rule", "*=keep")):
+            with self.subTest(options):
+                wrote = self.octet_json("quantize", "mixed.safetensors", "set", "--force", "--no-sync", *options)
+                read = self.octet_json("dequantize", "set", "back.safetensors", "--force", "--no-sync")
+                self.assertEqual([t["source_bytes"] for t in read["tensors"]], [t["output_bytes"] for t in wrote["tensors"]])
+                self.assertEqual([t["output_bytes"] for t in read["tensors"]], [t["source_bytes"] for t in wrote["tensors"]])
+                # Counted from the files: a tensor's own bytes and those of its state, and 4 for each number in the sidecar.
+                stored = {t.name: len(t.data) for t in read_file(self.dir / "set" / DATA_FILE)[1]}
+                entries = self.sidecar("set")["tensors"]
+                for tensor in read["tensors"]:
+                    name = tensor["name"]
+                    parts = [size for part, size in stored.items() if part == name or (part.startswith(name + ".") and part not in entries)]
+                    numbers = [key for key in ("scale", "zero_point") if key in entries[name]]
+                    self.assertEqual(tensor["source_bytes"], sum(parts) + 4 * len(numbers), name)
 
     def test_values_that_overflow_f16_are_refused_by_name(self):
         make_file(self.dir / "m.safetensors", [f32("fits", [65504.0, 0.0]), f32("too.large", [65520.0, 1.0])])

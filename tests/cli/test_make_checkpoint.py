@@ -2,7 +2,6 @@
 import os
 import struct
 import subprocess
-import unittest
 from pathlib import Path
 
 from octet_case import OctetCase, main, read_file, read_header
@@ -10,7 +9,6 @@ from octet_case import OctetCase, main, read_file, read_header
 PROGRAM = Path(os.environ.get("OCTET_BUILD_DIR", ".")) / "bin" / "octet_make_checkpoint"
 
 
-@unittest.skipUnless(PROGRAM.exists(), "octet_make_checkpoint is not built (scripts/bench.sh builds it)")
 class MakeCheckpoint(OctetCase):
     def make(self, name, *arguments):
         subprocess.run([PROGRAM, self.dir / name, *map(str, arguments)], check=True)
