@@ -8,7 +8,7 @@
 #include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/signals.hpp"
-#include "io/file.hpp"
+#include "io/text_stream.hpp"
 #include "octet/error.hpp"
 #include "octet/model.hpp"
 #include "octet/octet.hpp"
@@ -75,12 +75,13 @@ void fill_in(GenerateArguments& arguments, const CommonOptions& common) {
     const int prompts = (arguments.prompt ? 1 : 0) + (arguments.prompt_file ? 1 : 0) + (arguments.prompt_ids ? 1 : 0);
     if (prompts != 1) throw Error(ErrorCode::kUsage, "give one of --prompt, --prompt-file and --prompt-ids");
     if (arguments.prompt) options.prompt = *arguments.prompt;
-    if (arguments.prompt_file) options.prompt = io::read_text_stream(*arguments.prompt_file, kMostPromptBytes);
     if (arguments.prompt_ids) options.ids = ids_of(*arguments.prompt_ids);
     set_count("--max-new-tokens", arguments.max_new_tokens, 1, kMostNewTokens, options.max_new_tokens);
     set_sampling(arguments, options.sampling);
     options.threads = common.threads;
     options.stop_requested = [] { return signal_received() != 0; };
+    if (arguments.prompt_file)
+        options.prompt = io::read_text_stream(*arguments.prompt_file, kMostPromptBytes, options.stop_requested);
 }
 
 /// Writes what is new whenever there is more text.

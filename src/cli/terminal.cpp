@@ -77,12 +77,17 @@ void Terminal::to_stderr(std::string_view text) {
 
 void Terminal::draw_progress(std::string_view verb, std::uint64_t done_bytes, std::uint64_t total_bytes) {
     const auto now = std::chrono::steady_clock::now();
-    if (!shows_progress() || total_bytes == 0 || now - last_drawn_ < std::chrono::milliseconds(100)) return;
+    if (!shows_progress() || now - last_drawn_ < std::chrono::milliseconds(100)) return;
     last_drawn_ = now;
     drawn_ = true;
     const double seconds = std::chrono::duration<double>(now - start_).count();
-    const double share = static_cast<double>(done_bytes) / static_cast<double>(total_bytes);
     const auto rate = static_cast<std::uint64_t>(static_cast<double>(done_bytes) / seconds);
+    if (total_bytes == 0) {  // of a pipe
+        static_cast<void>(
+            write_all(STDERR_FILENO, fmt::format("\r\x1b[K{} {}, {}/s", verb, si_size(done_bytes), si_size(rate))));
+        return;
+    }
+    const double share = static_cast<double>(done_bytes) / static_cast<double>(total_bytes);
     static_cast<void>(write_all(STDERR_FILENO, fmt::format("\r\x1b[K{} {:3.0f} %  {} of {}, {}/s", verb, 100 * share,
                                                            si_size(done_bytes), si_size(total_bytes), si_size(rate))));
 }

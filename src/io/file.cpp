@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <utility>
 #include <vector>
@@ -176,31 +175,6 @@ std::string read_text_file(const std::filesystem::path& path, std::uint64_t most
     std::string text(file.size(), '\0');
     file.read_at(std::as_writable_bytes(std::span(text)), 0);
     return text;
-}
-
-std::string read_text_stream(const std::filesystem::path& path, std::uint64_t most_bytes) {
-    std::error_code ignored;
-    const std::filesystem::file_status status = std::filesystem::status(path, ignored);
-    if (!std::filesystem::is_fifo(status) && !std::filesystem::is_character_file(status))
-        return read_text_file(path, most_bytes);
-    const int descriptor = system_calls().open(path.c_str(), O_RDONLY | O_CLOEXEC, 0);
-    if (descriptor < 0) throw_io_error(path, "open", errno);
-    std::string text;
-    std::array<char, 64U << 10U> part{};
-    ssize_t got = 1;
-    while (got != 0 && text.size() <= most_bytes) {
-        got = ::read(descriptor, part.data(), part.size());
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) break;
-        text.append(part.data(), static_cast<std::size_t>(got));
-    }
-    const int error_number = errno;
-    ::close(descriptor);
-    if (got < 0) throw_io_error(path, "read", error_number);
-    if (text.size() <= most_bytes) return text;
-    throw Error(ErrorCode::kBadInput, printable(path.native()),
-                fmt::format("has more than the {} bytes that such a text may have; is it the right one?",
-                            with_commas(most_bytes)));
 }
 
 void write_text_file(const std::filesystem::path& path, std::string_view text, bool sync) {

@@ -70,9 +70,6 @@ File open_text_file(const std::filesystem::path& path, std::uint64_t most_bytes)
 /// The whole of a small file as text; larger than `most_bytes`: kBadInput.
 std::string read_text_file(const std::filesystem::path& path, std::uint64_t most_bytes);
 
-/// The same of what need not be a regular file, such as /dev/stdin or a pipe: read until it ends.
-std::string read_text_stream(const std::filesystem::path& path, std::uint64_t most_bytes);
-
 /// Creates a new file with `text` in it, on the disk when `sync`.
 void write_text_file(const std::filesystem::path& path, std::string_view text, bool sync);
 

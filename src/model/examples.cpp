@@ -6,22 +6,22 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
-#include "io/file.hpp"
+#include "io/text_stream.hpp"
 #include "octet/error.hpp"
 
 namespace octet::model {
 namespace {
 
-/// The lines of a file, read in pieces. A line ends in \n or \r\n, or with the file.
+/// The lines of a text, read in pieces. A line ends in \n or \r\n, or with the text.
 class Lines {
   public:
-    explicit Lines(const std::filesystem::path& path) : file_(io::File::open_for_reading(path)) {}
+    Lines(const std::filesystem::path& path, const ReadOptions& options) : stream_(path, options.stop_requested) {}
 
     bool next(std::string& line) {
         std::size_t stop = buffer_.find('\n', start_);
-        while (stop == buffer_.npos && offset_ < file_.size()) {
-            fill();
-            stop = buffer_.find('\n', start_);
+        while (stop == buffer_.npos && !ended_) {
+            const std::size_t count = fill();
+            stop = buffer_.find('\n', buffer_.size() - count);
         }
         if (stop == buffer_.npos && start_ == buffer_.size()) return false;
         const std::size_t end = std::min(stop, buffer_.size());
@@ -35,17 +35,19 @@ class Lines {
     }
 
     [[noreturn]] void fail(std::string_view what) const {
-        throw Error(ErrorCode::kBadInput, printable(file_.name()), fmt::format("line {} {}", number_, what));
+        throw Error(ErrorCode::kBadInput, printable(name()), fmt::format("line {} {}", number_, what));
     }
 
-    const io::File& file() const noexcept { return file_; }
-    std::uint64_t read_bytes() const noexcept { return offset_ - (buffer_.size() - start_); }
+    const std::string& name() const noexcept { return stream_.name(); }
+    std::uint64_t read_bytes() const noexcept { return stream_.read_bytes() - (buffer_.size() - start_); }
+    std::uint64_t total_bytes() const noexcept { return stream_.total_bytes(); }
 
   private:
     static constexpr std::size_t kPieceBytes = 1U << 20U;
     static constexpr std::size_t kMostLineBytes = 16U << 20U;
 
-    void fill() {
+    /// How many bytes came; a terminal is not asked again after its end.
+    std::size_t fill() {
         if (buffer_.size() - start_ > kMostLineBytes) {
             ++number_;
             fail("is longer than 16 MiB; break it");
@@ -53,16 +55,17 @@ class Lines {
         buffer_.erase(0, start_);
         start_ = 0;
         const std::size_t size = buffer_.size();
-        const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(kPieceBytes, file_.size() - offset_));
+        buffer_.resize(size + kPieceBytes);
+        const std::size_t count = stream_.read(std::span(buffer_).subspan(size));
         buffer_.resize(size + count);
-        file_.read_at(std::as_writable_bytes(std::span(buffer_).subspan(size)), offset_);
-        offset_ += count;
+        ended_ = count == 0;
+        return count;
     }
 
-    io::File file_;
+    io::TextStream stream_;
     std::string buffer_;
-    std::size_t start_ = 0;     ///< of what is not yet taken
-    std::uint64_t offset_ = 0;  ///< of the file's next byte
+    bool ended_ = false;
+    std::size_t start_ = 0;  ///< of what is not yet taken
     std::uint64_t number_ = 0;
 };
 
@@ -83,8 +86,8 @@ Ids numbers_of(const std::string& line, const Lines& lines) {
 /// A stream of tokens, cut into windows.
 class Windows : public Examples {
   public:
-    Windows(const std::filesystem::path& path, Loaded& loaded, bool are_ids)
-        : lines_(path), loaded_(loaded), are_ids_(are_ids) {}
+    Windows(const std::filesystem::path& path, const ReadOptions& options, Loaded& loaded, bool are_ids)
+        : lines_(path, options), loaded_(loaded), are_ids_(are_ids) {}
 
     std::optional<Example> next() override {
         const std::size_t size = loaded_.config().positions;
@@ -95,7 +98,7 @@ class Windows : public Examples {
             stream_.insert(stream_.end(), ids.begin(), ids.end());
             has_text_ = has_text_ || !ids.empty();
         }
-        if (!has_text_) throw Error(ErrorCode::kBadInput, printable(lines_.file().name()), "is empty; give some text");
+        if (!has_text_) throw Error(ErrorCode::kBadInput, printable(lines_.name()), "is empty; give some text");
         const bool whole = stream_.size() >= size;
         if (!whole && (gave_one_ || stream_.size() < 2)) return std::nullopt;
         gave_one_ = true;
@@ -108,7 +111,7 @@ class Windows : public Examples {
     }
 
     std::uint64_t read_bytes() const override { return lines_.read_bytes(); }
-    std::uint64_t total_bytes() const override { return lines_.file().size(); }
+    std::uint64_t total_bytes() const override { return lines_.total_bytes(); }
 
   private:
     Lines lines_;
@@ -121,7 +124,8 @@ class Windows : public Examples {
 
 class Pairs : public Examples {
   public:
-    Pairs(const std::filesystem::path& path, Loaded& loaded) : lines_(path), loaded_(loaded) {}
+    Pairs(const std::filesystem::path& path, const ReadOptions& options, Loaded& loaded)
+        : lines_(path, options), loaded_(loaded) {}
 
     std::optional<Example> next() override {
         std::string line;
@@ -142,7 +146,7 @@ class Pairs : public Examples {
     }
 
     std::uint64_t read_bytes() const override { return lines_.read_bytes(); }
-    std::uint64_t total_bytes() const override { return lines_.file().size(); }
+    std::uint64_t total_bytes() const override { return lines_.total_bytes(); }
 
   private:
     Lines lines_;
@@ -160,8 +164,9 @@ std::unique_ptr<Examples> open_examples(const EvaluateOptions& options, Loaded& 
                                              "prompt, tab, answer"
                                            : "--text: a GPT-2 model continues text; give --text or --ids");
     }
-    if (options.pairs) return std::make_unique<Pairs>(*options.pairs, loaded);
-    return std::make_unique<Windows>(options.text ? *options.text : *options.ids, loaded, options.ids.has_value());
+    if (options.pairs) return std::make_unique<Pairs>(*options.pairs, options.read, loaded);
+    return std::make_unique<Windows>(options.text ? *options.text : *options.ids, options.read, loaded,
+                                     options.ids.has_value());
 }
 
 }  // namespace octet::model

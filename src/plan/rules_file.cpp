@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
-#include "io/file.hpp"
+#include "io/text_stream.hpp"
 #include "octet/error.hpp"
 #include "octet/rules.hpp"
 
@@ -43,7 +43,7 @@ json parse_strictly(const std::filesystem::path& path, const std::string& text) 
 }  // namespace
 
 std::vector<TensorRule> read_rules(const std::filesystem::path& path) {
-    const json parsed = parse_strictly(path, io::read_text_file(path, kMostRulesBytes));
+    const json parsed = parse_strictly(path, io::read_text_stream(path, kMostRulesBytes));
     if (!parsed.is_array()) throw_bad_rules(path, "does not hold an array");
     std::vector<TensorRule> rules;
     for (const json& entry : parsed) {

@@ -3,10 +3,13 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import struct
+import subprocess
+import time
 from pathlib import Path
 
-from octet_case import SHARED, TESTDATA, OctetCase, main, make_file, needs_shared, read_file
+from octet_case import BIN, SHARED, TESTDATA, OctetCase, main, make_file, needs_shared, read_file
 
 GPT2 = TESTDATA / "tiny-gpt2"
 T5 = TESTDATA / "tiny-flan-t5"
@@ -138,6 +141,46 @@ class Evaluate(OctetCase):
                "evaluate", GPT2, *TEXT, "--reference", T5)
 
     @needs_shared
+    def test_texts_come_through_pipes_too(self):
+        (self.dir / "few.txt").write_text("".join((GPT2 / "eval.txt").read_text().splitlines(True)[:40]))
+        (self.dir / "few.tsv").write_text("".join((T5 / "eval.tsv").read_text().splitlines(True)[:9]))
+        (self.dir / "ids").write_text("1 2 3, 4 5\n6 7")
+        for command, model, option, file in (("evaluate", GPT2, "--text", "few.txt"), ("evaluate", T5, "--pairs", "few.tsv"),
+                                             ("evaluate", GPT2, "--ids", "ids"), ("calibrate", T5, "--pairs", "few.tsv")):
+            with self.subTest(command=command, option=option):
+                def end(name):
+                    return ("-o", name + ".safetensors") if command == "calibrate" else ()
+                expected = self.octet_json(command, model, option, file, *end("file"))
+                with subprocess.Popen([BIN, command, model, option, "/dev/stdin", "--json", *end("pipe")], cwd=self.dir,
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+                    text = (self.dir / file).read_bytes()
+                    for at in range(0, len(text), 333):  # pieces that end within lines and characters
+                        process.stdin.write(text[at:at + 333])
+                        process.stdin.flush()
+                    out, err = process.communicate(timeout=100)
+                self.assertEqual((process.returncode, err), (0, b""))
+                found = json.loads(out)
+                self.assertEqual([found[key] for key in ("tokens", "totals")], [expected[key] for key in ("tokens", "totals")])
+                if command == "calibrate":
+                    self.assertEqual((self.dir / "pipe.safetensors").read_bytes(), (self.dir / "file.safetensors").read_bytes())
+                else:
+                    self.assertEqual((found["loss"], found["text"]), (expected["loss"], "/dev/stdin"))
+
+    def test_who_waits_for_a_pipe_can_be_interrupted(self):
+        os.mkfifo(self.dir / "pipe")
+        for arguments in (("evaluate", T5, "--pairs", "/dev/stdin"), ("generate", T5, "--prompt-file", "/dev/stdin"),
+                          ("evaluate", T5, "--pairs", "pipe")):
+            with self.subTest(arguments[2:]):
+                process = subprocess.Popen([BIN, *arguments], cwd=self.dir, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                self.addCleanup(process.kill)
+                status, sleeping = Path(f"/proc/{process.pid}/stat"), 0
+                while sleeping < 20:  # a fifth of a second in a row: it waits
+                    sleeping = sleeping + 1 if status.read_text().rsplit(")", 1)[1].split()[0] == "S" else 0
+                    time.sleep(0.01)
+                process.send_signal(signal.SIGINT)
+                self.assertEqual(process.wait(timeout=60), 130)  # with nobody closing the pipe
+                self.assertEqual(process.communicate(), (b"", b"octet: interrupted; nothing was changed\n"))
+
     def test_a_model_trained_by_others_has_the_loss_that_transformers_has(self):
         """512 ids (i * i * 7 + i * 3) % 51; torch 2 and transformers 5 in float32 say 7.4182109."""
         (self.dir / "ids.txt").write_text(" ".join(str((i * i * 7 + i * 3) % 51) for i in range(512)))
