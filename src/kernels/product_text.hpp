@@ -318,8 +318,19 @@ void gelu(float* values, std::size_t count) {
 }
 
 constexpr Products products_named(const char* name) {
-    return {name,         dot_f32,          dot_codes,   add_rows_f32,   add_rows_codes, add_rows_of_tokens,
-            add_products, add_two_products, widen_codes, multiply_panel, transpose,      exponentials,
+    return {name,
+            dot_f32,
+            dot_codes,
+            add_rows_f32,
+            add_rows_codes,
+            add_rows_of_tokens,
+            restore_small_states,
+            add_products,
+            add_two_products,
+            widen_codes,
+            multiply_panel,
+            transpose,
+            exponentials,
             gelu};
 }
 

@@ -29,9 +29,36 @@ struct Tokens {
     std::size_t x_pitch;
     float* y;
     std::size_t y_pitch;
-    const float* starts = nullptr;  ///< of each token what its new sums begin with; null: 0
-    const float* scales =
-        nullptr;  ///< of each column what they are multiplied with before they are added to y; null: 1
+};
+
+/// Rows of codes, `pitch` bytes apart. What stands for code c of row r is code * scale + offset with the floats at
+/// r / group * states_pitch + c, or the code alone.
+struct RowsOfCodes {
+    Codes codes;  ///< of the first row
+    std::size_t pitch;
+    std::size_t count;
+    std::size_t columns;
+    const float* scales = nullptr;  ///< null: the codes alone
+    const float* offsets = nullptr;
+    std::size_t group = 1;  ///< rows
+    std::size_t states_pitch = 0;
+};
+
+/// Memory that will be read next: rows of some bytes, `pitch` bytes apart.
+struct Area {
+    const std::uint8_t* first = nullptr;
+    std::size_t row_bytes = 0;
+    std::size_t pitch = 0;
+    std::size_t rows = 0;
+};
+
+/// The states of a row of groups of two levels: small numbers and, as many, the floats that they are multiplied with.
+struct SmallStates {
+    Codes scales;
+    const float* super_scales;
+    Codes zero_points;
+    const float* super_zero_points;  ///< null: no zero points
+    float middle;                    ///< the code that stands for the zero point
 };
 
 /// One implementation of every loop.
@@ -51,11 +78,13 @@ struct Products {
     void (*add_rows_codes)(const Codes& codes, std::size_t pitch, const float* x, std::size_t rows, float* y,
                            std::size_t columns);
 
-    /// The same of some tokens, whose codes are read and converted once. The new sums are those that add_rows_codes() makes of their starts, to
-    /// the bit; they are added to y, multiplied with the scales as add_products() does it where there are some. `ahead` rows further on memory is
-    /// asked for.
-    void (*add_rows_of_tokens)(const Codes& codes, std::size_t pitch, std::size_t rows, std::size_t ahead,
-                               const Tokens& tokens, std::size_t columns);
+    /// y[c] += sum over r of x[r] * what stands for code c of row r, of each of some tokens; codes are read and restored once for all of them.
+    /// `next` is asked for meanwhile. Of codes alone the new sums are those that add_rows_codes() makes of zeros, to the bit.
+    void (*add_rows_of_tokens)(const RowsOfCodes& rows, const Tokens& tokens, const Area& next);
+
+    /// What RowsOfCodes has of `count` columns: scales[c] = small scale * its float, offsets[c] = small zero point * its float - middle *
+    /// scales[c].
+    void (*restore_small_states)(const SmallStates& states, std::size_t count, float* scales, float* offsets);
 
     /// y[c] += code c * x[c].
     void (*add_products)(const Codes& codes, const float* x, float* y, std::size_t count);

@@ -44,15 +44,27 @@ void add_rows_codes(const Codes& codes, std::size_t pitch, const float* x, std::
     }
 }
 
-void add_rows_of_tokens(const Codes& codes, std::size_t pitch, std::size_t rows, std::size_t, const Tokens& tokens,
-                        std::size_t columns) {
+void add_rows_of_tokens(const RowsOfCodes& rows, const Tokens& tokens, const Area&) {
     for (std::size_t t = 0; t < tokens.count; ++t) {
-        for (std::size_t c = 0; c < columns; ++c) {
-            float sum = tokens.starts != nullptr ? tokens.starts[t] : 0.0F;
-            for (std::size_t r = 0; r < rows; ++r)
-                sum += tokens.x[t * tokens.x_pitch + r] * code_of(codes, codes.bytes + r * pitch, c);
-            tokens.y[t * tokens.y_pitch + c] += tokens.scales != nullptr ? tokens.scales[c] * sum : sum;
+        for (std::size_t c = 0; c < rows.columns; ++c) {
+            float sum = 0.0F;
+            for (std::size_t r = 0; r < rows.count; ++r) {
+                float w = code_of(rows.codes, rows.codes.bytes + r * rows.pitch, c);
+                const std::size_t state = r / rows.group * rows.states_pitch + c;
+                if (rows.scales != nullptr) w = w * rows.scales[state] + rows.offsets[state];
+                sum += tokens.x[t * tokens.x_pitch + r] * w;
+            }
+            tokens.y[t * tokens.y_pitch + c] += sum;
         }
+    }
+}
+
+void restore_small_states(const SmallStates& states, std::size_t count, float* scales, float* offsets) {
+    for (std::size_t c = 0; c < count; ++c) {
+        scales[c] = code_of(states.scales, states.scales.bytes, c) * states.super_scales[c];
+        offsets[c] = -states.middle * scales[c];
+        if (states.super_zero_points == nullptr) continue;
+        offsets[c] += code_of(states.zero_points, states.zero_points.bytes, c) * states.super_zero_points[c];
     }
 }
 
@@ -102,8 +114,19 @@ void gelu(float* values, std::size_t count) {
 }  // namespace
 
 const Products kScalarProducts = {
-    "scalar",     dot_f32,          dot_codes,   add_rows_f32,   add_rows_codes, add_rows_of_tokens,
-    add_products, add_two_products, widen_codes, multiply_panel, transpose,      exponentials,
+    "scalar",
+    dot_f32,
+    dot_codes,
+    add_rows_f32,
+    add_rows_codes,
+    add_rows_of_tokens,
+    restore_small_states,
+    add_products,
+    add_two_products,
+    widen_codes,
+    multiply_panel,
+    transpose,
+    exponentials,
     gelu,
 };
 

@@ -2,101 +2,218 @@
 // alone.
 #pragma once
 
+#include <cstdint>
+
 #include <xsimd/xsimd.hpp>
 
 #include "kernels/products.hpp"
 #include "kernels/weight_rows.hpp"
 
-/// Four turns of the loop that follows at a time.
+/// Some turns of the loop that follows at a time. Arrays stay in registers only where every loop over them is taken apart.
 #if defined(__clang__)
 #define OCTET_UNROLL_4 _Pragma("unroll 4")
+#define OCTET_UNROLL_8 _Pragma("unroll 8")
 #else
 #define OCTET_UNROLL_4 _Pragma("GCC unroll 4")
+#define OCTET_UNROLL_8 _Pragma("GCC unroll 8")
 #endif
 
 namespace octet::kernels {
 namespace {
 
-/// kTokens tokens and columns from `c` on as long as kBlocks x 16 are left, whose new sums are in registers; returns where it ends.
-template <std::size_t kTokens, std::size_t kBlocks, typename Rows>
-inline std::size_t add_rows_of_blocks(const unsigned char* weights, std::size_t pitch, std::size_t rows,
-                                      std::size_t ahead, const Tokens& tokens, std::size_t c, std::size_t columns) {
+constexpr std::size_t kLineBytes = 64;
+
+/// The lines of an area in the order of memory, as it can be brought fastest, to be asked for one by one while something else is computed.
+class ComingLines {
+  public:
+    /// In so many shares.
+    ComingLines(const Area& area, std::size_t shares)
+        : area_(area),
+          lines_of_share_((area.rows * (area.row_bytes / kLineBytes + 1) + shares) / std::size_t{shares + 1}) {
+        begin_row();
+    }
+
+    std::size_t lines_of_share() const { return lines_of_share_; }
+
+    const std::uint8_t* at() const { return at_; }
+    const std::uint8_t* end_of_row() const { return end_; }
+    void begin_at(const std::uint8_t* at) { at_ = at; }
+
+    /// Out of line, as few rows end.
+    __attribute__((noinline)) void begin_next_row() {
+        area_.first += area_.pitch;
+        area_.rows -= area_.rows > 0 ? 1 : 0;
+        begin_row();
+    }
+
+  private:
+    void begin_row() {
+        const bool is_over = area_.rows == 0;  // the last line again and again
+        at_ = area_.first - reinterpret_cast<std::uintptr_t>(area_.first) % kLineBytes;
+        end_ = area_.first + area_.row_bytes;
+        if (is_over) area_.pitch = 0;
+    }
+
+    Area area_;
+    std::size_t lines_of_share_;
+    const std::uint8_t* at_ = nullptr;
+    const std::uint8_t* end_ = nullptr;
+};
+
+/// The new sums of kTokens tokens and kBlocks x 16 columns from `c` on, in registers until all rows are done.
+template <std::size_t kTokens, std::size_t kBlocks, bool kRestored, typename Rows>
+inline void add_rows_of_strip(const RowsOfCodes& rows, const Tokens& tokens, std::size_t c, ComingLines& coming) {
     constexpr std::size_t kRegisters = kBlocks * kParts;
-    constexpr std::size_t kBytes = kBlocks * kLanes * Rows::kBitsEach / 8;
-    const float* const x = tokens.x;
+    constexpr std::size_t kLinesOf4Rows = (kBlocks * Rows::kBitsEach + 7) / 8;  // as many as they are themselves
+    const std::size_t pitch = rows.pitch;
     const std::size_t x_pitch = tokens.x_pitch;
-    for (; c + kBlocks * kLanes <= columns; c += kBlocks * kLanes) {
-        const std::size_t first_byte = c / 8 * Rows::kBitsEach;
-        const bool begins_line = first_byte % 64 < kBytes;
-        Floats sums[kTokens][kRegisters];
-        for (std::size_t t = 0; t < kTokens; ++t) {
-            for (Floats& sum : sums[t]) sum = Floats(tokens.starts == nullptr ? 0.0F : tokens.starts[t]);
-        }
+    const float* x = tokens.x;
+    const unsigned char* row = rows.codes.bytes + c / 8 * Rows::kBitsEach;
+    const std::uint8_t* at = coming.at();
+    const std::uint8_t* end = coming.end_of_row();
+    Floats sums[kTokens][kRegisters];
+    OCTET_UNROLL_8
+    for (std::size_t t = 0; t < kTokens; ++t) {
         OCTET_UNROLL_4
-        for (std::size_t r = 0; r < rows; ++r) {
-            const unsigned char* const row = weights + r * pitch;
-            if (begins_line) __builtin_prefetch(row + ahead * pitch + first_byte);
-            Floats w[kBlocks][kParts];
-            for (std::size_t block = 0; block < kBlocks; ++block) Rows::load_16(row, c + block * kLanes, w[block]);
-            for (std::size_t t = 0; t < kTokens; ++t) {
-                const Floats factor(x[t * x_pitch + r]);
-                for (std::size_t j = 0; j < kRegisters; ++j)
-                    sums[t][j] = fused(factor, w[j / kParts][j % kParts], sums[t][j]);
-            }
-        }
-        Floats scales[kRegisters];
-        for (std::size_t j = 0; tokens.scales != nullptr && j < kRegisters; ++j)
-            scales[j] = Floats::load_unaligned(tokens.scales + c + j * kWidth);
-        for (std::size_t t = 0; t < kTokens; ++t) {
-            float* const y = tokens.y + t * tokens.y_pitch + c;
-            for (std::size_t j = 0; j < kRegisters; ++j) {
-                const Floats before = Floats::load_unaligned(y + j * kWidth);
-                const Floats after =
-                    tokens.scales == nullptr ? before + sums[t][j] : fused(scales[j], sums[t][j], before);
-                after.store_unaligned(y + j * kWidth);
-            }
-        }
+        for (std::size_t j = 0; j < kRegisters; ++j) sums[t][j] = Floats(0.0F);
     }
-    return c;
+    Floats scales[kRegisters];
+    Floats offsets[kRegisters];
+    const auto add_row = [&] {
+        Floats w[kBlocks][kParts];
+        for (std::size_t block = 0; block < kBlocks; ++block) Rows::load_16(row, block * kLanes, w[block]);
+        for (std::size_t j = 0; kRestored && j < kRegisters; ++j)
+            w[j / kParts][j % kParts] = fused(w[j / kParts][j % kParts], scales[j], offsets[j]);
+        OCTET_UNROLL_8
+        for (std::size_t t = 0; t < kTokens; ++t) {
+            const Floats factor(x[t * x_pitch]);
+            OCTET_UNROLL_4
+            for (std::size_t j = 0; j < kRegisters; ++j)
+                sums[t][j] = fused(factor, w[j / kParts][j % kParts], sums[t][j]);
+        }
+        ++x;
+        row += pitch;
+    };
+    const auto ask = [&] {
+        __builtin_prefetch(at);
+        at += kLineBytes;
+        if (__builtin_expect(at < end, 1)) return;
+        coming.begin_next_row();
+        at = coming.at();
+        end = coming.end_of_row();
+    };
+    std::size_t left = rows.count;
+    std::size_t asked = 0;
+    for (std::size_t state = c; left > 0; state += rows.states_pitch) {
+        for (std::size_t j = 0; kRestored && j < kRegisters; ++j) {
+            scales[j] = Floats::load_unaligned(rows.scales + state + j * kWidth);
+            offsets[j] = Floats::load_unaligned(rows.offsets + state + j * kWidth);
+        }
+        std::size_t some = kRestored && rows.group < left ? rows.group : left;
+        left -= some;
+        for (; some >= 4; some -= 4) {
+            for (std::size_t i = 0; i < kLinesOf4Rows; ++i) ask();
+            asked += kLinesOf4Rows;
+            OCTET_UNROLL_4
+            for (std::size_t i = 0; i < 4; ++i) add_row();
+        }
+        for (; some > 0; --some) add_row();
+    }
+    for (; asked < coming.lines_of_share(); ++asked) ask();
+    coming.begin_at(at);
+    OCTET_UNROLL_8
+    for (std::size_t t = 0; t < kTokens; ++t) {
+        float* const y = tokens.y + t * tokens.y_pitch + c;
+        OCTET_UNROLL_4
+        for (std::size_t j = 0; j < kRegisters; ++j)
+            (Floats::load_unaligned(y + j * kWidth) + sums[t][j]).store_unaligned(y + j * kWidth);
+    }
 }
 
-/// kTokens tokens; each takes the steps that add_rows() makes it take.
-template <std::size_t kTokens, typename Rows>
-inline void add_rows_of_some_tokens(const unsigned char* weights, std::size_t pitch, std::size_t rows,
-                                    std::size_t ahead, const Tokens& tokens, std::size_t columns) {
+/// One column, as the lanes have it.
+template <std::size_t kTokens, bool kRestored, typename Rows>
+inline void add_rows_of_column(const RowsOfCodes& rows, const Tokens& tokens, std::size_t c) {
+    for (std::size_t t = 0; t < kTokens; ++t) {
+        float sum = 0.0F;
+        for (std::size_t r = 0; r < rows.count; ++r) {
+            float w = Rows::one(rows.codes.bytes + r * rows.pitch, c);
+            const std::size_t state = kRestored ? r / rows.group * rows.states_pitch + c : 0;
+            if (kRestored) w = fused(w, rows.scales[state], rows.offsets[state]);
+            sum = fused(tokens.x[t * tokens.x_pitch + r], w, sum);
+        }
+        tokens.y[t * tokens.y_pitch + c] += sum;
+    }
+}
+
+template <std::size_t kTokens, bool kRestored, typename Rows>
+inline void add_rows_of_some_tokens(const RowsOfCodes& rows, const Tokens& tokens, const Area& next) {
     constexpr std::size_t kMost = kParts == 1 ? 2 : 1;  // 16 of 32 registers, or 8 of 16
-    std::size_t c = add_rows_of_blocks<kTokens, kMost, Rows>(weights, pitch, rows, ahead, tokens, 0, columns);
-    if constexpr (kMost > 1) c = add_rows_of_blocks<kTokens, 1, Rows>(weights, pitch, rows, ahead, tokens, c, columns);
-    for (; c < columns; ++c) {
-        for (std::size_t t = 0; t < kTokens; ++t) {
-            float sum = tokens.starts == nullptr ? 0.0F : tokens.starts[t];
-            for (std::size_t r = 0; r < rows; ++r)
-                sum = fused(tokens.x[t * tokens.x_pitch + r], Rows::one(weights + r * pitch, c), sum);
-            float& y = tokens.y[t * tokens.y_pitch + c];
-            y = tokens.scales == nullptr ? y + sum : fused(tokens.scales[c], sum, y);
-        }
+    ComingLines coming(next, rows.columns / (kMost * kLanes));
+    std::size_t c = 0;
+    for (; c + kMost * kLanes <= rows.columns; c += kMost * kLanes)
+        add_rows_of_strip<kTokens, kMost, kRestored, Rows>(rows, tokens, c, coming);
+    if (kMost > 1 && c + kLanes <= rows.columns) {
+        add_rows_of_strip<kTokens, 1, kRestored, Rows>(rows, tokens, c, coming);
+        c += kLanes;
     }
+    for (; c < rows.columns; ++c) add_rows_of_column<kTokens, kRestored, Rows>(rows, tokens, c);
 }
 
-void add_rows_of_tokens(const Codes& codes, std::size_t pitch, std::size_t rows, std::size_t ahead,
-                        const Tokens& tokens, std::size_t columns) {
+template <bool kRestored, typename Rows>
+inline void add_rows_of_all_tokens(const RowsOfCodes& rows, Tokens left, Area next) {
     constexpr std::size_t kMost = kParts == 1 ? 8 : kParts == 2 ? 4 : 2;
-    with_rows(codes, [&](auto kind) {
+    const auto add = [&](auto some) {
+        constexpr std::size_t kSome = decltype(some)::value;
+        for (; left.count >= kSome; left.count -= kSome) {
+            add_rows_of_some_tokens<kSome, kRestored, Rows>(rows, left, next);
+            left.x += kSome * left.x_pitch;
+            left.y += kSome * left.y_pitch;
+            next.rows = 0;  // it has been asked for
+        }
+    };
+    add(std::integral_constant<std::size_t, kMost>());
+    if constexpr (kMost > 4) add(std::integral_constant<std::size_t, 4>());
+    if constexpr (kMost > 2) add(std::integral_constant<std::size_t, 2>());
+    add(std::integral_constant<std::size_t, 1>());
+}
+
+void add_rows_of_tokens(const RowsOfCodes& rows, const Tokens& tokens, const Area& next) {
+    with_rows(rows.codes, [&](auto kind) {
         using Rows = decltype(kind);
-        Tokens left = tokens;
-        const auto add = [&](auto some) {
-            constexpr std::size_t kSome = decltype(some)::value;
-            for (; left.count >= kSome; left.count -= kSome) {
-                add_rows_of_some_tokens<kSome, Rows>(codes.bytes, pitch, rows, ahead, left, columns);
-                left.x += kSome * left.x_pitch;
-                left.y += kSome * left.y_pitch;
-                if (left.starts != nullptr) left.starts += kSome;
+        if (rows.scales == nullptr) return add_rows_of_all_tokens<false, Rows>(rows, tokens, next);
+        add_rows_of_all_tokens<true, Rows>(rows, tokens, next);
+    });
+}
+
+void restore_small_states(const SmallStates& states, std::size_t count, float* scales, float* offsets) {
+    const auto for_parts = [&](const Codes& codes, auto change, auto change_one) {
+        with_rows(codes, [&](auto rows) {
+            std::size_t i = 0;
+            for (; i + kLanes <= count; i += kLanes) {
+                Floats numbers[kParts];
+                rows.load_16(codes.bytes, i, numbers);
+                for (std::size_t part = 0; part < kParts; ++part) change(numbers[part], i + part * kWidth);
             }
-        };
-        add(std::integral_constant<std::size_t, kMost>());
-        if constexpr (kMost > 4) add(std::integral_constant<std::size_t, 4>());
-        if constexpr (kMost > 2) add(std::integral_constant<std::size_t, 2>());
-        add(std::integral_constant<std::size_t, 1>());
+            for (; i < count; ++i) change_one(rows.one(codes.bytes, i), i);
+        });
+    };
+    const Floats shift(-states.middle);
+    const auto restore = [&](const Floats& number, std::size_t i) {
+        const Floats scale = number * Floats::load_unaligned(states.super_scales + i);
+        scale.store_unaligned(scales + i);
+        (scale * shift).store_unaligned(offsets + i);
+    };
+    for_parts(states.scales, restore, [&](float number, std::size_t i) {
+        scales[i] = number * states.super_scales[i];
+        offsets[i] = scales[i] * -states.middle;
+    });
+    if (states.super_zero_points == nullptr) return;
+    const auto add = [&](const Floats& number, std::size_t i) {
+        const Floats zero_point = Floats::load_unaligned(states.super_zero_points + i);
+        fused(number, zero_point, Floats::load_unaligned(offsets + i)).store_unaligned(offsets + i);
+    };
+    for_parts(states.zero_points, add, [&](float number, std::size_t i) {
+        offsets[i] = fused(number, states.super_zero_points[i], offsets[i]);
     });
 }
 

@@ -1,5 +1,7 @@
-// A product with few tokens on its way: what all its tasks share. Between multiply_few.cpp and multiply_codes.cpp only.
+// A product with few tokens on its way: what all its tasks share. Between multiply_few.cpp, multiply_codes.cpp and multiply_columns.cpp only.
 #pragma once
+
+#include <algorithm>
 
 #include "kernels/products.hpp"
 #include "model/matrix.hpp"
@@ -12,8 +14,9 @@ struct Few {
     const Matrix& x;
     const WeightMatrix& weight;
     Matrix& out;
-    std::size_t group = 0;  ///< inputs that share a block; 0: values are restored instead
-    Matrix sums;            ///< of x, by token and group
+    std::size_t group = 0;               ///< inputs that share a block; 0: values are restored instead
+    Matrix sums;                         ///< of x, by token and group
+    const WeightMatrix* next = nullptr;  ///< what is multiplied with after this; or null
 
     std::size_t groups() const { return (x.columns + group - 1) / group; }
 
@@ -30,16 +33,33 @@ struct Outputs {
     std::size_t count;
 };
 
-/// Codes that are stored by inputs: the products of the inputs `first` .. `first + count` with those outputs, by token and output, into
+/// Codes that are stored by inputs, and one token: the products of the inputs `first` .. `first + count` with those outputs into
 /// `partial`, which holds zeros. They are whole groups or, where one block is all of an output, any, and then without scale and offset:
 /// finish_sums() does that. `room` has as many floats as `partial`, twice.
 void add_code_rows(const Few& few, std::size_t first, std::size_t count, const Outputs& outputs, float* partial,
                    float* room);
 
-/// The same where is_plain(), of several tokens, added to few.out.
-void add_plain_code_rows(const Few& few, std::size_t first, std::size_t count, const Outputs& outputs);
+/// Sums, `pitch` floats apart by token, of those outputs into few.out, with scale and offset where is_plain().
+void finish_sums(const Few& few, const Outputs& outputs, const float* sums, std::size_t pitch);
 
-/// Scale and offset of the sums of those outputs in few.out, where there is one group.
-void finish_sums(const Few& few, const Outputs& outputs);
+/// Inputs whose sums are made together: whole groups, or any where is_plain().
+std::size_t rows_of_block(const WeightMatrix& weight);
+
+/// How a weight that is stored by inputs is shared out by outputs among members of a team.
+struct ColumnTasks {
+    ColumnTasks(const WeightMatrix& weight, std::size_t members);
+
+    Outputs outputs(std::size_t task) const { return {task * together, std::min(together, all - task * together)}; }
+
+    std::size_t all;       ///< outputs
+    std::size_t together;  ///< outputs of a task
+    std::size_t count;
+    std::size_t members;
+};
+
+/// Codes that are stored by inputs, and several tokens: all of the product with the outputs of a task. `room` has floats_of_columns(),
+/// aligned to 64 bytes.
+void multiply_columns(const Few& few, const ColumnTasks& tasks, std::size_t task, float* room);
+std::size_t floats_of_columns(const Few& few, const ColumnTasks& tasks);
 
 }  // namespace octet::model

@@ -67,31 +67,35 @@ class Gpt2 : public Model {
         for (std::size_t t = 0; t < ids.size(); ++t) places[t] = static_cast<std::uint32_t>(sequence.length + t);
         embed(*positions_, places, normed_);
         add(x, normed_);
-        for (std::size_t layer = 0; layer < blocks_.size(); ++layer) run(blocks_[layer], sequence.self[layer], x);
+        for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+            const bool is_last = layer + 1 == blocks_.size();
+            run(blocks_[layer], sequence.self[layer], x, is_last ? nullptr : &blocks_[layer + 1].query_key_value);
+        }
         layer_norm(x, last_norm_.weight, last_norm_.bias, config_.epsilon, hidden);
         sequence.length += ids.size();
     }
 
   private:
-    void multiply(const Matrix& x, const Product& product, Matrix& out) {
-        machine_.multiply(x, *product.weight, Layout::kInOut, product.bias, out);
+    void multiply(const Matrix& x, const Product& product, Matrix& out, const Product* next) {
+        machine_.multiply(x, *product.weight, Layout::kInOut, product.bias, out,
+                          next != nullptr ? next->weight : nullptr);
     }
 
-    void run(const Block& block, KeyValueCache& cache, Matrix& x) {
+    void run(const Block& block, KeyValueCache& cache, Matrix& x, const Product* next) {
         layer_norm(x, block.before_attention.weight, block.before_attention.bias, config_.epsilon, normed_);
-        multiply(normed_, block.query_key_value, wide_);
+        multiply(normed_, block.query_key_value, wide_, &block.attention_out);
         cache.append(wide_, config_.width, wide_, 2 * config_.width);
         Attention attention;
         attention.heads = config_.heads;
         attention.scale = 1.0F / std::sqrt(static_cast<float>(config_.head_width));
         attention.causal = true;
         attend(machine_, wide_, cache, attention, attended_);
-        multiply(attended_, block.attention_out, normed_);
+        multiply(attended_, block.attention_out, normed_, &block.forward_in);
         add(x, normed_);
         layer_norm(x, block.before_forward.weight, block.before_forward.bias, config_.epsilon, normed_);
-        multiply(normed_, block.forward_in, inner_);
+        multiply(normed_, block.forward_in, inner_, &block.forward_out);
         machine_.apply_gelu(inner_);
-        multiply(inner_, block.forward_out, normed_);
+        multiply(inner_, block.forward_out, normed_, next);
         add(x, normed_);
     }
 

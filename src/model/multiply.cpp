@@ -41,14 +41,14 @@ void Machine::reserve_scratch(std::size_t floats) {
 }
 
 void Machine::multiply(const Matrix& x, const WeightMatrix& weight, Layout layout, const std::vector<float>& bias,
-                       Matrix& out) {
+                       Matrix& out, const WeightMatrix* next) {
     const std::size_t outputs = layout == Layout::kOutIn ? weight.rows : weight.columns;
     if (out.rows != x.rows || out.columns != outputs) out = Matrix(x.rows, outputs);
     if (squares_ != nullptr) add_squares(x, weight);
     if (x.rows >= (weight.is_codes ? kFewTokensOfCodes : kFewTokens)) {
         multiply_by_panels(x, weight, layout, out);
     } else {
-        multiply_few(x, weight, layout, out);
+        multiply_few(x, weight, layout, out, next);
     }
     if (bias.empty()) return;
     for (std::size_t t = 0; t < x.rows; ++t) {

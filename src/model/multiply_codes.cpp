@@ -3,7 +3,6 @@
 // With two levels the small numbers of the groups stay integers, too, until those of a superblock are there:
 // y = sum over superblocks of S * sum over groups of s * ((codes - middle) . x) + Z * sum over groups of z * sum(x).
 #include <algorithm>
-#include <array>
 
 #include "model/few.hpp"
 #include "model/multiply.hpp"
@@ -37,22 +36,13 @@ bool has_readable_superblocks(const Few& few) {
                                     few.weight.state.two->groups_across % 8 == 0);
 }
 
-/// `parts` += codes x x, of the inputs `first` .. `first + count`; a row of outputs for each token.
-void add_codes(const Few& few, const kernels::Codes& codes, std::size_t pitch, const Matrix& x, std::size_t first,
-               std::size_t count, const Outputs& outputs, float* parts) {
-    if (few.x.rows == 1) return few.loops.add_rows_codes(codes, pitch, x.row(0) + first, count, parts, outputs.count);
-    const kernels::Tokens tokens{few.x.rows, x.row(0) + first, x.columns, parts, outputs.count};
-    few.loops.add_rows_of_tokens(codes, pitch, count, count, tokens, outputs.count);
-}
-
 /// `parts` = start x sum of x + codes x x, of the inputs of a group.
 void sum_group(const Few& few, std::size_t group, float start, const Outputs& outputs, float* parts) {
     const std::size_t first = group * few.group;
     const std::size_t count = std::min(few.group, few.x.columns - first);
-    for (std::size_t t = 0; t < few.x.rows; ++t)
-        std::fill_n(parts + t * outputs.count, outputs.count, start == 0.0F ? 0.0F : start * few.sums.row(t)[group]);
-    add_codes(few, codes_of(few.weight, first, outputs.first), few.weight.row_bytes, few.x, first, count, outputs,
-              parts);
+    std::fill_n(parts, outputs.count, start == 0.0F ? 0.0F : start * few.sums.row(0)[group]);
+    few.loops.add_rows_codes(codes_of(few.weight, first, outputs.first), few.weight.row_bytes, few.x.row(0) + first,
+                             count, parts, outputs.count);
 }
 
 /// Calls `call(first, count, scales, offsets)` for pieces of the outputs, counted from their first, with their states in a row of the grid.
@@ -79,12 +69,9 @@ void add_groups(const Few& few, std::size_t begin, std::size_t end, const Output
     for (std::size_t g = begin; g < end; ++g) {
         sum_group(few, g, 0.0F, outputs, parts);
         const auto add = [&](std::size_t first, std::size_t count, const float* scales, const float* offsets) {
-            for (std::size_t t = 0; t < few.x.rows; ++t) {
-                float* const y = partial + t * outputs.count + first;
-                const float* const part = parts + t * outputs.count + first;
-                const float sum = few.sums.row(t)[g];
-                for (std::size_t c = 0; c < count; ++c) y[c] += part[c] * scales[c] + offsets[c] * sum;
-            }
+            const float sum = few.sums.row(0)[g];
+            for (std::size_t c = 0; c < count; ++c)
+                partial[first + c] += parts[first + c] * scales[c] + offsets[c] * sum;
         };
         with_states(few, g, outputs, add);
     }
@@ -101,37 +88,21 @@ void add_supers(const Few& few, std::size_t super, const Outputs& outputs, const
         const std::size_t column = outputs.first + first;
         super_floats_of(few.weight, two.scales, super, column, count, scales);
         if (two.zero_points != nullptr) super_floats_of(few.weight, two.zero_points, super, column, count, zero_points);
-        for (std::size_t t = 0; t < few.x.rows; ++t) {
-            const std::size_t at = t * outputs.count + first;
-            few.loops.add_two_products(scaled + at, scales, shifted + at, zero_points, partial + at, count);
-        }
+        few.loops.add_two_products(scaled + first, scales, shifted + first, zero_points, partial + first, count);
     }
 }
 
 /// `scaled` += small scale x (codes - middle) x x, of the inputs of a group. `room` has as many floats as `scaled`.
 void add_scaled_group(const Few& few, std::size_t group, const Outputs& outputs, float* scaled, float* room) {
-    const float middle = static_cast<float>(few.weight.state.two->shape.code_offset);
-    const kernels::Codes scales = small_scales_of(few.weight, group, outputs.first);
-    if (few.x.rows == 1) {
-        sum_group(few, group, -middle, outputs, room);
-        return few.loops.add_products(scales, room, scaled, outputs.count);
-    }
-    std::array<float, kFewTokensOfCodes> starts;
-    for (std::size_t t = 0; t < few.x.rows; ++t) starts[t] = middle == 0.0F ? 0.0F : -middle * few.sums.row(t)[group];
-    few.loops.widen_codes(scales, outputs.count, room);
-    const std::size_t first = group * few.group;
-    const std::size_t count = std::min(few.group, few.x.columns - first);
-    const kernels::Tokens tokens{few.x.rows,    few.x.row(0) + first, few.x.columns, scaled,
-                                 outputs.count, starts.data(),        room};
-    few.loops.add_rows_of_tokens(codes_of(few.weight, first, outputs.first), few.weight.row_bytes, count, count, tokens,
-                                 outputs.count);
+    sum_group(few, group, -static_cast<float>(few.weight.state.two->shape.code_offset), outputs, room);
+    few.loops.add_products(small_scales_of(few.weight, group, outputs.first), room, scaled, outputs.count);
 }
 
 /// Of groups of one superblock.
 void add_superblock(const Few& few, std::size_t begin, std::size_t end, const Outputs& outputs, float* partial,
                     float* room) {
     const TwoLevels& two = *few.weight.state.two;
-    const std::size_t size = few.x.rows * outputs.count;
+    const std::size_t size = outputs.count;
     float* const parts = room;
     float* const scaled = room + size;
     float* const shifted = parts;  // when the last group is done
@@ -141,7 +112,7 @@ void add_superblock(const Few& few, std::size_t begin, std::size_t end, const Ou
     if (two.zero_points != nullptr) {
         const kernels::Codes zero_points = small_zero_points_of(few.weight, begin, outputs.first);
         const std::size_t pitch = quant::packed_bytes(few.weight.state.grid.across, zero_points.bits);
-        add_codes(few, zero_points, pitch, few.sums, begin, end - begin, outputs, shifted);
+        few.loops.add_rows_codes(zero_points, pitch, few.sums.row(0) + begin, end - begin, shifted, outputs.count);
     }
     add_supers(few, begin / two.groups_down, outputs, scaled, shifted, partial);
 }
@@ -176,18 +147,11 @@ void dot_with_codes(const Few& few, std::size_t output) {
     }
 }
 
-void add_plain_code_rows(const Few& few, std::size_t first, std::size_t count, const Outputs& outputs) {
-    const kernels::Tokens tokens{few.x.rows, few.x.row(0) + first, few.x.columns, few.out.row(0) + outputs.first,
-                                 few.out.columns};
-    few.loops.add_rows_of_tokens(codes_of(few.weight, first, outputs.first), few.weight.row_bytes, count, count, tokens,
-                                 outputs.count);
-}
-
 void add_code_rows(const Few& few, std::size_t first, std::size_t count, const Outputs& outputs, float* partial,
                    float* room) {
     if (few.is_plain()) {
-        return add_codes(few, codes_of(few.weight, first, outputs.first), few.weight.row_bytes, few.x, first, count,
-                         outputs, partial);
+        return few.loops.add_rows_codes(codes_of(few.weight, first, outputs.first), few.weight.row_bytes,
+                                        few.x.row(0) + first, count, partial, outputs.count);
     }
     std::size_t g = first / few.group;
     const std::size_t end = (first + count + few.group - 1) / few.group;
@@ -199,12 +163,17 @@ void add_code_rows(const Few& few, std::size_t first, std::size_t count, const O
     }
 }
 
-void finish_sums(const Few& few, const Outputs& outputs) {
-    if (!few.is_plain()) return;
+void finish_sums(const Few& few, const Outputs& outputs, const float* sums, std::size_t pitch) {
+    if (!few.is_plain()) {
+        for (std::size_t t = 0; t < few.x.rows; ++t)
+            std::copy_n(sums + t * pitch, outputs.count, few.out.row(t) + outputs.first);
+        return;
+    }
     with_states(few, 0, outputs, [&](std::size_t first, std::size_t count, const float* scales, const float* offsets) {
         for (std::size_t t = 0; t < few.x.rows; ++t) {
             float* const y = few.out.row(t) + outputs.first + first;
-            for (std::size_t c = 0; c < count; ++c) y[c] = y[c] * scales[c] + offsets[c] * few.sums.row(t)[0];
+            const float* const sum = sums + t * pitch + first;
+            for (std::size_t c = 0; c < count; ++c) y[c] = sum[c] * scales[c] + offsets[c] * few.sums.row(t)[0];
         }
     });
 }

@@ -12,8 +12,10 @@ namespace {
 constexpr std::size_t kTaskColumns = 256;            ///< most outputs of one task of a weight stored by inputs
 constexpr std::size_t kTaskRows = 64;                ///< outputs of one task of a weight stored by outputs
 constexpr std::size_t kTaskCodeBytes = 128U << 10U;  ///< of one task of codes stored by inputs, about
-constexpr std::size_t kMostOutputs = 768;            ///< of one task of such codes and several tokens: the longer the
-                                                     ///< pieces of rows, the sooner they come from memory
+
+float* aligned(float* pointer) {
+    return reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(pointer) + 63) / 64 * 64);
+}
 
 float sum_of(const float* values, std::size_t count) {
     float lanes[16] = {};
@@ -73,16 +75,18 @@ void add_rows(const Few& few, std::size_t first, std::size_t count, float* scrat
     }
 }
 
-/// Inputs whose sums are made together, about kTaskCodeBytes of codes: whole groups.
-std::size_t rows_of_task(const Few& few) {
-    const std::size_t unit = few.groups() > 1 ? few.group : 8;
-    return std::max<std::size_t>(kTaskCodeBytes / few.weight.row_bytes / unit, 1) * unit;
-}
-
 }  // namespace
 
-void Machine::multiply_few(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out) {
-    Few few{loops_, x, weight, out, group_of(weight, layout), {}};
+// About kTaskCodeBytes of codes.
+std::size_t rows_of_block(const WeightMatrix& weight) {
+    const bool is_plain = weight.state.grid.down == 1 && !weight.state.two;
+    const std::size_t unit = is_plain ? 8 : weight.state.grid.rows_each;
+    return std::max<std::size_t>(kTaskCodeBytes / weight.row_bytes / unit, 1) * unit;
+}
+
+void Machine::multiply_few(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out,
+                           const WeightMatrix* next) {
+    Few few{loops_, x, weight, out, group_of(weight, layout), {}, next};
     if (few.group > 0) add_sums_of_groups(few);
     if (layout == Layout::kInOut && few.group > 0)
         return x.rows == 1 ? multiply_code_rows(few) : multiply_code_columns(few);
@@ -109,7 +113,7 @@ void Machine::multiply_few(const Matrix& x, const WeightMatrix& weight, Layout l
 // Of one token: shared out by inputs, whose codes lie together in memory, though each task then has its own sums of all outputs; they are
 // added in the order of the tasks.
 void Machine::multiply_code_rows(const Few& few) {
-    const std::size_t rows = rows_of_task(few);
+    const std::size_t rows = rows_of_block(few.weight);
     const std::size_t tasks = (few.x.columns + rows - 1) / rows;
     const std::size_t size = few.out.values.size();
     const Outputs outputs{0, few.out.columns};
@@ -120,44 +124,20 @@ void Machine::multiply_code_rows(const Few& few) {
         add_code_rows(few, first, std::min(rows, few.x.columns - first), outputs, partials_.data() + task * size,
                       scratch(member));
     });
-    std::copy_n(partials_.data(), size, few.out.values.data());
     for (std::size_t task = 1; task < tasks; ++task) {
         const float* const partial = partials_.data() + task * size;
-        for (std::size_t i = 0; i < size; ++i) few.out.values[i] += partial[i];
+        for (std::size_t i = 0; i < size; ++i) partials_[i] += partial[i];
     }
-    finish_sums(few, outputs);
+    finish_sums(few, outputs, partials_.data(), size);
 }
 
-// Of several tokens: shared out by outputs, whose sums of all tokens stay in the first cache. The sums are cut, and added, as for one token.
+// Of several tokens: shared out by outputs. Each task has its sums in memory of its own: beside each other in `out` the processors would take
+// the lines at the border from each other.
 void Machine::multiply_code_columns(const Few& few) {
-    constexpr std::size_t kUnit = 32;
-    const std::size_t rows = rows_of_task(few);
-    const std::size_t members = team_.size();
-    const std::size_t least = (few.out.columns + kMostOutputs - 1) / kMostOutputs;
-    const std::size_t tasks = (least + members - 1) / members * members;  // nobody waits for the last one
-    const std::size_t together = (few.out.columns + tasks * kUnit - 1) / (tasks * kUnit) * kUnit;
-    const std::size_t most = few.x.rows * together;
-    reserve_scratch(3 * most);
-    team_.run((few.out.columns + together - 1) / together, [&](std::size_t task, unsigned member) {
-        const std::size_t first_output = task * together;
-        const Outputs outputs{first_output, std::min(together, few.out.columns - first_output)};
-        float* const partial = scratch(member);
-        for (std::size_t t = 0; t < few.x.rows; ++t) std::fill_n(few.out.row(t) + outputs.first, outputs.count, 0.0F);
-        for (std::size_t first = 0; first < few.x.columns; first += rows) {
-            if (few.is_plain()) {
-                add_plain_code_rows(few, first, std::min(rows, few.x.columns - first), outputs);
-                continue;
-            }
-            std::fill_n(partial, most, 0.0F);
-            add_code_rows(few, first, std::min(rows, few.x.columns - first), outputs, partial, partial + most);
-            for (std::size_t t = 0; t < few.x.rows; ++t) {
-                float* const y = few.out.row(t) + outputs.first;
-                const float* const sums = partial + t * outputs.count;
-                for (std::size_t c = 0; c < outputs.count; ++c) y[c] += sums[c];
-            }
-        }
-        finish_sums(few, outputs);
-    });
+    const ColumnTasks tasks(few.weight, team_.size());
+    reserve_scratch(floats_of_columns(few, tasks) + 16);
+    team_.run(tasks.count,
+              [&](std::size_t task, unsigned member) { multiply_columns(few, tasks, task, aligned(scratch(member))); });
 }
 
 }  // namespace octet::model

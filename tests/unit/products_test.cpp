@@ -180,8 +180,9 @@ TEST_CASE("codes read once for several tokens give each the bits that it gets al
                 for (std::size_t tokens = 1; tokens <= kMostTokens; ++tokens) {
                     constexpr std::size_t kXPitch = 21;
                     std::vector<float> sums(tokens * kPitch, 0.0F);
-                    table->add_rows_of_tokens(packed.codes(), packed.pitch, 19, 19,
-                                              {tokens, o.x.data(), kXPitch, sums.data(), kPitch}, columns);
+                    const kernels::Area area{packed.packed.data(), packed.pitch, packed.pitch, 19};
+                    table->add_rows_of_tokens({packed.codes(), packed.pitch, 19, columns},
+                                              {tokens, o.x.data(), kXPitch, sums.data(), kPitch}, area);
                     for (std::size_t t = 0; t < tokens; ++t) {
                         std::vector<float> alone(kPitch, 0.0F);
                         table->add_rows_codes(packed.codes(), packed.pitch, o.x.data() + t * kXPitch, 19, alone.data(),
@@ -195,39 +196,68 @@ TEST_CASE("codes read once for several tokens give each the bits that it gets al
     }
 }
 
-TEST_CASE("sums of several tokens begin with their starts and are scaled before they are added", "[model]") {
+TEST_CASE("codes that are read once for several tokens are restored by the states of their groups", "[model]") {
     constexpr std::size_t kColumns = 83;
     constexpr std::size_t kTokens = 9;
-    constexpr std::size_t kRows = 19;
+    constexpr std::size_t kRows = 23;  // of which the last group has fewer
+    constexpr std::size_t kStates = 90;
     const Operands o;
-    const std::vector<float> starts = random_floats(kTokens, 7);
-    const std::vector<float> scales = random_floats(kColumns, 8);
+    const std::vector<float> scales = random_floats(kRows * kStates, 7);
+    const std::vector<float> offsets = random_floats(kRows * kStates, 8);
     for (const kernels::Products* table : available_products()) {
         INFO(table->name);
         for_all_widths(kRows, kColumns, [&](const PackedCodes& packed) {
-            for (const bool is_scaled : {false, true}) {
+            for (const std::size_t group : {3U, 6U, 23U}) {
+                CAPTURE(packed.bits, packed.is_signed, group);
                 std::vector<float> sums(kTokens * kColumns, 0.5F);
-                const kernels::Tokens tokens{kTokens,
-                                             o.x.data(),
-                                             kRows,
-                                             sums.data(),
-                                             kColumns,
-                                             starts.data(),
-                                             is_scaled ? scales.data() : nullptr};
-                table->add_rows_of_tokens(packed.codes(), packed.pitch, kRows, kRows, tokens, kColumns);
-                for (std::size_t t = 0; t < kTokens; ++t) {
-                    std::vector<float> alone(kColumns, starts[t]);
-                    table->add_rows_codes(packed.codes(), packed.pitch, o.x.data() + t * kRows, kRows, alone.data(),
-                                          kColumns);
-                    for (std::size_t c = 0; c < kColumns; ++c) {
-                        const double scale = is_scaled ? static_cast<double>(scales[c]) : 1.0;
-                        const double expected = 0.5 + scale * static_cast<double>(alone[c]);
-                        CHECK_THAT(sums[t * kColumns + c],
-                                   Catch::Matchers::WithinAbs(expected, 2e-7 * (1 + std::abs(expected - 0.5))));
+                table->add_rows_of_tokens(
+                    {packed.codes(), packed.pitch, kRows, kColumns, scales.data(), offsets.data(), group, kStates},
+                    {kTokens, o.x.data(), kRows, sums.data(), kColumns}, {});
+                for (std::size_t i = 0; i < kTokens * kColumns; ++i) {
+                    double expected = 0.5;
+                    for (std::size_t r = 0; r < kRows; ++r) {
+                        const std::size_t column = i % kColumns;
+                        const std::size_t state = r / group * kStates + column;
+                        expected += static_cast<double>(o.x[i / kColumns * kRows + r]) *
+                                    (packed.values[r * kColumns + column] * static_cast<double>(scales[state]) +
+                                     static_cast<double>(offsets[state]));
                     }
+                    CHECK_THAT(sums[i], Catch::Matchers::WithinAbs(expected, 2e-3));
                 }
             }
         });
+    }
+}
+
+TEST_CASE("the small numbers of two levels become scales and offsets", "[model]") {
+    const std::vector<float> super_scales = random_floats(53, 30);
+    const std::vector<float> super_zero_points = random_floats(53, 31);
+    for (const kernels::Products* table : available_products()) {
+        INFO(table->name);
+        for (const std::size_t count : {1U, 16U, 53U}) {
+            for_all_widths(2, count, [&](const PackedCodes& packed) {
+                for (const bool has_zero_points : {false, true}) {
+                    kernels::Codes zero_points = packed.codes();
+                    zero_points.bytes += packed.pitch;
+                    const float* const supers = has_zero_points ? super_zero_points.data() : nullptr;
+                    std::vector<float> scales(count + 1, -1.0F);
+                    std::vector<float> offsets(count + 1, -1.0F);
+                    table->restore_small_states({packed.codes(), super_scales.data(), zero_points, supers, 8.0F}, count,
+                                                scales.data(), offsets.data());
+                    for (std::size_t c = 0; c < count; ++c) {
+                        const double scale = packed.values[c] * static_cast<double>(super_scales[c]);
+                        const double zero_point =
+                            has_zero_points ? packed.values[count + c] * static_cast<double>(super_zero_points[c]) : 0;
+                        CHECK_THAT(scales[c], Catch::Matchers::WithinAbs(scale, 1e-7 * std::abs(scale)));
+                        CHECK_THAT(offsets[c],
+                                   Catch::Matchers::WithinAbs(zero_point - 8 * scale,
+                                                              1e-6 * (std::abs(zero_point) + 8 * std::abs(scale))));
+                    }
+                    CHECK(scales[count] == -1.0F);
+                    CHECK(offsets[count] == -1.0F);
+                }
+            });
+        }
     }
 }
 
