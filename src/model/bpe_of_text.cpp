@@ -12,9 +12,9 @@
 #include "base/text.hpp"
 #include "io/file.hpp"
 #include "io/large_buffer.hpp"
-#include "model/aside.hpp"
 #include "model/find_byte.hpp"
 #include "model/merges.hpp"
+#include "model/short_text.hpp"
 #include "model/token_table.hpp"
 #include "model/vocabulary_text.hpp"
 #include "model/words.hpp"
@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMostParts = 4096;  ///< of words of the text
 
 std::uint64_t hash_of(std::string_view text) {
-    return TokenTable::question_of(text).hash;
+    return text.size() <= ShortText::kMost ? hash_of(short_text(text)) : TokenTable::question_of(text).hash;
 }
 
 /// All parts of the words of a text, as tokens spell them.
@@ -50,9 +50,11 @@ class Parts {
         return parts_.size() <= kMostParts;
     }
 
+    /// False of what is certainly none.
+    bool may_have(std::uint64_t hash) const { return (may_be_[hash % kBits / 64] >> (hash % 64) & 1U) != 0; }
+
     bool has(std::string_view token, std::uint64_t hash) const {
-        if ((may_be_[hash % kBits / 64] >> (hash % 64) & 1U) == 0) return false;
-        return parts_.find(std::string(token)) != parts_.end();
+        return may_have(hash) && parts_.find(std::string(token)) != parts_.end();
     }
 
   private:
@@ -124,54 +126,72 @@ struct Memory {
     std::span<std::byte> merges_room;
 };
 
-/// Looks at lines of merges.txt and keeps what merges parts.
+/// Looks at the lines of merges.txt and makes merges of what the parts need.
 class MergesReader {
   public:
-    MergesReader(const Parts& parts, const Hashes& hashes, const TokenTable& tokens)
-        : parts_(parts), hashes_(hashes), tokens_(tokens) {}
+    MergesReader(const Parts& parts, const Hashes& hashes, BpeTables& tables)
+        : parts_(parts), hashes_(hashes), tables_(tables) {}
 
-    /// In order.
-    const std::vector<Merge>& merges() const { return merges_; }
-
-    /// As read_vocab_and_merges() takes the lines; false where one is not, or may not be, as it should be.
+    /// As read_vocab_and_merges() takes them; false where one is not, or may not be, as it should be.
     bool read(std::string_view text) {
-        for (std::size_t at = 0; at < text.size(); ++at) {
-            const std::size_t space = find_byte<0, ' ', '\n'>(text, at);
-            if (space == text.size() || text[space] == '\n') {
-                const std::string_view line = text.substr(at, space - at);
-                if (!line.empty() && line != "\r") return false;
-                at = space;
-                continue;
+        for (std::size_t at = 0; at < text.size();) {
+            while (text.size() - at >= kShortLine && is_good_ && read_short(text, at)) {
             }
-            const std::size_t stop = find_byte<0, ' ', '\n'>(text, space + 1);
-            if (stop < text.size() && text[stop] == ' ') return false;
-            std::string_view right = text.substr(space + 1, stop - space - 1);
-            if (right.ends_with('\r')) right.remove_suffix(1);
-            if (space == at || right.empty() || !add(text.substr(at, space - at), right)) return false;
-            at = stop;
+            if (!is_good_ || !read_line(text, at)) return false;
         }
         return true;
     }
 
   private:
-    bool add(std::string_view left, std::string_view right) {
-        both_.assign(left).append(right);
-        const std::uint64_t hash = hash_of(both_);
-        if (!hashes_.has(hash_of(left)) || !hashes_.has(hash_of(right)) || !hashes_.has(hash)) return false;
-        if (!parts_.has(both_, hash)) return true;
-        const auto number = [&](std::string_view token) { return tokens_.find(tokens_.ask(token)); };
-        const auto numbers = {number(left), number(right), number(both_)};
+    static constexpr std::size_t kShortLine = 2 * ShortText::kMost + 2;  ///< may be looked at
+
+    /// A line of two short tokens and its end, unless it is any other.
+    bool read_short(std::string_view text, std::size_t& at) {
+        const char* const line = text.data() + at;
+        const std::size_t left_size = find_byte_of_16<0, ' ', '\n'>(line);
+        if (left_size - 1 >= ShortText::kMost - 1 || line[left_size] != ' ') return false;
+        const char* const second = line + left_size + 1;
+        const std::size_t right_size = find_byte_of_16<0, ' ', '\n'>(second);
+        if (right_size - 1 >= ShortText::kMost - left_size || second[right_size] != '\n' ||
+            second[right_size - 1] == '\r')
+            return false;
+        const ShortText left = load_short(line, left_size);
+        const ShortText right = load_short(second, right_size);
+        const std::uint64_t hash = hash_of(joined(left, right));
+        is_good_ = hashes_.has(hash_of(left)) && hashes_.has(hash_of(right)) && hashes_.has(hash) &&
+                   (!parts_.may_have(hash) || add({line, left_size}, {second, right_size}, hash));
+        at += left_size + 1 + right_size + 1;
+        return true;
+    }
+
+    bool read_line(std::string_view text, std::size_t& at) {
+        const std::size_t stop = find_byte<0, '\n'>(text, at);
+        std::string_view line = text.substr(at, stop - at);
+        at = stop + 1;
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        if (line.empty()) return true;
+        const std::size_t space = line.find(' ');
+        if (space == 0 || space >= line.size() - 1 || line.find(' ', space + 1) != line.npos) return false;
+        const std::string_view left = line.substr(0, space);
+        const std::string_view right = line.substr(space + 1);
+        const std::uint64_t hash = hash_of(std::string(left).append(right));
+        return hashes_.has(hash_of(left)) && hashes_.has(hash_of(right)) && hashes_.has(hash) && add(left, right, hash);
+    }
+
+    bool add(std::string_view left, std::string_view right, std::uint64_t hash) {
+        const std::string both = std::string(left).append(right);
+        if (!parts_.has(both, hash)) return true;
+        const auto number = [&](std::string_view token) { return tables_.tokens.find(tables_.tokens.ask(token)); };
+        const auto numbers = {number(left), number(right), number(both)};
         if (!std::all_of(numbers.begin(), numbers.end(), [](const auto& found) { return found.has_value(); }))
             return false;
-        merges_.push_back({**numbers.begin(), **(numbers.begin() + 1), **(numbers.begin() + 2)});
-        return true;
+        return tables_.merges.insert({**numbers.begin(), **(numbers.begin() + 1), **(numbers.begin() + 2)});
     }
 
     const Parts& parts_;
     const Hashes& hashes_;
-    const TokenTable& tokens_;
-    std::vector<Merge> merges_;
-    std::string both_;
+    BpeTables& tables_;
+    bool is_good_ = true;
 };
 
 /// Looks at the files as a whole and makes tables of what the parts need.
@@ -181,46 +201,41 @@ class Reader {
         : memory_(memory), parts_(parts), hashes_(memory.hashes), tables_(std::make_unique<BpeTables>(0, 0, 0)) {}
 
     /// Nothing where something is not, or may not be, as it should be.
-    std::unique_ptr<BpeTables> tables(unsigned threads) {
-        if (!is_utf8(memory_.vocab_json())) return nullptr;
-        bool is_good = true;
-        const auto add = [&](std::string_view token, std::uint32_t number, std::size_t at) {
-            is_good = is_good && add_token(token, number, at);
-        };
-        const std::size_t size = scan_vocabulary(memory_.vocab_json(), add);
-        if (size == 0 || !is_good || memory_.vocab_json().find_first_not_of(" \t\r\n", size) != std::string_view::npos)
-            return nullptr;
-        if (tables_->tokens.index() || !read_merges(memory_.merges_txt(), threads)) return nullptr;
+    std::unique_ptr<BpeTables> tables() {
+        if (!is_utf8(memory_.vocab_json()) || !read_vocabulary() || tables_->tokens.index()) return nullptr;
+        std::string_view merges = memory_.merges_txt();
+        if (merges.starts_with("#version")) merges.remove_prefix(std::min(merges.find('\n'), merges.size()));
+        if (!MergesReader(parts_, hashes_, *tables_).read(merges)) return nullptr;
         return std::move(tables_);
     }
 
   private:
-    bool add_token(std::string_view token, std::uint32_t number, std::size_t at) {
+    bool read_vocabulary() {
+        VocabularyScanner scanner(memory_.vocab_json());
+        VocabularyScanner::ShortToken one;
+        VocabularyScanner::Token token;
+        while (true) {
+            while (scanner.take_short(one)) {
+                if (!add(hash_of(one.text), one.number, one.start)) return false;
+            }
+            if (!scanner.take(token)) return scanner.is_all();
+            if (!add(hash_of(token.text), token.number, token.start)) return false;
+        }
+    }
+
+    bool add(std::uint64_t hash, std::uint32_t number, std::size_t start) {
         if (number >= memory_.places.size() || memory_.places[number] != 0) return false;
-        memory_.places[number] = static_cast<std::uint32_t>(at);
-        const std::uint64_t hash = hash_of(token);
+        memory_.places[number] = static_cast<std::uint32_t>(start);
         if (!hashes_.insert(hash)) return false;
+        return !parts_.may_have(hash) || add_part(token_at(memory_.vocab_json(), start), hash, number);
+    }
+
+    bool add_part(const std::string& token, std::uint64_t hash, std::uint32_t number) {
         if (!parts_.has(token, hash)) return true;
         tables_->tokens.append(token, number);
         const std::string bytes = bytes_of_token(token);
         if (bytes.size() == 1) tables_->byte_tokens[static_cast<unsigned char>(bytes[0])] = number;
         return true;
-    }
-
-    bool read_merges(std::string_view text, unsigned threads) {
-        if (text.starts_with("#version")) text.remove_prefix(std::min(text.find('\n'), text.size()));
-        constexpr std::size_t kWorthAThread = 64U << 10U;
-        const bool is_shared = threads > 1 && text.size() >= 2 * kWorthAThread;
-        const std::size_t middle = is_shared ? std::min(text.find('\n', text.size() / 2), text.size()) : text.size();
-        MergesReader first(parts_, hashes_, tables_->tokens);
-        MergesReader second(parts_, hashes_, tables_->tokens);
-        std::optional<Aside<bool>> aside;
-        if (is_shared) aside.emplace([&] { return second.read(text.substr(middle)); });
-        const bool is_first_good = first.read(text.substr(0, middle));
-        if ((aside && !aside->result()) || !is_first_good) return false;
-        const auto insert = [&](const Merge& merge) { return tables_->merges.insert(merge); };
-        return std::all_of(first.merges().begin(), first.merges().end(), insert) &&
-               std::all_of(second.merges().begin(), second.merges().end(), insert);
     }
 
     Memory& memory_;
@@ -263,7 +278,7 @@ class BpeOfText : public Tokenizer {
 /// `fill` puts the texts into the memory.
 template <typename Fill>
 std::unique_ptr<Tokenizer> bpe_of_text(std::size_t vocab_bytes, std::size_t merges_bytes, const std::string& text,
-                                       unsigned threads, Fill fill) {
+                                       Fill fill) {
     const Words words(Words::Use::kOnce);
     Parts parts;
     bool is_short = text.size() <= kMostParts;
@@ -271,7 +286,7 @@ std::unique_ptr<Tokenizer> bpe_of_text(std::size_t vocab_bytes, std::size_t merg
     if (!is_short) return nullptr;
     auto memory = std::make_unique<Memory>(vocab_bytes, merges_bytes);
     fill(*memory);
-    const std::unique_ptr<const BpeTables> tables = Reader(*memory, parts).tables(threads);
+    const std::unique_ptr<const BpeTables> tables = Reader(*memory, parts).tables();
     if (!tables) return nullptr;
     return std::make_unique<BpeOfText>(text, encode_words(text, words, *tables), std::move(memory));
 }
@@ -279,8 +294,8 @@ std::unique_ptr<Tokenizer> bpe_of_text(std::size_t vocab_bytes, std::size_t merg
 }  // namespace
 
 std::unique_ptr<Tokenizer> make_bpe_of_text(std::string_view vocab_json, std::string_view merges_txt,
-                                            const std::string& text, unsigned threads) {
-    return bpe_of_text(vocab_json.size(), merges_txt.size(), text, threads, [&](Memory& memory) {
+                                            const std::string& text) {
+    return bpe_of_text(vocab_json.size(), merges_txt.size(), text, [&](Memory& memory) {
         std::transform(vocab_json.begin(), vocab_json.end(), memory.vocab_room.begin(),
                        [](char c) { return static_cast<std::byte>(c); });
         std::transform(merges_txt.begin(), merges_txt.end(), memory.merges_room.begin(),
@@ -289,10 +304,10 @@ std::unique_ptr<Tokenizer> make_bpe_of_text(std::string_view vocab_json, std::st
 }
 
 std::unique_ptr<Tokenizer> open_bpe_of_text(const fs::path& vocab_json, const fs::path& merges_txt,
-                                            std::uint64_t most_bytes, const std::string& text, unsigned threads) {
+                                            std::uint64_t most_bytes, const std::string& text) {
     const io::File vocab = io::open_text_file(vocab_json, most_bytes);
     const io::File merges = io::open_text_file(merges_txt, most_bytes);
-    return bpe_of_text(vocab.size(), merges.size(), text, threads, [&](Memory& memory) {
+    return bpe_of_text(vocab.size(), merges.size(), text, [&](Memory& memory) {
         vocab.read_at(memory.vocab_room, 0);
         merges.read_at(memory.merges_room, 0);
     });

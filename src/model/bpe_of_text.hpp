@@ -15,13 +15,13 @@ namespace octet::model {
 
 /// A tokenizer that knows the ids of `text` and the text of all ids, and reads all tables when it is asked for other texts. Nothing where the
 /// text is too long for it, and where anything about the files is not as it should be, or may not be: what that is read_vocab_and_merges()
-/// finds. With more `threads` than one another one looks at half of the merges. Throws what reading the files and encoding the text throw.
+/// finds. Throws what reading the files and encoding the text throw.
 std::unique_ptr<Tokenizer> open_bpe_of_text(const std::filesystem::path& vocab_json,
                                             const std::filesystem::path& merges_txt, std::uint64_t most_bytes,
-                                            const std::string& text, unsigned threads = 1);
+                                            const std::string& text);
 
 /// The same from their texts.
 std::unique_ptr<Tokenizer> make_bpe_of_text(std::string_view vocab_json, std::string_view merges_txt,
-                                            const std::string& text, unsigned threads = 1);
+                                            const std::string& text);
 
 }  // namespace octet::model

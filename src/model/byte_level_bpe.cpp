@@ -122,13 +122,12 @@ std::unique_ptr<Tokenizer> make_byte_level_bpe(std::unique_ptr<const BpeTables> 
     return std::make_unique<ByteLevelBpe>(std::move(tables));
 }
 
-std::unique_ptr<Tokenizer> open_byte_level_bpe(const fs::path& folder, const std::optional<std::string>& only,
-                                               unsigned threads) {
+std::unique_ptr<Tokenizer> open_byte_level_bpe(const fs::path& folder, const std::optional<std::string>& only) {
     const fs::path vocab = folder / "vocab.json";
     const fs::path merges = folder / "merges.txt";
     const fs::path joined = folder / "tokenizer.json";
     if (io::exists(vocab) && io::exists(merges)) {
-        auto quick = only ? open_bpe_of_text(vocab, merges, kMostFileBytes, *only, threads) : nullptr;
+        auto quick = only ? open_bpe_of_text(vocab, merges, kMostFileBytes, *only) : nullptr;
         return quick ? std::move(quick) : make_byte_level_bpe(read_vocab_and_merges(vocab, merges, kMostFileBytes));
     }
     if (io::exists(joined))

@@ -28,9 +28,9 @@ Loaded::Loaded(const std::filesystem::path& path, Machine& machine, Start start,
 // What is wrong with the model is left to those who open it.
 void Loaded::begin_tokenizer(const std::filesystem::path& path) {
     try {
-        coming_tokenizer_.emplace([folder = checkpoint::locate(path).folder, only = only_, threads = team_.size()] {
+        coming_tokenizer_.emplace([folder = checkpoint::locate(path).folder, only = only_] {
             const Config config = read_config(folder);
-            return has_tokenizer_files(folder, config) ? open_tokenizer(folder, config, only, threads) : nullptr;
+            return has_tokenizer_files(folder, config) ? open_tokenizer(folder, config, only) : nullptr;
         });
     } catch (const Error&) {
         return;
@@ -117,7 +117,7 @@ const Tokenizer& Loaded::tokenizer() {
         coming_tokenizer_.reset();
         team_.spread_out();
     }
-    if (!tokenizer_) tokenizer_ = open_tokenizer(weights_.folder(), config_, only_, team_.size());
+    if (!tokenizer_) tokenizer_ = open_tokenizer(weights_.folder(), config_, only_);
     return *tokenizer_;
 }
 

@@ -190,11 +190,9 @@ void read_vocabulary(std::string_view vocab_json, std::string_view name, BpeTabl
     Vocabulary vocabulary(name, tables);
     tables.tokens.reserve(usual_tokens(vocab_json.size()), vocab_json.size() / 2);
     if (is_utf8(vocab_json)) {
-        const auto add = [&](std::string_view token, std::uint32_t number, std::size_t) {
-            vocabulary.add(token, number);
-        };
-        const std::size_t size = scan_vocabulary(vocab_json, add);
-        if (size > 0 && vocab_json.find_first_not_of(" \t\r\n", size) == vocab_json.npos) return vocabulary.finish();
+        VocabularyScanner scanner(vocab_json);
+        for (VocabularyScanner::Token token; scanner.take(token);) vocabulary.add(token.text, token.number);
+        if (scanner.is_all()) return vocabulary.finish();
         tables.tokens.clear();
         tables.byte_tokens = {};
     }

@@ -31,10 +31,9 @@ class Tokenizer {
 };
 
 /// Byte-level BPE from vocab.json and merges.txt, or from tokenizer.json where those are missing.
-/// `only`: the text that it will be asked for, where that is known; a short one makes it open sooner, on two threads sooner still.
+/// `only`: the text that it will be asked for, where that is known; a short one makes it open sooner.
 std::unique_ptr<Tokenizer> open_byte_level_bpe(const std::filesystem::path& folder,
-                                               const std::optional<std::string>& only = std::nullopt,
-                                               unsigned threads = 1);
+                                               const std::optional<std::string>& only = std::nullopt);
 
 /// The same from its tables.
 std::unique_ptr<Tokenizer> make_byte_level_bpe(std::unique_ptr<const BpeTables> tables);
@@ -50,7 +49,7 @@ bool has_tokenizer_files(const std::filesystem::path& folder, const Config& conf
 
 /// The tokenizer of a model of that family. Missing or malformed files: kBadInput naming them.
 std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, const Config& config,
-                                          const std::optional<std::string>& only = std::nullopt, unsigned threads = 1);
+                                          const std::optional<std::string>& only = std::nullopt);
 
 /// `text` with each part of a character, and each byte of none, replaced by U+FFFD.
 std::string mended_utf8(std::string_view text);

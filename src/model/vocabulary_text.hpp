@@ -5,19 +5,56 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "model/short_text.hpp"
+
 namespace octet::model {
 
-/// `start` is where the token begins in the text, behind its quotation mark.
-using AddToken = std::function<void(std::string_view token, std::uint32_t number, std::size_t start)>;
+/// Takes the tokens of the object at the start of a text, which is valid UTF-8, one by one. Plain is white space, strings with any escapes but
+/// those of surrogates, and numbers of at most 8 digits.
+class VocabularyScanner {
+  public:
+    struct Token {
+        std::string_view text;  ///< holds until the next call
+        std::uint32_t number = 0;
+        std::size_t start = 0;  ///< in the text, behind its quotation mark
+    };
+    struct ShortToken {
+        ShortText text;
+        std::uint32_t number = 0;
+        std::size_t start = 0;
+    };
 
-/// Calls `add` for each token of the object at the start of `text`, which is valid UTF-8, in order; the token's view holds
-/// for the call. Returns the bytes of the object, or 0 where something is not plain: then `add` was called for those before it. Plain is
-/// white space, strings with any escapes but those of surrogates, and numbers of at most 8 digits.
-std::size_t scan_vocabulary(std::string_view text, const AddToken& add);
+    /// `text` outlives it.
+    explicit VocabularyScanner(std::string_view text);
+
+    /// The next token; false at the end of the object, and before what is not plain.
+    bool take(Token& token);
+
+    /// The next token where it is short, written as most are, and not near the end; or else false, and take() takes it.
+    bool take_short(ShortToken& token) noexcept;
+
+    /// After the last token: the object has ended, and nothing but white space is behind it.
+    bool is_all() const noexcept { return has_ended_ && text_.find_first_not_of(" \t\r\n", at_) == text_.npos; }
+
+  private:
+    bool take(char wanted) noexcept;
+    std::optional<std::string_view> string();
+    std::optional<std::uint32_t> number() noexcept;
+    void skip_space() noexcept;
+    std::optional<std::string_view> unescaped(std::string_view inside);
+
+    std::string_view text_;
+    std::size_t at_ = 0;
+    bool has_begun_ = false;  ///< at the start of an object
+    bool has_ended_ = false;
+    std::string unescaped_;
+
+    friend std::string token_at(std::string_view text, std::size_t start);
+};
 
 /// The token that begins there in a text that was scanned so.
 std::string token_at(std::string_view text, std::size_t start);

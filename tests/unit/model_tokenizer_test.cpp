@@ -1,11 +1,15 @@
 // Tokenizers against the ids that the reference tokenizers give, and files that are none.
 #include <cstdlib>
 #include <memory_resource>
+#include <random>
+#include <tuple>
 
 #include <nlohmann/json.hpp>
 
 #include "model/bpe_of_text.hpp"
+#include "model/find_byte.hpp"
 #include "model/merges.hpp"
+#include "model/short_text.hpp"
 #include "model/tokenizer.hpp"
 #include "model/vocabulary_text.hpp"
 #include "support.hpp"
@@ -97,15 +101,50 @@ TEST_CASE("tokenizer json alone gives the same ids", "[model]") {
 
 namespace {
 
-/// Tokens with their numbers as scan_vocabulary() tells them, and the bytes that it read.
-std::pair<json, std::size_t> scanned(std::string_view text) {
+/// Tokens with their numbers as the scanner takes them, short ones by themselves where it is asked to; nothing where not all is plain.
+std::optional<json> scanned(std::string_view text, bool takes_short) {
     json tokens = json::object();
-    const std::size_t size =
-        model::scan_vocabulary(text, [&](std::string_view token, std::uint32_t number, std::size_t start) {
-            CHECK(model::token_at(text, start) == token);
-            tokens[std::string(token)] = number;
-        });
-    return {tokens, size};
+    model::VocabularyScanner scanner(text);
+    model::VocabularyScanner::ShortToken one;
+    model::VocabularyScanner::Token token;
+    while (true) {
+        while (takes_short && scanner.take_short(one)) {
+            const std::string whole = model::token_at(text, one.start);
+            REQUIRE(whole.size() == one.text.size);
+            REQUIRE(model::hash_of(one.text) == model::hash_of(model::short_text(whole)));
+            tokens[whole] = one.number;
+        }
+        if (!scanner.take(token)) break;
+        CHECK(model::token_at(text, token.start) == token.text);
+        tokens[std::string(token.text)] = token.number;
+    }
+    return scanner.is_all() ? std::optional(tokens) : std::nullopt;
+}
+
+/// The same either way.
+std::optional<json> scanned(std::string_view text) {
+    const std::optional<json> tokens = scanned(text, false);
+    CHECK(scanned(text, true) == tokens);
+    return tokens;
+}
+
+/// An object of tokens of up to 30 bytes, written in every way that is plain.
+std::string random_vocabulary(std::mt19937& random) {
+    const auto below = [&](std::size_t end) { return random() % end; };
+    constexpr std::array<const char*, 12> kPieces = {"a",    "b\"", "zz",           "\\", "\xC4\xA0",    "\xC3\xA9",
+                                                     "\x7F", "0",   "\xE2\x82\xAC", "x",  "longer text", "\t"};
+    std::string text = "{";
+    const std::size_t count = 1 + below(40);
+    for (std::size_t i = 0; i < count; ++i) {
+        std::string token = below(2) == 0 ? "\xC4\xA0" : "";
+        for (std::size_t pieces = below(12); pieces > 0; --pieces) token += kPieces[below(kPieces.size())];
+        token += std::to_string(i);  // no two are the same
+        const std::string quoted = json(token).dump(-1, ' ', below(2) == 0);
+        const std::string space(below(3) / 2 + below(2), ' ');
+        text += quoted + ":" + space + std::to_string(below(2) == 0 ? i : below(100'000'000)) + space;
+        text += i + 1 < count ? "," + space : "}";
+    }
+    return text;
 }
 
 }  // namespace
@@ -143,6 +182,25 @@ TEST_CASE("token tables find every token and merge, however many there are", "[m
     CHECK(!found->has_its_number);
 }
 
+TEST_CASE("short texts are joined and hashed as what they stand for", "[model]") {
+    const std::string_view bytes = "0123456789abcdefghijklmnop\xFF\x80\x01 ...";
+    for (std::size_t size = 0; size <= model::ShortText::kMost; ++size) {
+        const std::string_view text = bytes.substr(13, size);
+        const model::ShortText whole = model::short_text(text);
+        const model::ShortText loaded = model::load_short(text.data(), size);
+        REQUIRE(std::tie(loaded.low, loaded.high, loaded.size) == std::tie(whole.low, whole.high, size));
+        for (std::size_t left = 0; left < size; ++left) {
+            const model::ShortText both =
+                model::joined(model::short_text(text.substr(0, left)), model::short_text(text.substr(left)));
+            REQUIRE(std::tie(both.low, both.high, both.size) == std::tie(whole.low, whole.high, size));
+        }
+        if (size > 0) CHECK(model::hash_of(whole) != model::hash_of(model::short_text(text.substr(1))));
+        if (size > 0) CHECK(model::hash_of(whole) != model::hash_of(model::short_text(std::string(size, '\0'))));
+        const std::string line = std::string(size, 'a') + "q" + std::string(20, '\n');
+        CHECK(model::find_byte_of_16<0x20, 'q'>(line.data()) == size);
+    }
+}
+
 TEST_CASE("the plain form of a vocabulary is read as the JSON library reads it", "[model]") {
     for (const std::string text : {
              R"({})",
@@ -150,12 +208,18 @@ TEST_CASE("the plain form of a vocabulary is read as the JSON library reads it",
              "{\"\xC3\xA9\xF0\x9F\x98\x80\": 3,\n\t\"\": 4}",
          }) {
         CAPTURE(text);
-        const auto [tokens, size] = scanned(text);
-        CHECK(size == text.find_last_of('}') + 1);
-        CHECK(tokens == json::parse(text));
+        CHECK(scanned(text) == json::parse(text));
+        CHECK(scanned(text + " \n") == json::parse(text));
+        CHECK(!scanned(text + "x"));
     }
     const std::string whole = read_file(kTestdata / "tiny-gpt2" / "vocab.json");
-    CHECK(scanned(whole).first == json::parse(whole));
+    CHECK(scanned(whole) == json::parse(whole));
+    std::mt19937 random(7);
+    for (int i = 0; i < 300; ++i) {
+        const std::string text = random_vocabulary(random);
+        CAPTURE(text);
+        REQUIRE(scanned(text) == json::parse(text));
+    }
 }
 
 TEST_CASE("a vocabulary of any other form is left to the JSON library", "[model]") {
@@ -186,7 +250,15 @@ TEST_CASE("a vocabulary of any other form is left to the JSON library", "[model]
              "{\"a\":1\x01}",
          }) {
         CAPTURE(text);
-        CHECK(scanned(text).second == 0);
+        CHECK(!scanned(text));
+    }
+    const std::string rest = R"(, "what makes the entry before it one that is not near the end of the text": 9})";
+    for (const std::string entry :
+         {R"("a" 1)", R"("a":01)", R"("a": )", R"("a":1.0)", R"("a":123456789)", R"("a\q":1)", R"("\u0120\q":1)",
+          R"("a":1 2)", R"(x"a":1)", R"(  x)", R"("\u0120)", "\"a\nb\":1", "\"a\": 1\x01", "\"a\": x"}) {
+        CAPTURE(entry);
+        CHECK(!scanned("{" + entry + rest));
+        CHECK(!scanned(R"({"b": 2, )" + entry + rest));
     }
     const auto tables = model::parse_vocab_and_merges(R"({"b": 7, "\ud83d\ude00": 5})", "v", "", "m");
     CHECK(tables->tokens.text_of(5) == "\xF0\x9F\x98\x80");
@@ -270,13 +342,13 @@ TEST_CASE("merges that two threads look at give the same ids, and are refused, w
         const std::string empty_lines(100'000, '\n');
         const std::string all = merges.substr(0, body) + empty_lines + std::string(before, '\n') + merges.substr(body) +
                                 empty_lines + std::string(2 * most - before, '\n');
-        const auto shared = model::make_bpe_of_text(vocab, all, text, 2);
+        const auto shared = model::make_bpe_of_text(vocab, all, text);
         REQUIRE(shared != nullptr);
         REQUIRE(shared->encode(text) == ids);
         for (const std::size_t place : {body, all.size() / 4, all.size() / 2, all.size() - 1}) {
             std::string broken = all;
             broken.insert(broken.find('\n', place), "\nno-such-token x\n");
-            REQUIRE(model::make_bpe_of_text(vocab, broken, text, 2) == nullptr);
+            REQUIRE(model::make_bpe_of_text(vocab, broken, text) == nullptr);
         }
     }
 }
