@@ -13,6 +13,7 @@
 #include "io/file.hpp"
 #include "io/large_buffer.hpp"
 #include "model/find_byte.hpp"
+#include "model/hash_set.hpp"
 #include "model/merges.hpp"
 #include "model/short_text.hpp"
 #include "model/token_table.hpp"
@@ -65,35 +66,6 @@ class Parts {
     std::unordered_set<std::string> parts_;
 };
 
-/// Half of the hashes of texts, by the other half: tells texts that are certainly not there, or certainly new.
-class Hashes {
-  public:
-    /// As many zeros as a power of two.
-    explicit Hashes(std::span<std::uint32_t> slots) : slots_(slots) {}
-
-    /// False where it may be there already, and where there is no room.
-    bool insert(std::uint64_t hash) {
-        if (5 * ++count_ > 4 * slots_.size()) return false;
-        std::uint32_t& slot = slots_[place_of(hash)];
-        return std::exchange(slot, tag_of(hash)) == 0;
-    }
-
-    bool has(std::uint64_t hash) const { return slots_[place_of(hash)] != 0; }
-
-  private:
-    static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32U) | 1U; }
-
-    /// Where it is, or would be.
-    std::size_t place_of(std::uint64_t hash) const {
-        std::size_t at = hash & (slots_.size() - 1);
-        while (slots_[at] != 0 && slots_[at] != tag_of(hash)) at = (at + 1) & (slots_.size() - 1);
-        return at;
-    }
-
-    std::span<std::uint32_t> slots_;
-    std::size_t count_ = 0;
-};
-
 /// The texts of the files, and what was made of them, in huge pages, which take few faults to fill.
 struct Memory {
     Memory(std::size_t vocab_bytes, std::size_t merges_bytes)
@@ -129,7 +101,7 @@ struct Memory {
 /// Looks at the lines of merges.txt and makes merges of what the parts need.
 class MergesReader {
   public:
-    MergesReader(const Parts& parts, const Hashes& hashes, BpeTables& tables)
+    MergesReader(const Parts& parts, const HashSet& hashes, BpeTables& tables)
         : parts_(parts), hashes_(hashes), tables_(tables) {}
 
     /// As read_vocab_and_merges() takes them; false where one is not, or may not be, as it should be.
@@ -148,17 +120,16 @@ class MergesReader {
     /// A line of two short tokens and its end, unless it is any other.
     bool read_short(std::string_view text, std::size_t& at) {
         const char* const line = text.data() + at;
-        const std::size_t left_size = find_byte_of_16<0, ' ', '\n'>(line);
+        const std::size_t left_size = find_byte_of_16<1, ' ', '\n'>(line);
         if (left_size - 1 >= ShortText::kMost - 1 || line[left_size] != ' ') return false;
         const char* const second = line + left_size + 1;
-        const std::size_t right_size = find_byte_of_16<0, ' ', '\n'>(second);
+        const std::size_t right_size = find_byte_of_16<1, ' ', '\n'>(second);
         if (right_size - 1 >= ShortText::kMost - left_size || second[right_size] != '\n' ||
             second[right_size - 1] == '\r')
             return false;
-        const ShortText left = load_short(line, left_size);
-        const ShortText right = load_short(second, right_size);
-        const std::uint64_t hash = hash_of(joined(left, right));
-        is_good_ = hashes_.has(hash_of(left)) && hashes_.has(hash_of(right)) && hashes_.has(hash) &&
+        const std::uint64_t hash = hash_of(load_joined(line, left_size, right_size));
+        is_good_ = hashes_.has(hash_of(load_short(line, left_size))) &&
+                   hashes_.has(hash_of(load_short(second, right_size))) && hashes_.has(hash) &&
                    (!parts_.may_have(hash) || add({line, left_size}, {second, right_size}, hash));
         at += left_size + 1 + right_size + 1;
         return true;
@@ -172,6 +143,7 @@ class MergesReader {
         if (line.empty()) return true;
         const std::size_t space = line.find(' ');
         if (space == 0 || space >= line.size() - 1 || line.find(' ', space + 1) != line.npos) return false;
+        if (line.find('\0') != line.npos) return false;  // hashes do not tell it from none
         const std::string_view left = line.substr(0, space);
         const std::string_view right = line.substr(space + 1);
         const std::uint64_t hash = hash_of(std::string(left).append(right));
@@ -189,7 +161,7 @@ class MergesReader {
     }
 
     const Parts& parts_;
-    const Hashes& hashes_;
+    const HashSet& hashes_;
     BpeTables& tables_;
     bool is_good_ = true;
 };
@@ -240,7 +212,7 @@ class Reader {
 
     Memory& memory_;
     const Parts& parts_;
-    Hashes hashes_;
+    HashSet hashes_;
     std::unique_ptr<BpeTables> tables_;
 };
 

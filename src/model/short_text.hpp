@@ -27,15 +27,21 @@ inline std::uint64_t load_8(const char* from) noexcept {
     return eight;
 }
 
-/// `size` <= 16 bytes, though 16 may be read from there.
-inline ShortText load_short(const char* from, std::size_t size) noexcept {
-    static constexpr std::array<char, 32> kMasks = [] {
-        std::array<char, 32> masks{};
+/// Ones where a text of `size` <= 16 bytes has its bytes.
+inline ShortText mask_of(std::size_t size) noexcept {
+    static constexpr std::array<char, 2 * ShortText::kMost> kMasks = [] {
+        std::array<char, 2 * ShortText::kMost> masks{};
         for (std::size_t i = 0; i < ShortText::kMost; ++i) masks[i] = '\xFF';
         return masks;
     }();
     const char* const mask = kMasks.data() + ShortText::kMost - size;
-    return {load_8(from) & load_8(mask), load_8(from + 8) & load_8(mask + 8), size};
+    return {load_8(mask), load_8(mask + 8), size};
+}
+
+/// `size` <= 16 bytes, though 16 may be read from there.
+inline ShortText load_short(const char* from, std::size_t size) noexcept {
+    const ShortText mask = mask_of(size);
+    return {load_8(from) & mask.low, load_8(from + 8) & mask.high, size};
 }
 
 /// Any 16 bytes at most, of which no more may be read.
@@ -45,21 +51,17 @@ inline ShortText short_text(std::string_view text) noexcept {
     return {load_8(bytes), load_8(bytes + 8), text.size()};
 }
 
-/// One behind the other, 16 bytes together at most.
-inline ShortText joined(const ShortText& left, const ShortText& right) noexcept {
-    const unsigned shift = 8 * static_cast<unsigned>(left.size % 8);
-    const std::uint64_t first = right.low << shift;
-    const std::uint64_t second = right.high << shift | (right.low >> 1U) >> (63 - shift);
-    const bool is_long = left.size >= 8;
-    return {left.low | (is_long ? 0 : first), left.high | (is_long ? first : second), left.size + right.size};
+/// The text without its byte number `left`: what that parts, 16 bytes together at most, one behind the other. 17 bytes may be read from there.
+inline ShortText load_joined(const char* from, std::size_t left, std::size_t right) noexcept {
+    const ShortText first = mask_of(left);
+    const ShortText all = mask_of(left + right);
+    return {(load_8(from) & first.low) | (load_8(from + 1) & all.low & ~first.low),
+            (load_8(from + 8) & first.high) | (load_8(from + 9) & all.high & ~first.high), left + right};
 }
 
-/// All bits are good.
+/// Of a text without zero bytes. Its high half is good, its low half less.
 inline std::uint64_t hash_of(const ShortText& text) noexcept {
-    constexpr std::uint64_t kMix = 0x9E3779B97F4A7C15;  // 2^64 / the golden ratio, odd
-    std::uint64_t hash = (text.low ^ static_cast<std::uint64_t>(text.size) << 56U) * kMix;
-    hash = ((hash ^ hash >> 32U) + text.high) * kMix;
-    hash = (hash ^ hash >> 29U) * kMix;
+    const std::uint64_t hash = text.low * 0x9E3779B97F4A7C15 + text.high * 0xD1B54A32D192ED03;
     return hash ^ hash >> 32U;
 }
 

@@ -82,18 +82,17 @@ bool VocabularyScanner::take(Token& token) {
 
 // "\u0120the": 262, with or without the spaces: that escape, a space in GPT-2's alphabet, begins more than half of all tokens.
 bool VocabularyScanner::take_short(ShortToken& token) noexcept {
-    constexpr std::size_t kMostBytes = 64;  // of all that is looked at
-    constexpr std::string_view kSpace = "\\u0120";
-    constexpr ShortText kSpaceText{0xA0C4, 0, 2};
+    constexpr std::size_t kMostBytes = 64;       // of all that is looked at
+    constexpr const char* kSpace = "\\u0120  ";  // 6 bytes of these
     if (!has_begun_ || has_ended_ || text_.size() - at_ < kMostBytes) return false;
     const char* p = text_.data() + at_;
     p += *p == ' ' ? 1 : 0;
     if (*p++ != '"') return false;
     const auto start = static_cast<std::size_t>(p - text_.data());
-    const bool has_space = std::string_view(p, kSpace.size()) == kSpace;
-    p += has_space ? kSpace.size() : 0;
+    const bool has_space = (load_8(p) << 16U) == load_8(kSpace) << 16U;
+    p += has_space ? 6 : 0;
     const std::size_t size = find_byte_of_16<0x20, '"', '\\'>(p);
-    if (size > ShortText::kMost - kSpaceText.size || p[size] != '"') return false;
+    if (size > ShortText::kMost - 2 || p[size] != '"') return false;
     const ShortText rest = load_short(p, size);
     p += size + 1;
     if (*p++ != ':') return false;
@@ -101,9 +100,8 @@ bool VocabularyScanner::take_short(ShortToken& token) noexcept {
     const Digits digits = digits_of(load_8(p));
     if (digits.count - 1 >= 7 || (digits.count > 1 && *p == '0') || p[digits.count] != ',') return false;
     at_ = static_cast<std::size_t>(p - text_.data()) + digits.count + 1;
-    const ShortText with_space = joined(kSpaceText, rest);
-    token.text = {has_space ? with_space.low : rest.low, has_space ? with_space.high : rest.high,
-                  has_space ? with_space.size : rest.size};
+    token.text = {has_space ? rest.low << 16U | 0xA0C4 : rest.low,
+                  has_space ? rest.high << 16U | rest.low >> 48U : rest.high, has_space ? size + 2 : size};
     token.number = digits.value;
     token.start = start;
     return true;
