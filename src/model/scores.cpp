@@ -32,6 +32,16 @@ TokenScore score_row(const float* logits, const float* reference, std::size_t co
     return score;
 }
 
+/// The value at `share` of the way through `sorted`, between two neighbours in proportion, as numpy.quantile has it.
+double quantile(const std::vector<float>& sorted, double share) {
+    const double place = share * static_cast<double>(sorted.size() - 1);
+    const auto below = static_cast<std::size_t>(place);
+    const std::size_t above = std::min(below + 1, sorted.size() - 1);
+    const double part = place - static_cast<double>(below);
+    const auto low = static_cast<double>(sorted[below]);
+    return part == 0 ? low : low + part * (static_cast<double>(sorted[above]) - low);
+}
+
 }  // namespace
 
 std::vector<TokenScore> score_rows(Team& team, const Matrix& logits, const Matrix* reference,
@@ -90,12 +100,8 @@ void Scores::report(Evaluation& evaluation, bool has_reference) {
     fidelity.kl = kl_.estimate(tokens_);
     fidelity.max_kl = max_kl_;
     std::sort(every_kl_.begin(), every_kl_.end(), is_below);
-    const auto percentile = [&](double share) {  // the nearest rank
-        const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(every_kl_.size())));
-        return static_cast<double>(every_kl_[std::max<std::size_t>(rank, 1) - 1]);
-    };
-    fidelity.median_kl = percentile(0.5);
-    fidelity.p99_kl = percentile(0.99);
+    fidelity.median_kl = quantile(every_kl_, 0.5);
+    fidelity.p99_kl = quantile(every_kl_, 0.99);
     fidelity.same_top_1 = same_.estimate(tokens_);
     fidelity.delta_p = delta_p_.estimate(tokens_);
     fidelity.rms_delta_p = std::sqrt(delta_p_.squares / static_cast<double>(tokens_));
