@@ -159,6 +159,7 @@ Config parse_config(std::string_view text, std::string_view file_name) {
     const json object = json::parse(text, nullptr, false);
     const Reader reader(object, file_name);
     if (!object.is_object()) reader.fail("is not a JSON object; fetch it again");
+    if (!reader.has("model_type")) reader.fail("has no \"model_type\"; give the model's own config.json");
     const std::string type = reader.text_or("model_type", "");
     if (type == "gpt2") return gpt2_config(reader);
     if (type == "t5") return t5_config(reader);

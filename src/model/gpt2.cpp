@@ -48,6 +48,7 @@ class Gpt2 : public Model {
                                product(name + "mlp.c_fc", width, config.inner),
                                product(name + "mlp.c_proj", config.inner, width)});
         }
+        check_last_layer(weights, fmt::format("{}h.{}.ln_1.weight", prefix, config.layers), config.layers);
         last_norm_ = norm(prefix + "ln_f");
         head_ = config.tied_head ? embedding_ : &weights.matrix("lm_head.weight", config.vocabulary, width);
     }

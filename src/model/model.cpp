@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "octet/error.hpp"
 
 namespace octet::model {
@@ -11,6 +12,14 @@ namespace octet::model {
 std::unique_ptr<Model> open_model(const Weights& weights, const Config& config, Machine& machine) {
     return config.family == checkpoint::Family::kT5 ? open_t5(weights, config, machine)
                                                     : open_gpt2(weights, config, machine);
+}
+
+void Model::check_last_layer(const Weights& weights, std::string_view first_of_next, std::uint64_t layers) {
+    if (!weights.has(first_of_next)) return;
+    throw Error(ErrorCode::kBadInput, printable(weights.input()),
+                fmt::format("has tensor {}, where config.json has {} layer{}; checkpoint and config.json do not belong "
+                            "together",
+                            in_quotes(first_of_next), layers, layers == 1 ? "" : "s"));
 }
 
 void Model::embed(const WeightMatrix& embedding, std::span<const std::uint32_t> ids, Matrix& out) {

@@ -46,6 +46,9 @@ class Model {
   protected:
     Model(const Config& config, Machine& machine) : config_(config), machine_(machine) {}
 
+    /// kBadInput where the weights have `first_of_next`, a tensor of a layer behind the config's last: without it the model would say nonsense.
+    static void check_last_layer(const Weights& weights, std::string_view first_of_next, std::uint64_t layers);
+
     /// The embeddings of `ids`, a row each.
     void embed(const WeightMatrix& embedding, std::span<const std::uint32_t> ids, Matrix& out);
 

@@ -140,6 +140,7 @@ class T5 : public Model {
                             &weights.matrix(dense + "wo.weight", width, config_.inner)};
             stack.blocks.push_back(std::move(made));
         }
+        check_last_layer(weights, fmt::format("{}.block.{}.layer.0.layer_norm.weight", name, layers), layers);
         stack.last_norm = weights.vector(name + ".final_layer_norm.weight", width);
         stack.bias = &weights.matrix(name + ".block.0.layer.0.SelfAttention.relative_attention_bias.weight",
                                      config_.buckets, config_.heads);

@@ -148,6 +148,19 @@ class Generate(OctetCase):
         refuse(3, "wide: tensor 'wte.weight' is [768, 128], where config.json makes it [768, 256]; checkpoint and config.json do "
                "not belong together", "generate", "wide", "--prompt", "x")
 
+    def test_a_model_of_more_layers_than_its_config_says_is_refused(self):
+        for model, key, tensor in ((GPT2, "n_layer", "h.3.ln_1.weight"),
+                                   (T5, "num_layers", "encoder.block.2.layer.0.layer_norm.weight"),
+                                   (T5, "num_decoder_layers", "decoder.block.2.layer.0.layer_norm.weight")):
+            shutil.rmtree(self.dir / "m", ignore_errors=True)
+            shutil.copytree(model, self.dir / "m", copy_function=shutil.copyfile)
+            config = json.loads((model / "config.json").read_text())
+            less = config.get(key, config.get("num_layers")) - 1
+            whole = {"num_decoder_layers": config["num_layers"]} if key == "num_layers" else {}
+            (self.dir / "m" / "config.json").write_text(json.dumps({**config, **whole, key: less}))
+            self.assert_refused(3, f"m: has tensor '{tensor}', where config.json has {less} layers; checkpoint and config.json do not belong "
+                                   "together", "generate", "m", "--prompt", "x")
+
     def test_files_of_the_model_that_are_broken_are_refused_by_name(self):
         def refuse(message, name, text, model=GPT2):
             shutil.rmtree(self.dir / "m", ignore_errors=True)

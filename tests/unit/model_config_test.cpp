@@ -31,6 +31,7 @@ TEST_CASE("defaults of config json are those of the architectures", "[model]") {
 TEST_CASE("a config that octet does not compute is refused with its key", "[model]") {
     CHECK(error_of([] { model::parse_config("nonsense", "c"); }) == "3 c: is not a JSON object; fetch it again");
     CHECK(error_for(R"("model_type": "llama")") == "3 c: \"model_type\" is 'llama'; octet runs \"gpt2\" and \"t5\"");
+    CHECK(error_for(R"("vocab_size": 7)") == "3 c: has no \"model_type\"; give the model's own config.json");
     CHECK(error_for(R"("model_type": 7)") == "3 c: \"model_type\" is '7', not a string");
     CHECK(error_for(R"("model_type": "gpt2")") == "3 c: has no \"vocab_size\"; give the model's own config.json");
     CHECK(error_for(kGpt2 + R"(, "n_inner": 0)") == "3 c: \"n_inner\" is '0', not a number from 1 to 16,777,216");
