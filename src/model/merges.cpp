@@ -267,7 +267,8 @@ std::unique_ptr<BpeTables> read_vocab_and_merges(const std::filesystem::path& vo
 
 std::unique_ptr<BpeTables> parse_tokenizer_json(std::string_view text, std::string_view name) {
     const json file = json::parse(text, nullptr, false);
-    if (!file.is_object() || !file.contains("model") || !file["model"].is_object()) fail(name, "has no \"model\"");
+    if (!file.is_object()) fail(name, "is not a JSON object");
+    if (!file.contains("model") || !file["model"].is_object()) fail(name, "has no \"model\"");
     const json& model = file["model"];
     const bool is_bpe = model.value("type", json()) == "BPE" && model.contains("vocab") && model.contains("merges") &&
                         model["merges"].is_array();
@@ -275,11 +276,17 @@ std::unique_ptr<BpeTables> parse_tokenizer_json(std::string_view text, std::stri
     const bool is_byte_level = splitter.is_object() && splitter.value("type", json()) == "ByteLevel" &&
                                splitter.value("add_prefix_space", json(false)) == false &&
                                splitter.value("use_regex", json(true)) == true;
-    const bool is_plain = file.value("normalizer", json()).is_null() && model.value("dropout", json()).is_null();
+    const auto is_unset = [&](const char* key) {  // null, or what does the same
+        const json value = model.value(key, json());
+        return value.is_null() || value == false || value == "";
+    };
+    const bool is_plain = file.value("normalizer", json()).is_null() && is_unset("dropout") &&
+                          is_unset("ignore_merges") && is_unset("end_of_word_suffix") &&
+                          is_unset("continuing_subword_prefix");
     if (!is_bpe || !is_byte_level || !is_plain) {
         throw Error(ErrorCode::kBadInput, printable(name),
                     "is not a byte-level BPE as GPT-2 has it (model BPE, pre_tokenizer ByteLevel without prefix space, "
-                    "no normalizer); octet knows no other");
+                    "no normalizer, dropout, ignored merges, prefixes or suffixes of words); octet knows no other");
     }
     auto tables = std::make_unique<BpeTables>(text.size(), text.size() / 2, 0);
     Vocabulary vocabulary(name, *tables);

@@ -179,7 +179,7 @@ class Generate(OctetCase):
         shutil.copyfile(GPT2 / "config.json", self.dir / "m" / "config.json")
         (self.dir / "m" / "tokenizer.json").write_text('{"model": {"type": "WordPiece"}}')
         self.assert_refused(3, "m/tokenizer.json: is not a byte-level BPE as GPT-2 has it (model BPE, pre_tokenizer ByteLevel without prefix "
-                            "space, no normalizer); octet knows no other", "generate", "m", "--prompt", "x")
+                            "space, no normalizer, dropout, ignored merges, prefixes or suffixes of words); octet knows no other", "generate", "m", "--prompt", "x")
         run = self.run_octet("generate", T5, "--prompt-file", "nowhere.txt")
         self.assertEqual((run.code, run.err), (3, "octet: nowhere.txt: not found; check the path\n"))
         (self.dir / "prompt.txt").write_bytes(b"caf\xe9")

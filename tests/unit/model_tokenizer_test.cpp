@@ -88,9 +88,25 @@ TEST_CASE("tokenizer json alone gives the same ids", "[model]") {
     file["model"]["vocab"] = json::parse(read_file(kTestdata / "tiny-gpt2" / "vocab.json"));
     write_file(folder / "tokenizer.json", file.dump());
     check_prompts(*model::open_byte_level_bpe(folder.path()), kTestdata / "tiny-gpt2" / "golden.json", 0);
+    file["model"].update({{"dropout", nullptr}, {"ignore_merges", false}, {"end_of_word_suffix", ""}});
+    REQUIRE_NOTHROW(model::parse_tokenizer_json(file.dump(), "f"));
+    // What would make other ids of some texts.
+    for (const auto& [key, value] : std::vector<std::pair<std::string, json>>{{"dropout", 0.1},
+                                                                              {"ignore_merges", true},
+                                                                              {"end_of_word_suffix", "</w>"},
+                                                                              {"continuing_subword_prefix", "##"}}) {
+        json changed = file;
+        changed["model"][key] = value;
+        CAPTURE(key);
+        REQUIRE(error_of([&] {
+                    model::parse_tokenizer_json(changed.dump(), "f");
+                }).starts_with("3 f: is not a byte-level BPE"));
+    }
     file["pre_tokenizer"]["add_prefix_space"] = true;
     REQUIRE(
         error_of([&] { model::parse_tokenizer_json(file.dump(), "f"); }).starts_with("3 f: is not a byte-level BPE"));
+    REQUIRE(error_of([&] { model::parse_tokenizer_json("{\"model\": {", "f"); }) ==
+            "3 f: is not a JSON object; fetch the tokenizer again");
 }
 
 TEST_CASE("a long word without spaces takes no quadratic time", "[model]") {
