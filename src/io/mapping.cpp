@@ -106,6 +106,11 @@ bool Mapping::populate(std::uint64_t offset, std::uint64_t size) const noexcept 
     });
 }
 
+// What was read in sequence is taken not to be read again.
+void Mapping::leave_unmarked() const noexcept {
+    if (size_ > 0) ::madvise(data_, size_, MADV_SEQUENTIAL);
+}
+
 void Mapping::drop(std::uint64_t offset, std::uint64_t size) const noexcept {
     constexpr std::uintptr_t kFolio = 2U << 20U;
     const auto begin = reinterpret_cast<std::uintptr_t>(data_);

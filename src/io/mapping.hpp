@@ -34,6 +34,10 @@ class Mapping {
     /// Maps the pages of that range, most of them at least, before anybody needs them. False where one cannot be read.
     bool populate(std::uint64_t offset, std::uint64_t size) const noexcept;
 
+    /// From now on the system does not note, of pages that leave the process, that they were used, which takes it a microsecond each, of any
+    /// size, under a lock that all processors share. When memory is short it gives them up as if the process had not read them.
+    void leave_unmarked() const noexcept;
+
     /// Takes the pages of that range out of the process again; they stay in the page cache. Rounded outward, because the system
     /// maps more than what was touched.
     void drop(std::uint64_t offset, std::uint64_t size) const noexcept;

@@ -37,12 +37,14 @@ void Loaded::begin_tokenizer(const std::filesystem::path& path) {
     }
 }
 
-// All members take out what was mapped: to the end of a mapping of single pages one of them would need 4 ms for 126 MB. Each takes one share
-// at once, as for every call all processors are told to forget.
+// All members take out what was mapped: to the end of a mapping of single pages one of them would need 6 ms for 126 MB. Each takes one share
+// at once, as for every call all processors are told to forget. Without the notes on what was used, for which they would wait for each other,
+// 126 MB are taken out in half of the time.
 Loaded::~Loaded() {
     if (!is_brought_in_) return;
     try {
         const std::vector<Piece> pieces = this->pieces();
+        weights_.leave_unmarked();
         const std::size_t shares = std::min<std::size_t>(team_.size(), pieces.size());
         team_.run(shares, [&](std::size_t share, unsigned) {
             const std::size_t end = pieces.size() * (share + 1) / shares;

@@ -173,6 +173,10 @@ std::vector<Weights::Stretch> Weights::stretches() const {
     return stretches;
 }
 
+void Weights::leave_unmarked() const noexcept {
+    for (const io::Mapping& mapping : mappings_) mapping.leave_unmarked();
+}
+
 Weights Weights::with_one_of(const Weights& other, const std::string& name) const {
     Weights mixed;
     mixed.input_ = input_;

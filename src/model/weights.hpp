@@ -59,6 +59,9 @@ class Weights {
     /// Where everything lies that a model may multiply with or add, in the order of the files.
     std::vector<Stretch> stretches() const;
 
+    /// The system need not note what of the mapped files was used (io::Mapping::leave_unmarked): before they are given back.
+    void leave_unmarked() const noexcept;
+
   private:
     struct Place {
         std::size_t file = 0;

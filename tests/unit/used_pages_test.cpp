@@ -41,4 +41,32 @@ TEST_CASE("used pages leave memory in any order, and never more than were allowe
     }
 }
 
+/// What the system has noted of how the mapping that begins there is read: the flags of its smaps.
+std::string flags_of_mapping(const std::byte* begin) {
+    std::ifstream maps("/proc/self/smaps");
+    bool is_it = false;
+    for (std::string line; std::getline(maps, line);) {
+        const std::string start = line.substr(0, line.find('-'));
+        if (!start.empty() && start.find_first_not_of("0123456789abcdef") == start.npos)
+            is_it = std::stoull(start, nullptr, 16) == reinterpret_cast<std::uintptr_t>(begin);
+        if (is_it && line.starts_with("VmFlags:")) return line + " ";
+    }
+    return "";
+}
+
+TEST_CASE("pages of a mapping that leaves no marks are taken out as if read in sequence", "[io]") {
+    const TemporaryFolder folder;
+    write_file(folder / "data", std::string(3U << 20U, 'x'));
+    const io::Mapping mapping = io::Mapping::of(io::File::open_for_reading(folder / "data"));
+    const std::byte* const begin = mapping.bytes(0, 1).data();
+    REQUIRE(flags_of_mapping(begin).find(" mr ") != std::string::npos);
+    REQUIRE(flags_of_mapping(begin).find(" sr ") == std::string::npos);
+    REQUIRE(mapping.populate(0, mapping.size()));
+    mapping.leave_unmarked();
+    REQUIRE(flags_of_mapping(begin).find(" sr ") != std::string::npos);
+    mapping.drop(0, mapping.size());
+    REQUIRE(mapping.bytes(mapping.size() - 1, 1)[0] == std::byte{'x'});
+    io::Mapping().leave_unmarked();
+}
+
 }  // namespace octet::test
