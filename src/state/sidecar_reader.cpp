@@ -1,6 +1,5 @@
-#include <cmath>
-#include <initializer_list>
-#include <limits>
+#include <algorithm>
+#include <optional>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -8,9 +7,9 @@
 
 #include "base/text.hpp"
 #include "octet/error.hpp"
-#include "quant/codecs.hpp"
-#include "quant/two_level.hpp"
 #include "state/sidecar.hpp"
+#include "state/sidecar_fields.hpp"
+#include "state/tensor_entry.hpp"
 
 namespace octet::state {
 namespace {
@@ -19,16 +18,74 @@ using nlohmann::json;
 
 constexpr int kMostDepth = 40;
 
+void append_nodes(const json& value, std::vector<JsonNode>& nodes) {
+    const std::size_t place = nodes.size();
+    JsonNode& node = nodes.emplace_back();
+    if (value.is_number_unsigned()) {
+        node.kind = JsonNode::Kind::kUnsigned;
+        node.whole = value.get<std::uint64_t>();
+        node.number = value.get<double>();
+    } else if (value.is_number()) {
+        node.kind = JsonNode::Kind::kNumber;
+        node.number = value.get<double>();
+    } else if (value.is_string()) {
+        node.kind = JsonNode::Kind::kString;
+        node.text = value.get_ref<const std::string&>();
+    } else if (value.is_array()) {
+        node.kind = JsonNode::Kind::kArray;
+        for (const json& element : value) append_nodes(element, nodes);
+    } else if (value.is_object()) {
+        node.kind = JsonNode::Kind::kObject;
+        for (const auto& [key, member] : value.items()) {
+            const std::size_t child = nodes.size();
+            append_nodes(member, nodes);
+            nodes[child].key = key;
+        }
+    }
+    nodes[place].size = nodes.size() - place;
+}
+
 /// Reads one sidecar. Tensor entries are taken as they come and dropped, so that memory stays near the size of the text.
 class Reader {
   public:
-    Reader(std::string_view text, std::string_view file_name) : text_(text), file_name_(file_name) {}
+    Reader(std::string_view text, std::string_view file_name)
+        : text_(text), fields_(file_name), entries_(fields_, sidecar_) {}
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
 
     Sidecar read() {
         if (text_.find('\0') != text_.npos) fail(fmt::format("NUL at byte {}", text_.find('\0')));
+        read_json(text_);
+        check_ties();
+        if (!is_sealed(text_)) fail("does not match its own checksum: it was changed after it was written");
+        return std::move(sidecar_);
+    }
+
+    /// Reads a sidecar as octet writes it, and nothing else: its tensors as plain JSON, and the text without them as read() does. That what begins
+    /// like the tensors is not inside another member is told by its end: the bracket that closes its object is the last of the text.
+    std::optional<Sidecar> read_plainly() {
+        constexpr std::string_view kOpening = "\n  \"tensors\": {";
+        const std::size_t opening = text_.find(kOpening);
+        if (opening == text_.npos) return std::nullopt;
+        const std::size_t begin = opening + kOpening.size();
+        const std::optional<std::size_t> end = read_plain_tensors(begin);
+        if (!end || !is_sealed_at(text_, *end)) return std::nullopt;
+        try {
+            read_json(std::string(text_.substr(0, begin)) + std::string(text_.substr(*end - 1)));
+            check_ties();
+        } catch (const Error&) {
+            return std::nullopt;
+        }
+        return std::move(sidecar_);
+    }
+
+  private:
+    [[noreturn]] void fail(std::string_view what) const { fields_.fail(what); }
+
+    void read_json(std::string_view text) {
         json top;
         try {
-            top = json::parse(text_, [this](int depth, json::parse_event_t event, json& parsed) {
+            top = json::parse(text, [this](int depth, json::parse_event_t event, json& parsed) {
                 return watch(depth, event, parsed);
             });
         } catch (const json::exception& error) {
@@ -37,16 +94,36 @@ class Reader {
             fail("not valid JSON: " + printable(at == what.npos ? what : what.substr(at + 2, 160)));
         }
         read_top(top);
-        if (!resolve_ties(sidecar_.tensors))
-            fail("has a tensor that is the same_as one that does not stand there with data, dtype and shape");
-        check_seal();
-        return std::move(sidecar_);
     }
 
-  private:
-    [[noreturn]] void fail(std::string_view what) const {
-        throw Error(ErrorCode::kBadInput, printable(file_name_),
-                    fmt::format("{}; restore the sidecar or quantize again", what));
+    void check_ties() {
+        if (!resolve_ties(sidecar_.tensors))
+            fail("has a tensor that is the same_as one that does not stand there with data, dtype and shape");
+    }
+
+    /// From behind the bracket that opens them; returns where they end, behind the one that closes them, or nothing where anything is not plain or not
+    /// right.
+    std::optional<std::size_t> read_plain_tensors(std::size_t begin) {
+        constexpr std::size_t kBytesOfMost = 384;  // of an entry
+        sidecar_.tensors.reserve(text_.size() / kBytesOfMost);
+        std::vector<std::string_view> names;
+        PlainJson plain(text_, begin);
+        for (bool is_first = true; !plain.take('}'); is_first = false) {
+            if (!is_first && !plain.take(',')) return std::nullopt;
+            const std::optional<std::string_view> name = plain.string();
+            nodes_.clear();
+            if (!name || !plain.take(':') || !plain.value(nodes_)) return std::nullopt;
+            if (nodes_.front().kind != JsonNode::Kind::kObject) return std::nullopt;
+            names.push_back(*name);
+            try {
+                entries_.add(std::string(*name), nodes_.front());
+            } catch (const Error&) {
+                return std::nullopt;
+            }
+        }
+        std::sort(names.begin(), names.end());
+        const bool is_any_twice = std::adjacent_find(names.begin(), names.end()) != names.end();
+        return is_any_twice ? std::nullopt : std::optional(plain.at());
     }
 
     /// Called by the parser for every value; `depth` counts the brackets around it.
@@ -59,15 +136,19 @@ class Reader {
             case json::parse_event_t::key:
                 return watch_key(depth, parsed.get<std::string>());
             case json::parse_event_t::value:
-                if (depth == 1 && member_ == "format") check_format(parsed);
+                if (depth == 1 && member_ == "format" && parsed != "octet") fail_as_foreign();
                 if (depth == 1 && member_ == "version") check_version(parsed);
-                if (depth == 2 && member_ == "tensors")
-                    fail(fmt::format("tensor {} is not an object", in_quotes(tensor_)));
+                if (depth == 2 && member_ == "tensors") fail_as_entry();
+                break;
+            case json::parse_event_t::array_end:
+                if (depth == 2 && member_ == "tensors") fail_as_entry();
                 break;
             case json::parse_event_t::object_end:
                 keys_.pop_back();
                 if (depth == 2 && member_ == "tensors") {
-                    read_tensor(tensor_, parsed);
+                    nodes_.clear();
+                    append_nodes(parsed, nodes_);
+                    entries_.add(tensor_, nodes_.front());
                     return false;
                 }
                 break;
@@ -77,6 +158,8 @@ class Reader {
         return true;
     }
 
+    [[noreturn]] void fail_as_entry() const { fail(fmt::format("tensor {} is not an object", in_quotes(tensor_))); }
+
     bool watch_key(int depth, const std::string& key) {
         if (!keys_.back().insert(key).second) fail(fmt::format("the key {} stands twice", in_quotes(key)));
         if (depth == 1) member_ = key;
@@ -85,9 +168,7 @@ class Reader {
         return true;
     }
 
-    void check_format(const json& value) const {
-        if (value != "octet") fail("is not octet's: its format is not \"octet\"");
-    }
+    [[noreturn]] void fail_as_foreign() const { fail("is not octet's: its format is not \"octet\""); }
 
     void check_version(const json& value) {
         if (value != kSidecarVersion)
@@ -96,252 +177,123 @@ class Reader {
         version_seen_ = true;
     }
 
-    /// Exactly these keys: every one of `required`, any of `optional`, nothing else.
-    void check_keys(const json& object, const std::string& place, std::initializer_list<std::string_view> required,
-                    std::initializer_list<std::string_view> optional) const {
-        if (!object.is_object()) fail(place + " is not an object");
-        for (const std::string_view key : required) {
-            if (!object.contains(key)) fail(fmt::format("{} has no {}", place, in_quotes(key)));
-        }
-        const auto among = [](std::initializer_list<std::string_view> keys, const std::string& key) {
-            return std::find(keys.begin(), keys.end(), key) != keys.end();
-        };
-        for (const auto& [key, value] : object.items()) {
-            if (!among(required, key) && !among(optional, key))
-                fail(fmt::format("{} has the unknown key {}", place, in_quotes(key)));
-        }
-    }
-
-    std::uint64_t unsigned_of(const json& value, const std::string& place) const {
-        if (!value.is_number_unsigned()) fail(place + " is not a whole number from 0 up");
-        return value.get<std::uint64_t>();
-    }
-
-    std::string string_of(const json& value, const std::string& place) const {
-        if (!value.is_string()) fail(place + " is not a string");
-        return value.get<std::string>();
-    }
-
-    float float_of(const json& value, const std::string& place) const {
-        if (!value.is_number()) fail(place + " is not a number");
-        const auto number = static_cast<float>(value.get<double>());
-        if (!std::isfinite(number)) fail(place + " is not a finite float32");
-        return number;
-    }
-
-    double statistic_of(const json& value, const std::string& place) const {
-        if (value.is_number()) return value.get<double>();
-        if (value == "inf") return std::numeric_limits<double>::infinity();
-        if (value == "-inf") return -std::numeric_limits<double>::infinity();
-        if (value == "nan") return std::numeric_limits<double>::quiet_NaN();
-        fail(place + " is not a number");
-    }
-
-    Checksum checksum_of(const json& value, const std::string& place) const {
-        const auto checksum = parse_checksum(string_of(value, place));
-        if (!checksum) fail(place + " is not 32 hexadecimal digits");
-        return *checksum;
-    }
-
-    std::string sha256_text_of(const json& value, const std::string& place) const {
-        std::string text = string_of(value, place);
-        if (text.size() != 64 || text.find_first_not_of("0123456789abcdef") != text.npos)
-            fail(place + " is not 64 hexadecimal digits");
-        return text;
-    }
-
-    /// Every byte before the last member is hashed by it, and the bytes from there on can only be one text.
-    void check_seal() const {
-        const std::size_t length = seal_of("").size();
-        const std::string_view before = text_.substr(0, text_.size() - std::min(length, text_.size()));
-        if (text_.substr(before.size()) != seal_of(before))
-            fail("does not match its own checksum: it was changed after it was written");
-    }
-
-    std::vector<FileReport> files_of(const json& value, const std::string& place, std::string_view checksum_key) const {
-        if (!value.is_array()) fail(place + " is not an array");
+    std::vector<FileReport> files_of(const JsonNode& value, std::string_view place,
+                                     std::string_view checksum_key) const {
+        if (value.kind != JsonNode::Kind::kArray) fields_.fail_at(place, " is not an array");
+        const bool is_hashed = !checksum_key.empty();
+        const auto within = [&](std::string_view part) { return std::string(place) + std::string(part); };
         std::vector<FileReport> files;
-        for (const json& file : value) {
-            const bool hashed = !checksum_key.empty();
-            if (hashed) {
-                check_keys(file, place, {"name", "bytes", checksum_key}, {"sha256"});
+        for_each_child(value, [&](const JsonNode& file) {
+            if (is_hashed) {
+                fields_.check_keys(file, place, {"name", "bytes", checksum_key}, {"sha256"});
             } else {
-                check_keys(file, place, {"name", "bytes"}, {"sha256"});
+                fields_.check_keys(file, place, {"name", "bytes"}, {"sha256"});
             }
-            FileReport read{string_of(file["name"], place + ".name"), unsigned_of(file["bytes"], place + ".bytes")};
-            if (hashed) read.checksum = checksum_of(file[std::string(checksum_key)], place + " checksum");
-            if (file.contains("sha256")) read.sha256 = sha256_text_of(file["sha256"], place + ".sha256");
+            FileReport read{std::string(fields_.string_of(fields_.member(file, "name"), within(".name"))),
+                            fields_.unsigned_of(fields_.member(file, "bytes"), within(".bytes"))};
+            if (is_hashed) read.checksum = fields_.checksum_of(fields_.member(file, checksum_key), within(" checksum"));
+            if (const JsonNode* const sha256 = find_member(file, "sha256"))
+                read.sha256 = fields_.sha256_of(*sha256, within(".sha256"));
             files.push_back(std::move(read));
-        }
+        });
         return files;
     }
 
-    void read_top(const json& top) {
-        check_keys(
+    /// Everything but the tensors, which are read already.
+    void read_top(const json& tree) {
+        nodes_.clear();
+        append_nodes(tree, nodes_);
+        const JsonNode& top = nodes_.front();
+        fields_.check_keys(
             top, "the sidecar",
             {"format", "version", "generator", "source", "files", "companions", "options", "tensors", kChecksumKey},
             {});
-        if (!top["tensors"].is_object()) fail("tensors is not an object");
-        sidecar_.generator = string_of(top["generator"], "generator");
-        read_source(top["source"]);
-        sidecar_.files = files_of(top["files"], "files", kPieceChecksumKey);
-        sidecar_.companions = files_of(top["companions"], "companions", kChecksumKey);
-        read_options(top["options"]);
+        if (!fields_.member(top, "format").is_string("octet")) fail_as_foreign();
+        if (fields_.member(top, "tensors").kind != JsonNode::Kind::kObject) fail("tensors is not an object");
+        sidecar_.generator = fields_.string_of(fields_.member(top, "generator"), "generator");
+        read_source(fields_.member(top, "source"), tree);
+        sidecar_.files = files_of(fields_.member(top, "files"), "files", kPieceChecksumKey);
+        sidecar_.companions = files_of(fields_.member(top, "companions"), "companions", kChecksumKey);
+        read_options(fields_.member(top, "options"));
         if (sidecar_.files.size() != sidecar_.source_files.size())
             fail("lists another number of files than its source had");
     }
 
-    void read_source(const json& source) {
-        check_keys(source, "source", {"files", "framework_bytes", "sum_of_squares"}, {"index"});
-        sidecar_.source_files = files_of(source["files"], "source.files", "");
-        sidecar_.source_framework_bytes = unsigned_of(source["framework_bytes"], "source.framework_bytes");
-        sidecar_.source_sum_of_squares = statistic_of(source["sum_of_squares"], "source.sum_of_squares");
-        if (!source.contains("index")) return;
-        const json& index = source["index"];
-        check_keys(index, "source.index", {"name"}, {"metadata"});
-        sidecar_.source_index = SourceIndex{string_of(index["name"], "source.index.name"), ""};
-        if (!index.contains("metadata")) return;
-        if (!index["metadata"].is_object()) fail("source.index.metadata is not an object");
-        sidecar_.source_index->metadata = index["metadata"].dump();
+    void read_source(const JsonNode& source, const json& tree) {
+        fields_.check_keys(source, "source", {"files", "framework_bytes", "sum_of_squares"}, {"index"});
+        sidecar_.source_files = files_of(fields_.member(source, "files"), "source.files", "");
+        sidecar_.source_framework_bytes =
+            fields_.unsigned_of(fields_.member(source, "framework_bytes"), "source.framework_bytes");
+        sidecar_.source_sum_of_squares =
+            fields_.statistic_of(fields_.member(source, "sum_of_squares"), "source.sum_of_squares");
+        const JsonNode* const index = find_member(source, "index");
+        if (index == nullptr) return;
+        fields_.check_keys(*index, "source.index", {"name"}, {"metadata"});
+        sidecar_.source_index =
+            SourceIndex{std::string(fields_.string_of(fields_.member(*index, "name"), "source.index.name")), ""};
+        const JsonNode* const metadata = find_member(*index, "metadata");
+        if (metadata == nullptr) return;
+        if (metadata->kind != JsonNode::Kind::kObject) fail("source.index.metadata is not an object");
+        sidecar_.source_index->metadata = tree.at("source").at("index").at("metadata").dump();
     }
 
-    void read_options(const json& options) {
-        check_keys(options, "options", {"preset", "rules"},
-                   {"scheme", "importance", "max_size", "target_sqnr", "on_non_finite"});
-        const auto preset = parse_preset(string_of(options["preset"], "options.preset"));
+    void read_options(const JsonNode& options) {
+        fields_.check_keys(options, "options", {"preset", "rules"},
+                           {"scheme", "importance", "max_size", "target_sqnr", "on_non_finite"});
+        const auto preset = parse_preset(fields_.string_of(fields_.member(options, "preset"), "options.preset"));
         if (!preset) fail("options.preset is not known to this octet");
         sidecar_.options.preset = *preset;
-        read_rules(options["rules"]);
-        if (options.contains("scheme")) {
-            sidecar_.options.scheme = parse_scheme(string_of(options["scheme"], "options.scheme"));
+        read_rules(fields_.member(options, "rules"));
+        if (const JsonNode* const scheme = find_member(options, "scheme")) {
+            sidecar_.options.scheme = parse_scheme(fields_.string_of(*scheme, "options.scheme"));
             if (!sidecar_.options.scheme) fail("options.scheme is not known to this octet");
         }
-        if (options.contains("importance"))
-            sidecar_.options.importance = checksum_of(options["importance"], "options.importance");
-        if (options.contains("max_size"))
-            sidecar_.options.max_size = unsigned_of(options["max_size"], "options.max_size");
-        if (options.contains("target_sqnr")) {
-            if (!options["target_sqnr"].is_number()) fail("options.target_sqnr is not a number");
-            sidecar_.options.target_sqnr_db = options["target_sqnr"].get<double>();
+        if (const JsonNode* const importance = find_member(options, "importance"))
+            sidecar_.options.importance = fields_.checksum_of(*importance, "options.importance");
+        if (const JsonNode* const size = find_member(options, "max_size"))
+            sidecar_.options.max_size = fields_.unsigned_of(*size, "options.max_size");
+        if (const JsonNode* const target = find_member(options, "target_sqnr")) {
+            if (!target->is_number()) fail("options.target_sqnr is not a number");
+            sidecar_.options.target_sqnr_db = target->number;
         }
-        if (!options.contains("on_non_finite")) return;
-        if (options["on_non_finite"] != "keep") fail("options.on_non_finite is not \"keep\"");
+        const JsonNode* const on_non_finite = find_member(options, "on_non_finite");
+        if (on_non_finite == nullptr) return;
+        if (!on_non_finite->is_string("keep")) fail("options.on_non_finite is not \"keep\"");
         sidecar_.options.on_non_finite = OnNonFinite::kKeep;
     }
 
-    void read_rules(const json& rules) {
-        if (!rules.is_array()) fail("options.rules is not an array");
-        for (const json& entry : rules) {
-            check_keys(entry, "a rule of options.rules", {"match", "scheme"}, {});
-            const std::string scheme = string_of(entry["scheme"], "options.rules.scheme");
-            TensorRule rule{string_of(entry["match"], "options.rules.match"), parse_scheme(scheme)};
+    void read_rules(const JsonNode& rules) {
+        if (rules.kind != JsonNode::Kind::kArray) fail("options.rules is not an array");
+        for_each_child(rules, [&](const JsonNode& entry) {
+            fields_.check_keys(entry, "a rule of options.rules", {"match", "scheme"}, {});
+            const auto scheme = fields_.string_of(fields_.member(entry, "scheme"), "options.rules.scheme");
+            const auto match = fields_.string_of(fields_.member(entry, "match"), "options.rules.match");
+            TensorRule rule{std::string(match), parse_scheme(scheme)};
             if (!rule.scheme && scheme != "keep") fail("options.rules has a scheme that is not known to this octet");
             sidecar_.options.rules.push_back(std::move(rule));
-        }
-    }
-
-    void read_tensor(const std::string& name, const json& entry) {
-        const std::string place = "tensor " + in_quotes(name);
-        TensorReport tensor;
-        tensor.name = name;
-        const bool keep = entry.contains("scheme") && entry["scheme"] == "keep";
-        const bool tied = entry.contains("same_as");
-        if (tied) {
-            read_tie(entry, place, tensor);
-        } else if (keep) {
-            check_keys(entry, place, {"dtype", "shape", "scheme", "reason", kPieceChecksumKey}, {});
-            tensor.reason = string_of(entry["reason"], place + " reason");
-        } else {
-            check_keys(entry, place, {"dtype", "shape", "scheme", "stats", kPieceChecksumKey},
-                       {"scale", "zero_point", "superblock", "scale_bits", "zero_point_bits", "code_offset"});
-            read_scheme(entry, place, tensor);
-            tensor.statistics = statistics_of(entry["stats"], place + " stats");
-        }
-        if (!tied) read_checksums(entry[std::string(kPieceChecksumKey)], place, tensor);
-        const auto dtype = parse_dtype(string_of(entry["dtype"], place + " dtype"));
-        if (!dtype) fail(place + " has an unknown dtype");
-        tensor.dtype = *dtype;
-        if (tensor.scheme && !is_quantizable(tensor.dtype))
-            fail(place + " is quantized from a dtype that is not float");
-        if (!entry["shape"].is_array()) fail(place + " shape is not an array");
-        for (const json& dimension : entry["shape"]) tensor.shape.push_back(unsigned_of(dimension, place + " shape"));
-        const auto bytes = tensor_bytes(tensor.dtype, tensor.shape);
-        if (!bytes) fail(place + " has a shape whose size overflows or does not fill whole bytes");
-        tensor.source_bytes = *bytes;
-        sidecar_.tensors.push_back(std::move(tensor));
-    }
-
-    void read_checksums(const json& checksums, const std::string& place, TensorReport& tensor) const {
-        check_keys(checksums, place + " checksums", {"source", "stored"}, {});
-        tensor.source_checksum = checksum_of(checksums["source"], place + " source checksum");
-        tensor.stored_checksum = checksum_of(checksums["stored"], place + " stored checksum");
-    }
-
-    /// A tensor whose bytes are another's.
-    void read_tie(const json& entry, const std::string& place, TensorReport& tensor) {
-        check_keys(entry, place, {"dtype", "shape", "same_as", "position"}, {});
-        tensor.same_as = string_of(entry["same_as"], place + " same_as");
-        if (tensor.same_as.empty()) fail(place + " is the same_as no tensor");
-        const std::uint64_t position = unsigned_of(entry["position"], place + " position");
-        if (position > std::numeric_limits<std::uint32_t>::max()) fail(place + " position is beyond any header");
-        sidecar_.tied_positions.push_back(static_cast<std::uint32_t>(position));
-    }
-
-    /// The scheme, and the state where the sidecar holds it.
-    void read_scheme(const json& entry, const std::string& place, TensorReport& tensor) const {
-        const std::string name = string_of(entry["scheme"], place + " scheme");
-        tensor.scheme = parse_scheme(name);
-        if (!tensor.scheme || !quant::has_codec(*tensor.scheme))
-            fail(fmt::format("{}: the scheme {} is not known to this octet", place, in_quotes(name)));
-        const Scheme& scheme = *tensor.scheme;
-        const bool in_sidecar = scheme.granularity == Granularity::kTensor;
-        if (!in_sidecar && scheme.axis == OutputAxis::kAuto)
-            fail(fmt::format("{}: the scheme {} does not say its axis", place, in_quotes(name)));
-        const bool zero_point = in_sidecar && !scheme.symmetric;
-        for (const auto& [key, expected] : {std::pair("scale", in_sidecar), std::pair("zero_point", zero_point)}) {
-            if (entry.contains(key) == expected) continue;
-            fail(fmt::format("{} has {} {}", place, expected ? "no" : "the unknown key", in_quotes(key)));
-        }
-        const bool two_levels = scheme.scale_dtype == ScaleDtype::kTwoLevel;
-        const auto shape = two_levels ? quant::two_level_shape(scheme) : quant::TwoLevelShape{};
-        for (const auto& [key, value] : quant::named_numbers(shape)) {
-            if (entry.contains(key) != two_levels)
-                fail(fmt::format("{} has {} {}", place, two_levels ? "no" : "the unknown key", in_quotes(key)));
-            if (two_levels && unsigned_of(entry[std::string(key)], place) != value)
-                fail(fmt::format("{}: {} is not {}, the only one that this octet reads with {}", place, key, value,
-                                 name));
-        }
-        if (in_sidecar) tensor.scale = float_of(entry["scale"], place + " scale");
-        if (in_sidecar && *tensor.scale < 0) fail(place + " scale is negative");
-        if (zero_point && scheme.zero_point == ZeroPoint::kInteger) {
-            const std::uint64_t code = unsigned_of(entry["zero_point"], place + " zero_point");
-            if (code > max_code(scheme)) fail(place + " zero_point is no code");
-            tensor.zero_point = static_cast<float>(code);
-        } else if (zero_point) {
-            tensor.zero_point = float_of(entry["zero_point"], place + " zero_point");
-        }
-    }
-
-    TensorStatistics statistics_of(const json& stats, const std::string& place) const {
-        check_keys(stats, place, {"sqnr_db", "rmse", "max_abs_error", "bound", "clipped"}, {});
-        return {statistic_of(stats["sqnr_db"], place + " sqnr_db"), statistic_of(stats["rmse"], place + " rmse"),
-                statistic_of(stats["max_abs_error"], place + " max_abs_error"),
-                statistic_of(stats["bound"], place + " bound"), unsigned_of(stats["clipped"], place + " clipped")};
+        });
     }
 
     std::string_view text_;
-    std::string_view file_name_;
+    SidecarFields fields_;
+    Sidecar sidecar_;
+    TensorEntries entries_;
+    std::vector<JsonNode> nodes_;
     std::vector<std::unordered_set<std::string>> keys_;
     std::string member_;
     std::string tensor_;
     bool version_seen_ = false;
-    Sidecar sidecar_;
 };
 
 }  // namespace
 
+std::optional<Sidecar> parse_plain_sidecar(std::string_view text) {
+    return Reader(text, "").read_plainly();
+}
+
 Sidecar parse_sidecar(std::string_view text, std::string_view file_name) {
-    return Reader(text, file_name).read();
+    std::optional<Sidecar> plain = parse_plain_sidecar(text);
+    return plain ? std::move(*plain) : Reader(text, file_name).read();
 }
 
 }  // namespace octet::state

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include "base/json_text.hpp"
@@ -191,6 +192,19 @@ std::string sidecar_text(const Sidecar& sidecar) {
 std::string sealed_text(std::string text) {
     text += kBeforeSeal;
     return text + seal_of(text);
+}
+
+// Every byte before the last member is hashed by it, and the bytes from there on can only be one text.
+bool is_sealed(std::string_view text) {
+    const std::size_t length = seal_of("").size();
+    const std::string_view before = text.substr(0, text.size() - std::min(length, text.size()));
+    return text.substr(before.size()) == seal_of(before);
+}
+
+bool is_sealed_at(std::string_view text, std::size_t size) {
+    const std::string_view rest = text.substr(size);
+    return rest.starts_with(kBeforeSeal) &&
+           rest.substr(kBeforeSeal.size()) == seal_of(text.substr(0, size + kBeforeSeal.size()));
 }
 
 std::string seal_of(std::string_view before) {
