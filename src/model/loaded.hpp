@@ -11,6 +11,7 @@
 #include "model/config.hpp"
 #include "model/model.hpp"
 #include "model/tokenizer.hpp"
+#include "model/weight_pages.hpp"
 #include "model/weights.hpp"
 
 namespace octet::model {
@@ -28,7 +29,6 @@ class Loaded {
            std::optional<std::string> only = std::nullopt);
     Loaded(const Loaded&) = delete;
     Loaded& operator=(const Loaded&) = delete;
-    ~Loaded();
 
     const Weights& weights() const noexcept { return weights_; }
     const Config& config() const noexcept { return config_; }
@@ -42,12 +42,7 @@ class Loaded {
     const Tokenizer& tokenizer();
 
   private:
-    struct Piece;
-
     void begin_tokenizer(const std::filesystem::path& path);
-
-    std::vector<Piece> pieces() const;
-    void bring_in_weights();
     bool waits_for_tokenizer() const;
 
     Team& team_;
@@ -57,7 +52,7 @@ class Loaded {
     Config config_;
     std::unique_ptr<Model> network_;
     std::unique_ptr<Tokenizer> tokenizer_;
-    bool is_brought_in_ = false;
+    std::optional<WeightPages> pages_;  ///< the first to end: members may be at work on the weights
 };
 
 }  // namespace octet::model

@@ -43,14 +43,25 @@ Team::Team(unsigned threads) {
 }
 
 Team::~Team() {
+    try {
+        finish();
+    } catch (const Error&) {
+        failed_ = true;  // nobody waits for it
+    }
     ending_ = true;
     round_.fetch_add(1, std::memory_order_release);  // tasks_ is not touched: nobody finds one
     round_.notify_all();
     for (std::thread& member : members_) member.join();
 }
 
-// Nobody is waited for who has not claimed a task: a member that the system keeps from running delays nothing.
-void Team::run(std::size_t tasks, const std::function<void(std::size_t, unsigned)>& work) {
+void Team::run(std::size_t tasks, const Work& work) {
+    start(tasks, work);
+    finish();
+}
+
+void Team::start(std::size_t tasks, const Work& work) {
+    finish();
+    is_started_ = true;
     done_.store(0, std::memory_order_relaxed);
     tasks_.store(tasks, std::memory_order_relaxed);
     work_.store(&work, std::memory_order_relaxed);
@@ -61,7 +72,13 @@ void Team::run(std::size_t tasks, const std::function<void(std::size_t, unsigned
         round_.notify_all();
         if (std::exchange(is_to_spread_, false)) spread();
     }
+}
+
+// Nobody is waited for who has not claimed a task: a member that the system keeps from running delays nothing.
+void Team::finish() {
+    if (!std::exchange(is_started_, false)) return;
     take_tasks(0);
+    const std::size_t tasks = tasks_.load(std::memory_order_relaxed);
     for (std::size_t done = done_.load(std::memory_order_acquire); done != tasks;
          done = done_.load(std::memory_order_acquire))
         wait_for_change(done_, done);
@@ -84,7 +101,7 @@ void Team::serve(unsigned member) {
     }
 }
 
-bool Team::claim(std::size_t& task, const std::function<void(std::size_t, unsigned)>*& work) noexcept {
+bool Team::claim(std::size_t& task, const Work*& work) noexcept {
     std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
     while ((ticket & 0xFFFFFFFFU) != 0) {
         work = work_.load(std::memory_order_relaxed);  // of the ticket's round, or the exchange fails
@@ -102,7 +119,7 @@ void Team::take_tasks(unsigned member) noexcept {
     while (true) {
         const bool readable = io::read_mapped([&] {
             std::size_t task = 0;
-            const std::function<void(std::size_t, unsigned)>* work = nullptr;
+            const Work* work = nullptr;
             while (claim(task, work)) {
                 (*work)(task, member);
                 one_is_done();

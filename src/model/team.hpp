@@ -21,9 +21,18 @@ class Team {
 
     unsigned size() const noexcept { return static_cast<unsigned>(members_.size()) + 1; }
 
+    using Work = std::function<void(std::size_t task, unsigned member)>;
+
     /// Calls work(task, member) once for every task < tasks, on any member, and returns when all are done. `work` may read mapped
     /// files: it must not throw and must not own anything. A page that cannot be read (a file shrank): kIo.
-    void run(std::size_t tasks, const std::function<void(std::size_t task, unsigned member)>& work);
+    void run(std::size_t tasks, const Work& work);
+
+    /// Begins the same and returns at once: the other members work while the caller does something else, which does without the team. What they
+    /// have not begun the caller does in finish(), or in the next start() or run(), until which `work` has to live.
+    void start(std::size_t tasks, const Work& work);
+
+    /// Returns when what was started is done. Errors as of run().
+    void finish();
 
     /// Lets every member begin the next run on a processor of its own, where there are as many: for a run before which other threads worked
     /// while members slept, as the system may wake them behind those, or behind the caller.
@@ -33,7 +42,7 @@ class Team {
     void spread() noexcept;
     void serve(unsigned member);
     void take_tasks(unsigned member) noexcept;
-    bool claim(std::size_t& task, const std::function<void(std::size_t, unsigned)>*& work) noexcept;
+    bool claim(std::size_t& task, const Work*& work) noexcept;
 
     std::vector<std::thread> members_;
     std::atomic<std::uint32_t> round_{0};  ///< what idle members wait for
@@ -41,10 +50,11 @@ class Team {
         0};  ///< round * 2^32 + tasks not yet claimed: who is late claims nothing of another round
     std::atomic<std::size_t> tasks_{0};
     std::atomic<std::size_t> done_{0};
-    std::atomic<const std::function<void(std::size_t, unsigned)>*> work_{nullptr};
+    std::atomic<const Work*> work_{nullptr};
     std::atomic<bool> failed_{false};
     std::atomic<bool> ending_{false};
     bool is_to_spread_ = true;  ///< once they are awake
+    bool is_started_ = false;
 };
 
 }  // namespace octet::model

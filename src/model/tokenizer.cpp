@@ -20,13 +20,19 @@ std::size_t character_or_part(std::string_view text) {
     return size;
 }
 
+bool has_file(const std::filesystem::path& folder, const char* name) {
+    std::error_code ignored;
+    return std::filesystem::exists(folder / name, ignored);
+}
+
 }  // namespace
 
+bool may_have_tokenizer(const std::filesystem::path& folder) {
+    return has_file(folder, "vocab.json") || has_file(folder, "tokenizer.json") || has_file(folder, "spiece.model");
+}
+
 bool has_tokenizer_files(const std::filesystem::path& folder, const Config& config) {
-    const auto has = [&](const char* name) {
-        std::error_code ignored;
-        return std::filesystem::exists(folder / name, ignored);
-    };
+    const auto has = [&](const char* name) { return has_file(folder, name); };
     if (config.family == checkpoint::Family::kT5) return has("spiece.model");
     return (has("vocab.json") && has("merges.txt")) || has("tokenizer.json");
 }

@@ -44,6 +44,9 @@ std::unique_ptr<Tokenizer> open_sentence_pieces(const std::filesystem::path& fol
 /// The same from that file's bytes.
 std::unique_ptr<Tokenizer> make_sentence_pieces(const std::string& model, std::string_view name);
 
+/// False where no tokenizer of any family can be, which is known before the config.
+bool may_have_tokenizer(const std::filesystem::path& folder);
+
 /// True where files of a tokenizer for a model of that family are there, whatever is in them.
 bool has_tokenizer_files(const std::filesystem::path& folder, const Config& config);
 

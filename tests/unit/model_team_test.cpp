@@ -1,5 +1,8 @@
 // The team: every task once, on any number of members, and a file that shrinks is an error.
-#include <numeric>
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
 
 #include "io/mapping.hpp"
 #include "model/team.hpp"
@@ -24,6 +27,37 @@ TEST_CASE("a team does every task of many rounds once", "[model][pipeline]") {
     REQUIRE(error_of([] { model::Team team(1025); }).starts_with("2 --threads: 1025 is more"));
 }
 
+TEST_CASE("what a team was started with is done beside its caller, and before it does anything else",
+          "[model][pipeline]") {
+    std::vector<std::atomic<int>> counts(100);
+    const model::Team::Work count = [&](std::size_t task, unsigned) { ++counts[task]; };
+    const auto all_are = [&](int wanted) {
+        return std::all_of(counts.begin(), counts.end(), [&](const auto& times) { return times == wanted; });
+    };
+    for (const unsigned threads : {1U, 2U, 5U}) {
+        for (auto& times : counts) times = 0;
+        {
+            model::Team team(threads);
+            team.start(counts.size(), count);
+            const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+            while (threads > 1 && !all_are(1) && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+            REQUIRE(all_are(threads > 1 ? 1 : 0));
+            team.finish();
+            REQUIRE(all_are(1));
+            team.finish();
+            REQUIRE(all_are(1));
+            team.start(counts.size(), count);
+            team.run(counts.size(), [&](std::size_t task, unsigned) {
+                if (counts[task] == 2) ++counts[task];
+            });
+            REQUIRE(all_are(3));
+            team.start(counts.size(), count);
+            team.start(counts.size(), count);
+        }
+        REQUIRE(all_are(5));
+    }
+}
+
 TEST_CASE("a model file that shrinks while it is read is an error", "[model]") {
     const TemporaryFolder folder;
     write_file(folder / "f", std::string(100'000, 'x'));
@@ -37,6 +71,12 @@ TEST_CASE("a model file that shrinks while it is read is an error", "[model]") {
     };
     REQUIRE(
         error_of([&] { team.run(read.size(), read_pages); }).starts_with("4 a file of the model could not be read"));
+    const model::Team::Work work = read_pages;
+    model::Team other(2);
+    other.start(read.size(), work);
+    REQUIRE(error_of([&] { other.finish(); }).starts_with("4 a file of the model could not be read"));
+    model::Team last(2);
+    last.start(read.size(), work);  // nobody asks
 }
 
 }  // namespace octet::test
