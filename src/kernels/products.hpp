@@ -61,6 +61,27 @@ struct SmallStates {
     float middle;                    ///< the code that stands for the zero point
 };
 
+/// Outputs of two levels, rows of codes `pitch` bytes apart, within one superblock of each: `groups` <= kMaxSuperblockGroups groups of `group` inputs,
+/// of which the last may have fewer.
+struct SmallDots {
+    std::size_t outputs;
+    std::size_t count;  ///< inputs
+    std::size_t group;  ///< >= 16
+    std::size_t groups;
+    std::size_t
+        readable;  ///< small numbers of an output, and sums, that can be read, >= groups; sums beyond the groups are 0
+    Codes codes;
+    std::size_t pitch;
+    Codes scales;
+    std::size_t scales_pitch;
+    const float* super_scales;  ///< one an output
+    Codes zero_points;          ///< no bytes: none
+    std::size_t zero_points_pitch;
+    const float* super_zero_points;
+    float middle;          ///< the code that stands for the zero point
+    const float* is_next;  ///< of each input 1 where its group is not that of the first of its 16, else 0
+};
+
 /// One implementation of every loop.
 struct Products {
     const char* name;
@@ -70,6 +91,10 @@ struct Products {
 
     /// The sum of code i * x[i] * scales[i / group]; group >= 16.
     float (*dot_codes)(const Codes& codes, const float* x, std::size_t count, const float* scales, std::size_t group);
+
+    /// y[o] += the sum of ((code i - middle) * small scale * super scale + small zero point * super zero point) * x[i], of each output;
+    /// sums[g] is that of the x of group g.
+    void (*dots_of_two_levels)(const SmallDots& dots, const float* x, const float* sums, float* y);
 
     /// y[c] += sum over r of x[r] * weight c of row r, r < rows, c < columns; `pitch` bytes lie between the beginnings of two rows. Columns
     /// are independent of each other: cutting them into ranges changes nothing.

@@ -29,6 +29,20 @@ float dot_codes(const Codes& codes, const float* x, std::size_t count, const flo
     return sum;
 }
 
+void dots_of_two_levels(const SmallDots& dots, const float* x, const float* sums, float* y) {
+    for (std::size_t o = 0; o < dots.outputs; ++o) {
+        const std::uint8_t* const scales = dots.scales.bytes + o * dots.scales_pitch;
+        for (std::size_t i = 0; i < dots.count; ++i) {
+            const float scale = code_of(dots.scales, scales, i / dots.group) * dots.super_scales[o];
+            y[o] += (code_of(dots.codes, dots.codes.bytes + o * dots.pitch, i) - dots.middle) * scale * x[i];
+        }
+        if (dots.zero_points.bytes == nullptr) continue;
+        const std::uint8_t* const zero_points = dots.zero_points.bytes + o * dots.zero_points_pitch;
+        for (std::size_t g = 0; g < dots.groups; ++g)
+            y[o] += code_of(dots.zero_points, zero_points, g) * dots.super_zero_points[o] * sums[g];
+    }
+}
+
 void add_rows_f32(const void* weights, std::size_t pitch, const float* x, std::size_t rows, float* y,
                   std::size_t columns) {
     const auto* const bytes = static_cast<const unsigned char*>(weights);
@@ -117,6 +131,7 @@ const Products kScalarProducts = {
     "scalar",
     dot_f32,
     dot_codes,
+    dots_of_two_levels,
     add_rows_f32,
     add_rows_codes,
     add_rows_of_tokens,

@@ -88,5 +88,17 @@ inline auto with_rows(const Codes& codes, Call call) {
     }
 }
 
+void widen_codes(const Codes& codes, std::size_t count, float* out) {
+    with_rows(codes, [&](auto rows) {
+        std::size_t i = 0;
+        for (; i + kLanes <= count; i += kLanes) {
+            Floats w[kParts];
+            rows.load_16(codes.bytes, i, w);
+            for (std::size_t part = 0; part < kParts; ++part) w[part].store_unaligned(out + i + part * kWidth);
+        }
+        for (; i < count; ++i) out[i] = rows.one(codes.bytes, i);
+    });
+}
+
 }  // namespace
 }  // namespace octet::kernels

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <vector>
 
 #include "kernels/products.hpp"
 #include "model/matrix.hpp"
@@ -15,7 +16,8 @@ struct Few {
     const WeightMatrix& weight;
     Matrix& out;
     std::size_t group = 0;               ///< inputs that share a block; 0: values are restored instead
-    Matrix sums;                         ///< of x, by token and group
+    Matrix sums;                         ///< of x, by token and group; zeros follow
+    std::vector<float> is_next;          ///< of two levels and codes stored by outputs: as kernels::SmallDots has it
     const WeightMatrix* next = nullptr;  ///< what is multiplied with after this; or null
 
     std::size_t groups() const { return (x.columns + group - 1) / group; }
@@ -24,8 +26,10 @@ struct Few {
     bool is_plain() const { return groups() == 1 && !weight.state.two; }
 };
 
-/// One output of codes that are stored by outputs.
-void dot_with_codes(const Few& few, std::size_t output);
+constexpr std::size_t kOutputsAtOnce = 64;  ///< of codes that are stored by outputs
+
+/// Some outputs, at most kOutputsAtOnce, of codes that are stored by outputs.
+void dot_with_codes(const Few& few, std::size_t first, std::size_t count);
 
 /// Some outputs of a weight that is stored by inputs; `first` is a multiple of 8.
 struct Outputs {

@@ -11,23 +11,54 @@
 namespace octet::model {
 namespace {
 
-/// The share of the groups `g` .. `g + groups` of an output, all of one superblock, for a token.
-float dot_with_superblock(const Few& few, std::size_t output, std::size_t g, std::size_t groups, const float* scales,
-                          std::size_t token) {
+/// Small numbers that can be read of each of those outputs: registers are quicker than a tail, and what follows are zeros in the sums.
+std::size_t readable_groups(const Few& few, const Outputs& outputs, std::size_t g, std::size_t groups, unsigned bits) {
+    constexpr std::size_t kTogether = 16;
+    const std::size_t more = (groups + kTogether - 1) / kTogether * kTogether;
+    const std::size_t after_last = few.weight.rows - (outputs.first + outputs.count - 1);
+    const std::size_t there = quant::packed_bytes(few.weight.state.grid.across, bits) * after_last;
+    return g + groups == few.groups() && (g + more) * bits / 8 <= there ? more : groups;
+}
+
+/// The floats of the superblocks of some outputs.
+void super_floats_of_outputs(const Few& few, const std::byte* stored, const Outputs& outputs, std::size_t super,
+                             float* out) {
+    if (few.weight.state.two->supers.across == 1)  // they lie together
+        return super_floats_of(few.weight, stored, outputs.first, 0, outputs.count, out);
+    for (std::size_t i = 0; i < outputs.count; ++i)
+        super_floats_of(few.weight, stored, outputs.first + i, super, 1, out + i);
+}
+
+void add_dots_of_two_levels(const Few& few, const Outputs& outputs) {
     const TwoLevels& two = *few.weight.state.two;
-    const std::size_t first = g * few.group;
-    const std::size_t count = std::min(groups * few.group, few.x.columns - first);
-    const float* const sums = few.sums.row(token) + g;
-    float supers[2];
-    const std::uint64_t super = g / two.groups_across;
-    super_floats_of(few.weight, two.scales, output, super, 1, &supers[0]);
-    const float sum =
-        few.loops.dot_codes(codes_of(few.weight, output, first), few.x.row(token) + first, count, scales, few.group);
-    if (two.zero_points == nullptr) return sum * supers[0];
-    super_floats_of(few.weight, two.zero_points, output, super, 1, &supers[1]);
-    const kernels::Codes zero_points = small_zero_points_of(few.weight, output, g);
-    const float middle = static_cast<float>(two.shape.code_offset) * few.loops.dot_f32(scales, sums, groups);
-    return (sum - middle) * supers[0] + few.loops.dot_codes(zero_points, sums, groups, &supers[1], groups);
+    float scales[kOutputsAtOnce];
+    float zero_points[kOutputsAtOnce];
+    kernels::SmallDots dots{};
+    dots.outputs = outputs.count;
+    dots.group = few.group;
+    dots.pitch = few.weight.row_bytes;
+    dots.super_scales = scales;
+    dots.super_zero_points = zero_points;
+    dots.middle = static_cast<float>(two.shape.code_offset);
+    dots.is_next = few.is_next.data();
+    for (std::size_t g = 0; g < few.groups(); g += two.groups_across) {
+        const std::size_t first = g * few.group;
+        dots.groups = std::min<std::size_t>(two.groups_across, few.groups() - g);
+        dots.count = std::min(dots.groups * few.group, few.x.columns - first);
+        dots.codes = codes_of(few.weight, outputs.first, first);
+        dots.scales = small_scales_of(few.weight, outputs.first, g);
+        dots.scales_pitch = quant::packed_bytes(few.weight.state.grid.across, dots.scales.bits);
+        dots.readable = readable_groups(few, outputs, g, dots.groups, dots.scales.bits);
+        super_floats_of_outputs(few, two.scales, outputs, g / two.groups_across, scales);
+        if (two.zero_points != nullptr) {
+            dots.zero_points = small_zero_points_of(few.weight, outputs.first, g);
+            dots.zero_points_pitch = quant::packed_bytes(few.weight.state.grid.across, dots.zero_points.bits);
+            super_floats_of_outputs(few, two.zero_points, outputs, g / two.groups_across, zero_points);
+        }
+        for (std::size_t t = 0; t < few.x.rows; ++t)
+            few.loops.dots_of_two_levels(dots, few.x.row(t) + first, few.sums.row(t) + g,
+                                         few.out.row(t) + outputs.first);
+    }
 }
 
 /// True where the superblocks of an output are cut at multiples of 8 groups, at which small numbers can be read.
@@ -119,30 +150,25 @@ void add_superblock(const Few& few, std::size_t begin, std::size_t end, const Ou
 
 }  // namespace
 
-void dot_with_codes(const Few& few, std::size_t output) {
+void dot_with_codes(const Few& few, std::size_t first_output, std::size_t output_count) {
     const WeightMatrix& weight = few.weight;
-    const std::size_t inputs = few.x.columns;
-    const bool by_superblocks = has_readable_superblocks(few);
-    const std::size_t together = by_superblocks ? weight.state.two->groups_across : kMostAtOnce;
+    for (std::size_t t = 0; t < few.x.rows; ++t) std::fill_n(few.out.row(t) + first_output, output_count, 0.0F);
+    if (has_readable_superblocks(few)) return add_dots_of_two_levels(few, {first_output, output_count});
     float scales[kMostAtOnce];
     float offsets[kMostAtOnce];
-    for (std::size_t t = 0; t < few.x.rows; ++t) few.out.row(t)[output] = 0.0F;
-    for (std::size_t g = 0; g < few.groups(); g += together) {
-        const std::size_t groups = std::min(together, few.groups() - g);
-        if (by_superblocks) {
-            few.loops.widen_codes(small_scales_of(weight, output, g), groups, scales);
-            for (std::size_t t = 0; t < few.x.rows; ++t)
-                few.out.row(t)[output] += dot_with_superblock(few, output, g, groups, scales, t);
-            continue;
-        }
-        const std::size_t first = g * few.group;
-        const std::size_t count = std::min(groups * few.group, inputs - first);
-        states_of(weight, output / weight.state.grid.rows_each, g, groups, scales, offsets);
-        const kernels::Codes codes = codes_of(weight, output, first);
-        for (std::size_t t = 0; t < few.x.rows; ++t) {
-            const float* const sums = few.sums.row(t) + g;
-            few.out.row(t)[output] += few.loops.dot_codes(codes, few.x.row(t) + first, count, scales, few.group) +
-                                      (groups == 1 ? offsets[0] * sums[0] : few.loops.dot_f32(offsets, sums, groups));
+    for (std::size_t output = first_output; output < first_output + output_count; ++output) {
+        for (std::size_t g = 0; g < few.groups(); g += kMostAtOnce) {
+            const std::size_t groups = std::min(kMostAtOnce, few.groups() - g);
+            const std::size_t first = g * few.group;
+            const std::size_t count = std::min(groups * few.group, few.x.columns - first);
+            states_of(weight, output / weight.state.grid.rows_each, g, groups, scales, offsets);
+            const kernels::Codes codes = codes_of(weight, output, first);
+            for (std::size_t t = 0; t < few.x.rows; ++t) {
+                const float* const sums = few.sums.row(t) + g;
+                few.out.row(t)[output] +=
+                    few.loops.dot_codes(codes, few.x.row(t) + first, count, scales, few.group) +
+                    (groups == 1 ? offsets[0] * sums[0] : few.loops.dot_f32(offsets, sums, groups));
+            }
         }
     }
 }

@@ -10,7 +10,6 @@ namespace octet::model {
 namespace {
 
 constexpr std::size_t kTaskColumns = 256;            ///< most outputs of one task of a weight stored by inputs
-constexpr std::size_t kTaskRows = 64;                ///< outputs of one task of a weight stored by outputs
 constexpr std::size_t kTaskCodeBytes = 128U << 10U;  ///< of one task of codes stored by inputs, about
 
 float* aligned(float* pointer) {
@@ -39,7 +38,8 @@ std::size_t group_of(const WeightMatrix& weight, Layout layout) {
 }
 
 void add_sums_of_groups(Few& few) {
-    few.sums = Matrix(few.x.rows, few.groups());
+    constexpr std::size_t kZeros = 15;  // that a register can be filled with
+    few.sums = Matrix(few.x.rows, few.groups() + kZeros);
     for (std::size_t t = 0; t < few.x.rows; ++t) {
         for (std::size_t g = 0; g < few.groups(); ++g) {
             const std::size_t first = g * few.group;
@@ -75,6 +75,13 @@ void add_rows(const Few& few, std::size_t first, std::size_t count, float* scrat
     }
 }
 
+void add_borders_of_groups(Few& few) {
+    constexpr std::size_t kTogether = 16;
+    few.is_next.resize(few.x.columns);
+    for (std::size_t i = 0; i < few.x.columns; ++i)
+        few.is_next[i] = i / few.group == i / kTogether * kTogether / few.group ? 0.0F : 1.0F;
+}
+
 }  // namespace
 
 // About kTaskCodeBytes of codes.
@@ -86,10 +93,11 @@ std::size_t rows_of_block(const WeightMatrix& weight) {
 
 void Machine::multiply_few(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out,
                            const WeightMatrix* next) {
-    Few few{loops_, x, weight, out, group_of(weight, layout), {}, next};
+    Few few{loops_, x, weight, out, group_of(weight, layout), {}, {}, next};
     if (few.group > 0) add_sums_of_groups(few);
     if (layout == Layout::kInOut && few.group > 0)
         return x.rows == 1 ? multiply_code_rows(few) : multiply_code_columns(few);
+    if (few.group > 0 && weight.state.two) add_borders_of_groups(few);
     reserve_scratch(std::max(x.columns, kTaskColumns));
     if (layout == Layout::kInOut) {
         team_.run((out.columns + kTaskColumns - 1) / kTaskColumns, [&](std::size_t task, unsigned member) {
@@ -98,15 +106,12 @@ void Machine::multiply_few(const Matrix& x, const WeightMatrix& weight, Layout l
         });
         return;
     }
-    team_.run((out.columns + kTaskRows - 1) / kTaskRows, [&](std::size_t task, unsigned member) {
-        const std::size_t last = std::min(few.out.columns, (task + 1) * kTaskRows);
-        for (std::size_t o = task * kTaskRows; o < last; ++o) {
-            if (few.group > 0) {
-                dot_with_codes(few, o);
-            } else {
-                dot_with_row(few, o, scratch(member));
-            }
-        }
+    const std::size_t tasks = (out.columns + kOutputsAtOnce - 1) / kOutputsAtOnce;
+    team_.run(tasks, [&](std::size_t task, unsigned member) {
+        const std::size_t first = (tasks - 1 - task) * kOutputsAtOnce;  // from the beginning of the weight
+        const std::size_t count = std::min(kOutputsAtOnce, few.out.columns - first);
+        if (few.group > 0) return dot_with_codes(few, first, count);
+        for (std::size_t o = first; o < first + count; ++o) dot_with_row(few, o, scratch(member));
     });
 }
 

@@ -261,6 +261,52 @@ TEST_CASE("the small numbers of two levels become scales and offsets", "[model]"
     }
 }
 
+TEST_CASE("outputs of two levels times inputs are summed on every instruction set", "[model]") {
+    constexpr std::size_t kOutputs = 11;
+    const Operands o;
+    const std::vector<float> super_scales = random_floats(kOutputs, 40);
+    const std::vector<float> super_zero_points = random_floats(kOutputs, 41);
+    for (const std::size_t count : {1U, 18U, 100U, 263U, 600U}) {
+        for (const std::size_t group : {16U, 18U, 21U, 64U}) {
+            const std::size_t groups = (count + group - 1) / group;
+            const std::size_t readable = (groups + 15) / 16 * 16;
+            const PackedCodes scales(4, false, kOutputs, readable);
+            const PackedCodes zero_points(4, true, kOutputs, readable);
+            std::vector<float> sums(readable, 0.0F);
+            std::vector<float> is_next(count);
+            for (std::size_t i = 0; i < count; ++i) sums[i / group] += o.x[i];
+            for (std::size_t i = 0; i < count; ++i) is_next[i] = i / group == i / 16 * 16 / group ? 0.0F : 1.0F;
+            for_all_widths(kOutputs, count, [&](const PackedCodes& packed) {
+                std::vector<double> expected(kOutputs, 0.25);
+                double size = 1;
+                for (std::size_t i = 0; i < kOutputs * count; ++i) {
+                    const std::size_t row = i / count;
+                    const std::size_t small = row * readable + i % count / group;
+                    const double part =
+                        (packed.values[i] - 8) * scales.values[small] * static_cast<double>(super_scales[row]) +
+                        zero_points.values[small] * static_cast<double>(super_zero_points[row]);
+                    expected[row] += part * static_cast<double>(o.x[i % count]);
+                    size += std::abs(part * static_cast<double>(o.x[i % count])) / kOutputs;
+                }
+                for (const kernels::Products* table : available_products()) {
+                    for (const std::size_t read : {groups, readable}) {
+                        CAPTURE(table->name, count, group, read);
+                        std::vector<float> y(kOutputs + 1, 0.25F);
+                        table->dots_of_two_levels(
+                            {kOutputs, count, group, groups, read, packed.codes(), packed.pitch, scales.codes(),
+                             scales.pitch, super_scales.data(), zero_points.codes(), zero_points.pitch,
+                             super_zero_points.data(), 8.0F, is_next.data()},
+                            o.x.data(), sums.data(), y.data());
+                        for (std::size_t row = 0; row < kOutputs; ++row)
+                            CHECK_THAT(y[row], Catch::Matchers::WithinAbs(expected[row], 4e-6 * size));
+                        CHECK(y[kOutputs] == 0.25F);
+                    }
+                }
+            });
+        }
+    }
+}
+
 TEST_CASE("two products are added on every instruction set", "[model]") {
     for (const kernels::Products* table : available_products()) {
         INFO(table->name);
