@@ -7,6 +7,7 @@ namespace octet::state {
 namespace {
 
 constexpr int kMostDepth = 4;
+constexpr std::size_t kMostNodes = 256;  // ten times as many as a tensor's entry has: what is quadratic stays small
 constexpr std::size_t kMostDigits = 19;  // of them every number fits in 64 bits
 
 bool is_digit(char c) noexcept {
@@ -94,7 +95,7 @@ bool PlainJson::number(JsonNode& node) noexcept {
 
 bool PlainJson::value(std::vector<JsonNode>& nodes, int depth) {
     while (at_ < text_.size() && is_space(text_[at_])) ++at_;
-    if (at_ == text_.size() || depth > kMostDepth) return false;
+    if (at_ == text_.size() || depth > kMostDepth || nodes.size() == kMostNodes) return false;
     const std::size_t place = nodes.size();
     nodes.emplace_back();
     const char first = text_[at_];

@@ -37,7 +37,8 @@ const JsonNode* find_member(const JsonNode& object, std::string_view key) noexce
 
 /// Reads a text in its plain form from the front. It judges nothing: what is not plain, everything broken among it, is left to the JSON
 /// library. Plain are white space, strings of printable ASCII without escapes, numbers of at most 19 digits before the point that a double
-/// can hold and that are not negative and whole, and, at most 4 levels deep, arrays and objects of no key twice.
+/// can hold and that are not negative and whole, and, at most 4 levels deep and 256 values in
+/// all, arrays and objects of no key twice.
 class PlainJson {
   public:
     PlainJson(std::string_view text, std::size_t at) noexcept : text_(text), at_(at) {}

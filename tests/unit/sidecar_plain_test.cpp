@@ -1,5 +1,6 @@
 // A sidecar as octet writes it is read without the JSON library, and never otherwise than with it.
 #include "sidecar_sample.hpp"
+#include "state/json_nodes.hpp"
 
 namespace octet::test {
 namespace {
@@ -81,6 +82,17 @@ TEST_CASE("a changed sidecar is read or refused as by the JSON library") {
     }
     REQUIRE(plain > 1000);
     REQUIRE(refused > 5000);
+}
+
+TEST_CASE("more values than any entry has are left to the JSON library") {
+    const auto is_plain = [](std::size_t count) {
+        std::string text = "[0";
+        for (std::size_t i = 1; i < count; ++i) text += ",0";
+        std::vector<state::JsonNode> nodes;
+        return state::PlainJson(text + "]", 0).value(nodes);
+    };
+    CHECK(is_plain(100));
+    CHECK(!is_plain(1000));
 }
 
 TEST_CASE("what only looks like the tensors is none") {
