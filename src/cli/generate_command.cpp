@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/signals.hpp"
+#include "io/large_buffer.hpp"
 #include "io/text_stream.hpp"
 #include "octet/error.hpp"
 #include "octet/model.hpp"
@@ -102,6 +103,7 @@ class Stream {
 
 int run_generate(GenerateArguments& arguments, Terminal& terminal, const CommonOptions& common) {
     fill_in(arguments, common);
+    io::grow_in_huge_pages();
     GenerateOptions& options = arguments.options;
     const bool streams =
         terminal.is_terminal() && arguments.versus.empty() && !common.json && !common.quiet && !options.ids;

@@ -2,7 +2,10 @@
 
 #include <malloc.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <new>
 #include <utility>
@@ -13,6 +16,29 @@ void return_large_pieces() noexcept {
 #ifdef __GLIBC__
     ::mallopt(M_MMAP_THRESHOLD, 1 << 20);  // also ends its growth
     ::mallopt(M_TRIM_THRESHOLD, 1 << 20);
+#endif
+}
+
+// The system gives a huge page only where one fits: what malloc would hand out before the border of the next is taken, and never touched.
+void grow_in_huge_pages() noexcept {
+#ifdef __GLIBC__
+    constexpr std::uintptr_t kHugePage = 2U << 20U;
+    constexpr std::uintptr_t kLeast = 4096;
+    static std::array<void*, 8> taken{};
+    if (taken[0] != nullptr) return;
+    ::mallopt(M_TOP_PAD, static_cast<int>(2 * kHugePage));
+    std::uintptr_t at = 0;
+    std::uintptr_t border = 0;
+    std::size_t size = kLeast;
+    for (void*& piece : taken) {
+        piece = std::malloc(size);
+        at = reinterpret_cast<std::uintptr_t>(piece) + size;
+        if (border == 0) border = (at + kHugePage - 1) / kHugePage * kHugePage;
+        if (piece == nullptr || at + kLeast > border) break;
+        size = std::min(border - at, kHugePage / 4) - kLeast / 64;  // below what malloc maps by itself
+    }
+    const auto end = reinterpret_cast<std::uintptr_t>(::sbrk(0)) / kHugePage * kHugePage;
+    if (end > border) ::madvise(reinterpret_cast<void*>(border), end - border, MADV_HUGEPAGE);
 #endif
 }
 

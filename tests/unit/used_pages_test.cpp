@@ -1,10 +1,13 @@
 // Pages that were gone through leave memory, many at a time, whatever order they come in.
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "io/large_buffer.hpp"
 #include "io/used_pages.hpp"
 #include "support.hpp"
 
@@ -67,6 +70,29 @@ TEST_CASE("pages of a mapping that leaves no marks are taken out as if read in s
     mapping.drop(0, mapping.size());
     REQUIRE(mapping.bytes(mapping.size() - 1, 1)[0] == std::byte{'x'});
     io::Mapping().leave_unmarked();
+}
+
+/// True if a part of the heap is marked as wished for in huge pages.
+bool heap_has_huge_pages() {
+    std::ifstream maps("/proc/self/smaps");
+    bool is_heap = false;
+    for (std::string line; std::getline(maps, line);) {
+        if (line.find('-') < line.find(' ')) is_heap = line.ends_with("[heap]");
+        if (is_heap && line.starts_with("VmFlags:") && (line + " ").find(" hg ") != std::string::npos) return true;
+    }
+    return false;
+}
+
+TEST_CASE("the heap grows in huge pages where it is asked to", "[io]") {
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
+    if (!std::filesystem::exists("/sys/kernel/mm/transparent_hugepage/enabled")) return;
+    REQUIRE(!heap_has_huge_pages());
+    io::grow_in_huge_pages();
+    REQUIRE(heap_has_huge_pages());
+#endif
+    io::grow_in_huge_pages();  // again, or where nobody sees it
+    const std::unique_ptr<char[]> bytes(new char[100'000]);
+    REQUIRE(bytes != nullptr);
 }
 
 }  // namespace octet::test
