@@ -26,18 +26,18 @@ void grow_in_huge_pages() noexcept {
     constexpr std::uintptr_t kLeast = 4096;
     static std::array<void*, 8> taken{};
     if (taken[0] != nullptr) return;
+    return_large_pieces();
     ::mallopt(M_TOP_PAD, static_cast<int>(2 * kHugePage));
-    std::uintptr_t at = 0;
-    std::uintptr_t border = 0;
+    const auto heap_end = [] { return reinterpret_cast<std::uintptr_t>(::sbrk(0)); };
+    const std::uintptr_t border = (heap_end() / kHugePage + 1) * kHugePage;
     std::size_t size = kLeast;
     for (void*& piece : taken) {
         piece = std::malloc(size);
-        at = reinterpret_cast<std::uintptr_t>(piece) + size;
-        if (border == 0) border = (at + kHugePage - 1) / kHugePage * kHugePage;
+        const std::uintptr_t at = reinterpret_cast<std::uintptr_t>(piece) + size;
         if (piece == nullptr || at + kLeast > border) break;
-        size = std::min(border - at, kHugePage / 4) - kLeast / 64;  // below what malloc maps by itself
+        size = std::min(border - at, kHugePage / 4) - kLeast / 64;  // too small to be mapped by itself
     }
-    const auto end = reinterpret_cast<std::uintptr_t>(::sbrk(0)) / kHugePage * kHugePage;
+    const std::uintptr_t end = heap_end() / kHugePage * kHugePage;
     if (end > border) ::madvise(reinterpret_cast<void*>(border), end - border, MADV_HUGEPAGE);
 #endif
 }

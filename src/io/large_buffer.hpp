@@ -16,7 +16,7 @@ enum class Pages : std::uint8_t { kHuge, kSmall };
 void return_large_pieces() noexcept;
 
 /// From now on the heap grows by 4 MiB at a time and keeps them, and the first of them are one huge page where the system has one: for a
-/// run that will soon use 2 MiB, whose 400 page faults take half a millisecond. Once a process.
+/// run that will soon use 2 MiB, whose 400 page faults take half a millisecond. Once a process. Does what return_large_pieces() does, too.
 void grow_in_huge_pages() noexcept;
 
 /// Gives memory that was freed in small pieces back to the system, where the C library can.
