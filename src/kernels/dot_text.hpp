@@ -19,8 +19,7 @@ inline float sum_of_lanes(const Floats (&sums)[kParts]) {
 #endif
 }
 
-constexpr std::size_t kAheadBytes =
-    1024;  ///< how far ahead weights are asked for: beyond the page that the processor foresees in
+constexpr std::size_t kAheadBytes = 4096;  ///< how far ahead weights are asked for
 
 /// Four independent sums, so that one need not wait for the other's addition.
 template <typename Rows>

@@ -56,7 +56,7 @@ struct Area {
 struct SmallStates {
     Codes scales;
     const float* super_scales;
-    Codes zero_points;
+    Codes zero_points;               ///< signed, of as many bits as the scales
     const float* super_zero_points;  ///< null: no zero points
     float middle;                    ///< the code that stands for the zero point
 };
@@ -78,8 +78,9 @@ struct SmallDots {
     Codes zero_points;          ///< no bytes: none
     std::size_t zero_points_pitch;
     const float* super_zero_points;
-    float middle;          ///< the code that stands for the zero point
-    const float* is_next;  ///< of each input 1 where its group is not that of the first of its 16, else 0
+    float middle;                      ///< the code that stands for the zero point
+    const std::uint32_t* group_of_16;  ///< of each 16 inputs the group of the first
+    const std::int32_t* is_next;       ///< of each input 1 where its group is not that of the first of its 16, else 0
 };
 
 /// One implementation of every loop.

@@ -186,34 +186,32 @@ void add_rows_of_tokens(const RowsOfCodes& rows, const Tokens& tokens, const Are
 }
 
 void restore_small_states(const SmallStates& states, std::size_t count, float* scales, float* offsets) {
-    const auto for_parts = [&](const Codes& codes, auto change, auto change_one) {
-        with_rows(codes, [&](auto rows) {
-            std::size_t i = 0;
-            for (; i + kLanes <= count; i += kLanes) {
-                Floats numbers[kParts];
-                rows.load_16(codes.bytes, i, numbers);
-                for (std::size_t part = 0; part < kParts; ++part) change(numbers[part], i + part * kWidth);
-            }
-            for (; i < count; ++i) change_one(rows.one(codes.bytes, i), i);
-        });
-    };
     const Floats shift(-states.middle);
-    const auto restore = [&](const Floats& number, std::size_t i) {
-        const Floats scale = number * Floats::load_unaligned(states.super_scales + i);
-        scale.store_unaligned(scales + i);
-        (scale * shift).store_unaligned(offsets + i);
-    };
-    for_parts(states.scales, restore, [&](float number, std::size_t i) {
-        scales[i] = number * states.super_scales[i];
-        offsets[i] = scales[i] * -states.middle;
-    });
-    if (states.super_zero_points == nullptr) return;
-    const auto add = [&](const Floats& number, std::size_t i) {
-        const Floats zero_point = Floats::load_unaligned(states.super_zero_points + i);
-        fused(number, zero_point, Floats::load_unaligned(offsets + i)).store_unaligned(offsets + i);
-    };
-    for_parts(states.zero_points, add, [&](float number, std::size_t i) {
-        offsets[i] = fused(number, states.super_zero_points[i], offsets[i]);
+    const std::uint8_t* const zero_points = states.super_zero_points != nullptr ? states.zero_points.bytes : nullptr;
+    with_rows(states.scales, [&](auto rows) {
+        using ZeroPointRows = CodeRows<decltype(rows)::kBitsEach, true>;
+        std::size_t i = 0;
+        for (; i + kLanes <= count; i += kLanes) {
+            Floats s[kParts];
+            Floats z[kParts];
+            rows.load_16(states.scales.bytes, i, s);
+            if (zero_points != nullptr) ZeroPointRows::load_16(zero_points, i, z);
+            for (std::size_t part = 0; part < kParts; ++part) {
+                const std::size_t at = i + part * kWidth;
+                const Floats scale = s[part] * Floats::load_unaligned(states.super_scales + at);
+                Floats offset = scale * shift;
+                if (zero_points != nullptr)
+                    offset = fused(z[part], Floats::load_unaligned(states.super_zero_points + at), offset);
+                scale.store_unaligned(scales + at);
+                offset.store_unaligned(offsets + at);
+            }
+        }
+        for (; i < count; ++i) {
+            scales[i] = rows.one(states.scales.bytes, i) * states.super_scales[i];
+            offsets[i] = scales[i] * -states.middle;
+            if (zero_points == nullptr) continue;
+            offsets[i] = fused(ZeroPointRows::one(zero_points, i), states.super_zero_points[i], offsets[i]);
+        }
     });
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "kernels/products.hpp"
@@ -15,9 +16,10 @@ struct Few {
     const Matrix& x;
     const WeightMatrix& weight;
     Matrix& out;
-    std::size_t group = 0;               ///< inputs that share a block; 0: values are restored instead
-    Matrix sums;                         ///< of x, by token and group; zeros follow
-    std::vector<float> is_next;          ///< of two levels and codes stored by outputs: as kernels::SmallDots has it
+    std::size_t group = 0;             ///< inputs that share a block; 0: values are restored instead
+    Matrix sums;                       ///< of x, by token and group; zeros follow
+    LineVector<std::int32_t> is_next;  ///< of two levels and codes stored by outputs: as kernels::SmallDots has it
+    std::vector<std::uint32_t> group_of_16;
     const WeightMatrix* next = nullptr;  ///< what is multiplied with after this; or null
 
     std::size_t groups() const { return (x.columns + group - 1) / group; }

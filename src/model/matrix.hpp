@@ -2,10 +2,29 @@
 #pragma once
 
 #include <cstddef>
+#include <new>
 #include <span>
 #include <vector>
 
 namespace octet::model {
+
+/// Memory that begins with a line of the cache, so that no register is loaded from two.
+template <typename T>
+struct LineAllocator {
+    using value_type = T;
+    static constexpr std::align_val_t kLine{64};
+
+    LineAllocator() = default;
+    template <typename Other>
+    explicit(false) LineAllocator(const LineAllocator<Other>&) noexcept {}
+
+    T* allocate(std::size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), kLine)); }
+    void deallocate(T* pointer, std::size_t) noexcept { ::operator delete(pointer, kLine); }
+    bool operator==(const LineAllocator&) const noexcept { return true; }
+};
+
+template <typename T>
+using LineVector = std::vector<T, LineAllocator<T>>;
 
 struct Matrix {
     Matrix() = default;
@@ -18,7 +37,7 @@ struct Matrix {
 
     std::size_t rows = 0;
     std::size_t columns = 0;
-    std::vector<float> values;
+    LineVector<float> values;
 };
 
 }  // namespace octet::model

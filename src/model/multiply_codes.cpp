@@ -41,6 +41,7 @@ void add_dots_of_two_levels(const Few& few, const Outputs& outputs) {
     dots.super_zero_points = zero_points;
     dots.middle = static_cast<float>(two.shape.code_offset);
     dots.is_next = few.is_next.data();
+    dots.group_of_16 = few.group_of_16.data();
     for (std::size_t g = 0; g < few.groups(); g += two.groups_across) {
         const std::size_t first = g * few.group;
         dots.groups = std::min<std::size_t>(two.groups_across, few.groups() - g);
@@ -156,12 +157,14 @@ void dot_with_codes(const Few& few, std::size_t first_output, std::size_t output
     if (has_readable_superblocks(few)) return add_dots_of_two_levels(few, {first_output, output_count});
     float scales[kMostAtOnce];
     float offsets[kMostAtOnce];
+    const bool is_one = weight.state.grid.down == 1 && few.groups() == 1;  // state for all
+    if (is_one) states_of(weight, 0, 0, 1, scales, offsets);
     for (std::size_t output = first_output; output < first_output + output_count; ++output) {
         for (std::size_t g = 0; g < few.groups(); g += kMostAtOnce) {
             const std::size_t groups = std::min(kMostAtOnce, few.groups() - g);
             const std::size_t first = g * few.group;
             const std::size_t count = std::min(groups * few.group, few.x.columns - first);
-            states_of(weight, output / weight.state.grid.rows_each, g, groups, scales, offsets);
+            if (!is_one) states_of(weight, output / weight.state.grid.rows_each, g, groups, scales, offsets);
             const kernels::Codes codes = codes_of(weight, output, first);
             for (std::size_t t = 0; t < few.x.rows; ++t) {
                 const float* const sums = few.sums.row(t) + g;

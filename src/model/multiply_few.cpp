@@ -78,8 +78,10 @@ void add_rows(const Few& few, std::size_t first, std::size_t count, float* scrat
 void add_borders_of_groups(Few& few) {
     constexpr std::size_t kTogether = 16;
     few.is_next.resize(few.x.columns);
-    for (std::size_t i = 0; i < few.x.columns; ++i)
-        few.is_next[i] = i / few.group == i / kTogether * kTogether / few.group ? 0.0F : 1.0F;
+    for (std::size_t i = 0; i < few.x.columns; ++i) {
+        if (i % kTogether == 0) few.group_of_16.push_back(static_cast<std::uint32_t>(i / few.group));
+        few.is_next[i] = i / few.group == few.group_of_16.back() ? 0 : 1;
+    }
 }
 
 }  // namespace
@@ -93,7 +95,7 @@ std::size_t rows_of_block(const WeightMatrix& weight) {
 
 void Machine::multiply_few(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out,
                            const WeightMatrix* next) {
-    Few few{loops_, x, weight, out, group_of(weight, layout), {}, {}, next};
+    Few few{loops_, x, weight, out, group_of(weight, layout), {}, {}, {}, next};
     if (few.group > 0) add_sums_of_groups(few);
     if (layout == Layout::kInOut && few.group > 0)
         return x.rows == 1 ? multiply_code_rows(few) : multiply_code_columns(few);
