@@ -23,6 +23,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// New tokens that there is room for before the first; a T5 may be asked for a million and end after one.
+constexpr std::uint64_t kFirstRoom = 256;
+
 double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -95,7 +98,8 @@ Generation generate(const std::filesystem::path& path, const GenerateOptions& op
     const Ids read = loaded.is_t5() ? Ids{config.start_token} : result.prompt_ids;
     std::uint64_t room = read.size() + options.max_new_tokens;
     if (config.positions > 0) room = std::min(room, config.positions);
-    Sequence sequence = loaded.network().begin(loaded.is_t5() ? result.prompt_ids : Ids{}, room);
+    const std::uint64_t first_room = std::min<std::uint64_t>(room, read.size() + kFirstRoom);
+    Sequence sequence = loaded.network().begin(loaded.is_t5() ? result.prompt_ids : Ids{}, first_room);
     Matrix hidden;
     Matrix logits;
     loaded.network().advance(sequence, read, hidden);

@@ -62,6 +62,7 @@ class Gpt2 : public Model {
     }
 
     void advance(Sequence& sequence, std::span<const std::uint32_t> ids, Matrix& hidden) override {
+        make_room(sequence, ids.size());
         Matrix x;
         embed(*embedding_, ids, x);
         std::vector<std::uint32_t> places(ids.size());

@@ -63,6 +63,16 @@ KeyValueCache::KeyValueCache(std::size_t width, std::size_t capacity)
       keys_(width * pitch_),
       values_(width * capacity) {}
 
+void KeyValueCache::reserve(std::size_t capacity) {
+    if (capacity <= capacity_) return;
+    KeyValueCache larger(width_, capacity);
+    for (std::size_t i = 0; i < width_; ++i)
+        std::copy_n(keys(i), length_, larger.keys_.begin() + static_cast<std::ptrdiff_t>(i * larger.pitch_));
+    std::copy_n(values_.begin(), length_ * width_, larger.values_.begin());
+    larger.length_ = length_;
+    *this = std::move(larger);
+}
+
 void KeyValueCache::append(const Matrix& keys, std::size_t first_key, const Matrix& values, std::size_t first_value) {
     for (std::size_t t = 0; t < keys.rows; ++t) {
         const float* const key = keys.row(t) + first_key;

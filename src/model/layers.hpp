@@ -32,6 +32,9 @@ class KeyValueCache {
     const float* keys(std::size_t channel) const { return keys_.data() + channel * pitch_; }
     const float* values(std::size_t position) const { return values_.data() + position * width_; }
 
+    /// Room for so many tokens, those that are there stay.
+    void reserve(std::size_t capacity);
+
     /// Adds a token for each row of the two: `width` columns from `first_key` of `keys` and from `first_value` of `values`. There must be
     /// room.
     void append(const Matrix& keys, std::size_t first_key, const Matrix& values, std::size_t first_value);

@@ -14,6 +14,13 @@ std::unique_ptr<Model> open_model(const Weights& weights, const Config& config, 
                                                     : open_gpt2(weights, config, machine);
 }
 
+bool Model::make_room(Sequence& sequence, std::size_t count) {
+    if (sequence.length + count <= sequence.capacity) return false;
+    sequence.capacity = std::max(2 * sequence.capacity, sequence.length + count);
+    for (KeyValueCache& cache : sequence.self) cache.reserve(sequence.capacity);
+    return true;
+}
+
 void Model::check_last_layer(const Weights& weights, std::string_view first_of_next, std::uint64_t layers) {
     if (!weights.has(first_of_next)) return;
     throw Error(ErrorCode::kBadInput, printable(weights.input()),

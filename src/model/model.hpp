@@ -20,7 +20,7 @@ namespace octet::model {
 /// A text that is being read or written, with everything that its next token depends on.
 struct Sequence {
     std::size_t length = 0;            ///< tokens so far; T5: of the decoder
-    std::size_t capacity = 0;          ///< tokens that there is room for
+    std::size_t capacity = 0;          ///< tokens that there is room for until it grows
     std::vector<KeyValueCache> self;   ///< one a layer
     std::vector<KeyValueCache> cross;  ///< T5: the encoder's keys and values, one a decoder layer
     std::vector<float> bias;           ///< T5: the decoder's, by distance (layers.hpp, Attention)
@@ -32,11 +32,11 @@ class Model {
 
     const Config& config() const noexcept { return config_; }
 
-    /// A new sequence with room for `capacity` tokens. T5 reads `source` (with its end token) through the encoder; for GPT-2 it has to be
+    /// A new sequence with room for `capacity` tokens at first. T5 reads `source` (with its end token) through the encoder; for GPT-2 it has to be
     /// empty. A token beyond the vocabulary: kBadInput.
     virtual Sequence begin(std::span<const std::uint32_t> source, std::size_t capacity) = 0;
 
-    /// Reads `ids` behind what the sequence has, into room that is there; `hidden` becomes the states behind the last norm, a row an id. A
+    /// Reads `ids` behind what the sequence has, which grows where its room ends; `hidden` becomes the states behind the last norm, a row an id. A
     /// token beyond the vocabulary: kBadInput.
     virtual void advance(Sequence& sequence, std::span<const std::uint32_t> ids, Matrix& hidden) = 0;
 
@@ -45,6 +45,9 @@ class Model {
 
   protected:
     Model(const Config& config, Machine& machine) : config_(config), machine_(machine) {}
+
+    /// Room for `count` more tokens: twice as much as before where it has ended. False where it was there.
+    static bool make_room(Sequence& sequence, std::size_t count);
 
     /// kBadInput where the weights have `first_of_next`, a tensor of a layer behind the config's last: without it the model would say nonsense.
     static void check_last_layer(const Weights& weights, std::string_view first_of_next, std::uint64_t layers);

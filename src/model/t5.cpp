@@ -96,6 +96,7 @@ class T5 : public Model {
     }
 
     void advance(Sequence& sequence, std::span<const std::uint32_t> ids, Matrix& hidden) override {
+        if (make_room(sequence, ids.size())) sequence.bias = bias_by_distance(*decoder_.bias, sequence.capacity, false);
         Matrix x;
         embed(*embedding_, ids, x);
         for (std::size_t layer = 0; layer < decoder_.blocks.size(); ++layer) {

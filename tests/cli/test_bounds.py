@@ -9,7 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
-from octet_case import BIN, OctetCase, main
+from octet_case import BIN, TESTDATA, OctetCase, main
 
 MIB = 1 << 20
 MOST_HEADER = 100_000_000
@@ -48,7 +48,7 @@ class Bounds(OctetCase):
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         seconds, mebibytes = time.monotonic() - start, usage.ru_maxrss / 1024
-        print(f"{' '.join(arguments)}: {seconds:.2f} s, {mebibytes:.0f} MiB")
+        print(f"{' '.join(map(str, arguments))}: {seconds:.2f} s, {mebibytes:.0f} MiB")
         self.assertLess(seconds, most_seconds)
         self.assertLess(mebibytes, most_mebibytes)
         return process.returncode, error
@@ -158,6 +158,10 @@ class Bounds(OctetCase):
         self.write("x.index.json", [b'{"weight_map":{', *entries, b"}}"], header=False)
         code, error = self.run_measured(LONG, 420, "inspect", "x.index.json")
         self.assertEqual((code, error), (3, "octet: x.index.json: index: the shard 'absent.safetensors' is missing; fetch it\n"))
+
+    def test_room_for_a_million_new_tokens_is_taken_as_they_come(self):
+        self.assertEqual(self.run_measured(SHORT, 32, "generate", TESTDATA / "tiny-flan-t5", "--prompt", "where is Delhi", "--max-new-tokens", "1000000"),
+                         (0, ""))
 
     def test_a_name_of_a_million_bytes_is_shown_cut_and_never_tried_on_a_regular_expression(self):
         long = "x" * 1_000_000

@@ -95,6 +95,30 @@ TEST_CASE("variants of the architectures have the logits that transformers has",
     }
 }
 
+TEST_CASE("a sequence that grows says what one says that had the room at once", "[model]") {
+    for (const char* name : {"tiny-gpt2", "tiny-flan-t5"}) {
+        CAPTURE(name);
+        const model::Weights weights = model::Weights::open(kTestdata / name);
+        const model::Config config = model::read_config(weights.folder());
+        model::Machine machine(2);
+        const auto model = model::open_model(weights, config, machine);
+        const model::Ids source = config.family == checkpoint::Family::kT5 ? model::Ids{4, 24, 3, 1} : model::Ids{};
+        constexpr std::uint32_t kTokens = 70;
+        model::Sequence roomy = model->begin(source, kTokens);
+        model::Sequence growing = model->begin(source, 1);
+        model::Matrix hidden;
+        model::Matrix grown;
+        for (std::uint32_t t = 0; t < kTokens; t += 2) {
+            const model::Ids ids = {(7 * t + 3) % 400, (11 * t + 5) % 400};
+            model->advance(roomy, ids, hidden);
+            model->advance(growing, ids, grown);
+            REQUIRE(hidden.values == grown.values);
+        }
+        CHECK(growing.capacity >= kTokens);
+        CHECK(growing.capacity < 2 * kTokens);
+    }
+}
+
 TEST_CASE("tiny models say on codes what torch says of the restored weights", "[model]") {
     for (const char* name : {"tiny-gpt2", "tiny-flan-t5"}) {
         const TemporaryFolder folder;
