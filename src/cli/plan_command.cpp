@@ -30,9 +30,9 @@ int list_schemes(Terminal& terminal, bool json) {
 int run_plan(PlanArguments& arguments, Terminal& terminal, const CommonOptions& common) {
     if (arguments.list_schemes) return list_schemes(terminal, common.json);
     set_code_options(arguments.codes, arguments.options);
-    note_overruled(arguments.codes, arguments.options, terminal);
     arguments.options.write = with_progress({}, terminal, common, "scanning");
     const PlanReport report = plan_quantize(common.input, arguments.options, arguments.scan);
+    note_overruled(arguments.codes, arguments.options, terminal);  // not before: a failure is one line
     const TextSink to_stdout = [&](std::string_view piece) { terminal.out(piece); };
     if (common.json) {
         terminal.out(report::plan_json(report, to_stdout));

@@ -17,12 +17,13 @@ struct QuantizeArguments {
 int run_quantize(QuantizeArguments& arguments, Terminal& terminal, const CommonOptions& common) {
     QuantizeOptions& options = arguments.options;
     set_code_options(arguments.codes, options);
-    note_overruled(arguments.codes, options, terminal);
     options.gates = gates_of(arguments.gates);
     options.write = with_progress(options.write, terminal, common, "quantizing");
     report::ReportOptions shown;
     shown.command = "quantize";
-    return print_report(terminal, common, quantize(common.input, common.output, options), shown);
+    const Report report = quantize(common.input, common.output, options);
+    note_overruled(arguments.codes, options, terminal);  // not before: a failure is one line
+    return print_report(terminal, common, report, shown);
 }
 
 }  // namespace

@@ -76,7 +76,8 @@ Ids numbers_of(const std::string& line, const Lines& lines) {
     std::size_t at = 0;
     while ((at = line.find_first_not_of(" ,\t[]", at)) != line.npos) {
         const std::size_t stop = std::min(line.find_first_not_of(kDigits, at), line.size());
-        if (stop == at || stop - at > 9) lines.fail("is no list of token ids");
+        if (stop == at || stop - at > 9)
+            lines.fail("is no list of token ids; give numbers with blanks or commas between them");
         ids.push_back(static_cast<std::uint32_t>(std::stoul(line.substr(at, stop - at))));
         at = stop;
     }

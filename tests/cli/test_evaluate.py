@@ -134,7 +134,7 @@ class Evaluate(OctetCase):
         refuse(3, "empty.txt: is empty; give some text", "evaluate", GPT2, "--text", "empty.txt")
         (self.dir / "bytes.txt").write_bytes(b"fine\nnot \xff fine\n")
         refuse(3, "bytes.txt: line 2 is not valid UTF-8; convert the file", "evaluate", GPT2, "--text", "bytes.txt")
-        refuse(3, "bytes.txt: line 1 is no list of token ids", "evaluate", GPT2, "--ids", "bytes.txt")
+        refuse(3, "bytes.txt: line 1 is no list of token ids; give numbers with blanks or commas between them", "evaluate", GPT2, "--ids", "bytes.txt")
         refuse(3, "bytes.txt: line 1 has no tab; a line is a prompt, a tab, and its answer", "evaluate", T5, "--pairs", "bytes.txt")
         refuse(3, "missing.txt: not found; check the path", "evaluate", GPT2, "--text", "missing.txt")
         refuse(3, f"{T5}: is no reference for {GPT2}: other architecture, vocabulary (480 and 768) or context (0 and 128)",

@@ -168,6 +168,10 @@ class Usage(OctetCase):
             for command in (("plan", "m.safetensors"), ("quantize", "m.safetensors", "out", "--force")):
                 self.assertEqual(self.octet(*command, *options).err, note and f"octet: {note}\n")
 
+    def test_a_failure_is_one_line_also_where_the_planner_leaves_no_say(self):
+        for command in (("plan", "m.safetensors"), ("quantize", "m.safetensors", "out")):
+            self.refuse("rule 'zzz=u8': matches no tensor; octet inspect INPUT lists their names", *command, "--max-size", "1MB", "--bits", "4", "--rule", "zzz=u8")
+
     def test_help_is_a_command_too(self):
         self.assertEqual(self.octet("help").out, self.octet("--help").out)
         self.assertEqual(self.octet("help", "plan").out, self.octet("plan", "--help").out)
