@@ -130,6 +130,8 @@ Generation generate(const std::filesystem::path& path, const GenerateOptions& op
     const double rest = seconds_since(start) - result.prompt_seconds;
     if (result.ids.size() > 1) result.tokens_per_second = static_cast<double>(result.ids.size() - 1) / rest;
     result.seconds = seconds_since(begun);
+    loaded.give_back();
+    machine.team().release();
     return result;
 }
 

@@ -41,6 +41,9 @@ class Loaded {
     /// The tokenizer, opened on first use if not before. Missing or broken: kBadInput.
     const Tokenizer& tokenizer();
 
+    /// Gives back what Start::kAtOnce brought in: for a caller that is done, with a team that has other members still.
+    void give_back() noexcept { pages_.reset(); }
+
   private:
     void begin_tokenizer(const std::filesystem::path& path);
     bool waits_for_tokenizer() const;

@@ -43,6 +43,11 @@ Team::Team(unsigned threads) {
 }
 
 Team::~Team() {
+    release();
+    for (std::thread& member : members_) member.join();
+}
+
+void Team::release() noexcept {
     try {
         finish();
     } catch (const Error&) {
@@ -51,7 +56,6 @@ Team::~Team() {
     ending_ = true;
     round_.fetch_add(1, std::memory_order_release);  // tasks_ is not touched: nobody finds one
     round_.notify_all();
-    for (std::thread& member : members_) member.join();
 }
 
 void Team::run(std::size_t tasks, const Work& work) {

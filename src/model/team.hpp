@@ -38,6 +38,9 @@ class Team {
     /// while members slept, as the system may wake them behind those, or behind the caller.
     void spread_out() noexcept { is_to_spread_ = true; }
 
+    /// Lets the other members end, for which the destructor then does not wait long: the caller is the whole team from now on.
+    void release() noexcept;
+
   private:
     void spread() noexcept;
     void serve(unsigned member);

@@ -53,8 +53,14 @@ TEST_CASE("what a team was started with is done beside its caller, and before it
             REQUIRE(all_are(3));
             team.start(counts.size(), count);
             team.start(counts.size(), count);
+            team.release();
+            REQUIRE(all_are(5));
+            team.run(counts.size(), count);  // by the caller alone
+            REQUIRE(all_are(6));
+            team.release();
+            team.start(counts.size(), count);
         }
-        REQUIRE(all_are(5));
+        REQUIRE(all_are(7));
     }
 }
 
