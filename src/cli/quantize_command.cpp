@@ -22,7 +22,7 @@ int run_quantize(QuantizeArguments& arguments, Terminal& terminal, const CommonO
     report::ReportOptions shown;
     shown.command = "quantize";
     const Report report = quantize(common.input, common.output, options);
-    note_overruled(arguments.codes, options, terminal);  // not before: a failure is one line
+    if (!report::failure(report)) note_overruled(arguments.codes, options, terminal);  // a failure is one line
     return print_report(terminal, common, report, shown);
 }
 

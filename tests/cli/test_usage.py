@@ -171,6 +171,8 @@ class Usage(OctetCase):
     def test_a_failure_is_one_line_also_where_the_planner_leaves_no_say(self):
         for command in (("plan", "m.safetensors"), ("quantize", "m.safetensors", "out")):
             self.refuse("rule 'zzz=u8': matches no tensor; octet inspect INPUT lists their names", *command, "--max-size", "1MB", "--bits", "4", "--rule", "zzz=u8")
+        run = self.run_octet("quantize", "m.safetensors", "out", "--max-size", "1MB", "--bits", "4", "--min-sqnr", "900", "--max-output-size", "1")
+        self.assertEqual((run.code, run.err.count("\n")), (1, 1), run.err)
 
     def test_help_is_a_command_too(self):
         self.assertEqual(self.octet("help").out, self.octet("--help").out)
