@@ -140,7 +140,6 @@ class Evaluate(OctetCase):
         refuse(3, f"{T5}: is no reference for {GPT2}: other architecture, vocabulary (480 and 768) or context (0 and 128)",
                "evaluate", GPT2, *TEXT, "--reference", T5)
 
-    @needs_shared
     def test_texts_come_through_pipes_too(self):
         (self.dir / "few.txt").write_text("".join((GPT2 / "eval.txt").read_text().splitlines(True)[:40]))
         (self.dir / "few.tsv").write_text("".join((T5 / "eval.tsv").read_text().splitlines(True)[:9]))
@@ -181,6 +180,7 @@ class Evaluate(OctetCase):
                 self.assertEqual(process.wait(timeout=60), 130)  # with nobody closing the pipe
                 self.assertEqual(process.communicate(), (b"", b"octet: interrupted; nothing was changed\n"))
 
+    @needs_shared
     def test_a_model_trained_by_others_has_the_loss_that_transformers_has(self):
         """512 ids (i * i * 7 + i * 3) % 51; torch 2 and transformers 5 in float32 say 7.4182109."""
         (self.dir / "ids.txt").write_text(" ".join(str((i * i * 7 + i * 3) % 51) for i in range(512)))
