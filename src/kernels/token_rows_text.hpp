@@ -24,24 +24,26 @@ namespace {
 constexpr std::size_t kLineBytes = 64;
 
 /// The lines of an area in the order of memory, as it can be brought fastest, to be asked for one by one while something else is computed.
+/// Addresses, not pointers: there may be no area, and lines begin before it and end behind it.
 class ComingLines {
   public:
     /// In so many shares.
     ComingLines(const Area& area, std::size_t shares)
         : area_(area),
+          first_(reinterpret_cast<std::uintptr_t>(area.first)),
           lines_of_share_((area.rows * (area.row_bytes / kLineBytes + 1) + shares) / std::size_t{shares + 1}) {
         begin_row();
     }
 
     std::size_t lines_of_share() const { return lines_of_share_; }
 
-    const std::uint8_t* at() const { return at_; }
-    const std::uint8_t* end_of_row() const { return end_; }
-    void begin_at(const std::uint8_t* at) { at_ = at; }
+    std::uintptr_t at() const { return at_; }
+    std::uintptr_t end_of_row() const { return end_; }
+    void begin_at(std::uintptr_t at) { at_ = at; }
 
     /// Out of line, as few rows end.
     __attribute__((noinline)) void begin_next_row() {
-        area_.first += area_.pitch;
+        first_ += area_.pitch;
         area_.rows -= area_.rows > 0 ? 1 : 0;
         begin_row();
     }
@@ -49,15 +51,16 @@ class ComingLines {
   private:
     void begin_row() {
         const bool is_over = area_.rows == 0;  // the last line again and again
-        at_ = area_.first - reinterpret_cast<std::uintptr_t>(area_.first) % kLineBytes;
-        end_ = area_.first + area_.row_bytes;
+        at_ = first_ - first_ % kLineBytes;
+        end_ = first_ + area_.row_bytes;
         if (is_over) area_.pitch = 0;
     }
 
     Area area_;
+    std::uintptr_t first_;
     std::size_t lines_of_share_;
-    const std::uint8_t* at_ = nullptr;
-    const std::uint8_t* end_ = nullptr;
+    std::uintptr_t at_ = 0;
+    std::uintptr_t end_ = 0;
 };
 
 /// The new sums of kTokens tokens and kBlocks x 16 columns from `c` on, in registers until all rows are done.
@@ -69,8 +72,8 @@ inline void add_rows_of_strip(const RowsOfCodes& rows, const Tokens& tokens, std
     const std::size_t x_pitch = tokens.x_pitch;
     const float* x = tokens.x;
     const unsigned char* row = rows.codes.bytes + c / 8 * Rows::kBitsEach;
-    const std::uint8_t* at = coming.at();
-    const std::uint8_t* end = coming.end_of_row();
+    std::uintptr_t at = coming.at();
+    std::uintptr_t end = coming.end_of_row();
     Floats sums[kTokens][kRegisters];
     OCTET_UNROLL_8
     for (std::size_t t = 0; t < kTokens; ++t) {
@@ -95,7 +98,7 @@ inline void add_rows_of_strip(const RowsOfCodes& rows, const Tokens& tokens, std
         row += pitch;
     };
     const auto ask = [&] {
-        __builtin_prefetch(at);
+        __builtin_prefetch(reinterpret_cast<const void*>(at));
         at += kLineBytes;
         if (__builtin_expect(at < end, 1)) return;
         coming.begin_next_row();
