@@ -189,23 +189,7 @@ void gelu(float* values, std::size_t count) {
     });
 }
 
-constexpr Products products_named(const char* name) {
-    return {name,
-            dot_f32,
-            dot_codes,
-            dots_of_two_levels,
-            add_rows_f32,
-            add_rows_codes,
-            add_rows_of_tokens,
-            restore_small_states,
-            add_products,
-            add_two_products,
-            widen_codes,
-            multiply_panel,
-            transpose,
-            exponentials,
-            gelu};
-}
-
 }  // namespace
 }  // namespace octet::kernels
+
+#include "kernels/products_named.hpp"

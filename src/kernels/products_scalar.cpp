@@ -126,23 +126,12 @@ void gelu(float* values, std::size_t count) {
 }
 
 }  // namespace
+}  // namespace octet::kernels
 
-const Products kScalarProducts = {
-    "scalar",
-    dot_f32,
-    dot_codes,
-    dots_of_two_levels,
-    add_rows_f32,
-    add_rows_codes,
-    add_rows_of_tokens,
-    restore_small_states,
-    add_products,
-    add_two_products,
-    widen_codes,
-    multiply_panel,
-    transpose,
-    exponentials,
-    gelu,
-};
+#include "kernels/products_named.hpp"
+
+namespace octet::kernels {
+
+const Products kScalarProducts = products_named("scalar");
 
 }  // namespace octet::kernels
