@@ -33,6 +33,9 @@ std::string_view cure_for(int error_number) {
             return "raise the limit of file sizes (ulimit -f) or choose another file system";
         case ENAMETOOLONG:
             return "choose a shorter name";
+        case EEXIST:
+        case ENOTEMPTY:
+            return "something else put it there meanwhile; move it away and try again";
         case ENOENT:
             return "check the path";
         default:
@@ -71,9 +74,13 @@ File::~File() {
     if (fd_ >= 0) ::close(fd_);
 }
 
-File File::open_for_reading(const std::filesystem::path& path) {
-    // Non-blocking, so that a named pipe is refused below instead of waiting for a writer.
-    const int fd = system_calls().open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+File File::of_descriptor(int fd, const std::filesystem::path& path) {
+    File file(fd, 0, path.native());
+    file.size_ = file.current_size();
+    return file;
+}
+
+File File::of_opened(int fd, const std::filesystem::path& path) {
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
         throw Error(ErrorCode::kBadInput, printable(path.native()), "not found; check the path");
     }
@@ -88,8 +95,25 @@ File File::open_for_reading(const std::filesystem::path& path) {
     return file;
 }
 
+// Non-blocking, so that a named pipe is refused instead of waiting for a writer.
+constexpr int kOpenToRead = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+
+File File::open_for_reading(const std::filesystem::path& path) {
+    return of_opened(system_calls().open(AT_FDCWD, path.c_str(), kOpenToRead, 0), path);
+}
+
+File File::open_in(int directory, const std::string& name, const std::filesystem::path& path) {
+    return of_opened(system_calls().open(directory, name.c_str(), kOpenToRead | O_NOFOLLOW, 0), path);
+}
+
 File File::create(const std::filesystem::path& path, std::uint64_t byte_count) {
-    const int fd = system_calls().open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return create_in(AT_FDCWD, path.native(), path, byte_count);
+}
+
+File File::create_in(int directory, const std::string& name, const std::filesystem::path& path,
+                     std::uint64_t byte_count) {
+    constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    const int fd = system_calls().open(directory, name.c_str(), kFlags, 0666);
     if (fd < 0) throw_io_error(path, "create", errno);
     File file(fd, byte_count, path.native());
     if (system_calls().allocate(fd, static_cast<off_t>(byte_count)) != 0) {
@@ -177,15 +201,12 @@ std::string read_text_file(const std::filesystem::path& path, std::uint64_t most
     return text;
 }
 
-void write_text_file(const std::filesystem::path& path, std::string_view text, bool sync) {
-    const File file = File::create(path, text.size());
+void write_text(const File& file, std::string_view text, bool sync) {
     file.write_at(bytes_of(text), 0);
     if (sync) file.sync();
 }
 
-void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync) {
-    const File source = File::open_for_reading(from);
-    const File target = File::create(to, source.size());
+void copy_bytes(const File& source, const File& target, bool sync) {
     std::vector<std::byte> buffer(std::min<std::uint64_t>(source.size(), 1U << 20U));
     for (std::uint64_t offset = 0; offset < source.size(); offset += buffer.size()) {
         const auto part = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), source.size() - offset));

@@ -3,7 +3,7 @@
 #include "base/set_names.hpp"
 #include "base/text.hpp"
 #include "checkpoint/checkpoint.hpp"
-#include "io/folder_swap.hpp"
+#include "io/output.hpp"
 #include "octet/error.hpp"
 
 namespace octet::run {
@@ -24,11 +24,11 @@ bool holds_codes(const fs::path& file) {
 fs::path find_set_folder(const fs::path& path) {
     std::error_code ignored;
     if (fs::is_directory(path, ignored) && !has_sidecar(path)) {
-        const bool unfinished = io::is_swap_unfinished(path);
+        const bool unfinished = io::is_half_replaced(path);
         throw Error(
             ErrorCode::kBadInput, printable((path / kSidecarName).native()),
             unfinished
-                ? "not found: an interrupted run left the set half replaced; quantize to that folder again to mend it"
+                ? "not found: an interrupted run left the set half replaced; quantize to that folder again, with --force, to mend it"
                 : "not found; a folder without it is no set");
     }
     const checkpoint::Location location = checkpoint::locate(path);

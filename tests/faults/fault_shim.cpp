@@ -4,7 +4,7 @@
 //   OCTET_FAULT=CLASS:N:ACTION    what happens to call N of a class. CLASS: open read map write reserve sync rename remove mkdir lock, or any.
 //                                 ACTION: a number (the call fails with that errno), kill (SIGKILL before the call), short (half of what
 //                                 was asked for, at least one byte)
-//   OCTET_FAULT_NO_EXCHANGE=1     renameat2(RENAME_EXCHANGE) fails with EINVAL, as on a file system that has no such thing
+//   OCTET_FAULT_NO_EXCHANGE=1     renameat2() fails with EINVAL, as on a file system that has no such thing
 //   OCTET_FAULT_NO_LIBCRYPTO=1    dlopen() finds nothing, as where OpenSSL is not installed
 //   OCTET_FAULT_LOG=FILE          at the end: a line "CLASS COUNT" for each class
 #include <dirent.h>
@@ -128,6 +128,11 @@ DIR* opendir(const char* path) {
     return real(&opendir, "opendir")(path);
 }
 
+int fstatat(int folder, const char* path, struct stat* status, int flags) noexcept {
+    if (fate_of(kRead) == Fate::kFail) return -1;
+    return real(&fstatat, "fstatat")(folder, path, status, flags);
+}
+
 struct dirent* readdir(DIR* folder) {
     if (fate_of(kRead) == Fate::kFail) return nullptr;
     return real(&readdir, "readdir")(folder);
@@ -171,9 +176,9 @@ int fsync(int fd) {
     return real(&fsync, "fsync")(fd);
 }
 
-int rename(const char* from, const char* to) noexcept {
+int renameat(int from_folder, const char* from, int to_folder, const char* to) noexcept {
     if (fate_of(kRename) == Fate::kFail) return -1;
-    return real(&rename, "rename")(from, to);
+    return real(&renameat, "renameat")(from_folder, from, to_folder, to);
 }
 
 /// octet calls renameat2 this way. Futexes pass too, uncounted.
@@ -185,7 +190,7 @@ long syscall(long number, ...) noexcept {
     va_end(arguments);
     if (number == SYS_renameat2) {
         if (fate_of(kRename) == Fate::kFail) return -1;
-        if (std::getenv("OCTET_FAULT_NO_EXCHANGE") != nullptr) {
+        if (std::getenv("OCTET_FAULT_NO_EXCHANGE") != nullptr) {  // nor the other flag: an old network file system
             errno = EINVAL;
             return -1;
         }
@@ -193,24 +198,14 @@ long syscall(long number, ...) noexcept {
     return real(&syscall, "syscall")(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-int unlink(const char* path) noexcept {
-    if (fate_of(kRemove) == Fate::kFail) return -1;
-    return real(&unlink, "unlink")(path);
-}
-
 int unlinkat(int folder, const char* path, int flags) noexcept {
     if (fate_of(kRemove) == Fate::kFail) return -1;
     return real(&unlinkat, "unlinkat")(folder, path, flags);
 }
 
-int rmdir(const char* path) noexcept {
-    if (fate_of(kRemove) == Fate::kFail) return -1;
-    return real(&rmdir, "rmdir")(path);
-}
-
-int mkdir(const char* path, mode_t mode) noexcept {
+int mkdirat(int folder, const char* path, mode_t mode) noexcept {
     if (fate_of(kMkdir) == Fate::kFail) return -1;
-    return real(&mkdir, "mkdir")(path, mode);
+    return real(&mkdirat, "mkdirat")(folder, path, mode);
 }
 
 void* dlopen(const char* name, int flags) noexcept {
