@@ -25,11 +25,10 @@ fs::path find_set_folder(const fs::path& path) {
     std::error_code ignored;
     if (fs::is_directory(path, ignored) && !has_sidecar(path)) {
         const bool unfinished = io::is_half_replaced(path);
-        throw Error(
-            ErrorCode::kBadInput, printable((path / kSidecarName).native()),
-            unfinished
-                ? "not found: an interrupted run left the set half replaced; quantize to that folder again, with --force, to mend it"
-                : "not found; a folder without it is no set");
+        throw Error(ErrorCode::kBadInput, printable((path / kSidecarName).native()),
+                    unfinished ? "not found: an interrupted run left the set half replaced; quantize to that folder "
+                                 "again, with --force, to mend it"
+                               : "not found; a folder without it is no set");
     }
     const checkpoint::Location location = checkpoint::locate(path);
     if (location.what == checkpoint::Location::What::kSet) return location.folder;

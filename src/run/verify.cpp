@@ -206,7 +206,8 @@ class Verification {
         for (const FileReport& listed : sidecar_.companions) {
             io::File file;
             if (!open_listed(listed, file)) continue;
-            if (run::whole_file_checksum(io::File::open_for_reading(folder_ / listed.name)).checksum != listed.checksum) {
+            if (run::whole_file_checksum(io::File::open_for_reading(folder_ / listed.name)).checksum !=
+                listed.checksum) {
                 add(listed.name, "", "is not what was copied: its checksum differs");
             } else {
                 check_sha256(listed, file);
