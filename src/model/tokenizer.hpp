@@ -42,7 +42,7 @@ std::unique_ptr<Tokenizer> make_byte_level_bpe(std::unique_ptr<const BpeTables> 
 std::unique_ptr<Tokenizer> open_sentence_pieces(const std::filesystem::path& folder);
 
 /// The same from that file's bytes.
-std::unique_ptr<Tokenizer> make_sentence_pieces(const std::string& model, std::string_view name);
+std::unique_ptr<Tokenizer> make_sentence_pieces(std::string file, std::string_view name);
 
 /// False where no tokenizer of any family can be, which is known before the config.
 bool may_have_tokenizer(const std::filesystem::path& folder);

@@ -1,5 +1,4 @@
-// T5's tokenizer: the input is spiece.model. Loading it and what is done with it afterwards are SentencePiece's own code; octet promises that
-// what that refuses is an ordinary error.
+// T5's tokenizer: the input is spiece.model. What octet takes must make ids of a text, and text of ids, without leaving the file.
 #include "base/text.hpp"
 #include "fuzz_support.hpp"
 #include "model/tokenizer.hpp"
