@@ -13,7 +13,7 @@ namespace octet::cli {
 enum class Request { kRun, kHelp, kVersion };
 
 /// The words behind the command's name, understood: `arguments` is filled in as far as they can be. kUsage where they
-/// cannot, with the nearest right spelling. The paths are set even then.
+/// cannot, with the nearest right spelling; paths that CLI11 understood before that are set.
 Request parse(const Command& command, const std::vector<std::string>& words, Arguments& arguments);
 
 }  // namespace octet::cli
