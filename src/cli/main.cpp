@@ -1,7 +1,8 @@
+// The program: everything is in command_line.cpp.
 #include <string>
 #include <vector>
 
-#include "cli/commands.hpp"
+#include "cli/command.hpp"
 
 int main(int argc, char** argv) {
     if (argc < 1) return 2;
