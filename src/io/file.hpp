@@ -61,7 +61,13 @@ class File {
     std::string name_;
 };
 
-/// Whether something is there, links followed. kIo where that cannot be told, as in a folder that may not be searched.
+/// What lies at a path.
+enum class EntryKind : std::uint8_t { kNothing, kFile, kFolder, kOther };
+
+/// The same, links followed. kIo where that cannot be told, as in a folder that may not be searched.
+EntryKind kind_at(const std::filesystem::path& path);
+
+/// Whether something is there, links followed. kIo as of kind_at().
 bool exists(const std::filesystem::path& path);
 
 /// As File::open_for_reading(); larger than `most_bytes`: kBadInput.
@@ -76,7 +82,7 @@ void write_text_file(const std::filesystem::path& path, std::string_view text, b
 /// Copies a file byte for byte into a new one.
 void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync);
 
-/// Device and inode of a path (links followed), or nothing if there is none.
+/// Device and inode of a path (links followed). False if nothing is there; kIo where that cannot be told.
 bool find_identity(const std::filesystem::path& path, FileIdentity& identity);
 
 /// Throws kIo: "PATH: cannot ACTION: reason of errno; cure".

@@ -40,16 +40,22 @@ bool is_writable(const fs::path& folder) {
 
 fs::path resolved_target(const fs::path& path) {
     std::error_code error;
+    const auto canonical = [&](const fs::path& existing) {
+        const fs::path real = fs::canonical(existing, error);
+        if (error) throw_io_error(existing, "follow the links of", error.value());
+        return real;
+    };
     const fs::path absolute = fs::absolute(path, error).lexically_normal();
+    if (error) throw_io_error(path, "tell the full path of", error.value());
     const fs::path trimmed = absolute.has_filename() ? absolute : absolute.parent_path();
-    if (fs::exists(trimmed, error)) return fs::canonical(trimmed);
-    if (fs::is_symlink(fs::symlink_status(trimmed, error)))
+    if (io::exists(trimmed)) return canonical(trimmed);
+    const fs::file_status own_status = fs::symlink_status(trimmed, error);
+    if (!fs::status_known(own_status)) throw_io_error(trimmed, "look for", error.value());
+    if (fs::is_symlink(own_status))
         throw Error(ErrorCode::kUsage, printable(path.native()), "is a link that leads nowhere; remove it");
-    const fs::path parent = fs::canonical(trimmed.parent_path(), error);
-    if (error || !is_folder(parent)) {
+    if (kind_at(trimmed.parent_path()) != EntryKind::kFolder)
         throw Error(ErrorCode::kUsage, printable(path.native()), "its parent folder does not exist; create it first");
-    }
-    return parent / trimmed.filename();
+    return canonical(trimmed.parent_path()) / trimmed.filename();
 }
 
 std::vector<std::string> visible_names(const fs::path& folder) {

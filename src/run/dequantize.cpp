@@ -34,17 +34,17 @@ class Destination {
           target_(io::resolved_target(given)),
           single_(target_.filename().native().ends_with(".safetensors")) {
         const bool sync = options.write.sync;
-        std::error_code ignored;
-        const bool exists = fs::exists(target_, ignored);
+        const io::EntryKind kind = io::kind_at(target_);
+        const bool exists = kind != io::EntryKind::kNothing;
         if (single_) {
-            if (exists && fs::is_directory(target_, ignored))
+            if (kind == io::EntryKind::kFolder)
                 refuse("is a folder; name a file, or a folder that does not end in .safetensors");
             if (exists && !options.write.force) refuse("exists already; --force replaces it");
             folder_ = target_.parent_path();
             among_ = std::make_unique<io::OutputFiles>(folder_, target_, sync, notes);
             return;
         }
-        if (exists && !fs::is_directory(target_, ignored))
+        if (exists && kind != io::EntryKind::kFolder)
             refuse("is a file whose name does not end in .safetensors; name a folder or a .safetensors file");
         folder_ = target_;
         io::mend_folder(target_, kSidecarName, sync, notes);

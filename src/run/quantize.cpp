@@ -42,12 +42,12 @@ std::vector<io::FileIdentity> identities_of(const checkpoint::Checkpoint& checkp
 
 /// OUT_DIR is absent, empty, or with `force` a set with nothing else in it. kUsage otherwise.
 void check_out_dir(const fs::path& target, const fs::path& given, bool force) {
-    std::error_code ignored;
     const auto refuse = [&](const std::string& what) {
         throw Error(ErrorCode::kUsage, printable(given.native()), what);
     };
-    if (!fs::exists(target, ignored)) return;
-    if (!fs::is_directory(target, ignored)) refuse("is a file; name a new or empty folder for the set");
+    const io::EntryKind kind = io::kind_at(target);
+    if (kind == io::EntryKind::kNothing) return;
+    if (kind != io::EntryKind::kFolder) refuse("is a file; name a new or empty folder for the set");
     const std::vector<std::string> names = io::visible_names(target);
     if (names.empty()) return;
     if (!std::binary_search(names.begin(), names.end(), kSidecarName)) {
