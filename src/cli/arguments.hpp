@@ -1,5 +1,6 @@
-// What a command line asks for, understood: one struct for all commands. The setters of the table (option.hpp) fill it in;
-// a command reads the members that its own options set, and nobody else changes them. Defaults are those of the library.
+// What a command line asks for, understood: one struct for all commands. The setters of the table
+// (option.hpp) fill it in; a command reads the members that its own options set, and nobody else
+// changes them. Defaults are those of the library.
 #pragma once
 
 #include <cstdint>

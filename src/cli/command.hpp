@@ -1,4 +1,5 @@
-// The table of commands, beside that of options (option.hpp): names, paths, words for people, and what runs.
+// The table of commands, beside that of options (option.hpp): names, paths, words for people, and
+// what runs.
 #pragma once
 
 #include <span>
@@ -72,13 +73,15 @@ int run_calibrate(Terminal& terminal, Arguments& arguments);
 WriteOptions writing(Terminal& terminal, const Arguments& arguments, std::string_view verb);
 ReadOptions reading(Terminal& terminal, const Arguments& arguments, std::string_view verb);
 
-/// Prints the report the way the user asked for it; returns the exit code, 1 with a line on stderr when a check failed.
+/// Prints the report the way the user asked for it; returns the exit code, 1 with a line on stderr
+/// when a check failed.
 int print_report(Terminal& terminal, const Arguments& arguments, const Report& report, report::ReportOptions options);
 
 /// 0, or 1 with that line on stderr.
 int exit_code_of(Terminal& terminal, const std::optional<std::string>& failure);
 
-/// Says on stderr what the planner overrules: it comes before preset and scheme options (docs/cli.md).
+/// Says on stderr what the planner overrules: it comes before preset and scheme options
+/// (docs/cli.md).
 void note_overruled(Terminal& terminal, const QuantizeOptions& options);
 
 /// Runs a command line; returns the exit code. Everything but main().

@@ -1,4 +1,5 @@
-// One run of the program: which command the words name, what it answers, and the one place where errors become an exit code.
+// One run of the program: which command the words name, what it answers, and the one place where
+// errors become an exit code.
 #include <algorithm>
 #include <filesystem>
 #include <functional>
@@ -71,7 +72,8 @@ int fail(Terminal& terminal, const Arguments& arguments, ErrorCode code, const s
     return exit_code;
 }
 
-/// Nothing but octet::Error is expected; anything else is a defect, except that memory can run out anywhere.
+/// Nothing but octet::Error is expected; anything else is a defect, except that memory can run out
+/// anywhere.
 int guarded(Terminal& terminal, const Arguments& arguments, const std::function<int()>& action) {
     try {
         return action();

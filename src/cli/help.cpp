@@ -1,4 +1,5 @@
-// Help is two columns: what to type, and what it does; values that need words stand below their option, a line each.
+// Help is two columns: what to type, and what it does; values that need words stand below their
+// option, a line each.
 #include "cli/help.hpp"
 
 #include <algorithm>

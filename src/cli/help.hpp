@@ -15,7 +15,8 @@ std::string signature(const Option& option);
 /// "INPUT OUT_DIR", those that are not required in brackets.
 std::string paths_of(const Command& command);
 
-/// The words of `text` in lines of at most `width` characters, where none is longer. White space counts as one blank.
+/// The words of `text` in lines of at most `width` characters, where none is longer. White space
+/// counts as one blank.
 std::vector<std::string> wrapped(std::string_view text, std::size_t width);
 
 /// What `octet COMMAND --help` prints; of the program, `octet --help`.

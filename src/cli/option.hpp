@@ -1,9 +1,10 @@
-// The table of options: one row says all that there is to know about one option. Parsing (parse.cpp), --help (help.cpp), and
-// at build time the reference of docs/cli.md, the manual pages and the shells' completions (pages/) are made from it, so none
-// of them can disagree.
+// The table of options: one row says all that there is to know about one option. Parsing
+// (parse.cpp), --help (help.cpp), and at build time the reference of docs/cli.md, the manual pages
+// and the shells' completions (pages/) are made from it, so none of them can disagree.
 //
-// To add an option, add a row to the options_*.cpp that its heading belongs to, and where it is something new a member to
-// Arguments, then run scripts/reference.sh. A name may have several rows where commands mean different things by it.
+// To add an option, add a row to the options_*.cpp that its heading belongs to, and where it is
+// something new a member to Arguments, then run scripts/reference.sh. A name may have several rows
+// where commands mean different things by it.
 #pragma once
 
 #include <array>
@@ -59,7 +60,8 @@ inline constexpr std::array<std::string_view, 10> kGroupTitles = {
     "Run and report",
 };
 
-/// One value of a closed list. Where a name ends in ":P", it stands for all values that begin like it.
+/// One value of a closed list. Where a name ends in ":P", it stands for all values that begin like
+/// it.
 struct Choice {
     std::string_view name;
     std::string_view help = {};  ///< a line; empty where the name says it
@@ -68,25 +70,25 @@ struct Choice {
 struct Given;
 
 struct Option {
-    std::string_view name;                 ///< "--max-size"
-    char letter = 0;                       ///< 'o', where -o is the same
-    std::string_view value = {};           ///< "SIZE"; empty: a flag
-    Commands commands = 0;                 ///< who has it
-    Group group = Group::kRun;             ///< its heading
-    std::string_view help = {};            ///< one line, without the choices and the default
-    std::string_view manual = {};          ///< a paragraph of Markdown for documents; empty: `help` says it all
-    std::span<const Choice> choices = {};  ///< the only values it takes
-    std::string_view fallback = {};        ///< what holds where it is not given, as text
-    bool repeatable = false;               ///< may be given more than once; each time with one value
-    bool required = false;                 ///< the command does not go without
-    std::string_view needs = {};           ///< another option, without which it is refused
-    bool alone = false;                    ///< refused beside paths, and options of other headings than kRun
-    std::string Arguments::*path =
-        nullptr;  ///< where its text goes, instead of `set`, known also when others are refused
+    std::string_view name;                   ///< "--max-size"
+    char letter = 0;                         ///< 'o', where -o is the same
+    std::string_view value = {};             ///< "SIZE"; empty: a flag
+    Commands commands = 0;                   ///< who has it
+    Group group = Group::kRun;               ///< its heading
+    std::string_view help = {};              ///< one line, without the choices and the default
+    std::string_view manual = {};            ///< a paragraph of Markdown for documents; empty: `help` says it all
+    std::span<const Choice> choices = {};    ///< the only values it takes
+    std::string_view fallback = {};          ///< what holds where it is not given, as text
+    bool repeatable = false;                 ///< may be given more than once; each time with one value
+    bool required = false;                   ///< the command does not go without
+    std::string_view needs = {};             ///< another option, without which it is refused
+    bool alone = false;                      ///< refused beside paths, and options of other headings than kRun
+    std::string Arguments::*path = nullptr;  ///< where its text goes, instead of `set`
     void (*set)(Arguments& arguments, const Given& given) = nullptr;  ///< once for each value; kUsage
 };
 
-/// An option as it was given on the command line. What it should be and is not is kUsage, naming the option.
+/// An option as it was given on the command line. What it should be and is not is kUsage, naming
+/// the option.
 struct Given {
     const Option& option;
     const std::string& text;

@@ -1,4 +1,5 @@
-// The options that decide the codes of quantize, and what plan shows of them: which tensors, which schemes, which gates.
+// The options that decide the codes of quantize, and what plan shows of them: which tensors, which
+// schemes, which gates.
 #include "cli/option.hpp"
 #include "octet/error.hpp"
 #include "octet/octet.hpp"
@@ -68,12 +69,13 @@ constexpr Option kOptions[] = {
         .commands = kCoding,
         .group = Group::kChoose,
         .help = "which tensors, and how",
-        .manual = R"(Which tensors are quantized, and how. `lesson` is the lesson bit for bit: buffers, such as
-            GPT-2's causal masks, are copied. `linear` quantizes the weights of Linear layers (of GPT-2: its Conv1D
-            weights) symmetric in 8 bits with one float32 scale an output (`s8-channel`), and copies all else;
-            `framework_bytes` then counts two activation scales a layer, as that library adds them
-            ([seeds.md](seeds.md#flan-t5)). `q8`, `q6` and `q4` quantize weights, embeddings and heads at
-            [two levels](quantization.md#two-levels), copy all else, and take no other scheme option.)",
+        .manual = R"(Which tensors are quantized, and how. `lesson` is the lesson bit for bit:
+            buffers, such as GPT-2's causal masks, are copied. `linear` quantizes the weights of
+            Linear layers (of GPT-2: its Conv1D weights) symmetric in 8 bits with one float32 scale
+            an output (`s8-channel`), and copies all else; `framework_bytes` then counts two
+            activation scales a layer, as that library adds them ([seeds.md](seeds.md#flan-t5)).
+            `q8`, `q6` and `q4` quantize weights, embeddings and heads at [two
+            levels](quantization.md#two-levels), copy all else, and take no other scheme option.)",
         .choices = kPresets,
         .fallback = "all",
         .set = [](Arguments& a, const Given& given) { a.coding.preset = given.choice_of<Preset>(); },
@@ -85,8 +87,9 @@ constexpr Option kOptions[] = {
         .group = Group::kChoose,
         .help = "that scheme, or keep, for tensors that match a glob, re:REGEX or kind:KIND; the first match wins",
         .manual =
-            R"(That scheme, or `keep`, for tensors whose names match a glob, or `re:` and a regular expression, or whose
-            kind is that of `kind:KIND`. The first rule that matches decides ([Rules](#rules)).)",
+            R"(That scheme, or `keep`, for tensors whose names match a glob, or `re:` and a regular
+            expression, or whose kind is that of `kind:KIND`. The first rule that matches decides
+            ([Rules](#rules)).)",
         .repeatable = true,
         .set = [](Arguments& a, const Given& given) { a.coding.rules.push_back(parse_rule(given.text)); },
     },
@@ -105,9 +108,10 @@ constexpr Option kOptions[] = {
         .commands = kCoding,
         .group = Group::kChoose,
         .help = "choose schemes for the least error in data files of at most SIZE, as in 70MB",
-        .manual = R"(The [planner](quantization.md#the-planner) chooses the scheme of every tensor that no rule decides,
-            or copies it, for the least error in data files of at most SIZE (`70MB`, `1.5GiB`). It reads the data once
-            more. Preset and scheme options then decide nothing. What cannot be reached is exit 1 with what can.)",
+        .manual = R"(The [planner](quantization.md#the-planner) chooses the scheme of every tensor
+            that no rule decides, or copies it, for the least error in data files of at most SIZE
+            (`70MB`, `1.5GiB`). It reads the data once more. Preset and scheme options then decide
+            nothing. What cannot be reached is exit 1 with what can.)",
         .set = [](Arguments& a, const Given& given) { a.coding.max_size = given.size(); },
     },
     {
@@ -116,10 +120,11 @@ constexpr Option kOptions[] = {
         .commands = kCoding,
         .group = Group::kChoose,
         .help = "choose schemes for the smallest set with an SQNR of DB",
-        .manual = R"(As `--max-size`, which it excludes, for the smallest data files of the planner's choices in which
-            the quantized values, **buffers left out**, have an SQNR of at least DB. `totals.sqnr_db` counts quantized
-            buffers as well, so it is never below DB and may be far above, as masks of 0 and 1 come back without loss
-            (`--target-sqnr 40` on `testdata/tiny-gpt2`: `totals.sqnr_db` 48.22, without its masks 40.00).)",
+        .manual = R"(As `--max-size`, which it excludes, for the smallest data files of the
+            planner's choices in which the quantized values, **buffers left out**, have an SQNR of
+            at least DB. `totals.sqnr_db` counts quantized buffers as well, so it is never below DB
+            and may be far above, as masks of 0 and 1 come back without loss (`--target-sqnr 40` on
+            `testdata/tiny-gpt2`: `totals.sqnr_db` 48.22, without its masks 40.00).)",
         .set = [](Arguments& a, const Given& given) { a.coding.target_sqnr_db = given.number(); },
     },
     {
@@ -128,9 +133,10 @@ constexpr Option kOptions[] = {
         .commands = kCoding,
         .group = Group::kChoose,
         .help = "a safetensors file with a weight of the squared error for each input, as calibrate writes it",
-        .manual = R"(A safetensors file of F32 vectors, each named like a tensor and as long as that has inputs: weights
-            of the squared error, not negative, as `octet calibrate` writes them. `--range mse` of groups and channels
-            then minimizes the weighted sum. The sidecar holds the file's checksum.)",
+        .manual = R"(A safetensors file of F32 vectors, each named like a tensor and as long as that
+            has inputs: weights of the squared error, not negative, as `octet calibrate` writes
+            them. `--range mse` of groups and channels then minimizes the weighted sum. The sidecar
+            holds the file's checksum.)",
         .set = [](Arguments& a, const Given& given) { a.coding.importance = given.path(); },
     },
     {
@@ -139,8 +145,8 @@ constexpr Option kOptions[] = {
         .commands = kCoding,
         .group = Group::kChoose,
         .help = "of a tensor with NaN or infinity",
-        .manual = R"(What to do with a tensor that holds NaN or infinity, or whose range is beyond float32. `keep` reads
-            the data once more.)",
+        .manual = R"(What to do with a tensor that holds NaN or infinity, or whose range is beyond
+            float32. `keep` reads the data once more.)",
         .choices = kOnNonFinite,
         .fallback = "error",
         .set = [](Arguments& a, const Given& given) { a.coding.on_non_finite = given.choice_of<OnNonFinite>(); },
@@ -151,8 +157,9 @@ constexpr Option kOptions[] = {
         .commands = kCoding,
         .group = Group::kScheme,
         .help = "of one code",
-        .manual = R"(The bits of one code. This and the other options of the [scheme](quantization.md) are about tensors
-            of two or more dimensions; the others are quantized per tensor, at 8 bits.)",
+        .manual = R"(The bits of one code. This and the other options of the
+            [scheme](quantization.md) are about tensors of two or more dimensions; the others are
+            quantized per tensor, at 8 bits.)",
         .choices = kBits,
         .fallback = "8",
         .set = set_bits,
@@ -239,8 +246,8 @@ constexpr Option kOptions[] = {
         .group = Group::kScheme,
         .help = "of the scales of channels and groups",
         .manual =
-            R"(The dtype of the scales and real zero points of channels and groups. `two-level` is for groups: small
-            integers against F16 numbers.)",
+            R"(The dtype of the scales and real zero points of channels and groups. `two-level` is
+            for groups: small integers against F16 numbers.)",
         .choices = kScaleDtypes,
         .fallback = "f32",
         .set = [](Arguments& a, const Given& given) { a.coding.scheme.scale_dtype = given.choice_of<ScaleDtype>(); },

@@ -70,8 +70,8 @@ constexpr Option kOptions[] = {
         .commands = kGenerate,
         .group = Group::kSampling,
         .help = "divides the logits; 0 takes the most likely token (default: 1 with --top-k or --top-p, else 0)",
-        .manual = R"(Divides the logits; 0 takes the most likely token. The default is 1 beside `--top-k` or `--top-p`,
-            else 0.)",
+        .manual = R"(Divides the logits; 0 takes the most likely token. The default is 1 beside
+            `--top-k` or `--top-p`, else 0.)",
         .set = [](Arguments& a, const Given& given) { a.temperature = given.number(); },
     },
     {
@@ -110,8 +110,8 @@ constexpr Option kOptions[] = {
         .commands = kReading,
         .group = Group::kText,
         .help = "lines of text, for GPT-2",
-        .manual = R"(Lines of text, for GPT-2. One of the three options under this heading has to be given.
-            What is predicted: [evaluate](#evaluate).)",
+        .manual = R"(Lines of text, for GPT-2. One of the three options under this heading has to be
+            given. What is predicted: [evaluate](#evaluate).)",
         .set = [](Arguments& a, const Given& given) { a.evaluate.text = given.path(); },
     },
     {
@@ -163,8 +163,8 @@ constexpr Option kOptions[] = {
         .group = Group::kGates,
         .help = "exit 1 if the mean KL divergence is higher",
         .manual =
-            R"(A gate against the reference, on `mean_kl`. A limit that no model could hold (below 0, a share above
-            1) is exit 2, of this and of the next two.)",
+            R"(A gate against the reference, on `mean_kl`. A limit that no model could hold (below
+            0, a share above 1) is exit 2, of this and of the next two.)",
         .set = [](Arguments& a, const Given& given) { a.evaluate.gates.max_kl = given.number(); },
     },
     {

@@ -50,8 +50,8 @@ constexpr Option kOptions[] = {
         .commands = kInspect,
         .group = Group::kShow,
         .help = "bytes by dtype and kind, bits per weight, ratio, footprint",
-        .manual = R"(Bytes by dtype and kind, bits per weight, ratio, state bytes and footprint; without the table of
-            tensors unless `--tensors` or `--sort` ask for it.)",
+        .manual = R"(Bytes by dtype and kind, bits per weight, ratio, state bytes and footprint;
+            without the table of tensors unless `--tensors` or `--sort` ask for it.)",
         .set = [](Arguments& a, const Given& given) { a.sizes = given.is_on(); },
     },
     {
@@ -60,8 +60,8 @@ constexpr Option kOptions[] = {
         .commands = kInspect | kCompare,
         .group = Group::kShow,
         .help = "only names that match: a glob, or re:REGEX",
-        .manual = R"(Only names that match: a glob (`*`, `?`, `[a-z]`, `[!a-z]`) or `re:` and a regular expression
-            (ECMAScript), for the whole name. No match is exit 2.)",
+        .manual = R"(Only names that match: a glob (`*`, `?`, `[a-z]`, `[!a-z]`) or `re:` and a
+            regular expression (ECMAScript), for the whole name. No match is exit 2.)",
         .set = [](Arguments& a, const Given& given) { a.tensors = given.text; },
     },
     {
@@ -91,8 +91,9 @@ constexpr Option kOptions[] = {
         .group = Group::kShow,
         .help = "print the named schemes, one a line, and nothing else",
         .manual = R"(Print (with `--json` as the array `schemes`) the schemes of the table in
-            [quantization.md](quantization.md#bits-against-sqnr), without axes, and `u8-trunc`, one a line; any other
-            [scheme name](quantization.md) that is built works as well. It takes no INPUT and no other option of plan.)",
+            [quantization.md](quantization.md#bits-against-sqnr), without axes, and `u8-trunc`, one
+            a line; any other [scheme name](quantization.md) that is built works as well. It takes
+            no INPUT and no other option of plan.)",
         .alone = true,
         .set = [](Arguments& a, const Given& given) { a.list_schemes = given.is_on(); },
     },
@@ -158,8 +159,8 @@ constexpr Option kOptions[] = {
         .group = Group::kWrite,
         .help = "of every float tensor",
         .manual =
-            R"(The dtype of every float tensor, kept ones too. `source` is each tensor's own. F16 that would overflow
-            is exit 3.)",
+            R"(The dtype of every float tensor, kept ones too. `source` is each tensor's own. F16
+            that would overflow is exit 3.)",
         .choices = kDtypes,
         .fallback = "source",
         .set = set_dtype,
@@ -177,9 +178,9 @@ constexpr Option kOptions[] = {
         .commands = kWriting,
         .group = Group::kWrite,
         .help = "also SHA-256 of every file, for those who publish it",
-        .manual = R"(Also SHA-256 of every file, as `sha256sum` prints it: in the sidecar (of data files and companions)
-            and in the `--json` report. Uses OpenSSL's libcrypto, loaded when it is asked for; without it exit 2. verify
-            needs it too for a set that has such digests.)",
+        .manual = R"(Also SHA-256 of every file, as `sha256sum` prints it: in the sidecar (of data
+            files and companions) and in the `--json` report. Uses OpenSSL's libcrypto, loaded when
+            it is asked for; without it exit 2. verify needs it too for a set that has such digests.)",
         .set = [](Arguments& a, const Given& given) { a.write.sha256 = given.is_on(); },
     },
     {
@@ -214,8 +215,8 @@ constexpr Option kOptions[] = {
         .name = "--verbose",
         .commands = kEveryCommand,
         .help = "print every tensor",
-        .manual = R"(Every tensor in the report instead of the worst five (compare: ten, and every line of its other
-            lists).)",
+        .manual = R"(Every tensor in the report instead of the worst five (compare: ten, and every
+            line of its other lists).)",
         .set = [](Arguments& a, const Given& given) { a.verbose = given.is_on(); },
     },
     {

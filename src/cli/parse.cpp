@@ -1,5 +1,6 @@
-// How the table of options becomes a parser: each row is registered with CLI11 under its names, keeps the text it was given,
-// and is set when the whole command line is known to be well formed, in the order of the table.
+// How the table of options becomes a parser: each row is registered with CLI11 under its names,
+// keeps the text it was given, and is set when the whole command line is known to be well formed,
+// in the order of the table.
 #include "cli/parse.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// What several commands share: options of a run with its threads and progress, and how a report is printed.
+// What several commands share: options of a run with its threads and progress, and how a report is
+// printed.
 #include <numeric>
 
 #include <fmt/format.h>

@@ -43,6 +43,13 @@ std::string_view cure_for(int error_number) {
     }
 }
 
+/// False where nothing is there: the only two reasons for which stat(2) may fail.
+bool find_status(const std::filesystem::path& path, struct stat& status) {
+    if (::stat(path.c_str(), &status) == 0) return true;
+    if (errno != ENOENT && errno != ENOTDIR) throw_io_error(path, "look for", errno);
+    return false;
+}
+
 }  // namespace
 
 void throw_io_error(const std::filesystem::path& path, std::string_view action, int error_number) {
@@ -50,11 +57,15 @@ void throw_io_error(const std::filesystem::path& path, std::string_view action, 
                 fmt::format("cannot {}: {}; {}", action, errno_text(error_number), cure_for(error_number)));
 }
 
+EntryKind kind_at(const std::filesystem::path& path) {
+    struct stat status {};
+    if (!find_status(path, status)) return EntryKind::kNothing;
+    if (S_ISREG(status.st_mode)) return EntryKind::kFile;
+    return S_ISDIR(status.st_mode) ? EntryKind::kFolder : EntryKind::kOther;
+}
+
 bool exists(const std::filesystem::path& path) {
-    std::error_code error;
-    const std::filesystem::file_status status = std::filesystem::status(path, error);
-    if (!std::filesystem::status_known(status)) throw_io_error(path, "look for", error.value());
-    return std::filesystem::exists(status);
+    return kind_at(path) != EntryKind::kNothing;
 }
 
 File::File(File&& other) noexcept
@@ -218,7 +229,7 @@ void copy_bytes(const File& source, const File& target, bool sync) {
 
 bool find_identity(const std::filesystem::path& path, FileIdentity& identity) {
     struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) return false;
+    if (!find_status(path, status)) return false;
     identity = {status.st_dev, status.st_ino};
     return true;
 }

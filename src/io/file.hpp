@@ -73,7 +73,13 @@ class File {
     std::string name_;
 };
 
-/// Whether something is there, links followed. kIo where that cannot be told, as in a folder that may not be searched.
+/// What lies at a path.
+enum class EntryKind : std::uint8_t { kNothing, kFile, kFolder, kOther };
+
+/// The same, links followed. kIo where that cannot be told, as in a folder that may not be searched.
+EntryKind kind_at(const std::filesystem::path& path);
+
+/// Whether something is there, links followed. kIo as of kind_at().
 bool exists(const std::filesystem::path& path);
 
 /// As File::open_for_reading(); larger than `most_bytes`: kBadInput.
@@ -88,7 +94,7 @@ void write_text(const File& file, std::string_view text, bool sync);
 /// Fills `target`, a new file of the same size, with the bytes of `source`, on the disk when `sync`.
 void copy_bytes(const File& source, const File& target, bool sync);
 
-/// Device and inode of a path (links followed), or nothing if there is none.
+/// Device and inode of a path (links followed). False if nothing is there; kIo where that cannot be told.
 bool find_identity(const std::filesystem::path& path, FileIdentity& identity);
 
 /// Throws kIo: "PATH: cannot ACTION: reason of errno; cure".

@@ -31,13 +31,6 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-fs::file_type type_of(const fs::path& path, bool follow) {
-    std::error_code error;
-    const fs::file_status status = follow ? fs::status(path, error) : fs::symlink_status(path, error);
-    if (status.type() == fs::file_type::none) throw_io_error(path, "examine", error.value());
-    return status.type();
-}
-
 /// True where one folder cannot be exchanged with another: the kernel, the file system (overlayfs: a lower layer) or both lack it.
 bool is_no_exchange(int error_number) {
     return error_number == EINVAL || error_number == ENOSYS || error_number == ENOTSUP || error_number == EXDEV;
@@ -49,14 +42,15 @@ fs::path resolved_target(const fs::path& path) {
     std::error_code error;
     const fs::path absolute = fs::absolute(path, error).lexically_normal();
     const fs::path trimmed = absolute.has_filename() ? absolute : absolute.parent_path();
-    const fs::path parent = fs::canonical(trimmed.parent_path(), error);
-    if (error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory)
-        throw_io_error(trimmed.parent_path(), "examine", error.value());
-    if (error || type_of(parent, true) != fs::file_type::directory)
+    if (kind_at(trimmed.parent_path()) != EntryKind::kFolder)
         throw Error(ErrorCode::kUsage, printable(path.native()), "its parent folder does not exist; create it first");
-    if (type_of(trimmed, false) == fs::file_type::not_found) return parent / trimmed.filename();
-    if (type_of(trimmed, true) == fs::file_type::not_found)
-        throw Error(ErrorCode::kUsage, printable(path.native()), "is a link that leads nowhere; remove it");
+    const fs::path parent = fs::canonical(trimmed.parent_path(), error);
+    if (error) throw_io_error(path, "examine", error.value());
+    if (kind_at(trimmed) == EntryKind::kNothing) {
+        if (fs::is_symlink(fs::symlink_status(trimmed, error)))
+            throw Error(ErrorCode::kUsage, printable(path.native()), "is a link that leads nowhere; remove it");
+        return parent / trimmed.filename();
+    }
     const fs::path real = fs::canonical(trimmed, error);
     if (error) throw_io_error(path, "examine", error.value());
     return real;

@@ -1,6 +1,7 @@
 #include "model/tokenizer.hpp"
 
 #include "base/text.hpp"
+#include "io/file.hpp"
 
 namespace octet::model {
 namespace {
@@ -21,8 +22,7 @@ std::size_t character_or_part(std::string_view text) {
 }
 
 bool has_file(const std::filesystem::path& folder, const char* name) {
-    std::error_code ignored;
-    return std::filesystem::exists(folder / name, ignored);
+    return io::exists(folder / name);
 }
 
 }  // namespace

@@ -60,8 +60,9 @@ class Destination {
 
   private:
     void check_kind() const {
-        if (!io::exists(target_)) return;
-        const bool is_folder = fs::is_directory(target_);
+        const io::EntryKind kind = io::kind_at(target_);
+        if (kind == io::EntryKind::kNothing) return;
+        const bool is_folder = kind == io::EntryKind::kFolder;
         if (single_ && is_folder) refuse("is a folder; name a file, or a folder that does not end in .safetensors");
         if (single_ && !force_) refuse("exists already; --force replaces it");
         if (!single_ && !is_folder)

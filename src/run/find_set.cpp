@@ -22,8 +22,7 @@ bool holds_codes(const fs::path& file) {
 }  // namespace
 
 fs::path find_set_folder(const fs::path& path) {
-    std::error_code ignored;
-    if (fs::is_directory(path, ignored) && !has_sidecar(path)) {
+    if (io::kind_at(path) == io::EntryKind::kFolder && !has_sidecar(path)) {
         const bool unfinished = io::is_half_replaced(path);
         throw Error(ErrorCode::kBadInput, printable((path / kSidecarName).native()),
                     unfinished ? "not found: an interrupted run left the set half replaced; quantize to that folder "

@@ -160,11 +160,8 @@ void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vect
 
 std::uint64_t companion_bytes(const checkpoint::Checkpoint& checkpoint) {
     std::uint64_t bytes = 0;
-    std::error_code error;
-    for (const std::filesystem::path& companion : checkpoint.companions) {
-        const std::uint64_t size = std::filesystem::file_size(companion, error);
-        if (!error) bytes += size;
-    }
+    for (const std::filesystem::path& companion : checkpoint.companions)
+        bytes += io::File::open_for_reading(companion).size();
     return bytes;
 }
 

@@ -45,7 +45,8 @@ std::vector<io::FileIdentity> identities_of(const checkpoint::Checkpoint& checkp
 }
 
 void check_is_no_file(const fs::path& target, const fs::path& given) {
-    if (io::exists(target) && !fs::is_directory(target))
+    const io::EntryKind kind = io::kind_at(target);
+    if (kind != io::EntryKind::kNothing && kind != io::EntryKind::kFolder)
         refuse_out_dir(given, "is a file; name a new or empty folder for the set");
 }
 

@@ -1,7 +1,8 @@
 // A shared object for LD_PRELOAD that makes single system calls of an unchanged octet fail, be interrupted, come up short, or kill the
 // process. Calls are numbered from 1 as they come, calls of the dynamic loader and of the C library itself not among them.
 //
-//   OCTET_FAULT=CLASS:N:ACTION    what happens to call N of a class. CLASS: open read map write reserve sync rename remove mkdir lock, or any.
+//   OCTET_FAULT=CLASS:N:ACTION    what happens to call N of a class. CLASS: open read map write reserve sync rename remove mkdir lock, or any
+//                                 of these; look (stat and its kin), follow (realpath, readlink), thread (pthread_create). N = 0: all of them.
 //                                 ACTION: a number (the call fails with that errno), kill (SIGKILL before the call), short (half of what
 //                                 was asked for, at least one byte)
 //   OCTET_FAULT_NO_EXCHANGE=1     renameat2() fails with EINVAL, as on a file system that has no such thing
@@ -10,6 +11,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -27,9 +29,26 @@
 
 namespace {
 
-enum Class { kOpen, kRead, kMap, kWrite, kReserve, kSync, kRename, kRemove, kMkdir, kLock, kAny, kClasses };
-constexpr std::array<const char*, kClasses> kNames = {"open",   "read",   "map",   "write", "reserve", "sync",
-                                                      "rename", "remove", "mkdir", "lock",  "any"};
+enum Class {
+    kOpen,
+    kRead,
+    kMap,
+    kWrite,
+    kReserve,
+    kSync,
+    kRename,
+    kRemove,
+    kMkdir,
+    kLock,
+    kAny,
+    kLook,
+    kFollow,
+    kThread,
+    kClasses
+};
+constexpr std::array<const char*, kClasses> kNames = {"open", "read",   "map",    "write", "reserve",
+                                                      "sync", "rename", "remove", "mkdir", "lock",
+                                                      "any",  "look",   "follow", "thread"};
 
 enum class Fate { kLive, kFail, kShort };
 
@@ -66,9 +85,10 @@ std::array<std::atomic<unsigned long>, kClasses> counts{};
 /// What is to become of this call. Errno is set when it is to fail.
 Fate fate_of(Class what) {
     const unsigned long number = ++counts[what];
-    const unsigned long number_of_any = ++counts[kAny];
+    const unsigned long number_of_any = what < kAny ? ++counts[kAny] : 0;
     const Plan& p = plan();
-    const bool is_the_one = (p.where == what && p.number == number) || (p.where == kAny && p.number == number_of_any);
+    const bool is_the_one =
+        (p.where == what && (p.number == number || p.number == 0)) || (p.where == kAny && p.number == number_of_any);
     if (!is_the_one) return Fate::kLive;
     if (p.kills) std::raise(SIGKILL);
     if (p.is_short) return Fate::kShort;
@@ -126,11 +146,6 @@ int openat(int folder, const char* path, int flags, ...) {
 DIR* opendir(const char* path) {
     if (fate_of(kOpen) == Fate::kFail) return nullptr;
     return real(&opendir, "opendir")(path);
-}
-
-int fstatat(int folder, const char* path, struct stat* status, int flags) noexcept {
-    if (fate_of(kRead) == Fate::kFail) return -1;
-    return real(&fstatat, "fstatat")(folder, path, status, flags);
 }
 
 struct dirent* readdir(DIR* folder) {
@@ -206,6 +221,49 @@ int unlinkat(int folder, const char* path, int flags) noexcept {
 int mkdirat(int folder, const char* path, mode_t mode) noexcept {
     if (fate_of(kMkdir) == Fate::kFail) return -1;
     return real(&mkdirat, "mkdirat")(folder, path, mode);
+}
+
+int stat(const char* path, struct stat* status) noexcept {
+    if (fate_of(kLook) == Fate::kFail) return -1;
+    return real<int (*)(const char*, struct stat*)>(nullptr, "stat")(path, status);
+}
+
+int lstat(const char* path, struct stat* status) noexcept {
+    if (fate_of(kLook) == Fate::kFail) return -1;
+    return real(&lstat, "lstat")(path, status);
+}
+
+int fstat(int fd, struct stat* status) noexcept {
+    if (fate_of(kLook) == Fate::kFail) return -1;
+    return real(&fstat, "fstat")(fd, status);
+}
+
+int fstatat(int folder, const char* path, struct stat* status, int flags) noexcept {
+    if (fate_of(kLook) == Fate::kFail) return -1;
+    return real(&fstatat, "fstatat")(folder, path, status, flags);
+}
+
+int statx(int folder, const char* path, int flags, unsigned mask, struct statx* status) noexcept {
+    if (fate_of(kLook) == Fate::kFail) return -1;
+    return real<int (*)(int, const char*, int, unsigned, struct statx*)>(nullptr, "statx")(folder, path, flags, mask,
+                                                                                           status);
+}
+
+char* realpath(const char* path, char* resolved) noexcept {
+    if (fate_of(kFollow) == Fate::kFail) return nullptr;
+    return real(&realpath, "realpath")(path, resolved);
+}
+
+ssize_t readlink(const char* path, char* buffer, size_t size) noexcept {
+    if (fate_of(kFollow) == Fate::kFail) return -1;
+    return real(&readlink, "readlink")(path, buffer, size);
+}
+
+/// Gives its errno back instead of setting it.
+int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*),
+                   void* argument) noexcept {
+    if (fate_of(kThread) == Fate::kFail) return errno;
+    return real(&pthread_create, "pthread_create")(thread, attributes, start, argument);
 }
 
 void* dlopen(const char* name, int flags) noexcept {

@@ -1,4 +1,5 @@
-// Completions of bash, zsh and fish: commands, options, the values of closed lists, and paths where paths are taken.
+// Completions of bash, zsh and fish: commands, options, the values of closed lists, and paths where
+// paths are taken.
 #include <cctype>
 
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
-// Manual pages in the man(7) macros, which groff and mandoc read. Markdown of the tables becomes fonts: `code` and **strong**
-// are bold; of [text](link) the text stays.
+// Manual pages in the man(7) macros, which groff and mandoc read. Markdown of the tables becomes
+// fonts: `code` and **strong** are bold; of [text](link) the text stays.
 #include <cctype>
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
-// The reference in docs/cli.md: what stands between "<!-- made: NAME -->" and "<!-- end -->", in lines of 100 columns.
+// The reference in docs/cli.md: what stands between "<!-- made: NAME -->" and "<!-- end -->", in
+// lines of 100 columns.
 #include <algorithm>
 #include <cctype>
 #include <stdexcept>
