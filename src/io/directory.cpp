@@ -37,10 +37,11 @@ struct stat status_of(int fd, const fs::path& path) {
 }
 
 /// Where the kernel knows neither mounts nor attributes they are all zero.
-struct statx extended_status(int fd) {
+struct statx extended_status(int fd, const fs::path& path) {
     struct statx status {};
-    ::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status);
-    return status;
+    if (::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) == 0) return status;
+    if (errno != ENOSYS && errno != EPERM && errno != EINVAL) throw_io_error(path, "examine", errno);
+    return {};
 }
 
 /// All names but "." and ".."; false and errno where reading ends with an error.
@@ -193,11 +194,11 @@ bool Directory::is_sticky() const {
 }
 
 bool Directory::only_takes_new() const {
-    return (extended_status(fd_).stx_attributes & (STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE)) != 0;
+    return (extended_status(fd_, path_).stx_attributes & (STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE)) != 0;
 }
 
 bool Directory::is_mounted_apart_from(const Directory& above) const {
-    return extended_status(fd_).stx_mnt_id != extended_status(above.fd_).stx_mnt_id;
+    return extended_status(fd_, path_).stx_mnt_id != extended_status(above.fd_, above.path_).stx_mnt_id;
 }
 
 std::string user_text(uid_t user) {

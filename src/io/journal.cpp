@@ -141,8 +141,8 @@ bool Journal::create() {
     const int fd = system_calls().open(place_.descriptor(), name_.c_str(), kFlags, 0600);
     if (fd < 0 && errno == EEXIST) return false;
     if (fd < 0) throw_io_error(target_, "create the hidden file " + in_quotes(name_), errno);
-    file_ = File::of_descriptor(fd, place_.path() / name_);
     try {
+        file_ = File::of_descriptor(fd, place_.path() / name_);
         lock();
         const auto entry = place_.look_at(name_);
         if (!entry || entry->identity != file_.identity()) {
