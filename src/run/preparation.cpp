@@ -152,9 +152,11 @@ void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vect
     }
     WriteOptions quiet = options;
     quiet.progress = {};
-    measure(checkpoint, tensors, tries, importance, quiet, [](std::size_t, const TensorStatistics&, double) {});
+    measure(checkpoint, tensors, tries, importance, quiet,
+            [](std::size_t, const TensorStatistics&, const quant::WideSum&) {});
     if (too_wide == nullptr) return;
     too_wide->codec = Codec::kQuantize;
+    too_wide->rounding = tensors[static_cast<std::size_t>(too_wide - jobs.data())].scheme->rounding;
     settle_range(*too_wide);
 }
 

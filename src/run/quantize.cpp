@@ -137,7 +137,7 @@ void hash_blocks(std::vector<run::TensorJob>& jobs, const plan::OutputPlan& plan
 
 /// Takes over what the run found out; returns the sum of squares of the quantized values.
 double take_results(const std::vector<run::TensorJob>& jobs, std::vector<TensorReport>& tensors) {
-    double sum_of_squares = 0;
+    quant::WideSum sum_of_squares;
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         const run::TensorJob& job = jobs[i];
         if (!tensors[i].same_as.empty()) continue;
@@ -152,7 +152,7 @@ double take_results(const std::vector<run::TensorJob>& jobs, std::vector<TensorR
         sum_of_squares += job.sums.signal;
     }
     state::resolve_ties(tensors);
-    return six_digits(sum_of_squares);
+    return six_digits(sum_of_squares.as_double());
 }
 
 std::string set_index_text(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
