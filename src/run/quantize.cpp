@@ -293,7 +293,7 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     if (options.on_non_finite == OnNonFinite::kKeep) {
         WriteOptions quiet = options.write;
         quiet.progress = {};
-        keep = run::find_not_finite(checkpoint, decisions.tensors, quiet);
+        keep = run::find_not_finite(checkpoint, decisions.tensors, inputs.importance.get(), quiet);
         decisions = plan::decide(checkpoint, inputs.options, keep);
     }
     if (inputs.importance) inputs.importance->check(decisions.tensors);

@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "octet/error.hpp"
+#include "quant/finite_state.hpp"
 #include "quant/values.hpp"
 #include "run/output_queue.hpp"
 #include "run/steps.hpp"
@@ -79,6 +80,12 @@ void settle_range(TensorJob& job) {
                                 in_quotes(job.name), job.range.min, job.range.max));
     }
     job.state = quant::affine_state(job.range);
+    if (quant::settle_state(job.rounding, job.range, job.source_dtype, job.state)) return;
+    throw Error(
+        ErrorCode::kBadInput, printable(job.source->name()),
+        fmt::format("tensor {} spans {} to {}, whose codes would come back as an infinite {}; --on-non-finite keep "
+                    "copies such tensors, another scheme may bring them back",
+                    in_quotes(job.name), job.range.min, job.range.max, dtype_name(job.source_dtype)));
 }
 
 void encode(const TensorJob& job, ConstBytes source, Bytes target, TileResult& result) {

@@ -37,7 +37,8 @@ struct TileResult {
 void add_range(const TensorJob& job, SourceBytes& source, std::uint64_t from, std::uint64_t size,
                std::uint64_t first_element, kernels::Range& range, quant::PieceHasher& hasher);
 
-/// The range of a tensor is complete: makes its state. A range that overflows float32: kBadInput, unless the job is a scan.
+/// The range of a tensor is complete: makes its state. A range that overflows float32, or whose ends would come back infinite: kBadInput, unless
+/// the job is a scan.
 void settle_range(TensorJob& job);
 
 /// Takes elements of one tile through the codec.
