@@ -24,9 +24,7 @@ enum class Start : std::uint8_t {
 
 class Loaded {
   public:
-    /// `only`: the text that the tokenizer will be asked for, where that is known.
-    Loaded(const std::filesystem::path& path, Machine& machine, Start start = Start::kAsNeeded,
-           std::optional<std::string> only = std::nullopt);
+    Loaded(const std::filesystem::path& path, Machine& machine, Start start = Start::kAsNeeded);
     Loaded(const Loaded&) = delete;
     Loaded& operator=(const Loaded&) = delete;
 
@@ -49,7 +47,6 @@ class Loaded {
     bool waits_for_tokenizer() const;
 
     Team& team_;
-    std::optional<std::string> only_;
     std::optional<Aside<std::unique_ptr<Tokenizer>>> coming_tokenizer_;
     Weights weights_;
     Config config_;

@@ -37,9 +37,8 @@ bool has_tokenizer_files(const std::filesystem::path& folder, const Config& conf
     return (has("vocab.json") && has("merges.txt")) || has("tokenizer.json");
 }
 
-std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, const Config& config,
-                                          const std::optional<std::string>& only) {
-    return config.family == checkpoint::Family::kT5 ? open_sentence_pieces(folder) : open_byte_level_bpe(folder, only);
+std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, const Config& config) {
+    return config.family == checkpoint::Family::kT5 ? open_sentence_pieces(folder) : open_byte_level_bpe(folder);
 }
 
 std::string mended_utf8(std::string_view text) {

@@ -3,7 +3,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "model/bpe_of_text.hpp"
 #include "model/merges.hpp"
 #include "model/tokenizer.hpp"
 #include "support.hpp"
@@ -146,79 +145,6 @@ TEST_CASE("tokenizers that are none are refused with their place", "[model]") {
           }).starts_with("3 p: is not a SentencePiece model ("));
     write_file(folder / "spiece.model", "nonsense");
     CHECK(error_of([&] { model::open_sentence_pieces(folder.path()); }).find("is not a SentencePiece") !=
-          std::string::npos);
-}
-
-TEST_CASE("a tokenizer made for one text gives the ids and texts of the whole one", "[model]") {
-    const std::string vocab = read_file(kTestdata / "tiny-gpt2" / "vocab.json");
-    const std::string merges = read_file(kTestdata / "tiny-gpt2" / "merges.txt");
-    const auto whole = model::make_byte_level_bpe(model::parse_vocab_and_merges(vocab, "v", merges, "m"));
-    const std::string text = read_file(kTestdata / "tiny-gpt2" / "eval.txt");
-    for (std::size_t size = 0; size < 400; ++size) {
-        const std::string piece = text.substr(97 * size, size);
-        const auto one = model::make_bpe_of_text(vocab, merges, piece);
-        CAPTURE(piece);
-        REQUIRE(one != nullptr);
-        const model::Ids ids = whole->encode(piece);
-        REQUIRE(one->encode(piece) == ids);
-        REQUIRE(one->decode(ids) == piece);
-    }
-    const auto one = model::make_bpe_of_text(vocab, merges, "\t A caf\xC3\xA9's  \n\n12 o'clock \xF0\x9F\x98\x80!");
-    REQUIRE(one != nullptr);
-    REQUIRE(one->encode("another text") == whole->encode("another text"));
-    for (std::uint32_t id = 0; id < 2000; ++id) REQUIRE(one->decode(std::vector{id}) == whole->decode(std::vector{id}));
-    REQUIRE(one->decode(std::vector{0xFFFFFFFFU}).empty());
-    REQUIRE(model::make_bpe_of_text(vocab, merges, std::string(5000, 'a')) == nullptr);  // too long: all of the tables
-    REQUIRE(model::make_bpe_of_text(vocab, merges, std::string(200, 'a')) == nullptr);
-    std::string ended = merges;
-    for (std::size_t at = 0; (at = ended.find('\n', at)) != ended.npos; at += 2) ended.insert(at, "\r");
-    REQUIRE(model::make_bpe_of_text(vocab, ended + "\r\n", "the fox")->encode("the fox") == whole->encode("the fox"));
-}
-
-TEST_CASE("merges that two threads look at give the same ids, and are refused, wherever they are cut", "[model]") {
-    const std::string vocab = read_file(kTestdata / "tiny-gpt2" / "vocab.json");
-    const std::string merges = read_file(kTestdata / "tiny-gpt2" / "merges.txt");
-    const std::size_t body = merges.find('\n') + 1;
-    const std::string text = read_file(kTestdata / "tiny-gpt2" / "eval.txt").substr(0, 40);
-    const model::Ids ids = model::make_bpe_of_text(vocab, merges, text)->encode(text);
-    const std::size_t most = merges.size();
-    for (std::size_t before = 0; before <= 2 * most; before += most / 8) {
-        const std::string empty_lines(100'000, '\n');
-        const std::string all = merges.substr(0, body) + empty_lines + std::string(before, '\n') + merges.substr(body) +
-                                empty_lines + std::string(2 * most - before, '\n');
-        const auto shared = model::make_bpe_of_text(vocab, all, text);
-        REQUIRE(shared != nullptr);
-        REQUIRE(shared->encode(text) == ids);
-        for (const std::size_t place : {body, all.size() / 4, all.size() / 2, all.size() - 1}) {
-            std::string broken = all;
-            broken.insert(broken.find('\n', place), "\nno-such-token x\n");
-            REQUIRE(model::make_bpe_of_text(vocab, broken, text) == nullptr);
-        }
-    }
-}
-
-TEST_CASE("files that are broken anywhere are not taken for one text", "[model]") {
-    const auto is_taken = [](std::string_view vocab, std::string_view merges) {
-        return model::make_bpe_of_text(vocab, merges, "a") != nullptr;
-    };
-    CHECK(is_taken(R"({"a": 1, "\u0120b": 5, "aa": 2})", "#version\na a\n\n\r\n"));
-    CHECK(is_taken(R"({"a": 1})", "#version"));
-    CHECK_FALSE(is_taken("[", ""));
-    CHECK_FALSE(is_taken(R"({"a": 1} x)", ""));
-    CHECK_FALSE(is_taken(R"({"a": -1})", ""));
-    CHECK_FALSE(is_taken(R"({"a": 1, "b": 1})", ""));               // the number of another
-    CHECK_FALSE(is_taken(R"({"a": 1, "x": 2, "\u0078": 3})", ""));  // twice
-    CHECK_FALSE(is_taken("{\"a\": 1, \"\xFF\": 2}", ""));           // no UTF-8
-    CHECK_FALSE(is_taken(R"({"a": 1, "\ud83d\ude00": 2})", ""));    // what the JSON library has to read
-    CHECK_FALSE(is_taken(R"({"a": 1, "b": 9999999})", ""));         // a number far beyond the others
-    CHECK_FALSE(is_taken(R"({"a": 1, "b": 2})", "a b\n"));          // what none of the text needs, too:
-    CHECK_FALSE(is_taken(R"({"a": 1, "b": 2, "bb": 3})", "b b\nb c\n"));
-    CHECK_FALSE(is_taken(R"({"a": 1, "b": 2, "bb": 3})", "b b b\n"));
-    CHECK_FALSE(is_taken(R"({"a": 1, "b": 2, "bb": 3})", "b b\nb \n"));
-    CHECK_FALSE(is_taken(R"({"a": 1, "b": 2, "bb": 3})", " b\n"));
-    CHECK_FALSE(is_taken(R"({"a": 1, "b": 2, "bb": 3})", "b\n"));
-    CHECK_FALSE(is_taken(R"({"a": 1, "b": 2, "bb": 3})", "b b\n#version\n"));
-    CHECK(error_of([] { model::make_bpe_of_text(R"({"a": 1})", "", "ab"); }).find("byte 0x62 has no token") !=
           std::string::npos);
 }
 
