@@ -27,10 +27,12 @@ Loaded::Loaded(const std::filesystem::path& path, Machine& machine, Start start)
 void Loaded::begin_tokenizer(const std::filesystem::path& path) {
     try {
         const std::filesystem::path folder = checkpoint::locate(path).folder;
-        if (!may_have_tokenizer(folder)) return;
+        if (!tokenize::may_have_tokenizer(folder)) return;
         coming_tokenizer_.emplace([folder] {
             const Config config = read_config(folder);
-            return has_tokenizer_files(folder, config) ? open_tokenizer(folder, config) : nullptr;
+            return tokenize::has_tokenizer_files(folder, config.family)
+                       ? tokenize::open_tokenizer(folder, config.family)
+                       : nullptr;
         });
     } catch (const Error&) {
         return;
@@ -42,7 +44,7 @@ bool Loaded::waits_for_tokenizer() const {
 }
 
 bool Loaded::has_tokenizer() {
-    if (!tokenizer_ && !has_tokenizer_files(weights_.folder(), config_)) return false;
+    if (!tokenizer_ && !tokenize::has_tokenizer_files(weights_.folder(), config_.family)) return false;
     try {
         return tokenizer(), true;
     } catch (const Error&) {
@@ -56,7 +58,7 @@ const Tokenizer& Loaded::tokenizer() {
         coming_tokenizer_.reset();
         team_.spread_out();
     }
-    if (!tokenizer_) tokenizer_ = open_tokenizer(weights_.folder(), config_);
+    if (!tokenizer_) tokenizer_ = tokenize::open_tokenizer(weights_.folder(), config_.family);
     return *tokenizer_;
 }
 

@@ -10,11 +10,13 @@
 #include "model/aside.hpp"
 #include "model/config.hpp"
 #include "model/model.hpp"
-#include "model/tokenizer.hpp"
 #include "model/weight_pages.hpp"
 #include "model/weights.hpp"
+#include "tokenize/tokenizer.hpp"
 
 namespace octet::model {
+
+using tokenize::Tokenizer;
 
 /// When what a model needs comes into memory.
 enum class Start : std::uint8_t {

@@ -6,9 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "model/merges.hpp"
-#include "model/vocabulary_text.hpp"
 #include "support.hpp"
+#include "tokenize/merges.hpp"
+#include "tokenize/vocabulary_text.hpp"
 
 namespace octet::test {
 namespace {
@@ -21,8 +21,8 @@ const fs::path kTestdata = OCTET_TESTDATA_DIR;
 /// Tokens with their numbers as the scanner takes them; nothing where not all is plain.
 std::optional<json> scanned(std::string_view text) {
     json tokens = json::object();
-    model::VocabularyScanner scanner(text);
-    for (model::VocabularyScanner::Token token; scanner.take(token);) tokens[std::string(token.text)] = token.number;
+    tokenize::VocabularyScanner scanner(text);
+    for (tokenize::VocabularyScanner::Token token; scanner.take(token);) tokens[std::string(token.text)] = token.number;
     return scanner.is_all() ? std::optional(tokens) : std::nullopt;
 }
 
@@ -49,8 +49,8 @@ std::string random_vocabulary(std::mt19937& random) {
 
 TEST_CASE("token tables find every token and merge, however many there are", "[model]") {
     std::pmr::monotonic_buffer_resource memory;
-    model::TokenTable tokens(&memory);
-    model::MergeTable merges(&memory);
+    tokenize::TokenTable tokens(&memory);
+    tokenize::MergeTable merges(&memory);
     constexpr std::uint32_t kCount = 5000;  // more than there is room for at first
     const auto text_of = [](std::uint32_t i) { return std::string(i % 13, 'x') + std::to_string(i); };
     for (std::uint32_t i = 0; i < kCount; ++i) tokens.append(text_of(i), (kCount - i) * 3000);
@@ -139,7 +139,7 @@ TEST_CASE("a vocabulary of any other form is left to the JSON library", "[model]
         CHECK(!scanned("{" + entry + rest));
         CHECK(!scanned(R"({"b": 2, )" + entry + rest));
     }
-    const auto tables = model::parse_vocab_and_merges(R"({"b": 7, "\ud83d\ude00": 5})", "v", "", "m");
+    const auto tables = tokenize::parse_vocab_and_merges(R"({"b": 7, "\ud83d\ude00": 5})", "v", "", "m");
     CHECK(tables->tokens.text_of(5) == "\xF0\x9F\x98\x80");
     CHECK(tables->tokens.text_of(7) == "b");
 }

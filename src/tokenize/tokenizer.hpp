@@ -10,10 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "model/config.hpp"
-#include "model/merges.hpp"
+#include "checkpoint/kind.hpp"
+#include "tokenize/merges.hpp"
 
-namespace octet::model {
+namespace octet::tokenize {
 
 using Ids = std::vector<std::uint32_t>;
 
@@ -45,12 +45,12 @@ std::unique_ptr<Tokenizer> make_sentence_pieces(std::string file, std::string_vi
 bool may_have_tokenizer(const std::filesystem::path& folder);
 
 /// True where files of a tokenizer for a model of that family are there, whatever is in them.
-bool has_tokenizer_files(const std::filesystem::path& folder, const Config& config);
+bool has_tokenizer_files(const std::filesystem::path& folder, checkpoint::Family family);
 
 /// The tokenizer of a model of that family. Missing or malformed files: kBadInput naming them.
-std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, const Config& config);
+std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, checkpoint::Family family);
 
 /// `text` with each part of a character, and each byte of none, replaced by U+FFFD.
 std::string mended_utf8(std::string_view text);
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string_view>
 
-namespace octet::model {
+namespace octet::tokenize {
 
 class Words {
   public:
@@ -20,4 +20,4 @@ class Words {
     std::unique_ptr<const Pattern> pattern_;
 };
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

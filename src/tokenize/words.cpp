@@ -1,5 +1,5 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "model/words.hpp"
+#include "tokenize/words.hpp"
 
 #include <pcre2.h>
 
@@ -7,7 +7,7 @@
 
 #include "octet/error.hpp"
 
-namespace octet::model {
+namespace octet::tokenize {
 namespace {
 
 /// White space is Unicode's property White_Space, which PCRE2's \s is not quite.
@@ -58,4 +58,4 @@ void Words::for_each(std::string_view text, const std::function<void(std::string
     }
 }
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace octet::model {
+namespace octet::tokenize {
 
 /// Takes the tokens of the object at the start of a text, which is valid UTF-8, one by one. Plain is white space, strings with any escapes but
 /// those of surrogates, and numbers of at most 8 digits.
@@ -43,4 +43,4 @@ class VocabularyScanner {
     std::string unescaped_;
 };
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

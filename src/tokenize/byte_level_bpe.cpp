@@ -6,11 +6,11 @@
 
 #include "base/text.hpp"
 #include "io/file.hpp"
-#include "model/tokenizer.hpp"
-#include "model/words.hpp"
 #include "octet/error.hpp"
+#include "tokenize/tokenizer.hpp"
+#include "tokenize/words.hpp"
 
-namespace octet::model {
+namespace octet::tokenize {
 namespace {
 
 namespace fs = std::filesystem;
@@ -131,4 +131,4 @@ std::unique_ptr<Tokenizer> open_byte_level_bpe(const fs::path& folder) {
         "has no tokenizer: neither vocab.json and merges.txt nor tokenizer.json; fetch them, or give token ids");
 }
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

@@ -1,8 +1,8 @@
-#include "model/vocabulary_text.hpp"
+#include "tokenize/vocabulary_text.hpp"
 
 #include <algorithm>
 
-namespace octet::model {
+namespace octet::tokenize {
 namespace {
 
 bool is_digit(char c) noexcept {
@@ -129,4 +129,4 @@ std::optional<std::string_view> VocabularyScanner::unescaped(std::string_view in
     return std::string_view(unescaped_.data(), static_cast<std::size_t>(to - unescaped_.data()));
 }
 
-}  // namespace octet::model
+}  // namespace octet::tokenize
