@@ -1,7 +1,7 @@
 """SentencePiece models made by hand, whole and broken: what tests of octet's reader of spiece.model share.
 
-A model is a protobuf message (src/model/piece_model.hpp has its fields); its rules of normalization are a double-array trie
-(src/model/text_normalizer.hpp). Python 3.9 and its standard library only."""
+A model is a protobuf message (src/tokenize/piece_model.hpp has its fields); its rules of normalization are a double-array trie
+(src/tokenize/text_normalizer.hpp). Python 3.9 and its standard library only."""
 import random
 import struct
 

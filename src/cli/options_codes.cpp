@@ -145,8 +145,9 @@ constexpr Option kOptions[] = {
         .commands = kCoding,
         .group = Group::kChoose,
         .help = "of a tensor with NaN or infinity",
-        .manual = R"(What to do with a tensor that holds NaN or infinity, or whose range is beyond
-            float32. `keep` reads the data once more.)",
+        .manual = R"(What to do with a tensor that holds NaN or infinity, whose range is beyond float32
+            or the dtype of its scale, or whose values would come back infinite. `keep` reads
+            the data once more.)",
         .choices = kOnNonFinite,
         .fallback = "error",
         .set = [](Arguments& a, const Given& given) { a.coding.on_non_finite = given.choice_of<OnNonFinite>(); },

@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "octet/error.hpp"
+#include "quant/finite_state.hpp"
 #include "quant/values.hpp"
 #include "run/block_pass.hpp"
 
@@ -83,23 +84,35 @@ bool BlockWork::take_states(const TilePlace& place, const quant::Blocks& blocks,
     return true;
 }
 
-void BlockWork::make_states(const TilePlace& place, const quant::Tile& tile, const quant::Blocks& blocks) const {
+/// States under which every value comes back finite, and the factors of the sums that go with them.
+quant::SumFactors BlockWork::make_states(const TilePlace& place, const quant::Tile& tile,
+                                         const quant::Blocks& blocks) const {
+    const Scheme& scheme = job_.block->scheme;
     const std::vector<float>& all = job_.block->extra().weights;
-    const bool by_columns = job_.block->scheme.axis == OutputAxis::k1;
+    const bool by_columns = scheme.axis == OutputAxis::k1;
     const float* const weights = all.empty() ? nullptr : all.data() + (by_columns ? place.row : place.column);
     std::uint64_t i = 0;
     const bool known = !job_.block->extra().states.empty();
-    if (known ? take_states(place, blocks, i) : quant::make_states(job_.block->scheme, tile, weights, blocks, i))
-        return;
-    const std::uint64_t row = place.row + i / blocks.across * blocks.rows_each;
-    const std::uint64_t column = place.column + i % blocks.across * blocks.columns_each;
-    throw Error(
-        ErrorCode::kBadInput, printable(job_.source->name()),
-        fmt::format("tensor {} spans {} to {} in the block at {}, which overflows {}; --on-non-finite keep copies "
-                    "tensors whose range overflows float32, another scheme has another range",
-                    in_quotes(job_.name), blocks.min[i], blocks.max[i],
-                    index_text(row * layout_.matrix.columns + column, *job_.shape),
-                    job_.block->scheme.scale_dtype == ScaleDtype::kF32 ? "float32" : "its scale's dtype"));
+    if (!(known ? take_states(place, blocks, i) : quant::make_states(scheme, tile, weights, blocks, i))) {
+        const bool is_f32 = scheme.scale_dtype == ScaleDtype::kF32;
+        refuse_block(place, blocks, i, is_f32 ? "overflows float32" : "overflows its scale's dtype");
+    }
+    quant::SumFactors factors = quant::sum_factors(blocks);
+    i = quant::settle_states(scheme, blocks, job_.source_dtype, factors);
+    if (i < blocks.count)
+        refuse_block(place, blocks, i, fmt::format("would come back as an infinite {}", dtype_name(job_.source_dtype)));
+    return factors;
+}
+
+void BlockWork::refuse_block(const TilePlace& place, const quant::Blocks& blocks, std::uint64_t block,
+                             std::string_view what) const {
+    const std::uint64_t row = place.row + block / blocks.across * blocks.rows_each;
+    const std::uint64_t column = place.column + block % blocks.across * blocks.columns_each;
+    throw Error(ErrorCode::kBadInput, printable(job_.source->name()),
+                fmt::format("tensor {} spans {} to {} in the block at {}, which {}; --on-non-finite keep copies such "
+                            "tensors, another scheme has another range",
+                            in_quotes(job_.name), blocks.min[block], blocks.max[block],
+                            index_text(row * layout_.matrix.columns + column, *job_.shape), what));
 }
 
 /// The last piece may end behind the task.

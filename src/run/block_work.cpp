@@ -244,8 +244,7 @@ void BlockWork::do_domain(std::uint64_t first_tile, std::span<const BlockStep> c
         add_ranges(place, tile, source, blocks);
         at += source.size();
     }
-    make_states(front, tile, blocks);
-    const quant::SumFactors factors = quant::sum_factors(blocks);
+    const quant::SumFactors factors = make_states(front, tile, blocks);
     at = 0;
     for (std::size_t number = 0; number < codes.size(); ++number) {
         for (std::uint64_t i = 0; i < codes[number].tiles; ++i) {
@@ -297,8 +296,7 @@ void BlockWork::codes_step(const BlockStep& step, Slot& slot, Pass& pass) {
     quant::Blocks blocks = pass.blocks_of(layout_.grid, front.rows, front.columns);
     std::copy(domain.min.begin(), domain.min.end(), blocks.min);
     std::copy(domain.max.begin(), domain.max.end(), blocks.max);
-    make_states(front, {}, blocks);
-    const quant::SumFactors factors = quant::sum_factors(blocks);
+    const quant::SumFactors factors = make_states(front, {}, blocks);
     for (std::uint64_t i = 0; i < step.tiles; ++i) {
         const TilePlace place = place_of(layout_, step.first_tile + i);
         code_tile(place, tile_of(place, source_of(place, pass.raw, pass), pass), blocks, factors, slot, pass);

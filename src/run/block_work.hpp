@@ -91,7 +91,9 @@ class BlockWork {
     std::uint64_t next_tile_ahead(const TilePlace& place, const Pass& pass) const;
     void add_ranges(const TilePlace& place, const quant::Tile& tile, ConstBytes source,
                     const quant::Blocks& blocks) const;
-    void make_states(const TilePlace& place, const quant::Tile& tile, const quant::Blocks& blocks) const;
+    quant::SumFactors make_states(const TilePlace& place, const quant::Tile& tile, const quant::Blocks& blocks) const;
+    [[noreturn]] void refuse_block(const TilePlace& place, const quant::Blocks& blocks, std::uint64_t block,
+                                   std::string_view what) const;
     bool take_states(const TilePlace& place, const quant::Blocks& blocks, std::uint64_t& overflowed) const;
     void read_rest(SourcePieces& pieces, Pass& pass) const;
 

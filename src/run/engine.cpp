@@ -204,6 +204,12 @@ class Run {
                           reader_.visit(*job.source, job.source_offset + first * source_each, count * source_each,
                                         memory, encode_chunks);
                       });
+        if (!needs_exact_sums(job, result, tile_count)) return;
+        for_each_part(
+            tile_first, tile_count, memory.size() / source_each, [&](std::uint64_t first, std::uint64_t count) {
+                reader_.visit(*job.source, job.source_offset + first * source_each, count * source_each, memory,
+                              [&](SourceBytes& source) { add_exact_sums(job, source.part(0, source.size()), result); });
+            });
     }
 
     /// Range and state of a split tensor, from its finished range tiles.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <limits>
 #include <optional>
 
 #include <fmt/format.h>
@@ -12,6 +11,7 @@
 #include "octet/error.hpp"
 #include "plan/output_plan.hpp"
 #include "quant/affine.hpp"
+#include "quant/finite_state.hpp"
 #include "quant/stored_form.hpp"
 #include "run/engine.hpp"
 #include "run/measure.hpp"
@@ -41,13 +41,24 @@ std::vector<TensorJob> scan_jobs(const checkpoint::Checkpoint& checkpoint, const
 /// What quantize refuses tensors for. Of those in blocks only a try can tell which range is too wide.
 enum class Doubt : std::uint8_t { kNone, kIsTooWide, kIsNotFinite, kMayBeTooWide };
 
+/// True if a tensor of that range has a state by the loops for whole tensors.
+bool can_be_one_range(const TensorJob& job, const Scheme& scheme) {
+    if (quant::overflows(job.range)) return false;
+    quant::AffineState state = quant::affine_state(job.range);
+    return quant::settle_state(scheme.rounding, job.range, job.source_dtype, state);
+}
+
 Doubt doubt_of(const TensorJob& job, const TensorReport& tensor) {
     if (job.elements == 0) return Doubt::kNone;
     if (!job.range.finite) return Doubt::kIsNotFinite;
-    if (!quant::uses_blocks(*tensor.scheme)) return quant::overflows(job.range) ? Doubt::kIsTooWide : Doubt::kNone;
-    // A scale or zero point is at most twice the largest value; the largest F16 is 65,504. BF16 rounds up at the end of float32.
-    const float most = tensor.scheme->scale_dtype == ScaleDtype::kF32 ? std::numeric_limits<float>::max() / 2 : 32'000;
-    return std::max(job.range.max, -job.range.min) >= most ? Doubt::kMayBeTooWide : Doubt::kNone;
+    if (!quant::uses_blocks(*tensor.scheme))
+        return can_be_one_range(job, *tensor.scheme) ? Doubt::kNone : Doubt::kIsTooWide;
+    // A scale or zero point is at most twice the largest value; the largest F16 is 65,504.
+    constexpr float kMostF16 = 32'000;
+    const float magnitude = std::max(job.range.max, -job.range.min);
+    const bool is_far = quant::is_far_from_infinite(magnitude, job.source_dtype);
+    return is_far && (tensor.scheme->scale_dtype == ScaleDtype::kF32 || magnitude < kMostF16) ? Doubt::kNone
+                                                                                              : Doubt::kMayBeTooWide;
 }
 
 /// The number of the tensor that tensor `i` may be stored with, by all that headers and options say.
@@ -127,12 +138,37 @@ CodeInputs code_inputs(const QuantizeOptions& options) {
     return inputs;
 }
 
+namespace {
+
+/// Of a tensor alone, by trying it.
+bool can_be_quantized(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+                      std::size_t number, const Importance* importance, const WriteOptions& options) {
+    plan::SchemeLists tries{{{}, {*tensors[number].scheme}}, std::vector<std::uint32_t>(tensors.size())};
+    tries.of[number] = 1;
+    WriteOptions quiet = options;
+    quiet.progress = {};
+    try {
+        measure(checkpoint, tensors, tries, importance, quiet,
+                [](std::size_t, const TensorStatistics&, const quant::WideSum&) {});
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::kBadInput) throw;
+        return false;
+    }
+    return true;
+}
+
+}  // namespace
+
 std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
-                                  const WriteOptions& options) {
+                                  const Importance* importance, const WriteOptions& options) {
     std::vector<TensorJob> jobs = scan_jobs(checkpoint, tensors);
     run_jobs(jobs, options);
     std::vector<bool> found;
-    for (const TensorJob& job : jobs) found.push_back(!job.range.finite || quant::overflows(job.range));
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        const Doubt doubt = doubt_of(jobs[i], tensors[i]);
+        found.push_back(doubt == Doubt::kMayBeTooWide ? !can_be_quantized(checkpoint, tensors, i, importance, options)
+                                                      : doubt != Doubt::kNone);
+    }
     return found;
 }
 
@@ -152,9 +188,11 @@ void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vect
     }
     WriteOptions quiet = options;
     quiet.progress = {};
-    measure(checkpoint, tensors, tries, importance, quiet, [](std::size_t, const TensorStatistics&, double) {});
+    measure(checkpoint, tensors, tries, importance, quiet,
+            [](std::size_t, const TensorStatistics&, const quant::WideSum&) {});
     if (too_wide == nullptr) return;
     too_wide->codec = Codec::kQuantize;
+    too_wide->rounding = tensors[static_cast<std::size_t>(too_wide - jobs.data())].scheme->rounding;
     settle_range(*too_wide);
 }
 

@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "octet/error.hpp"
 #include "quant/active_kernels.hpp"
+#include "quant/finite_state.hpp"
 #include "quant/stored_form.hpp"
 #include "quant/values.hpp"
 #include "run/engine.hpp"
@@ -270,7 +271,9 @@ class Promise {
             return;
         }
         if (!all.range.finite) return add(tensor, *pair.stored, "its source holds values that are not finite");
-        const quant::AffineState state = quant::affine_state(all.range);
+        quant::AffineState state = quant::affine_state(all.range);
+        if (!quant::settle_state(tensor.scheme->rounding, all.range, tensor.dtype, state))
+            return add(tensor, *pair.stored, "its source has values that would come back infinite");
         if (state.scale != *tensor.scale || state.zero_point != *tensor.zero_point) {
             return add(
                 tensor, *pair.stored,

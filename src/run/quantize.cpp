@@ -149,7 +149,7 @@ void hash_blocks(std::vector<run::TensorJob>& jobs, const plan::OutputPlan& plan
 
 /// Takes over what the run found out; returns the sum of squares of the quantized values.
 double take_results(const std::vector<run::TensorJob>& jobs, std::vector<TensorReport>& tensors) {
-    double sum_of_squares = 0;
+    quant::WideSum sum_of_squares;
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         const run::TensorJob& job = jobs[i];
         if (!tensors[i].same_as.empty()) continue;
@@ -164,7 +164,7 @@ double take_results(const std::vector<run::TensorJob>& jobs, std::vector<TensorR
         sum_of_squares += job.sums.signal;
     }
     state::resolve_ties(tensors);
-    return six_digits(sum_of_squares);
+    return six_digits(sum_of_squares.as_double());
 }
 
 std::string set_index_text(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
@@ -307,7 +307,7 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     if (options.on_non_finite == OnNonFinite::kKeep) {
         WriteOptions quiet = options.write;
         quiet.progress = {};
-        keep = run::find_not_finite(checkpoint, decisions.tensors, quiet);
+        keep = run::find_not_finite(checkpoint, decisions.tensors, inputs.importance.get(), quiet);
         decisions = plan::decide(checkpoint, inputs.options, keep);
     }
     if (inputs.importance) inputs.importance->check(decisions.tensors);

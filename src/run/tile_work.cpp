@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "octet/error.hpp"
+#include "quant/finite_state.hpp"
 #include "quant/values.hpp"
 #include "run/output_queue.hpp"
 #include "run/steps.hpp"
@@ -79,6 +80,12 @@ void settle_range(TensorJob& job) {
                                 in_quotes(job.name), job.range.min, job.range.max));
     }
     job.state = quant::affine_state(job.range);
+    if (quant::settle_state(job.rounding, job.range, job.source_dtype, job.state)) return;
+    throw Error(
+        ErrorCode::kBadInput, printable(job.source->name()),
+        fmt::format("tensor {} spans {} to {}, whose codes would come back as an infinite {}; --on-non-finite keep "
+                    "copies such tensors, another scheme may bring them back",
+                    in_quotes(job.name), job.range.min, job.range.max, dtype_name(job.source_dtype)));
 }
 
 void encode(const TensorJob& job, ConstBytes source, Bytes target, TileResult& result) {
@@ -108,9 +115,23 @@ void encode(const TensorJob& job, ConstBytes source, Bytes target, TileResult& r
     }
 }
 
+bool needs_exact_sums(const TensorJob& job, const TileResult& result, std::uint64_t elements) noexcept {
+    if (job.codec != Codec::kQuantize) return false;
+    const float magnitude = std::max(job.range.max, -job.range.min);
+    return quant::are_lossy(result.lanes, elements, magnitude, job.source_dtype == Dtype::kF64);
+}
+
+void add_exact_sums(const TensorJob& job, ConstBytes source, TileResult& result) {
+    if (!result.exact) result.exact.emplace();
+    quant::add_exact_sums(job.source_dtype, source, quant::loop_parameters(job.state, job.range), job.rounding,
+                          *result.exact);
+}
+
 void add_tile(TensorJob& job, const TileResult& result) {
     if (job.codec == Codec::kQuantize) {
-        quant::ErrorSums sums = quant::tile_sums(result.lanes, quant::loop_parameters(job.state, job.range));
+        quant::ErrorSums sums = result.exact
+                                    ? result.exact->sums()
+                                    : quant::tile_sums(result.lanes, quant::loop_parameters(job.state, job.range));
         sums.clipped = result.clipped;
         job.sums.merge(sums);
     }
@@ -145,6 +166,10 @@ void encode_whole(TensorJob& job, SourceBytes& source, std::uint64_t from, Outpu
         if (makes_checksums(job)) hashers.stored.add(target);
         first += count;
         if (first < tile_end) continue;
+        const std::uint64_t tile_first = (first - 1) / tile * tile;
+        if (needs_exact_sums(job, result, first - tile_first))
+            add_exact_sums(job, source.part(from + tile_first * source_each, (first - tile_first) * source_each),
+                           result);
         add_tile(job, result);
         result = {};
     }

@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "quant/checksum.hpp"
+#include "quant/exact_sums.hpp"
 #include "run/engine.hpp"
 #include "run/source_bytes.hpp"
 
@@ -27,6 +29,7 @@ struct TileResult {
     kernels::LaneSums lanes{};
     std::uint64_t clipped = 0;
     kernels::Narrowing narrowing{};
+    std::optional<quant::ExactSums> exact;  ///< instead of the lanes, where their squares overflowed or vanished
 };
 
 /// Extends `range` by bytes [from, from + size) of `source`, elements from `first_element` of the tensor on. A value that is not finite:
@@ -34,11 +37,16 @@ struct TileResult {
 void add_range(const TensorJob& job, SourceBytes& source, std::uint64_t from, std::uint64_t size,
                std::uint64_t first_element, kernels::Range& range, quant::PieceHasher& hasher);
 
-/// The range of a tensor is complete: makes its state. A range that overflows float32: kBadInput, unless the job is a scan.
+/// The range of a tensor is complete: makes its state. A range that overflows float32, or whose ends would come back infinite: kBadInput, unless
+/// the job is a scan.
 void settle_range(TensorJob& job);
 
 /// Takes elements of one tile through the codec.
 void encode(const TensorJob& job, ConstBytes source, Bytes target, TileResult& result);
+
+/// True where the sums of a tile of so many elements must be formed again, by add_exact_sums() of all its bytes in order.
+bool needs_exact_sums(const TensorJob& job, const TileResult& result, std::uint64_t elements) noexcept;
+void add_exact_sums(const TensorJob& job, ConstBytes source, TileResult& result);
 
 /// Adds a finished tile to the tensor's statistics; tiles are added in order. A value that overflowed the target dtype: kBadInput.
 void add_tile(TensorJob& job, const TileResult& result);

@@ -12,13 +12,14 @@ RANKS = [
     {"kernels", "io"},
     {"quant", "safetensors"},
     {"state", "checkpoint"},
+    {"tokenize"},
     {"plan"},
     {"run", "report", "model"},
     {"(src)"},  # files directly in src/: the public functions put together; nobody includes them
     {"cli"},
 ]
 RANK = {folder: rank for rank, folders in enumerate(RANKS) for folder in folders}
-JSON_FOLDERS = {"safetensors", "checkpoint", "state", "plan", "report", "model"}
+JSON_FOLDERS = {"safetensors", "checkpoint", "state", "tokenize", "plan", "report", "model"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 PRINTS = re.compile(
     r"\bstd::(cout|cerr|clog|print|println)\b|\bstdout\b|\bstderr\b|\bSTD(OUT|ERR)_FILENO\b"

@@ -7,15 +7,15 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
-#include "model/piece_model.hpp"
-#include "model/tokenizer.hpp"
 #include "support.hpp"
+#include "tokenize/piece_model.hpp"
+#include "tokenize/tokenizer.hpp"
 
 namespace octet::test {
 namespace {
 
-using model::Ids;
 using nlohmann::json;
+using tokenize::Ids;
 namespace fs = std::filesystem;
 
 const fs::path kTestdata = OCTET_TESTDATA_DIR;
@@ -48,8 +48,8 @@ std::string piece(std::string_view text, float score, std::uint64_t kind = 1) {
 const std::string kUnknown = piece("<unk>", 0, 2);
 const std::string kSpace = "\xE2\x96\x81";
 
-std::unique_ptr<model::Tokenizer> open(const std::string& file) {
-    return model::make_sentence_pieces(file, "f");
+std::unique_ptr<tokenize::Tokenizer> open(const std::string& file) {
+    return tokenize::make_sentence_pieces(file, "f");
 }
 
 std::string refusal(const std::string& file) {
@@ -194,7 +194,7 @@ TEST_CASE("rules that go round or make a text grow out of proportion are refused
 TEST_CASE("pieces within pieces and a word of a million characters take time in proportion", "[model]") {
     std::string file = kUnknown;
     std::string text;
-    for (std::size_t size = 1; size <= model::kMostPieceBytes; ++size)
+    for (std::size_t size = 1; size <= tokenize::kMostPieceBytes; ++size)
         file += piece(text += 'a', -static_cast<float>(size));
     const auto tokenizer = open(file + piece(kSpace, -1));
     CHECK(tokenizer->encode(std::string(20'000, 'a')).size() > 20);

@@ -5,16 +5,15 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "model/config.hpp"
-#include "model/merges.hpp"
+#include "checkpoint/kind.hpp"
+#include "tokenize/merges.hpp"
 
-namespace octet::model {
+namespace octet::tokenize {
 
 using Ids = std::vector<std::uint32_t>;
 
@@ -31,9 +30,7 @@ class Tokenizer {
 };
 
 /// Byte-level BPE from vocab.json and merges.txt, or from tokenizer.json where those are missing.
-/// `only`: the text that it will be asked for, where that is known; a short one makes it open sooner.
-std::unique_ptr<Tokenizer> open_byte_level_bpe(const std::filesystem::path& folder,
-                                               const std::optional<std::string>& only = std::nullopt);
+std::unique_ptr<Tokenizer> open_byte_level_bpe(const std::filesystem::path& folder);
 
 /// The same from its tables.
 std::unique_ptr<Tokenizer> make_byte_level_bpe(std::unique_ptr<const BpeTables> tables);
@@ -48,13 +45,12 @@ std::unique_ptr<Tokenizer> make_sentence_pieces(std::string file, std::string_vi
 bool may_have_tokenizer(const std::filesystem::path& folder);
 
 /// True where files of a tokenizer for a model of that family are there, whatever is in them.
-bool has_tokenizer_files(const std::filesystem::path& folder, const Config& config);
+bool has_tokenizer_files(const std::filesystem::path& folder, checkpoint::Family family);
 
 /// The tokenizer of a model of that family. Missing or malformed files: kBadInput naming them.
-std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, const Config& config,
-                                          const std::optional<std::string>& only = std::nullopt);
+std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, checkpoint::Family family);
 
 /// `text` with each part of a character, and each byte of none, replaced by U+FFFD.
 std::string mended_utf8(std::string_view text);
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

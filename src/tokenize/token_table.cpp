@@ -1,10 +1,10 @@
-#include "model/token_table.hpp"
+#include "tokenize/token_table.hpp"
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
 
-namespace octet::model {
+namespace octet::tokenize {
 namespace {
 
 constexpr std::uint64_t kMix = 0x9E3779B97F4A7C15;  // 2^64 / the golden ratio, odd
@@ -187,4 +187,4 @@ void MergeTable::grow(std::size_t slots) {
     }
 }
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

@@ -13,9 +13,9 @@
 #include <string_view>
 #include <vector>
 
-#include "model/piece_trie.hpp"
+#include "tokenize/piece_trie.hpp"
 
-namespace octet::model {
+namespace octet::tokenize {
 
 /// The rules of a model, checked. None where `rules` is empty.
 class NormalizationRules {
@@ -72,4 +72,4 @@ class TextNormalizer {
     std::string name_;
 };
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

@@ -8,13 +8,13 @@
 
 #include "base/text.hpp"
 #include "io/file.hpp"
-#include "model/piece_model.hpp"
-#include "model/piece_trie.hpp"
-#include "model/text_normalizer.hpp"
-#include "model/tokenizer.hpp"
 #include "octet/error.hpp"
+#include "tokenize/piece_model.hpp"
+#include "tokenize/piece_trie.hpp"
+#include "tokenize/text_normalizer.hpp"
+#include "tokenize/tokenizer.hpp"
 
-namespace octet::model {
+namespace octet::tokenize {
 namespace {
 
 constexpr std::uint64_t kMostFileBytes = 32U << 20U;  ///< T5's has 0.8 MB, a model of 250,000 pieces 5
@@ -192,4 +192,4 @@ std::unique_ptr<Tokenizer> open_sentence_pieces(const std::filesystem::path& fol
     return make_sentence_pieces(io::read_text_file(path, kMostFileBytes), path.native());
 }
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

@@ -1,5 +1,5 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "model/words.hpp"
+#include "tokenize/words.hpp"
 
 #include <pcre2.h>
 
@@ -7,7 +7,7 @@
 
 #include "octet/error.hpp"
 
-namespace octet::model {
+namespace octet::tokenize {
 namespace {
 
 /// White space is Unicode's property White_Space, which PCRE2's \s is not quite.
@@ -28,7 +28,7 @@ struct Words::Pattern {
     std::unique_ptr<pcre2_code, FreeCode> code;
 };
 
-Words::Words(Use use) {
+Words::Words() {
     int error = 0;
     PCRE2_SIZE where = 0;
     auto pattern = std::make_unique<Pattern>();
@@ -36,7 +36,7 @@ Words::Words(Use use) {
                                       PCRE2_UTF | PCRE2_UCP, &error, &where, nullptr));
     if (!pattern->code)
         throw Error(ErrorCode::kInternal, fmt::format("the pattern of words: error {} at {}", error, where));
-    if (use == Use::kOften) pcre2_jit_compile(pattern->code.get(), PCRE2_JIT_COMPLETE);  // if not: the interpreter does
+    pcre2_jit_compile(pattern->code.get(), PCRE2_JIT_COMPLETE);  // if not: the interpreter does
     pattern_ = std::move(pattern);
 }
 
@@ -58,4 +58,4 @@ void Words::for_each(std::string_view text, const std::function<void(std::string
     }
 }
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

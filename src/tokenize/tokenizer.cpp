@@ -1,9 +1,9 @@
-#include "model/tokenizer.hpp"
+#include "tokenize/tokenizer.hpp"
 
 #include "base/text.hpp"
 #include "io/file.hpp"
 
-namespace octet::model {
+namespace octet::tokenize {
 namespace {
 
 /// Bytes of the character at the start of `text`, or of the longest part of one that could have gone on there; 1 where none begins.
@@ -31,15 +31,14 @@ bool may_have_tokenizer(const std::filesystem::path& folder) {
     return has_file(folder, "vocab.json") || has_file(folder, "tokenizer.json") || has_file(folder, "spiece.model");
 }
 
-bool has_tokenizer_files(const std::filesystem::path& folder, const Config& config) {
+bool has_tokenizer_files(const std::filesystem::path& folder, checkpoint::Family family) {
     const auto has = [&](const char* name) { return has_file(folder, name); };
-    if (config.family == checkpoint::Family::kT5) return has("spiece.model");
+    if (family == checkpoint::Family::kT5) return has("spiece.model");
     return (has("vocab.json") && has("merges.txt")) || has("tokenizer.json");
 }
 
-std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, const Config& config,
-                                          const std::optional<std::string>& only) {
-    return config.family == checkpoint::Family::kT5 ? open_sentence_pieces(folder) : open_byte_level_bpe(folder, only);
+std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, checkpoint::Family family) {
+    return family == checkpoint::Family::kT5 ? open_sentence_pieces(folder) : open_byte_level_bpe(folder);
 }
 
 std::string mended_utf8(std::string_view text) {
@@ -54,4 +53,4 @@ std::string mended_utf8(std::string_view text) {
     return mended;
 }
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

@@ -1,5 +1,5 @@
-// The plain form of a vocabulary as JSON, {"token": number, ...}, read in one pass without a tree and without memory for each token, ten
-// times as fast as by the JSON library. It judges nothing: a text of any other form, broken ones among them, is left to the library, which
+// The plain form of a vocabulary as JSON, {"token": number, ...}, read in one pass without memory for each token: 3 ms sooner than the JSON
+// library reads GPT-2's, of a first token that is there after 16. It judges nothing: a text of any other form, broken ones among them, is left to the library, which
 // reads or refuses it.
 #pragma once
 
@@ -9,9 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "model/short_text.hpp"
-
-namespace octet::model {
+namespace octet::tokenize {
 
 /// Takes the tokens of the object at the start of a text, which is valid UTF-8, one by one. Plain is white space, strings with any escapes but
 /// those of surrogates, and numbers of at most 8 digits.
@@ -20,12 +18,6 @@ class VocabularyScanner {
     struct Token {
         std::string_view text;  ///< holds until the next call
         std::uint32_t number = 0;
-        std::size_t start = 0;  ///< in the text, behind its quotation mark
-    };
-    struct ShortToken {
-        ShortText text;
-        std::uint32_t number = 0;
-        std::size_t start = 0;
     };
 
     /// `text` outlives it.
@@ -33,9 +25,6 @@ class VocabularyScanner {
 
     /// The next token; false at the end of the object, and before what is not plain.
     bool take(Token& token);
-
-    /// The next token where it is short, written as most are, and not near the end; or else false, and take() takes it.
-    bool take_short(ShortToken& token) noexcept;
 
     /// After the last token: the object has ended, and nothing but white space is behind it.
     bool is_all() const noexcept { return has_ended_ && text_.find_first_not_of(" \t\r\n", at_) == text_.npos; }
@@ -52,11 +41,6 @@ class VocabularyScanner {
     bool has_begun_ = false;  ///< at the start of an object
     bool has_ended_ = false;
     std::string unescaped_;
-
-    friend std::string token_at(std::string_view text, std::size_t start);
 };
 
-/// The token that begins there in a text that was scanned so.
-std::string token_at(std::string_view text, std::size_t start);
-
-}  // namespace octet::model
+}  // namespace octet::tokenize

@@ -1,6 +1,6 @@
-#include "model/piece_trie.hpp"
+#include "tokenize/piece_trie.hpp"
 
-namespace octet::model {
+namespace octet::tokenize {
 namespace {
 
 /// The pieces that go through a node, and how many bytes of them lead to where it begins.
@@ -43,4 +43,4 @@ PieceTrie::PieceTrie(const PieceModel& model, const std::vector<std::uint32_t>& 
     }
 }
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

@@ -6,12 +6,11 @@
 
 #include "base/text.hpp"
 #include "io/file.hpp"
-#include "model/bpe_of_text.hpp"
-#include "model/tokenizer.hpp"
-#include "model/words.hpp"
 #include "octet/error.hpp"
+#include "tokenize/tokenizer.hpp"
+#include "tokenize/words.hpp"
 
-namespace octet::model {
+namespace octet::tokenize {
 namespace {
 
 namespace fs = std::filesystem;
@@ -90,10 +89,17 @@ class Word {
 
 class ByteLevelBpe : public Tokenizer {
   public:
-    explicit ByteLevelBpe(std::unique_ptr<const BpeTables> tables)
-        : tables_(std::move(tables)), words_(Words::Use::kOften) {}
+    explicit ByteLevelBpe(std::unique_ptr<const BpeTables> tables) : tables_(std::move(tables)) {}
 
-    Ids encode(std::string_view text) const override { return encode_words(text, words_, *tables_); }
+    Ids encode(std::string_view text) const override {
+        Ids ids;
+        words_.for_each(text, [&](std::string_view bytes) {
+            Word word(bytes, *tables_);
+            word.merge_all();
+            word.append_to(ids);
+        });
+        return ids;
+    }
 
     std::string decode(std::span<const std::uint32_t> ids) const override {
         std::string bytes;
@@ -108,28 +114,16 @@ class ByteLevelBpe : public Tokenizer {
 
 }  // namespace
 
-Ids encode_words(std::string_view text, const Words& words, const BpeTables& tables) {
-    Ids ids;
-    words.for_each(text, [&](std::string_view bytes) {
-        Word word(bytes, tables);
-        word.merge_all();
-        word.append_to(ids);
-    });
-    return ids;
-}
-
 std::unique_ptr<Tokenizer> make_byte_level_bpe(std::unique_ptr<const BpeTables> tables) {
     return std::make_unique<ByteLevelBpe>(std::move(tables));
 }
 
-std::unique_ptr<Tokenizer> open_byte_level_bpe(const fs::path& folder, const std::optional<std::string>& only) {
+std::unique_ptr<Tokenizer> open_byte_level_bpe(const fs::path& folder) {
     const fs::path vocab = folder / "vocab.json";
     const fs::path merges = folder / "merges.txt";
     const fs::path joined = folder / "tokenizer.json";
-    if (io::exists(vocab) && io::exists(merges)) {
-        auto quick = only ? open_bpe_of_text(vocab, merges, kMostFileBytes, *only) : nullptr;
-        return quick ? std::move(quick) : make_byte_level_bpe(read_vocab_and_merges(vocab, merges, kMostFileBytes));
-    }
+    if (io::exists(vocab) && io::exists(merges))
+        return make_byte_level_bpe(read_vocab_and_merges(vocab, merges, kMostFileBytes));
     if (io::exists(joined))
         return make_byte_level_bpe(parse_tokenizer_json(io::read_text_file(joined, kMostFileBytes), joined.native()));
     throw Error(
@@ -137,4 +131,4 @@ std::unique_ptr<Tokenizer> open_byte_level_bpe(const fs::path& folder, const std
         "has no tokenizer: neither vocab.json and merges.txt nor tokenizer.json; fetch them, or give token ids");
 }
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

@@ -12,9 +12,9 @@
 #include <string_view>
 
 #include "io/large_buffer.hpp"
-#include "model/token_table.hpp"
+#include "tokenize/token_table.hpp"
 
-namespace octet::model {
+namespace octet::tokenize {
 
 /// The token of a single byte, in GPT-2's alphabet.
 std::string token_of_byte(unsigned char byte);
@@ -59,4 +59,4 @@ std::unique_ptr<BpeTables> read_vocab_and_merges(const std::filesystem::path& vo
 /// From tokenizer.json; anything but a byte-level BPE as GPT-2 has it: kBadInput.
 std::unique_ptr<BpeTables> parse_tokenizer_json(std::string_view text, std::string_view name);
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

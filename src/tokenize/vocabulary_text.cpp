@@ -1,14 +1,17 @@
-#include "model/vocabulary_text.hpp"
+#include "tokenize/vocabulary_text.hpp"
 
 #include <algorithm>
 
-#include "model/find_byte.hpp"
-
-namespace octet::model {
+namespace octet::tokenize {
 namespace {
 
 bool is_digit(char c) noexcept {
     return c >= '0' && c <= '9';
+}
+
+/// Whether a character of a string has to be looked at.
+bool ends_run(char c) noexcept {
+    return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
 }
 
 /// The first four characters as a hexadecimal number that is no half of a pair.
@@ -40,25 +43,6 @@ char* put_utf8(std::uint32_t point, char* to) noexcept {
     return to;
 }
 
-/// The digits that eight bytes begin with: how many, 8 for more, too, and their value where there are fewer.
-struct Digits {
-    std::size_t count;
-    std::uint32_t value;
-};
-
-Digits digits_of(std::uint64_t eight) noexcept {
-    constexpr std::uint64_t kOnes = 0x0101010101010101;
-    const std::uint64_t values = eight ^ '0' * kOnes;
-    const std::uint64_t others = ((values + (0x80 - 10) * kOnes) | values) & 0x80 * kOnes;  // the lowest is right
-    const auto count = static_cast<unsigned>(std::countr_zero(others)) / 8;
-    // Neighbours join to numbers of 2, 4 and 8 digits: the first digit, which is the highest, is the lowest byte.
-    std::uint64_t number = values << (64 - 8 * std::max(count, 1U)) & 0x0F * kOnes;
-    number = (number * (10 * 0x100 + 1) >> 8U) & 0x00FF00FF00FF00FF;
-    number = (number * (100 * 0x10000 + 1) >> 16U) & 0x0000FFFF0000FFFF;
-    number = number * (10'000 * 0x100000000 + 1) >> 32U;
-    return {count, static_cast<std::uint32_t>(number)};
-}
-
 }  // namespace
 
 VocabularyScanner::VocabularyScanner(std::string_view text) : text_(text) {
@@ -68,42 +52,13 @@ VocabularyScanner::VocabularyScanner(std::string_view text) : text_(text) {
 
 bool VocabularyScanner::take(Token& token) {
     if (!has_begun_ || has_ended_) return false;
-    skip_space();
-    const std::size_t start = at_ + 1;
     const std::optional<std::string_view> text = string();
     if (!text || !take(':')) return false;
     const std::optional<std::uint32_t> value = number();
     if (!value) return false;
     has_ended_ = !take(',');
     if (has_ended_ && !take('}')) return has_begun_ = has_ended_ = false;
-    token = {*text, *value, start};
-    return true;
-}
-
-// "\u0120the": 262, with or without the spaces: that escape, a space in GPT-2's alphabet, begins more than half of all tokens.
-bool VocabularyScanner::take_short(ShortToken& token) noexcept {
-    constexpr std::size_t kMostBytes = 64;       // of all that is looked at
-    constexpr const char* kSpace = "\\u0120  ";  // 6 bytes of these
-    if (!has_begun_ || has_ended_ || text_.size() - at_ < kMostBytes) return false;
-    const char* p = text_.data() + at_;
-    p += *p == ' ' ? 1 : 0;
-    if (*p++ != '"') return false;
-    const auto start = static_cast<std::size_t>(p - text_.data());
-    const bool has_space = (load_8(p) << 16U) == load_8(kSpace) << 16U;
-    p += has_space ? 6 : 0;
-    const std::size_t size = find_byte_of_16<0x20, '"', '\\'>(p);
-    if (size > ShortText::kMost - 2 || p[size] != '"') return false;
-    const ShortText rest = load_short(p, size);
-    p += size + 1;
-    if (*p++ != ':') return false;
-    p += *p == ' ' ? 1 : 0;
-    const Digits digits = digits_of(load_8(p));
-    if (digits.count - 1 >= 7 || (digits.count > 1 && *p == '0') || p[digits.count] != ',') return false;
-    at_ = static_cast<std::size_t>(p - text_.data()) + digits.count + 1;
-    token.text = {has_space ? rest.low << 16U | 0xA0C4 : rest.low,
-                  has_space ? rest.high << 16U | rest.low >> 48U : rest.high, has_space ? size + 2 : size};
-    token.number = digits.value;
-    token.start = start;
+    token = {*text, *value};
     return true;
 }
 
@@ -121,7 +76,7 @@ std::optional<std::string_view> VocabularyScanner::string() {
     const std::size_t start = at_;
     bool has_escapes = false;
     while (true) {
-        at_ = find_byte<0x20, '"', '\\'>(text_, at_);
+        while (at_ < text_.size() && !ends_run(text_[at_])) ++at_;
         if (at_ >= text_.size() || text_[at_] != '\\') break;
         has_escapes = true;
         at_ += 2;  // what is behind it may be a quotation mark
@@ -155,7 +110,7 @@ std::optional<std::string_view> VocabularyScanner::unescaped(std::string_view in
     if (unescaped_.size() < inside.size()) unescaped_.resize(inside.size());
     char* to = unescaped_.data();
     for (std::size_t i = 0; i < inside.size(); ++i) {
-        const std::size_t next = find_byte<0, '\\'>(inside, i);
+        const std::size_t next = std::min(inside.find('\\', i), inside.size());
         to = std::copy(inside.data() + i, inside.data() + next, to);
         i = next + 1;
         if (next >= inside.size()) break;
@@ -174,9 +129,4 @@ std::optional<std::string_view> VocabularyScanner::unescaped(std::string_view in
     return std::string_view(unescaped_.data(), static_cast<std::size_t>(to - unescaped_.data()));
 }
 
-std::string token_at(std::string_view text, std::size_t start) {
-    VocabularyScanner scanner(text.substr(start - 1));
-    return std::string(scanner.string().value_or(""));
-}
-
-}  // namespace octet::model
+}  // namespace octet::tokenize

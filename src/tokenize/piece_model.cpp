@@ -1,4 +1,4 @@
-#include "model/piece_model.hpp"
+#include "tokenize/piece_model.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,7 +11,7 @@
 #include "base/text.hpp"
 #include "octet/error.hpp"
 
-namespace octet::model {
+namespace octet::tokenize {
 namespace {
 
 constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
@@ -316,4 +316,4 @@ void refuse_piece_model(std::string_view name, const std::string& why) {
     throw Error(ErrorCode::kBadInput, printable(name), "is not a SentencePiece model (" + why + "); fetch it again");
 }
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

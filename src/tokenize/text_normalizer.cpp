@@ -1,4 +1,4 @@
-#include "model/text_normalizer.hpp"
+#include "tokenize/text_normalizer.hpp"
 
 #include <bit>
 #include <cstring>
@@ -6,7 +6,7 @@
 #include "base/text.hpp"
 #include "octet/error.hpp"
 
-namespace octet::model {
+namespace octet::tokenize {
 namespace {
 
 constexpr std::uint32_t kIsLeaf = 1U << 31U;
@@ -157,4 +157,4 @@ std::string TextNormalizer::normalize(std::string_view text) const {
     return normalized;
 }
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

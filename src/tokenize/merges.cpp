@@ -1,4 +1,4 @@
-#include "model/merges.hpp"
+#include "tokenize/merges.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -8,10 +8,10 @@
 
 #include "base/text.hpp"
 #include "io/file.hpp"
-#include "model/vocabulary_text.hpp"
 #include "octet/error.hpp"
+#include "tokenize/vocabulary_text.hpp"
 
-namespace octet::model {
+namespace octet::tokenize {
 namespace {
 
 using nlohmann::json;
@@ -318,4 +318,4 @@ std::unique_ptr<BpeTables> parse_tokenizer_json(std::string_view text, std::stri
     return tables;
 }
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace octet::model {
+namespace octet::tokenize {
 
 /// Numbers of tokens are below this.
 inline constexpr std::uint32_t kMostTokens = 1U << 24U;
@@ -126,4 +126,4 @@ class MergeTable {
     std::pmr::vector<Merge> merges_;
 };
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

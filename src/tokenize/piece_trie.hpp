@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "model/piece_model.hpp"
+#include "tokenize/piece_model.hpp"
 
-namespace octet::model {
+namespace octet::tokenize {
 
 class PieceTrie {
   public:
@@ -52,4 +52,4 @@ class PieceTrie {
     std::vector<Node> nodes_;  ///< the children of each before those of the next; the first is the root
 };
 
-}  // namespace octet::model
+}  // namespace octet::tokenize

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-namespace octet::model {
+namespace octet::tokenize {
 
 enum class PieceKind : std::uint8_t { kNormal = 1, kUnknown, kControl, kUserDefined, kUnused, kByte };
 
@@ -55,4 +55,4 @@ int byte_of_piece(std::string_view text);
 /// Throws kBadInput: "NAME: is not a SentencePiece model (WHY); fetch it again". `why` is printable.
 [[noreturn]] void refuse_piece_model(std::string_view name, const std::string& why);
 
-}  // namespace octet::model
+}  // namespace octet::tokenize
