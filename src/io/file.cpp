@@ -47,6 +47,13 @@ bool find_status(const std::filesystem::path& path, struct stat& status) {
     return false;
 }
 
+void check_size(const File& file, std::uint64_t most_bytes) {
+    if (file.size() <= most_bytes) return;
+    throw Error(ErrorCode::kBadInput, printable(file.name()),
+                fmt::format("has {} bytes, more than the {} that such a file may have; is it the right file?",
+                            with_commas(file.size()), with_commas(most_bytes)));
+}
+
 }  // namespace
 
 void throw_io_error(const std::filesystem::path& path, std::string_view action, int error_number) {
@@ -82,9 +89,21 @@ File::~File() {
     if (fd_ >= 0) ::close(fd_);
 }
 
+// Non-blocking, so that a named pipe is refused below instead of waiting for a writer.
 File File::open_for_reading(const std::filesystem::path& path) {
-    // Non-blocking, so that a named pipe is refused below instead of waiting for a writer.
-    const int fd = system_calls().open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+    return opened(system_calls().open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0), path);
+}
+
+File File::open_for_reading(int folder, const std::string& name, const std::filesystem::path& path) {
+    int fd = -1;
+    do {
+        fd = ::openat(folder, name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    } while (fd < 0 && errno == EINTR);
+    return opened(fd, path);
+}
+
+/// What open(2) gave, with errno.
+File File::opened(int fd, const std::filesystem::path& path) {
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
         throw Error(ErrorCode::kBadInput, printable(path.native()), "not found; check the path");
     }
@@ -173,16 +192,16 @@ void File::sync() const {
 
 File open_text_file(const std::filesystem::path& path, std::uint64_t most_bytes) {
     File file = File::open_for_reading(path);
-    if (file.size() > most_bytes) {
-        throw Error(ErrorCode::kBadInput, printable(path.native()),
-                    fmt::format("has {} bytes, more than the {} that such a file may have; is it the right file?",
-                                with_commas(file.size()), with_commas(most_bytes)));
-    }
+    check_size(file, most_bytes);
     return file;
 }
 
 std::string read_text_file(const std::filesystem::path& path, std::uint64_t most_bytes) {
-    const File file = open_text_file(path, most_bytes);
+    return read_text_file(File::open_for_reading(path), most_bytes);
+}
+
+std::string read_text_file(const File& file, std::uint64_t most_bytes) {
+    check_size(file, most_bytes);
     std::string text(file.size(), '\0');
     file.read_at(std::as_writable_bytes(std::span(text)), 0);
     return text;
@@ -194,8 +213,7 @@ void write_text_file(const std::filesystem::path& path, std::string_view text, b
     if (sync) file.sync();
 }
 
-void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync) {
-    const File source = File::open_for_reading(from);
+void copy_file(const File& source, const std::filesystem::path& to, bool sync) {
     const File target = File::create(to, source.size());
     std::vector<std::byte> buffer(std::min<std::uint64_t>(source.size(), 1U << 20U));
     for (std::uint64_t offset = 0; offset < source.size(); offset += buffer.size()) {

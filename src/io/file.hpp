@@ -29,6 +29,9 @@ class File {
     /// Opens an existing regular file for reading. Not found or not a regular file: kBadInput; other failures: kIo.
     static File open_for_reading(const std::filesystem::path& path);
 
+    /// The same of `name` in the folder that `folder` is a descriptor of; `path` stands in messages.
+    static File open_for_reading(int folder, const std::string& name, const std::filesystem::path& path);
+
     /// Creates a new file (0666 & ~umask) and reserves `byte_count` bytes for it; an existing one is an error. kIo.
     static File create(const std::filesystem::path& path, std::uint64_t byte_count);
 
@@ -54,6 +57,7 @@ class File {
     void sync() const;
 
   private:
+    static File opened(int fd, const std::filesystem::path& path);
     File(int fd, std::uint64_t size, std::string name) : fd_(fd), size_(size), name_(std::move(name)) {}
 
     int fd_ = -1;
@@ -76,11 +80,14 @@ File open_text_file(const std::filesystem::path& path, std::uint64_t most_bytes)
 /// The whole of a small file as text; larger than `most_bytes`: kBadInput.
 std::string read_text_file(const std::filesystem::path& path, std::uint64_t most_bytes);
 
+/// The same of an open file.
+std::string read_text_file(const File& file, std::uint64_t most_bytes);
+
 /// Creates a new file with `text` in it, on the disk when `sync`.
 void write_text_file(const std::filesystem::path& path, std::string_view text, bool sync);
 
 /// Copies a file byte for byte into a new one.
-void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync);
+void copy_file(const File& source, const std::filesystem::path& to, bool sync);
 
 /// Device and inode of a path (links followed). False if nothing is there; kIo where that cannot be told.
 bool find_identity(const std::filesystem::path& path, FileIdentity& identity);

@@ -196,8 +196,8 @@ std::vector<FileReport> write_companions(const checkpoint::Checkpoint& checkpoin
     std::vector<FileReport> written;
     for (const fs::path& companion : checkpoint.companions) {
         const fs::path place = output.place(companion.filename().native());
-        io::copy_file(companion, place, sync);
-        written.push_back(run::whole_file_checksum(place));
+        io::copy_file(io::File::open_for_reading(companion), place, sync);
+        written.push_back(run::whole_file_checksum(io::File::open_for_reading(place)));
     }
     return written;
 }
