@@ -8,8 +8,10 @@
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/confine.hpp"
 #include "cli/signals.hpp"
 #include "io/large_buffer.hpp"
+#include "io/sandbox.hpp"
 #include "octet/octet.hpp"
 #include "quant/active_kernels.hpp"
 
@@ -147,10 +149,14 @@ int run_invocation(Terminal& terminal, const Invocation& invocation) {
     const bool has_output = std::find(kWithOutput.begin(), kWithOutput.end(), invocation.command) != kWithOutput.end();
     if ((invocation.needs_input && invocation.common.input.empty()) || (has_output && invocation.common.output.empty()))
         throw Error(ErrorCode::kUsage, "a path is empty; see octet " + invocation.command + " --help");
+    const bool writes = has_output && invocation.command != "compare";
     quant::active_kernels();  // an unknown OCTET_ISA is refused whatever the command
     terminal.set_quiet(invocation.common.quiet);
     terminal.set_color(when_of("--color", invocation.common.color));
     terminal.set_progress(when_of("--progress", invocation.common.progress));
+    // Before INPUT is read and before there are threads: what is given up is given up by those that are started later.
+    if (invocation.common.sandbox)
+        io::enter_sandbox(allowed_paths(invocation.words, writes ? invocation.common.output : ""));
     return invocation.run(terminal, invocation.common);
 }
 
@@ -188,6 +194,7 @@ int run_command_line(const std::vector<std::string>& arguments) {
             terminal.note("no command; see octet --help");
             return static_cast<int>(ErrorCode::kUsage);
         }
+        invocation.words = reversed;
         // Known before parsing, so that a refused command line also answers in JSON.
         invocation.common.json = std::find(reversed.begin(), reversed.end(), "--json") != reversed.end();
         std::reverse(reversed.begin(), reversed.end());

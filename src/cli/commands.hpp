@@ -24,6 +24,7 @@ struct CommonOptions {
     bool quiet = false;
     bool verbose = false;
     bool json = false;
+    bool sandbox = true;
     std::string color = "auto";
     std::string progress = "auto";
     std::string input;
@@ -33,6 +34,7 @@ struct CommonOptions {
 /// A command line that has been parsed.
 struct Invocation {
     std::string command;
+    std::vector<std::string> words;  ///< of the command line, for what may be opened
     CommonOptions common;
     bool needs_input = true;
     std::function<int(Terminal&, const CommonOptions&)> run;  ///< returns the exit code

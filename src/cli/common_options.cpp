@@ -29,6 +29,9 @@ void add_common_options(CLI::App& command, CommonOptions& common) {
     command.add_flag("--verbose", common.verbose, "print every tensor");
     command.add_option("--color", common.color, "auto (default), always or never");
     command.add_option("--progress", common.progress, "auto (default), always or never");
+    command.add_flag_callback(
+        "--no-sandbox", [&common] { common.sandbox = false; },
+        "do without the kernel's guard against opening other files, networks and programs");
 }
 
 void add_write_options(CLI::App& command, WriteOptions& write) {
