@@ -25,6 +25,7 @@ struct DirectoryEntry {
     std::uint64_t links = 0;  ///< how many names the file has
 
     bool is_folder(const FileIdentity& id) const { return kind == Kind::kFolder && identity == id; }
+    bool is_folder(std::uint64_t inode) const { return kind == Kind::kFolder && identity.inode == inode; }
 };
 
 class Directory {

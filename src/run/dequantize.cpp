@@ -217,9 +217,10 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
 
     io::Output& output_files = destination.output();
     output_files.begin();
-    io::check_free_space(output_files.building(), destination.target(),
+    io::check_free_space(output_files.place(), destination.target(),
                          run::bytes_needed(plan.files, single ? 0 : state::total_bytes(set.sidecar.companions),
                                            set.sidecar.source_index ? set.stored.size() : 0));
+    output_files.build(names);
     const std::vector<io::File> files = run::create_files(plan, output_files);
     std::deque<run::BlockJob> blocks;
     std::vector<run::TensorJob> jobs = restore_jobs(set, plan, files, options.dtype, blocks);
