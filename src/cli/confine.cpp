@@ -20,19 +20,21 @@ std::vector<fs::path> paths_in(const std::string& word) {
     return paths;
 }
 
-/// A folder, of a set also the one that it lies in, the blobs of the hub's cache that its links lead to, and weights that are links to somewhere else.
+/// A folder, of a set also the one that it lies in, the journal of a run that was replacing it, the blobs of the hub's
+/// cache, and what links in the folder lead to.
 void allow_folder(const fs::path& folder, std::vector<io::AllowedPath>& allowed) {
     std::error_code ignored;  // what cannot be looked at is not allowed, and reading it says why
     allowed.push_back({folder, io::Access::kRead});
-    const fs::path parent = fs::canonical(folder, ignored).parent_path();
+    const fs::path real = fs::canonical(folder, ignored);
+    const fs::path parent = real.parent_path();
+    allowed.push_back({parent / ("." + real.filename().native() + ".octet-journal"), io::Access::kRead});
     // A set may be replaced by another folder while it is read: that one is beside it until then.
     if (fs::exists(folder / kSidecarName, ignored)) allowed.push_back({parent, io::Access::kRead});
     const fs::path cache = parent.parent_path();
     if (cache.filename().native().starts_with("models--")) allowed.push_back({cache / "blobs", io::Access::kRead});
     for (fs::directory_iterator it(folder, ignored), end; !ignored && it != end; it.increment(ignored)) {
         std::error_code unknown;
-        if (it->path().native().ends_with(".safetensors") && it->is_symlink(unknown))
-            allowed.push_back({it->path(), io::Access::kRead});
+        if (it->is_symlink(unknown) && it->is_regular_file(unknown)) allowed.push_back({it->path(), io::Access::kRead});
     }
 }
 

@@ -60,14 +60,15 @@ bool is_half_replaced(const fs::path& folder) {
     std::error_code error;
     const fs::path real = fs::canonical(folder, error);
     if (error) throw_io_error(folder, "examine", error.value());
-    const Directory target = Directory::open(real);
+    const Directory target = Directory::open_to_look(real);
     const auto is_unfinished = [&](const Directory& place, const std::string& journal) {
         const auto records = read_journal(place, journal);
         return records && !records->new_files.empty() && !is_complete(target, *records);
     };
     if (is_unfinished(target, hidden_name_of("", true, kJournal))) return true;
     const std::string beside = hidden_name_of(real.filename().native(), false, kJournal);
-    return io::exists(real.parent_path() / beside) && is_unfinished(Directory::open(real.parent_path()), beside);
+    return io::exists(real.parent_path() / beside) &&
+           is_unfinished(Directory::open_to_look(real.parent_path()), beside);
 }
 
 Output::Output(const fs::path& target, Kind kind, std::string last_file, bool sync, std::vector<std::string>& notes)
