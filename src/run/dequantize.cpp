@@ -95,7 +95,7 @@ std::vector<io::FileIdentity> identities_of(const state::QuantizedSet& set) {
     std::vector<io::FileIdentity> identities;
     for (const std::string& name : state::file_names_of(set.sidecar)) {
         io::FileIdentity identity;
-        if (io::find_identity(set.folder / name, identity)) identities.push_back(identity);
+        if (set.folder.find_identity(name, identity)) identities.push_back(identity);
     }
     return identities;
 }
@@ -161,11 +161,27 @@ std::string restored_index_text(const state::Sidecar& sidecar, const plan::Outpu
     return checkpoint::index_text_of(checkpoint::with_total_size(sidecar.source_index->metadata, bytes), weights);
 }
 
-void write_companions(const state::QuantizedSet& set, const plan::OutputPlan& plan, io::Output& output, bool sync,
-                      Report& report) {
-    for (const FileReport& companion : set.sidecar.companions) {
-        const io::File source = io::File::open_for_reading(set.folder / companion.name);
-        io::copy_bytes(source, output.create(companion.name, source.size()), sync);
+/// A set with its companions, all of them open before the work begins: it may be replaced, and its files removed, before that ends.
+struct OpenedSet {
+    state::QuantizedSet set;
+    std::vector<io::File> companions;
+};
+
+OpenedSet open_with_companions(const fs::path& folder, bool wants_companions) {
+    return io::read_held(folder, [&](const io::HeldFolder& held) {
+        OpenedSet opened{state::open_set(held, state::read_sidecar(held)), {}};
+        if (!wants_companions) return opened;
+        for (const FileReport& companion : opened.set.sidecar.companions)
+            opened.companions.push_back(held.open(companion.name));
+        return opened;
+    });
+}
+
+void write_companions(const state::QuantizedSet& set, const std::vector<io::File>& companions,
+                      const plan::OutputPlan& plan, io::Output& output, bool sync, Report& report) {
+    for (std::size_t i = 0; i < companions.size(); ++i) {
+        const FileReport& companion = set.sidecar.companions[i];
+        io::copy_bytes(companions[i], output.create(companion.name, companions[i].size()), sync);
         report.output_files.push_back(companion);
     }
     if (!set.sidecar.source_index) return;
@@ -186,11 +202,14 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     const auto start = std::chrono::steady_clock::now();
     check_dtype(options.dtype);
     if (options.write.sha256) io::need_sha256();
-    state::QuantizedSet set = state::open_set(run::find_set_folder(path));
+    const bool names_a_file = output.native().ends_with(".safetensors");
+    OpenedSet opened = open_with_companions(run::find_set_folder(path), !names_a_file);
+    state::QuantizedSet& set = opened.set;
     Report report;
     run::Notes notes(options.write);
     Destination destination(output, options, notes.lines);
     const bool single = destination.is_single_file();
+    if (!single && names_a_file) opened = open_with_companions(fs::path(set.folder.path()), true);  // it was a link
     plan::OutputPlan plan =
         plan::plan_restored(set, options.dtype, single ? std::optional(destination.single_name()) : std::nullopt);
     const std::vector<std::string> names = output_names(plan, set.sidecar, single);
@@ -198,9 +217,10 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
 
     io::Output& output_files = destination.output();
     output_files.begin();
-    io::check_free_space(output_files.building(), destination.target(),
+    io::check_free_space(output_files.place(), destination.target(),
                          run::bytes_needed(plan.files, single ? 0 : state::total_bytes(set.sidecar.companions),
                                            set.sidecar.source_index ? set.stored.size() : 0));
+    output_files.build(names);
     const std::vector<io::File> files = run::create_files(plan, output_files);
     std::deque<run::BlockJob> blocks;
     std::vector<run::TensorJob> jobs = restore_jobs(set, plan, files, options.dtype, blocks);
@@ -210,7 +230,7 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     report.totals = state::totals_of(set.sidecar.tensors, set.sidecar.source_sum_of_squares);
     report.totals.source_bytes = state::total_bytes(set.sidecar.files);
     report.totals.output_bytes = state::total_bytes(report.output_files);
-    if (!single) write_companions(set, plan, output_files, options.write.sync, report);
+    if (!single) write_companions(set, opened.companions, plan, output_files, options.write.sync, report);
     if (options.write.sha256) {
         for (FileReport& file : report.output_files)
             file.sha256 = io::sha256_of(output_files.open(file.name), options.write.stop_requested);

@@ -3,6 +3,7 @@
 #include "base/set_names.hpp"
 #include "base/text.hpp"
 #include "checkpoint/checkpoint.hpp"
+#include "io/held_folder.hpp"
 #include "io/output.hpp"
 #include "octet/error.hpp"
 
@@ -12,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 bool has_sidecar(const fs::path& folder) {
-    return io::exists(folder / kSidecarName);
+    return io::folder_has(folder, kSidecarName);
 }
 
 bool holds_codes(const fs::path& file) {

@@ -229,6 +229,16 @@ void hash_files(std::vector<FileReport>& reports, const std::vector<io::File>& f
     for (std::size_t i = 0; i < reports.size(); ++i) reports[i].checksum = checksums[i];
 }
 
+/// Every file that the set will have.
+std::vector<std::string> names_of_set(const checkpoint::Checkpoint& checkpoint, const plan::OutputPlan& plan) {
+    std::vector<std::string> names;
+    for (const plan::FilePlan& file : plan.files) names.push_back(file.name);
+    for (const fs::path& companion : checkpoint.companions) names.push_back(companion.filename().native());
+    if (checkpoint.index) names.emplace_back(kSetIndexName);
+    names.emplace_back(kSidecarName);
+    return names;
+}
+
 /// Returns its length.
 std::uint64_t write_sidecar_file(const state::Sidecar& sidecar, io::Output& output, bool sync) {
     const io::File file = output.create(std::string(kSidecarName), 0);
@@ -318,8 +328,9 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     run::tie_equal(checkpoint, tensors, options.write);
 
     plan::OutputPlan plan = plan::plan_set(checkpoint, tensors);
-    io::check_free_space(output.building(), target,
+    io::check_free_space(output.place(), target,
                          run::bytes_needed(plan.files, run::companion_bytes(checkpoint), tensors.size()));
+    output.build(names_of_set(checkpoint, plan));
     const std::vector<io::File> files = run::create_files(plan, output);
     std::deque<run::BlockJob> blocks;
     std::vector<run::TensorJob> jobs = quantize_jobs(checkpoint, tensors, plan, files, inputs.importance.get(), blocks);
