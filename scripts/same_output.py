@@ -156,7 +156,7 @@ class Random:
         granularity = self.pick("tensor", "tensor", "channel", "group", "group")
         options += ["--granularity", granularity]
         if granularity == "group":
-            options += ["--group-size", str(self.pick(16, 32, 64, 100, 128))]
+            options += ["--group-size", str(self.pick(16, 32, 64, 100, 128, 1024))]
         if granularity != "tensor":
             options += ["--axis", self.pick("auto", "0", "1")]
             options += self.pick([], [], ["--scale-dtype", self.pick("f16", "bf16", "two-level")])
