@@ -89,24 +89,6 @@ else()
     target_include_directories(octet_pcre2 SYSTEM INTERFACE "${OCTET_PCRE2_INCLUDE_DIR}")
 endif()
 
-find_path(OCTET_SENTENCEPIECE_INCLUDE_DIR sentencepiece_processor.h)
-find_library(OCTET_SENTENCEPIECE_LIBRARY sentencepiece)
-add_library(octet_sentencepiece INTERFACE)
-if(NOT OCTET_SENTENCEPIECE_INCLUDE_DIR OR NOT OCTET_SENTENCEPIECE_LIBRARY
-        OR FETCHCONTENT_TRY_FIND_PACKAGE_MODE STREQUAL "NEVER")
-    set(SPM_ENABLE_SHARED OFF)
-    set(SPM_ENABLE_TCMALLOC OFF)
-    FetchContent_Declare(sentencepiece
-        URL https://github.com/google/sentencepiece/archive/refs/tags/v0.2.0.tar.gz
-        URL_HASH SHA256=9970f0a0afee1648890293321665e5b2efa04eaec9f1671fcf8048f456f5bb86)
-    FetchContent_MakeAvailable(sentencepiece)
-    target_link_libraries(octet_sentencepiece INTERFACE sentencepiece-static)
-    target_include_directories(octet_sentencepiece SYSTEM INTERFACE "${sentencepiece_SOURCE_DIR}/src")
-else()
-    target_link_libraries(octet_sentencepiece INTERFACE "${OCTET_SENTENCEPIECE_LIBRARY}")
-    target_include_directories(octet_sentencepiece SYSTEM INTERFACE "${OCTET_SENTENCEPIECE_INCLUDE_DIR}")
-endif()
-
 if(PROJECT_IS_TOP_LEVEL AND BUILD_TESTING)
     # No version: the package of Catch2 2 refuses to be asked for 3 and the other way round; the tests take both.
     FetchContent_Declare(Catch2

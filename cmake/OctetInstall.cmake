@@ -1,4 +1,5 @@
-# cmake --install: the binary and its other names, the library, its headers, and the package for find_package(octet).
+# cmake --install: the binary and its other names, manual pages and completions, the library, its headers, and the package for
+# find_package(octet).
 include_guard(GLOBAL)
 include(CMakePackageConfigHelpers)
 
@@ -7,6 +8,20 @@ if(OCTET_INSTALL_LINKS)
     foreach(name IN LISTS octet_command_names)
         install(CODE "file(CREATE_LINK octet \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/${name}\" SYMBOLIC)")
     endforeach()
+endif()
+
+if(octet_pages)
+    install(FILES ${octet_manuals} DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
+    set(octet_bash_dir "${CMAKE_INSTALL_DATADIR}/bash-completion/completions")
+    install(FILES "${octet_pages_dir}/octet.bash" DESTINATION "${octet_bash_dir}" RENAME octet)
+    install(FILES "${octet_pages_dir}/_octet" DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions")
+    install(FILES "${octet_pages_dir}/octet.fish" DESTINATION "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d")
+    if(OCTET_INSTALL_LINKS)
+        # bash looks for a file of the command's name; zsh and the other names need none.
+        foreach(name IN LISTS octet_command_names)
+            install(FILES "${octet_pages_dir}/octet.bash" DESTINATION "${octet_bash_dir}" RENAME "${name}")
+        endforeach()
+    endif()
 endif()
 
 install(TARGETS octet EXPORT octet-targets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")

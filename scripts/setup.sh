@@ -27,7 +27,7 @@ need_tool cmake cmake
 need_tool ninja ninja-build
 need_tool make make
 # What it is built on (CMake fetches pinned releases of what is not here).
-for package in libxsimd-dev libxxhash-dev libssl-dev libfmt-dev nlohmann-json3-dev libcli11-dev libpcre2-dev libsentencepiece-dev catch2; do need_package "$package"; done
+for package in libxsimd-dev libxxhash-dev libssl-dev libfmt-dev nlohmann-json3-dev libcli11-dev libpcre2-dev catch2; do need_package "$package"; done
 # What it is tested with.
 has clang++-14 || has clang++-18 || has clang++ || missing+=("$clang")
 need_package "$runtime"

@@ -48,4 +48,5 @@ def main():
     print(f"{count:,} strings and {count:,} rows of ids by sentencepiece {sentencepiece.__version__} and tokenizers {tokenizers.__version__}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 // What a model says: generating text and evaluating, on an original checkpoint or on the codes of a set, and collecting what quantize can
 // weigh errors with. GPT-2 and T5 (FLAN-T5). Plain values. These functions are in the library octet_model, which is built with the
-// command line and not installed: it needs PCRE2 and SentencePiece.
+// command line and not installed: it needs PCRE2.
 //
 // MODEL is a path as docs/cli.md has it: a checkpoint or a set, with config.json and, unless ids are given, the tokenizer beside it.
 // Weights are mapped, never held as a whole in memory. Results depend on the instruction set in the last bits, not on the threads.

@@ -7,7 +7,9 @@
 #include "base/set_names.hpp"
 #include "base/text.hpp"
 #include "checkpoint/checkpoint.hpp"
+#include "io/file.hpp"
 #include "io/folder_names.hpp"
+#include "io/held_folder.hpp"
 #include "io/plain_name.hpp"
 #include "octet/error.hpp"
 
@@ -16,13 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> file_names(const fs::path& folder) {
-    std::vector<std::string> names = io::folder_names(folder);
-    std::erase_if(names, [&](const std::string& name) {
-        std::error_code ignored;
-        return !fs::is_regular_file(folder / name, ignored);
-    });
-    return names;
+/// What is no regular file, links followed, goes out of `names`.
+void keep_files(const fs::path& folder, std::vector<std::string>& names) {
+    std::erase_if(names, [&](const std::string& name) { return io::kind_at(folder / name) != io::EntryKind::kFile; });
 }
 
 std::string listed(const std::vector<std::string>& names) {
@@ -37,14 +35,16 @@ Location locate_in_folder(const fs::path& folder) {
         return Location{what, path, folder, true};
     };
     const auto has = [&](std::string_view name) { return io::exists(folder / name); };
-    if (has(kSidecarName)) return in_folder(Location::What::kSet, folder);
+    if (io::folder_has(folder, kSidecarName)) return in_folder(Location::What::kSet, folder);
     if (has(kIndexName)) return in_folder(Location::What::kIndex, folder / kIndexName);
     if (has("model.safetensors")) return in_folder(Location::What::kFile, folder / "model.safetensors");
-    const std::vector<std::string> names = file_names(folder);
+    std::vector<std::string> names = io::folder_names(folder);
     std::vector<std::string> candidates;
     std::copy_if(names.begin(), names.end(), std::back_inserter(candidates),
                  [](const std::string& name) { return name.ends_with(".safetensors"); });
+    keep_files(folder, candidates);
     if (candidates.size() == 1) return in_folder(Location::What::kFile, folder / candidates.front());
+    keep_files(folder, names);
     const std::string found = names.empty() ? "it is empty" : "it has " + listed(names);
     const std::string problem = candidates.empty() ? "holds no checkpoint: no .safetensors file, " + found
                                                    : fmt::format("holds {} .safetensors files and no index: {}",
@@ -78,8 +78,8 @@ Location locate(const fs::path& path) {
 
 std::vector<fs::path> find_companions(const fs::path& folder) {
     std::vector<fs::path> companions;
-    for (const std::string& name : file_names(folder)) {
-        if (is_companion(name) && io::stays_in(folder, folder / name)) companions.push_back(folder / name);
+    for (const std::string& name : io::folder_names(folder)) {
+        if (is_companion(name) && io::has_own_file(folder, name)) companions.push_back(folder / name);
     }
     return companions;
 }

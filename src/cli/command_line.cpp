@@ -1,172 +1,91 @@
+// One run of the program: which command the words name, what it answers, and the one place where
+// errors become an exit code.
 #include <algorithm>
-#include <array>
 #include <filesystem>
+#include <functional>
 #include <new>
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
 #include "base/text.hpp"
-#include "cli/commands.hpp"
+#include "cli/command.hpp"
+#include "cli/help.hpp"
+#include "cli/parse.hpp"
 #include "cli/signals.hpp"
 #include "io/large_buffer.hpp"
 #include "octet/octet.hpp"
-#include "quant/active_kernels.hpp"
 
 namespace octet::cli {
 namespace {
 
-struct Command {
-    std::string_view name;
-    void (*add)(CLI::App& app, Invocation& invocation);
-    const char* example;
-
-    void add_to(CLI::App& app, Invocation& invocation) const {
-        add(app, invocation);
-        app.get_subcommand(std::string(name))->footer(fmt::format("Example: {}", example));
-    }
-};
-
-/// In the order of `octet --help`.
-constexpr std::array kCommands = {
-    Command{"quantize", add_quantize,
-            "octet quantize model.safetensors out/ --granularity group --bits 4 --min-sqnr 20"},
-    Command{"dequantize", add_dequantize, "octet dequantize out/ restored.safetensors"},
-    Command{"inspect", add_inspect, "octet inspect out/ --sizes --tensors '*.weight' --sort sqnr"},
-    Command{"verify", add_verify, "octet verify out/ --source model.safetensors"},
-    Command{"compare", add_compare, "octet compare model.safetensors out/ --min-sqnr-tensor 30"},
-    Command{"plan", add_plan, "octet plan model.safetensors --rule '*.bias=keep' --max-size 70MB"},
-    Command{"generate", add_generate,
-            "octet generate out/ --versus model/ --prompt 'The quick brown fox' --max-new-tokens 20"},
-    Command{"evaluate", add_evaluate, "octet evaluate out/ --text eval.txt --reference model/ --max-kl 0.01"},
-    Command{"calibrate", add_calibrate, "octet calibrate model/ --text some.txt -o importance.safetensors"},
-};
-
-std::vector<std::string> command_names() {
-    std::vector<std::string> names;
-    for (const Command& command : kCommands) names.emplace_back(command.name);
-    return names;
-}
-
-/// Only the command that is called, where the first word names one: all of them take a millisecond to describe.
-void add_commands(CLI::App& app, const std::string& first_word, Invocation& invocation) {
-    const auto* const named = std::find_if(kCommands.begin(), kCommands.end(),
-                                           [&](const Command& command) { return command.name == first_word; });
-    if (named != kCommands.end()) return named->add_to(app, invocation);
-    for (const Command& command : kCommands) command.add_to(app, invocation);
-}
-
-/// Called under one of these names the program is that command.
-const std::vector<std::string> kLinkNames = {"quantize", "dequantize", "inspect"};
-
-When when_of(std::string_view option, const std::string& value) {
-    return static_cast<When>(choice_of(option, value, {"auto", "always", "never"}));
-}
-
-std::vector<std::string> option_names(const CLI::App& command) {
-    std::vector<std::string> names;
-    for (const CLI::Option* option : command.get_options()) {
-        for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-    }
-    return names;
-}
-
-/// The line for a command line that CLI11 refused, with the nearest right spelling.
-std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
-    const auto chosen = app.get_subcommands();
-    const CLI::App& command = chosen.empty() ? app : *chosen.front();
-    const std::string help = chosen.empty() ? "octet --help" : "octet " + command.get_name() + " --help";
-    const std::vector<std::string> extras = app.remaining(true);
-    if (!extras.empty()) {
-        const std::string word = extras.front().substr(0, extras.front().find('='));
-        const bool is_option = word.starts_with("-");
-        const auto nearest = nearest_spelling(word, is_option        ? option_names(command)
-                                                    : chosen.empty() ? command_names()
-                                                                     : std::vector<std::string>{});
-        const std::string what = is_option        ? "unknown option "
-                                 : chosen.empty() ? "unknown command "
-                                                  : "one argument too many: ";
-        return fmt::format("{}{}; {}", what, in_quotes(word),
-                           nearest ? fmt::format("did you mean {}?", *nearest) : "see " + help);
-    }
-    std::string text = error.what();
-    std::replace(text.begin(), text.end(), '\n', ' ');
-    if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
-        const bool repeated = text.find("but received") != std::string::npos;
-        text = text.substr(0, text.find(':')) + (repeated ? ": is given more than once" : ": needs a value");
-    }
-    return fmt::format("{}; see {}", printable(text), help);
-}
-
-void describe(CLI::App& app) {
-    app.name("octet");
-    app.description(
-        "octet quantizes safetensors checkpoints to 8, 6, 5, 4, 3 or 2 bits and back, and says what it cost.");
-    app.set_version_flag("--version", "octet " + std::string(version()));
-    app.require_subcommand(1);
-    app.get_formatter()->column_width(34);
-    app.footer("Example: octet quantize model.safetensors out/ && octet inspect out/ --sizes");
-}
-
 /// "quantize a b" when the program was called under that name.
 std::vector<std::string> with_link_name(const std::vector<std::string>& arguments) {
     const std::string name = std::filesystem::path(arguments.front()).filename().native();
-    std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
-    const bool linked = std::find(kLinkNames.begin(), kLinkNames.end(), name) != kLinkNames.end();
-    const bool asks_version = !rest.empty() && rest.front() == "--version";
-    if (linked && !asks_version) rest.insert(rest.begin(), name);
-    return rest;
+    std::vector<std::string> words(arguments.begin() + 1, arguments.end());
+    const bool linked = std::find(link_names().begin(), link_names().end(), name) != link_names().end();
+    const bool asks_version = !words.empty() && words.front() == "--version";
+    if (linked && !asks_version) words.insert(words.begin(), name);
+    return words;
 }
 
 /// "octet help" and "octet help COMMAND" are "octet --help" and "octet COMMAND --help".
 std::vector<std::string> with_help_as_option(std::vector<std::string> words) {
     if (words.empty() || words.front() != "help") return words;
     words.erase(words.begin());
-    const std::vector<std::string> names = command_names();
     // What is no command is refused as such.
-    if (words.empty() || std::find(names.begin(), names.end(), words.front()) != names.end())
-        words.emplace_back("--help");
+    if (words.empty() || find_command(words.front()) != nullptr) words.emplace_back("--help");
     return words;
 }
 
-int fail(Terminal& terminal, const Invocation& invocation, ErrorCode code, const std::string& message) {
+int run_words(Terminal& terminal, std::vector<std::string> words, Arguments& arguments) {
+    if (words.empty()) {
+        terminal.out(overview());
+        terminal.note("no command; see octet --help");
+        return static_cast<int>(ErrorCode::kUsage);
+    }
+    // Known before parsing, so that a refused command line also answers in JSON.
+    arguments.json = std::find(words.begin(), words.end(), "--json") != words.end();
+    const Command* const named = find_command(words.front());
+    const Command& command = named == nullptr ? program() : *named;
+    arguments.command = command.name;
+    if (named != nullptr) words.erase(words.begin());
+    const Request request = parse(command, words, arguments);
+    if (request != Request::kRun) {
+        terminal.out(request == Request::kHelp ? help(command) : fmt::format("octet {}\n", version()));
+        return 0;
+    }
+    terminal.set_quiet(arguments.quiet);
+    terminal.set_color(arguments.color);
+    terminal.set_progress(arguments.progress);
+    return command.run(terminal, arguments);
+}
+
+int fail(Terminal& terminal, const Arguments& arguments, ErrorCode code, const std::string& message) {
     terminal.error(message);
-    const CommonOptions& common = invocation.common;
     const int exit_code = static_cast<int>(code) + (code == ErrorCode::kInterrupted ? signal_received() : 0);
     try {
-        if (common.json)
-            terminal.out(report::json_error(invocation.command, common.input, common.output, exit_code, message));
+        if (arguments.json)
+            terminal.out(report::json_error(arguments.command, arguments.input, arguments.output, exit_code, message));
     } catch (const Error&) {
         // Standard output is what failed, or fails too: the line on stderr has to do.
     }
     return exit_code;
 }
 
-int run_invocation(Terminal& terminal, const Invocation& invocation) {
-    static constexpr std::array<std::string_view, 4> kWithOutput = {"quantize", "dequantize", "compare", "calibrate"};
-    const bool has_output = std::find(kWithOutput.begin(), kWithOutput.end(), invocation.command) != kWithOutput.end();
-    if ((invocation.needs_input && invocation.common.input.empty()) || (has_output && invocation.common.output.empty()))
-        throw Error(ErrorCode::kUsage, "a path is empty; see octet " + invocation.command + " --help");
-    quant::active_kernels();  // an unknown OCTET_ISA is refused whatever the command
-    terminal.set_quiet(invocation.common.quiet);
-    terminal.set_color(when_of("--color", invocation.common.color));
-    terminal.set_progress(when_of("--progress", invocation.common.progress));
-    return invocation.run(terminal, invocation.common);
-}
-
-/// Nothing but octet::Error is expected; anything else is a defect, except that memory can run out anywhere.
-int guarded(Terminal& terminal, const Invocation& invocation, const std::function<int()>& action) {
+/// Nothing but octet::Error is expected; anything else is a defect, except that memory can run out
+/// anywhere.
+int guarded(Terminal& terminal, const Arguments& arguments, const std::function<int()>& action) {
     try {
         return action();
     } catch (const Error& error) {
-        return fail(terminal, invocation, error.code(), error.what());
+        return fail(terminal, arguments, error.code(), error.what());
     } catch (const std::bad_alloc&) {
-        return fail(terminal, invocation, ErrorCode::kInternal, "out of memory; nothing was written");
+        return fail(terminal, arguments, ErrorCode::kInternal, "out of memory; nothing was written");
     } catch (const std::filesystem::filesystem_error& error) {
-        return fail(terminal, invocation, ErrorCode::kIo,
+        return fail(terminal, arguments, ErrorCode::kIo,
                     printable(error.path1().native()) + ": " + error.code().message());
     } catch (const std::exception& error) {
-        return fail(terminal, invocation, ErrorCode::kInternal,
+        return fail(terminal, arguments, ErrorCode::kInternal,
                     fmt::format("internal error: {}; nothing was written, please report it with the command line",
                                 printable(error.what())));
     }
@@ -174,39 +93,13 @@ int guarded(Terminal& terminal, const Invocation& invocation, const std::functio
 
 }  // namespace
 
-int run_command_line(const std::vector<std::string>& arguments) {
+int run_command_line(const std::vector<std::string>& words) {
     io::return_large_pieces();
     Terminal terminal;
     watch_signals();
-    Invocation invocation;
-    CLI::App app;
-    describe(app);
-    return guarded(terminal, invocation, [&]() -> int {
-        std::vector<std::string> reversed = with_help_as_option(with_link_name(arguments));
-        add_commands(app, reversed.empty() ? "" : reversed.front(), invocation);
-        if (reversed.empty()) {
-            terminal.note("no command; see octet --help");
-            return static_cast<int>(ErrorCode::kUsage);
-        }
-        // Known before parsing, so that a refused command line also answers in JSON.
-        invocation.common.json = std::find(reversed.begin(), reversed.end(), "--json") != reversed.end();
-        std::reverse(reversed.begin(), reversed.end());
-        try {
-            app.parse(reversed);
-        } catch (const CLI::CallForHelp&) {
-            const auto chosen = app.get_subcommands();
-            terminal.out(chosen.empty() ? app.help() : chosen.front()->help());
-            return 0;
-        } catch (const CLI::CallForVersion& request) {
-            terminal.out(std::string(request.what()) + "\n");
-            return 0;
-        } catch (const CLI::ParseError& error) {
-            const auto chosen = app.get_subcommands();
-            if (!chosen.empty()) invocation.command = chosen.front()->get_name();
-            return fail(terminal, invocation, ErrorCode::kUsage, usage_message(app, error));
-        }
-        return run_invocation(terminal, invocation);
-    });
+    Arguments arguments;
+    return guarded(terminal, arguments,
+                   [&] { return run_words(terminal, with_help_as_option(with_link_name(words)), arguments); });
 }
 
 }  // namespace octet::cli

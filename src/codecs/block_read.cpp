@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "codecs/block_pass.hpp"
 #include "octet/error.hpp"
+#include "quant/finite_state.hpp"
 #include "quant/values.hpp"
 
 namespace octet::codecs {
@@ -103,28 +104,38 @@ bool BlockTask::known_states(const quant::TilePlace& place, const quant::Blocks&
     return true;
 }
 
-void BlockTask::make_states(const quant::TilePlace& place, const quant::Tile& tile, const quant::Blocks& blocks) const {
+/// States under which every value comes back finite, and the factors of the sums that go with them.
+quant::SumFactors BlockTask::make_states(const quant::TilePlace& place, const quant::Tile& tile,
+                                         const quant::Blocks& blocks) const {
     const bool by_columns = job.scheme.axis == OutputAxis::k1;
     const float* const weights =
         job.weights == nullptr ? nullptr : job.weights->data() + (by_columns ? place.row : place.column);
     std::uint64_t i = 0;
     const bool known = states_ != nullptr;
-    if (known ? known_states(place, blocks, i) : quant::make_states(job.scheme, tile, weights, blocks, i)) return;
-    const std::uint64_t row = place.row + i / blocks.across * blocks.rows_each;
-    const std::uint64_t column = place.column + i % blocks.across * blocks.columns_each;
-    const std::string subject = printable(source.file->name());
+    if (!(known ? known_states(place, blocks, i) : quant::make_states(job.scheme, tile, weights, blocks, i))) {
+        const bool is_f32 = job.scheme.scale_dtype == ScaleDtype::kF32;
+        refuse_block(place, blocks, i, is_f32 ? "overflows float32" : "overflows its scale's dtype");
+    }
+    quant::SumFactors factors = quant::sum_factors(blocks);
+    i = quant::settle_states(job.scheme, blocks, job.dtype, factors);
+    if (i < blocks.count)
+        refuse_block(place, blocks, i, fmt::format("would come back as an infinite {}", dtype_name(job.dtype)));
+    return factors;
+}
+
+void BlockTask::refuse_block(const quant::TilePlace& place, const quant::Blocks& blocks, std::uint64_t block,
+                             std::string_view what) const {
     const std::string spans =
-        fmt::format("tensor {} spans {} to {}", in_quotes(job.name), blocks.min[i], blocks.max[i]);
+        fmt::format("tensor {} spans {} to {}", in_quotes(job.name), blocks.min[block], blocks.max[block]);
     if (quant::is_plain(job.scheme))
-        throw Error(ErrorCode::kBadInput, subject,
-                    spans + ", a range that overflows float32; --on-non-finite keep copies such tensors");
-    throw Error(
-        ErrorCode::kBadInput, subject,
-        fmt::format(
-            "{} in the block at {}, which overflows {}; --on-non-finite keep copies tensors whose range overflows "
-            "float32, another scheme has another range",
-            spans, index_text(row * shared_->layout.matrix.columns + column, job.shape),
-            job.scheme.scale_dtype == ScaleDtype::kF32 ? "float32" : "its scale's dtype"));
+        throw Error(ErrorCode::kBadInput, printable(source.file->name()),
+                    fmt::format("{}, a range that {}; --on-non-finite keep copies such tensors", spans, what));
+    const std::uint64_t row = place.row + block / blocks.across * blocks.rows_each;
+    const std::uint64_t column = place.column + block % blocks.across * blocks.columns_each;
+    throw Error(ErrorCode::kBadInput, printable(source.file->name()),
+                fmt::format("{} in the block at {}, which {}; --on-non-finite keep copies such tensors, another scheme has "
+                            "another range",
+                            spans, index_text(row * shared_->layout.matrix.columns + column, job.shape), what));
 }
 
 /// The last piece of a checksum may end behind what a worker does in one go.

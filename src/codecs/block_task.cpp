@@ -226,8 +226,7 @@ void BlockTask::do_domain(std::uint64_t first_tile, std::span<const Step> codes,
         look_at(place, bytes, blocks, tile, pass);
         at += bytes.size();
     }
-    make_states(front, tile, blocks);
-    const quant::SumFactors factors = quant::sum_factors(blocks);
+    const quant::SumFactors factors = make_states(front, tile, blocks);
     Shared::Sums& first_sums = *pass.sums;
     at = 0;
     for (const Step& step : codes) {
@@ -283,8 +282,7 @@ void BlockTask::codes_step(const Step& step, Pass& pass) {
     quant::Blocks blocks = pass.blocks_of(layout.grid, front.rows, front.columns);
     std::copy(domain.min.begin(), domain.min.end(), blocks.min);
     std::copy(domain.max.begin(), domain.max.end(), blocks.max);
-    make_states(front, {}, blocks);
-    const quant::SumFactors factors = quant::sum_factors(blocks);
+    const quant::SumFactors factors = make_states(front, {}, blocks);
     for (std::uint64_t i = 0; i < step.tiles; ++i) {
         const quant::TilePlace place = place_of(layout, step.first_tile + i);
         quant::Tile tile = tile_of(place, source_of(place, pass.raw, pass), pass);

@@ -125,7 +125,10 @@ class BlockTask : public pipeline::TensorTask {
     void look_at(const quant::TilePlace& place, ConstBytes bytes, const quant::Blocks& blocks, quant::Tile& tile,
                  Pass& pass) const;
     [[noreturn]] void refuse_not_finite(const quant::TilePlace& place, ConstBytes bytes) const;
-    void make_states(const quant::TilePlace& place, const quant::Tile& tile, const quant::Blocks& blocks) const;
+    quant::SumFactors make_states(const quant::TilePlace& place, const quant::Tile& tile,
+                                  const quant::Blocks& blocks) const;
+    [[noreturn]] void refuse_block(const quant::TilePlace& place, const quant::Blocks& blocks, std::uint64_t block,
+                                   std::string_view what) const;
     bool known_states(const quant::TilePlace& place, const quant::Blocks& blocks, std::uint64_t& overflowed) const;
     void read_rest(pipeline::SourcePieces& pieces, Pass& pass) const;
 

@@ -192,7 +192,7 @@ class StretchSearch {
         });
         quant::ErrorSums all[2];
         for (std::size_t i = 0; i < sums.size(); ++i) all[i % 2].merge(sums[i]);
-        return all[1].noise < all[0].noise ? second : first;
+        return quant::is_less(all[1].noise, all[0].noise) ? second : first;
     }
 
     const Stretch& stretch_;

@@ -78,8 +78,10 @@ class Words {
 /// Every number of a result, in the order of its text.
 template <typename Result, typename Visit>
 void for_each_number(Result& result, Visit visit) {
-    visit(result.sums.signal);
-    visit(result.sums.noise);
+    visit(result.sums.signal.value);
+    visit(result.sums.signal.exponent);
+    visit(result.sums.noise.value);
+    visit(result.sums.noise.exponent);
     visit(result.sums.max_abs_error);
     visit(result.sums.clipped);
     visit(result.bound);

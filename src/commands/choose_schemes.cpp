@@ -108,7 +108,7 @@ std::unique_ptr<plan::Planner> make_planner(const checkpoint::Checkpoint& checkp
     }
     plan::Measurements measured(std::move(schemes));
     measure(checkpoint, measured.lists(), importance, options,
-            [&](std::size_t tensor, const TensorStatistics& statistics, double signal) {
+            [&](std::size_t tensor, const TensorStatistics& statistics, const quant::WideSum& signal) {
                 measured.add(tensor, statistics, signal);
             });
     return std::make_unique<plan::Planner>(checkpoint, decisions.tensors, std::move(measured), std::move(choices));
@@ -127,14 +127,14 @@ double add_statistics(const checkpoint::Checkpoint& checkpoint, std::vector<Tens
     for (const TensorReport& tensor : tensors)
         schemes.of.push_back(tensor.scheme && tensor.same_as.empty() ? lists.number_of({*tensor.scheme}) : 0);
     schemes.lists = lists.take();
-    double sum_of_squares = 0;
-    const auto take = [&](std::size_t tensor, const TensorStatistics& statistics, double signal) {
+    quant::WideSum sum_of_squares;
+    const auto take = [&](std::size_t tensor, const TensorStatistics& statistics, const quant::WideSum& signal) {
         tensors[tensor].statistics = statistics;
         sum_of_squares += signal;
     };
     measure(checkpoint, schemes, importance, quiet, take);
     octet_set::resolve_ties(tensors);
-    return six_digits(sum_of_squares);
+    return six_digits(sum_of_squares.as_double());
 }
 
 std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions) {

@@ -115,7 +115,7 @@ Differences differences_of(const TensorPair& pair, const quant::DifferenceSums& 
     const std::uint64_t elements = element_count(shape).value_or(0);
     Differences d;
     d.sqnr_db = six_digits(quant::sqnr_db(sums.signal, sums.noise));
-    const double rmse = elements == 0 ? 0.0 : std::sqrt(sums.noise / static_cast<double>(elements));
+    const double rmse = elements == 0 ? 0.0 : quant::root_of_mean(sums.noise, static_cast<double>(elements));
     d.rmse = six_digits(rmse);
     d.max_abs_error = six_digits(sums.max_abs_error);
     if (sums.max_abs_error > 0) d.max_at = index_of(sums.max_element, shape);
@@ -165,7 +165,8 @@ void add_change(const FloatSource& a, const FloatSource& b, const Candidate& can
 
 /// Which pairs a set holds tied to another pair with the very same figures: quantize counts those once.
 std::vector<bool> find_counted_with_another(const FloatSource& a, const FloatSource& b,
-                                            const std::vector<TensorPair>& pairs, const std::vector<double>& signals,
+                                            const std::vector<TensorPair>& pairs,
+                                            const std::vector<quant::WideSum>& signals,
                                             const std::vector<TensorComparison>& tensors) {
     std::vector<bool> found(pairs.size(), false);
     std::unordered_map<std::string_view, std::size_t> by_name;
@@ -185,11 +186,16 @@ std::vector<bool> find_counted_with_another(const FloatSource& a, const FloatSou
     return found;
 }
 
+/// The sum as a report states it.
+quant::WideSum six_digits_of(const quant::WideSum& sum) {
+    return quant::WideSum::scaled(six_digits(sum.value), sum.exponent);
+}
+
 /// Sums as quantize makes them: what a set keeps as it is and does not differ has no part in its SQNR.
 Totals totals_of(const FloatSource& a, const FloatSource& b, const std::vector<TensorPair>& pairs,
-                 const std::vector<double>& signals, const std::vector<TensorComparison>& tensors) {
-    double signal = 0;
-    double noise = 0;
+                 const std::vector<quant::WideSum>& signals, const std::vector<TensorComparison>& tensors) {
+    quant::WideSum signal;
+    quant::WideSum noise;
     std::optional<double> largest;
     const std::vector<bool> counted_with_another = find_counted_with_another(a, b, pairs, signals, tensors);
     for (std::size_t i = 0; i < pairs.size(); ++i) {
@@ -199,13 +205,13 @@ Totals totals_of(const FloatSource& a, const FloatSource& b, const std::vector<T
         largest = std::max(largest.value_or(0.0), d.max_abs_error);
         if (kept && d.max_abs_error == 0) continue;
         signal += signals[i];
-        noise += d.rmse * d.rmse * static_cast<double>(element_count(tensors[i].shape).value_or(0));
+        noise += quant::times_square(d.rmse, static_cast<double>(element_count(tensors[i].shape).value_or(0)));
     }
     const auto in_b = [&](std::size_t i) -> const TensorReport& { return b.tensors()[pairs[i].b]; };
     Totals totals = octet_set::totals_of(pairs.size(), in_b, 0.0);
     totals.sqnr_db.reset();
     totals.max_abs_error = largest;
-    if (largest) totals.sqnr_db = six_digits(quant::sqnr_db(six_digits(signal), noise));
+    if (largest) totals.sqnr_db = six_digits(quant::sqnr_db(six_digits_of(signal), noise));
     totals.source_bytes = a.file_bytes();
     totals.output_bytes = b.file_bytes();
     totals.framework_bytes = b.framework_bytes();
@@ -258,7 +264,7 @@ CompareReport compare(const std::filesystem::path& path_a, const std::filesystem
     const Matches matches = match(a, b, options.tensors, report);
     const std::vector<TensorPair>& pairs = matches.pairs;
     report.tensors.resize(pairs.size());
-    std::vector<double> signals(pairs.size());
+    std::vector<quant::WideSum> signals(pairs.size());
     std::vector<DifferentBytes> bytes(pairs.size());
     const codecs::TakePair take = [&](std::size_t i, const PairResult& result) {
         report.tensors[i] = comparison_of(a, b, pairs[i], result.sums);

@@ -16,7 +16,7 @@
 #include "formats/octet_set/quantized_set.hpp"
 #include "formats/octet_set/totals.hpp"
 #include "io/free_space.hpp"
-#include "io/output_folder.hpp"
+#include "io/output.hpp"
 #include "io/sha256.hpp"
 #include "octet/octet.hpp"
 #include "plan/output_plan.hpp"
@@ -27,65 +27,59 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Where the restored files go: a folder of their own, or among other files.
+/// Where the restored files go: a file or a folder of their own, or among the files of a folder.
 class Destination {
   public:
     Destination(const fs::path& given, const DequantizeOptions& options, std::vector<std::string>& notes)
         : given_(given),
           target_(io::resolved_target(given)),
-          single_(target_.filename().native().ends_with(".safetensors")) {
-        const bool sync = options.write.sync;
-        std::error_code ignored;
-        const bool exists = fs::exists(target_, ignored);
-        if (single_) {
-            if (exists && fs::is_directory(target_, ignored))
-                refuse("is a folder; name a file, or a folder that does not end in .safetensors");
-            if (exists && !options.write.force) refuse("exists already; --force replaces it");
-            folder_ = target_.parent_path();
-            among_ = std::make_unique<io::OutputFiles>(folder_, target_, sync, notes);
-            return;
-        }
-        if (exists && !fs::is_directory(target_, ignored))
-            refuse("is a file whose name does not end in .safetensors; name a folder or a .safetensors file");
-        folder_ = target_;
-        io::mend_folder(target_, kSidecarName, sync, notes);
-        const std::vector<std::string> names = io::visible_names(target_);
-        if (names.empty()) {
-            own_ = std::make_unique<io::OutputFolder>(target_, std::string(kSidecarName), sync, notes);
-            return;
-        }
-        if (!options.write.force)
+          single_(target_.filename().native().ends_with(".safetensors")),
+          force_(options.write.force) {
+        check_kind();
+        output_.emplace(target_, single_ ? io::Output::Kind::kFile : io::Output::Kind::kFolder,
+                        std::string(kSidecarName), options.write.sync, notes);
+        const std::vector<std::string>& names = output_->standing().names;
+        if (!names.empty() && !force_)
             refuse(
                 fmt::format("is not empty ({}); --force replaces files of the same names", printable(names.front())));
-        among_ = std::make_unique<io::OutputFiles>(folder_, target_, sync, notes);
+        is_whole_folder_ = !single_ && names.empty();
     }
 
     bool is_single_file() const { return single_; }
     std::string single_name() const { return target_.filename().native(); }
-    const fs::path& folder() const { return folder_; }
+    fs::path folder() const { return single_ ? target_.parent_path() : target_; }
     const fs::path& target() const { return target_; }
-    const fs::path& building() const { return own_ ? own_->building() : among_->building(); }
-    fs::path place(std::string_view name) const { return own_ ? own_->place(name) : among_->place(name); }
+    io::Output& output() { return *output_; }
 
-    void commit(const std::vector<std::string>& names) {
-        if (own_) {
-            own_->commit();
+    void publish(const std::vector<std::string>& names) {
+        if (is_whole_folder_) {
+            output_->publish_folder({});
         } else {
-            among_->commit(names);
+            output_->publish_files(names, force_);
         }
     }
 
   private:
+    void check_kind() const {
+        const io::EntryKind kind = io::kind_at(target_);
+        if (kind == io::EntryKind::kNothing) return;
+        const bool is_folder = kind == io::EntryKind::kFolder;
+        if (single_ && is_folder) refuse("is a folder; name a file, or a folder that does not end in .safetensors");
+        if (single_ && !force_) refuse("exists already; --force replaces it");
+        if (!single_ && !is_folder)
+            refuse("is a file whose name does not end in .safetensors; name a folder or a .safetensors file");
+    }
+
     [[noreturn]] void refuse(const std::string& what) const {
         throw Error(ErrorCode::kUsage, printable(given_.native()), what);
     }
 
     fs::path given_;
     fs::path target_;
-    fs::path folder_;
     bool single_;
-    std::unique_ptr<io::OutputFolder> own_;
-    std::unique_ptr<io::OutputFiles> among_;
+    bool force_;
+    bool is_whole_folder_ = false;
+    std::optional<io::Output> output_;
 };
 
 /// Everything that will stand in the output folder, data first, index and companions behind.
@@ -102,7 +96,7 @@ std::vector<io::FileIdentity> identities_of(const octet_set::QuantizedSet& set) 
     std::vector<io::FileIdentity> identities;
     for (const std::string& name : octet_set::file_names_of(set.sidecar)) {
         io::FileIdentity identity;
-        if (io::find_identity(set.folder / name, identity)) identities.push_back(identity);
+        if (set.folder.find_identity(name, identity)) identities.push_back(identity);
     }
     return identities;
 }
@@ -159,15 +153,32 @@ std::string restored_index_text(const octet_set::Sidecar& sidecar, const plan::O
     return checkpoint::index_text_of(checkpoint::with_total_size(sidecar.source_index->metadata, bytes), weights);
 }
 
-void write_companions(const octet_set::QuantizedSet& set, const plan::OutputPlan& plan, const Destination& destination,
-                      bool sync, Report& report) {
-    for (const FileReport& companion : set.sidecar.companions) {
-        io::copy_file(set.folder / companion.name, destination.place(companion.name), sync);
+/// A set with its companions, all of them open before the work begins: it may be replaced, and its files removed, before that ends.
+struct OpenedSet {
+    octet_set::QuantizedSet set;
+    std::vector<io::File> companions;
+};
+
+OpenedSet open_with_companions(const fs::path& folder, bool wants_companions) {
+    return io::read_held(folder, [&](const io::HeldFolder& held) {
+        OpenedSet opened{octet_set::open_set(held, octet_set::read_sidecar(held)), {}};
+        if (!wants_companions) return opened;
+        for (const FileReport& companion : opened.set.sidecar.companions)
+            opened.companions.push_back(held.open(companion.name));
+        return opened;
+    });
+}
+
+void write_companions(const octet_set::QuantizedSet& set, const std::vector<io::File>& companions,
+                      const plan::OutputPlan& plan, io::Output& output, bool sync, Report& report) {
+    for (std::size_t i = 0; i < companions.size(); ++i) {
+        const FileReport& companion = set.sidecar.companions[i];
+        io::copy_bytes(companions[i], output.create(companion.name, companions[i].size()), sync);
         report.output_files.push_back(companion);
     }
     if (!set.sidecar.source_index) return;
     const std::string text = restored_index_text(set.sidecar, plan);
-    io::write_text_file(destination.place(set.sidecar.source_index->name), text, sync);
+    io::write_text(output.create(set.sidecar.source_index->name, text.size()), text, sync);
     report.output_files.push_back({set.sidecar.source_index->name, text.size()});
 }
 
@@ -183,21 +194,25 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     const auto start = std::chrono::steady_clock::now();
     check_dtype(options.dtype);
     if (options.write.sha256) io::need_sha256();
-    octet_set::QuantizedSet set = octet_set::open_set(octet_set::find_set_folder(path));
+    const bool names_a_file = output.native().ends_with(".safetensors");
+    OpenedSet opened = open_with_companions(octet_set::find_set_folder(path), !names_a_file);
+    octet_set::QuantizedSet& set = opened.set;
     Report report;
     commands::Notes notes(options.write);
     Destination destination(output, options, notes.lines);
     const bool single = destination.is_single_file();
+    if (!single && names_a_file) opened = open_with_companions(fs::path(set.folder.path()), true);  // it was a link
     plan::OutputPlan plan =
         plan::plan_restored(set, options.dtype, single ? std::optional(destination.single_name()) : std::nullopt);
     const std::vector<std::string> names = output_names(plan, set.sidecar, single);
     commands::refuse_inputs(destination.folder(), output, names, identities_of(set));
 
-    io::check_free_space(destination.building(), destination.target(),
+    io::Output& output_files = destination.output();
+    output_files.begin();
+    io::check_free_space(output_files.building(), destination.target(),
                          commands::bytes_needed(plan.files, single ? 0 : octet_set::total_bytes(set.sidecar.companions),
-                                                set.sidecar.source_index ? set.stored.size() : 0));
-    const std::vector<io::File> files =
-        commands::create_files(plan, [&](const std::string& name) { return destination.place(name); });
+                                           set.sidecar.source_index ? set.stored.size() : 0));
+    const std::vector<io::File> files = commands::create_files(plan, output_files);
     std::vector<kernels::Narrowing> narrowings(set.stored.size());
     const codecs::TakeResult take = [&](std::size_t i, codecs::TensorResult&& result) {
         narrowings[i] = result.narrowing;
@@ -208,14 +223,13 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     report.totals = octet_set::totals_of(set.sidecar.tensors, set.sidecar.source_sum_of_squares);
     report.totals.source_bytes = octet_set::total_bytes(set.sidecar.files);
     report.totals.output_bytes = octet_set::total_bytes(report.output_files);
-    if (!single) write_companions(set, plan, destination, options.write.sync, report);
+    if (!single) write_companions(set, opened.companions, plan, output_files, options.write.sync, report);
     if (options.write.sha256) {
         for (FileReport& file : report.output_files)
-            file.sha256 =
-                io::sha256_of(io::File::open_for_reading(destination.place(file.name)), options.write.stop_requested);
+            file.sha256 = io::sha256_of(output_files.open(file.name), options.write.stop_requested);
     }
     commands::check_stop(options.write);
-    destination.commit(names);
+    destination.publish(names);
 
     const checkpoint::Family family = checkpoint::assign_kinds(set.sidecar.tensors);
     take_results(narrowings, options.dtype, set.sidecar.tensors, report.totals);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <limits>
 #include <optional>
 
 #include <fmt/format.h>
@@ -17,6 +16,7 @@
 #include "octet/error.hpp"
 #include "plan/output_plan.hpp"
 #include "quant/affine.hpp"
+#include "quant/finite_state.hpp"
 #include "quant/storage_layout.hpp"
 
 namespace octet::commands {
@@ -40,11 +40,14 @@ std::vector<std::optional<kernels::Range>> ranges_of(const checkpoint::Checkpoin
 /// What quantize may refuse a tensor for. Which range is too wide for a scheme only a try can tell.
 enum class RangeIssue : std::uint8_t { kNone, kIsNotFinite, kMayBeTooWide };
 
-RangeIssue issue_of(const kernels::Range& range, const Scheme& scheme) {
+RangeIssue issue_of(const kernels::Range& range, const Scheme& scheme, Dtype dtype) {
     if (!range.finite) return RangeIssue::kIsNotFinite;
-    // A scale or zero point is at most twice the largest value; the largest F16 is 65,504. BF16 rounds up at the end of float32.
-    const float most = scheme.scale_dtype == ScaleDtype::kF32 ? std::numeric_limits<float>::max() / 2 : 32'000;
-    return std::max(range.max, -range.min) >= most ? RangeIssue::kMayBeTooWide : RangeIssue::kNone;
+    // A scale or zero point is at most twice the largest value; the largest F16 is 65,504.
+    constexpr float kMostF16 = 32'000;
+    const float magnitude = std::max(range.max, -range.min);
+    const bool is_far = quant::is_far_from_infinite(magnitude, dtype);
+    return is_far && (scheme.scale_dtype == ScaleDtype::kF32 || magnitude < kMostF16) ? RangeIssue::kNone
+                                                                                      : RangeIssue::kMayBeTooWide;
 }
 
 /// The number of the tensor that tensor `i` may be stored with, by all that headers and options say.
@@ -124,11 +127,38 @@ CodeInputs code_inputs(const QuantizeOptions& options) {
     return inputs;
 }
 
+namespace {
+
+/// Of a tensor alone, by trying it.
+bool can_be_quantized(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+                      std::size_t number, const plan::Importance* importance, const WriteOptions& options) {
+    plan::SchemeLists tries{{{}, {*tensors[number].scheme}}, std::vector<std::uint32_t>(tensors.size())};
+    tries.of[number] = 1;
+    WriteOptions quiet = options;
+    quiet.progress = {};
+    try {
+        measure(checkpoint, tries, importance, quiet,
+                [](std::size_t, const TensorStatistics&, const quant::WideSum&) {});
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::kBadInput) throw;
+        return false;
+    }
+    return true;
+}
+
+}  // namespace
+
 std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
-                                  const WriteOptions& options) {
+                                  const plan::Importance* importance, const WriteOptions& options) {
+    const auto ranges = ranges_of(checkpoint, tensors, options);
     std::vector<bool> found;
-    for (const std::optional<kernels::Range>& range : ranges_of(checkpoint, tensors, options))
-        found.push_back(range && (!range->finite || quant::overflows(*range)));
+    for (std::size_t i = 0; i < ranges.size(); ++i) {
+        const RangeIssue issue =
+            ranges[i] ? issue_of(*ranges[i], *tensors[i].scheme, tensors[i].dtype) : RangeIssue::kNone;
+        found.push_back(issue == RangeIssue::kMayBeTooWide
+                            ? !can_be_quantized(checkpoint, tensors, i, importance, options)
+                            : issue != RangeIssue::kNone);
+    }
     return found;
 }
 
@@ -137,7 +167,7 @@ void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vect
     const auto ranges = ranges_of(checkpoint, tensors, options);
     plan::SchemeLists tries{{{}}, std::vector<std::uint32_t>(tensors.size())};
     for (std::size_t i = 0; i < ranges.size(); ++i) {
-        const RangeIssue issue = ranges[i] ? issue_of(*ranges[i], *tensors[i].scheme) : RangeIssue::kNone;
+        const RangeIssue issue = ranges[i] ? issue_of(*ranges[i], *tensors[i].scheme, tensors[i].dtype) : RangeIssue::kNone;
         if (issue == RangeIssue::kNone) continue;
         tries.of[i] = static_cast<std::uint32_t>(tries.lists.size());
         tries.lists.push_back({*tensors[i].scheme});
@@ -145,16 +175,13 @@ void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vect
     }
     WriteOptions quiet = options;
     quiet.progress = {};
-    measure(checkpoint, tries, importance, quiet, [](std::size_t, const TensorStatistics&, double) {});
+    measure(checkpoint, tries, importance, quiet, [](std::size_t, const TensorStatistics&, const quant::WideSum&) {});
 }
 
 std::uint64_t companion_bytes(const checkpoint::Checkpoint& checkpoint) {
     std::uint64_t bytes = 0;
-    std::error_code error;
-    for (const std::filesystem::path& companion : checkpoint.companions) {
-        const std::uint64_t size = std::filesystem::file_size(companion, error);
-        if (!error) bytes += size;
-    }
+    for (const std::filesystem::path& companion : checkpoint.companions)
+        bytes += io::File::open_for_reading(companion).size();
     return bytes;
 }
 

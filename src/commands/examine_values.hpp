@@ -26,7 +26,7 @@ CodeInputs code_inputs(const QuantizeOptions& options);
 /// One more read of the data: which tensors, among those with a scheme, hold values that cannot be quantized. `threads` and `stop_requested`
 /// of `options` apply, and `progress`.
 std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
-                                  const WriteOptions& options);
+                                  const plan::Importance* importance, const WriteOptions& options);
 
 /// The same read where such tensors are refused: throws the error that quantize would, for the same tensor. Ties are marked.
 void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,

@@ -17,11 +17,10 @@ std::uint64_t bytes_needed(const std::vector<plan::FilePlan>& files, std::uint64
     return bytes;
 }
 
-std::vector<io::File> create_files(plan::OutputPlan& plan,
-                                   const std::function<std::filesystem::path(const std::string&)>& place) {
+std::vector<io::File> create_files(plan::OutputPlan& plan, io::Output& output) {
     std::vector<io::File> files;
     for (plan::FilePlan& planned : plan.files) {
-        files.push_back(io::File::create(place(planned.name), planned.byte_count));
+        files.push_back(output.create(planned.name, planned.byte_count));
         planned.write_header(
             [&](std::string_view piece, std::uint64_t offset) { files.back().write_at(io::bytes_of(piece), offset); });
         planned.write_header = {};

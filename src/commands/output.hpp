@@ -2,11 +2,10 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "io/file.hpp"
+#include "io/output.hpp"
 #include "plan/output_plan.hpp"
 
 namespace octet::commands {
@@ -32,9 +31,8 @@ class Notes {
 std::uint64_t bytes_needed(const std::vector<plan::FilePlan>& files, std::uint64_t companion_bytes,
                            std::size_t tensors);
 
-/// Creates every file of the plan at its place, full size, header written.
-std::vector<io::File> create_files(plan::OutputPlan& plan,
-                                   const std::function<std::filesystem::path(const std::string&)>& place);
+/// Creates every file of the plan, full size, header written.
+std::vector<io::File> create_files(plan::OutputPlan& plan, io::Output& output);
 
 /// Waits until all are on the disk, if `options.sync`.
 void sync_files(const std::vector<io::File>& files, const WriteOptions& options);

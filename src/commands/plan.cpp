@@ -93,7 +93,7 @@ PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptio
     plan::Decisions decisions = plan::decide(checkpoint, inputs.options, {});
     std::vector<bool> not_finite;
     if (reads && keeps) {
-        not_finite = commands::find_not_finite(checkpoint, decisions.tensors, options.write);
+        not_finite = commands::find_not_finite(checkpoint, decisions.tensors, inputs.importance.get(), options.write);
         decisions = plan::decide(checkpoint, inputs.options, not_finite);
     }
     if (inputs.importance) inputs.importance->check(decisions.tensors);

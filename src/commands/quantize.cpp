@@ -23,7 +23,7 @@
 #include "formats/octet_set/totals.hpp"
 #include "io/free_space.hpp"
 #include "io/large_buffer.hpp"
-#include "io/output_folder.hpp"
+#include "io/output.hpp"
 #include "io/sha256.hpp"
 #include "octet/octet.hpp"
 #include "pipeline/piece_checksums.hpp"
@@ -44,33 +44,45 @@ std::vector<io::FileIdentity> identities_of(const checkpoint::Checkpoint& checkp
     return identities;
 }
 
-/// OUT_DIR is absent, empty, or with `force` a set with nothing else in it. kUsage otherwise.
-void check_out_dir(const fs::path& target, const fs::path& given, bool force) {
-    std::error_code ignored;
-    const auto refuse = [&](const std::string& what) {
-        throw Error(ErrorCode::kUsage, printable(given.native()), what);
-    };
-    if (!fs::exists(target, ignored)) return;
-    if (!fs::is_directory(target, ignored)) refuse("is a file; name a new or empty folder for the set");
-    const std::vector<std::string> names = io::visible_names(target);
-    if (names.empty()) return;
-    if (!std::binary_search(names.begin(), names.end(), kSidecarName)) {
-        refuse(fmt::format("is not empty ({}) and holds no set; name a new or empty folder", printable(names.front())));
-    }
-    if (!force) refuse("holds a set already; --force replaces it");
-    std::vector<std::string> own;
+[[noreturn]] void refuse_out_dir(const fs::path& given, const std::string& what) {
+    throw Error(ErrorCode::kUsage, printable(given.native()), what);
+}
+
+void check_is_no_file(const fs::path& target, const fs::path& given) {
+    const io::EntryKind kind = io::kind_at(target);
+    if (kind != io::EntryKind::kNothing && kind != io::EntryKind::kFolder)
+        refuse_out_dir(given, "is a file; name a new or empty folder for the set");
+}
+
+/// The files of the set at `target`, by its sidecar. kUsage where that is broken.
+std::vector<std::string> files_of_old_set(const fs::path& target, const fs::path& given) {
     try {
-        own = octet_set::file_names_of(octet_set::read_sidecar(target));
+        return octet_set::file_names_of(octet_set::read_sidecar(target));
     } catch (const Error& error) {
         if (error.code() != ErrorCode::kBadInput) throw;
         // What of it is the set's, nobody can say.
-        refuse("holds a set whose sidecar is broken (octet verify says how); move it away first");
+        refuse_out_dir(given, "holds a set whose sidecar is broken (octet verify says how); move it away first");
     }
+}
+
+/// OUT_DIR is absent, empty, or with `force` a set with nothing else in it: returns the set's files. kUsage otherwise.
+std::vector<std::string> replaceable_files(const io::Standing& standing, const fs::path& target, const fs::path& given,
+                                           bool force) {
+    const std::vector<std::string>& names = standing.names;
+    if (names.empty()) return {};
+    if (!std::binary_search(names.begin(), names.end(), kSidecarName))
+        refuse_out_dir(given, fmt::format("is not empty ({}) and holds no set; name a new or empty folder",
+                                          printable(names.front())));
+    if (!force && standing.half_replaced)
+        refuse_out_dir(given, "holds a set that an interrupted run left half replaced; --force replaces it");
+    if (!force) refuse_out_dir(given, "holds a set already; --force replaces it");
+    std::vector<std::string> own = standing.half_replaced ? *standing.half_replaced : files_of_old_set(target, given);
     for (const std::string& name : names) {
-        if (std::find(own.begin(), own.end(), name) == own.end()) {
-            refuse(fmt::format("holds {}, which is not part of the set there; move it away first", in_quotes(name)));
-        }
+        if (std::find(own.begin(), own.end(), name) == own.end())
+            refuse_out_dir(given, fmt::format("holds {}, which is not part of the set there; move it away first",
+                                              in_quotes(name)));
     }
+    return own;
 }
 
 codecs::TaskList quantize_tasks(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
@@ -123,9 +135,9 @@ class ResultCollector {
         const std::vector<Checksum> checksums = pipeline::piece_checksums(unknown_, quiet);
         for (std::size_t i = 0; i < checksums.size(); ++i) *places_[i] = checksums[i];
         octet_set::resolve_ties(tensors_);
-        double sum_of_squares = 0;
-        for (const double signal : signals_) sum_of_squares += signal;
-        return six_digits(sum_of_squares);
+        quant::WideSum sum_of_squares;
+        for (const quant::WideSum& signal : signals_) sum_of_squares += signal;
+        return six_digits(sum_of_squares.as_double());
     }
 
   private:
@@ -142,7 +154,7 @@ class ResultCollector {
     const plan::OutputPlan& plan_;
     const std::vector<io::File>& files_;
     std::vector<TensorReport>& tensors_;
-    std::vector<double> signals_;  // in their order, as sums are formed in one
+    std::vector<quant::WideSum> signals_;  // in their order, as sums are formed in one
     std::mutex mutex_;
     std::vector<pipeline::Region> unknown_;
     std::vector<std::optional<Checksum>*> places_;
@@ -179,20 +191,19 @@ octet_set::Sidecar sidecar_of(const checkpoint::Checkpoint& checkpoint, const pl
 }
 
 /// SHA-256 of each of the files where they were built.
-void add_sha256(std::vector<FileReport>& reports, const io::OutputFolder& output, const WriteOptions& options) {
+void add_sha256(std::vector<FileReport>& reports, const io::Output& output, const WriteOptions& options) {
     if (!options.sha256) return;
-    for (FileReport& report : reports)
-        report.sha256 = io::sha256_of(io::File::open_for_reading(output.place(report.name)), options.stop_requested);
+    for (FileReport& report : reports) report.sha256 = io::sha256_of(output.open(report.name), options.stop_requested);
 }
 
 /// Copies the companions and hashes the copies.
-std::vector<FileReport> write_companions(const checkpoint::Checkpoint& checkpoint, const io::OutputFolder& output,
-                                         bool sync) {
+std::vector<FileReport> write_companions(const checkpoint::Checkpoint& checkpoint, io::Output& output, bool sync) {
     std::vector<FileReport> written;
     for (const fs::path& companion : checkpoint.companions) {
-        const fs::path place = output.place(companion.filename().native());
-        io::copy_file(companion, place, sync);
-        written.push_back(pipeline::whole_file_checksum(place));
+        const io::File source = io::File::open_for_reading(companion);
+        const io::File copy = output.create(companion.filename().native(), source.size());
+        io::copy_bytes(source, copy, sync);
+        written.push_back(pipeline::whole_file_checksum(copy));
     }
     return written;
 }
@@ -214,8 +225,8 @@ void hash_files(std::vector<FileReport>& reports, const std::vector<io::File>& f
 }
 
 /// Returns its length.
-std::uint64_t write_sidecar_file(const octet_set::Sidecar& sidecar, const fs::path& path, bool sync) {
-    const io::File file = io::File::create(path, 0);
+std::uint64_t write_sidecar_file(const octet_set::Sidecar& sidecar, io::Output& output, bool sync) {
+    const io::File file = output.create(std::string(kSidecarName), 0);
     std::uint64_t at = 0;
     octet_set::write_sidecar(sidecar, [&](std::string_view part) {
         file.write_at(io::bytes_of(part), at);
@@ -281,14 +292,17 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     plan::Decisions decisions = plan::decide(checkpoint, inputs.options, {});
     const fs::path target = io::resolved_target(out_dir);
     commands::Notes notes(options.write);
-    io::OutputFolder output(target, std::string(kSidecarName), options.write.sync, notes.lines);
-    check_out_dir(target, out_dir, options.write.force);
-    commands::refuse_inputs(target, out_dir, io::visible_names(target), identities_of(checkpoint));
+    check_is_no_file(target, out_dir);
+    io::Output output(target, io::Output::Kind::kFolder, std::string(kSidecarName), options.write.sync, notes.lines);
+    const std::vector<std::string> replaceable =
+        replaceable_files(output.standing(), target, out_dir, options.write.force);
+    commands::refuse_inputs(target, out_dir, output.standing().names, identities_of(checkpoint));
+    output.begin();
     std::vector<bool> keep;
     if (options.on_non_finite == OnNonFinite::kKeep) {
         WriteOptions quiet = options.write;
         quiet.progress = {};
-        keep = commands::find_not_finite(checkpoint, decisions.tensors, quiet);
+        keep = commands::find_not_finite(checkpoint, decisions.tensors, inputs.importance.get(), quiet);
         decisions = plan::decide(checkpoint, inputs.options, keep);
     }
     if (inputs.importance) inputs.importance->check(decisions.tensors);
@@ -301,8 +315,7 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     plan::OutputPlan plan = plan::plan_set(checkpoint, tensors);
     io::check_free_space(output.building(), target,
                          commands::bytes_needed(plan.files, commands::companion_bytes(checkpoint), tensors.size()));
-    const std::vector<io::File> files =
-        commands::create_files(plan, [&](const std::string& name) { return output.place(name); });
+    const std::vector<io::File> files = commands::create_files(plan, output);
     const octet_set::OctetFormat format;
     ResultCollector collector(checkpoint, plan, files, tensors);
     const codecs::TakeResult take = [&](std::size_t i, codecs::TensorResult&& result) {
@@ -320,14 +333,15 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     add_sha256(sidecar.files, output, options.write);
     add_sha256(sidecar.companions, output, options.write);
     const std::string index = checkpoint.index ? set_index_text(checkpoint, sidecar.tensors, plan) : "";
-    if (checkpoint.index) io::write_text_file(output.place(kSetIndexName), index, options.write.sync);
-    const std::uint64_t sidecar_bytes = write_sidecar_file(sidecar, output.place(kSidecarName), options.write.sync);
+    if (checkpoint.index)
+        io::write_text(output.create(std::string(kSetIndexName), index.size()), index, options.write.sync);
+    const std::uint64_t sidecar_bytes = write_sidecar_file(sidecar, output, options.write.sync);
     Report report = report_of(std::move(sidecar), input, out_dir, sidecar_bytes, index.size());
     add_sha256(report.output_files, output, options.write);
     report.checks = commands::check_gates(options.gates, report);
     report.written = options.keep_on_failure || all_passed(report.checks);
     commands::check_stop(options.write);
-    if (report.written) output.commit();
+    if (report.written) output.publish_folder(replaceable);
     report.notes = notes.lines;
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;

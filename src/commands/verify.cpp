@@ -14,6 +14,7 @@
 #include "formats/octet_set/find_set.hpp"
 #include "formats/octet_set/quantized_set.hpp"
 #include "formats/octet_set/totals.hpp"
+#include "io/held_folder.hpp"
 #include "io/sha256.hpp"
 #include "octet/error.hpp"
 #include "pipeline/piece_checksums.hpp"
@@ -58,14 +59,12 @@ class Verification {
         return std::move(report_);
     }
 
+    /// True when the folder whose files were looked at has given its place to another one, as by quantize --force.
+    bool is_out_of_date() const { return folder_ && folder_->is_replaced(); }
+
   private:
     void add(std::string file, std::string tensor, std::string what) {
         report_.findings.push_back({std::move(file), std::move(tensor), std::move(what)});
-    }
-
-    bool has_finding_about(std::string_view file) const {
-        return std::any_of(report_.findings.begin(), report_.findings.end(),
-                           [&](const Finding& finding) { return finding.file == file; });
     }
 
     /// What is wrong with the sidecar becomes a finding. Nothing at that path at all stays an error.
@@ -75,9 +74,9 @@ class Verification {
         fs::path folder = path_;
         try {
             folder = octet_set::find_set_folder(path_);
-            sidecar_ = octet_set::read_sidecar(folder);
+            folder_ = io::HeldFolder(folder);
+            sidecar_ = octet_set::read_sidecar(*folder_);
             total_bytes_ = total_bytes();
-            folder_ = folder;
             return true;
         } catch (const Error& error) {
             if (error.code() != ErrorCode::kBadInput) throw;
@@ -94,6 +93,7 @@ class Verification {
         broken_.resize(files.size());
         for (std::size_t i = 0; i < files.size(); ++i) {
             broken_[i] = !open_listed(sidecar_.files[i], files[i]);
+            missing_or_resized_.push_back(broken_[i]);
             regions[i] = {{&files[i], 0, broken_[i] ? 0 : files[i].size()}};
         }
         WriteOptions first_part = reading(options_);
@@ -129,16 +129,15 @@ class Verification {
 
     /// A file that the sidecar lists: there, a file, and of that size, or a finding.
     bool open_listed(const FileReport& listed, io::File& file) {
-        const fs::path path = folder_ / listed.name;
-        if (!io::exists(path)) {
+        if (!folder_->has(listed.name)) {
             add(listed.name, "", "is missing");
             return false;
         }
         try {
-            file = io::File::open_for_reading(path);
+            file = folder_->open(listed.name);
         } catch (const Error& error) {
             if (error.code() != ErrorCode::kBadInput) throw;
-            add(listed.name, "", after_subject(error.what(), path).value_or(error.what()));
+            add(listed.name, "", after_subject(error.what(), folder_->path_of(listed.name)).value_or(error.what()));
             return false;
         }
         if (file.size() == listed.byte_count) return true;
@@ -154,25 +153,25 @@ class Verification {
                 std::move(sidecar_.tensors);  // the set's from here on, which may be many
             octet_set::Sidecar whole = sidecar_;
             whole.tensors = std::move(tensors);
-            set_ = octet_set::open_set(folder_, std::move(whole));
+            set_ = octet_set::open_set(*folder_, std::move(whole));
             return true;
         } catch (const Error& error) {
             if (error.code() != ErrorCode::kBadInput) throw;
             for (const FileReport& listed : sidecar_.files) {
-                const auto what = after_subject(error.what(), folder_ / listed.name);
+                const auto what = after_subject(error.what(), folder_->path_of(listed.name));
                 if (!what) continue;
                 if (!is_missing_or_resized(listed)) add(listed.name, "", *what);
                 return false;
             }
-            const auto what = after_subject(error.what(), folder_ / kSidecarName);
+            const auto what = after_subject(error.what(), folder_->path_of(kSidecarName));
             add(std::string(kSidecarName), "", what.value_or(error.what()));
             return false;
         }
     }
 
     bool is_missing_or_resized(const FileReport& listed) const {
-        std::error_code failed;
-        return fs::file_size(folder_ / listed.name, failed) != listed.byte_count && has_finding_about(listed.name);
+        const auto at = static_cast<std::size_t>(&listed - sidecar_.files.data());
+        return missing_or_resized_[at];
     }
 
     /// Which tensors of a broken file are touched; whole files need no second look.
@@ -206,7 +205,7 @@ class Verification {
         for (const FileReport& listed : sidecar_.companions) {
             io::File file;
             if (!open_listed(listed, file)) continue;
-            if (pipeline::whole_file_checksum(folder_ / listed.name).checksum != listed.checksum) {
+            if (pipeline::whole_file_checksum(file).checksum != listed.checksum) {
                 add(listed.name, "", "is not what was copied: its checksum differs");
             } else {
                 check_sha256(listed, file);
@@ -218,7 +217,7 @@ class Verification {
     void check_index() {
         if (!set_.sidecar.source_index) return;
         const std::string name(kSetIndexName);
-        if (!io::exists(set_.folder / name)) return add(name, "", "is missing");
+        if (!folder_->has(name)) return add(name, "", "is missing");
         const auto weights = octet_set::stored_names(
             set_.sidecar.tensors, [this](std::size_t i) { return set_.sidecar.files[set_.stored[i].file].name; });
         std::uint64_t bytes = 0;
@@ -228,7 +227,7 @@ class Verification {
             checkpoint::index_text_of(checkpoint::with_total_size(set_.sidecar.source_index->metadata, bytes), weights);
         std::string found;
         try {
-            found = io::read_text_file(set_.folder / name, expected.size());
+            found = folder_->read_text(name, expected.size());
         } catch (const Error& error) {
             if (error.code() != ErrorCode::kBadInput) throw;
         }
@@ -276,18 +275,34 @@ class Verification {
     fs::path path_;
     const VerifyOptions& options_;
     VerifyReport report_;
-    fs::path folder_;
-    octet_set::Sidecar sidecar_;  // its tensors are set_'s once that is open
+    std::optional<io::HeldFolder> folder_;  // all of the set's files are opened through it
+    octet_set::Sidecar sidecar_;                // its tensors are set_'s once that is open
     std::uint64_t total_bytes_ = 0;
     octet_set::QuantizedSet set_;
-    std::vector<bool> broken_;  // data files that are not what was written
+    std::vector<bool> broken_;              // data files that are not what was written
+    std::vector<bool> missing_or_resized_;  // of them, those that have a finding that says so
 };
+
+/// Of the set that was at `set` when it was opened, or, if it found something there and another one took its place meanwhile, of that one: the files
+/// of a set that was replaced are being removed.
+VerifyReport verify_in_place(const fs::path& set, const VerifyOptions& options) {
+    for (int replaced = 0;; ++replaced) {
+        Verification verification(set, options);
+        const auto is_out_of_date = [&] { return replaced < io::kMostReplacements && verification.is_out_of_date(); };
+        try {
+            VerifyReport report = verification.run();
+            if (report.findings.empty() || !is_out_of_date()) return report;
+        } catch (const Error& error) {
+            if (error.code() == ErrorCode::kInterrupted || !is_out_of_date()) throw;
+        }
+    }
+}
 
 }  // namespace
 
 VerifyReport verify(const fs::path& set, const VerifyOptions& options) {
     const auto start = std::chrono::steady_clock::now();
-    VerifyReport report = Verification(set, options).run();
+    VerifyReport report = verify_in_place(set, options);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }

@@ -33,11 +33,28 @@ std::string_view cure_for(int error_number) {
             return "raise the limit of file sizes (ulimit -f) or choose another file system";
         case ENAMETOOLONG:
             return "choose a shorter name";
+        case EEXIST:
+        case ENOTEMPTY:
+            return "something else put it there meanwhile; move it away and try again";
         case ENOENT:
             return "check the path";
         default:
             return "check the disk and try again";
     }
+}
+
+/// False where nothing is there: the only two reasons for which stat(2) may fail.
+bool find_status(const std::filesystem::path& path, struct stat& status) {
+    if (::stat(path.c_str(), &status) == 0) return true;
+    if (errno != ENOENT && errno != ENOTDIR) throw_io_error(path, "look for", errno);
+    return false;
+}
+
+void check_size(const File& file, std::uint64_t most_bytes) {
+    if (file.size() <= most_bytes) return;
+    throw Error(ErrorCode::kBadInput, printable(file.name()),
+                fmt::format("has {} bytes, more than the {} that such a file may have; is it the right file?",
+                            with_commas(file.size()), with_commas(most_bytes)));
 }
 
 }  // namespace
@@ -47,11 +64,15 @@ void throw_io_error(const std::filesystem::path& path, std::string_view action, 
                 fmt::format("cannot {}: {}; {}", action, errno_text(error_number), cure_for(error_number)));
 }
 
+EntryKind kind_at(const std::filesystem::path& path) {
+    struct stat status {};
+    if (!find_status(path, status)) return EntryKind::kNothing;
+    if (S_ISREG(status.st_mode)) return EntryKind::kFile;
+    return S_ISDIR(status.st_mode) ? EntryKind::kFolder : EntryKind::kOther;
+}
+
 bool exists(const std::filesystem::path& path) {
-    std::error_code error;
-    const std::filesystem::file_status status = std::filesystem::status(path, error);
-    if (!std::filesystem::status_known(status)) throw_io_error(path, "look for", error.value());
-    return std::filesystem::exists(status);
+    return kind_at(path) != EntryKind::kNothing;
 }
 
 File::File(File&& other) noexcept
@@ -71,9 +92,13 @@ File::~File() {
     if (fd_ >= 0) ::close(fd_);
 }
 
-File File::open_for_reading(const std::filesystem::path& path) {
-    // Non-blocking, so that a named pipe is refused below instead of waiting for a writer.
-    const int fd = system_calls().open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+File File::of_descriptor(int fd, const std::filesystem::path& path) {
+    File file(fd, 0, path.native());
+    file.size_ = file.current_size();
+    return file;
+}
+
+File File::of_opened(int fd, const std::filesystem::path& path) {
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
         throw Error(ErrorCode::kBadInput, printable(path.native()), "not found; check the path");
     }
@@ -88,8 +113,29 @@ File File::open_for_reading(const std::filesystem::path& path) {
     return file;
 }
 
+// Non-blocking, so that a named pipe is refused instead of waiting for a writer.
+constexpr int kOpenToRead = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+
+File File::open_for_reading(const std::filesystem::path& path) {
+    return of_opened(system_calls().open(AT_FDCWD, path.c_str(), kOpenToRead, 0), path);
+}
+
+File File::open_for_reading(int directory, const std::string& name, const std::filesystem::path& path) {
+    return of_opened(system_calls().open(directory, name.c_str(), kOpenToRead, 0), path);
+}
+
+File File::open_in(int directory, const std::string& name, const std::filesystem::path& path) {
+    return of_opened(system_calls().open(directory, name.c_str(), kOpenToRead | O_NOFOLLOW, 0), path);
+}
+
 File File::create(const std::filesystem::path& path, std::uint64_t byte_count) {
-    const int fd = system_calls().open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return create_in(AT_FDCWD, path.native(), path, byte_count);
+}
+
+File File::create_in(int directory, const std::string& name, const std::filesystem::path& path,
+                     std::uint64_t byte_count) {
+    constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    const int fd = system_calls().open(directory, name.c_str(), kFlags, 0666);
     if (fd < 0) throw_io_error(path, "create", errno);
     File file(fd, byte_count, path.native());
     if (system_calls().allocate(fd, static_cast<off_t>(byte_count)) != 0) {
@@ -162,30 +208,27 @@ void File::sync() const {
 
 File open_text_file(const std::filesystem::path& path, std::uint64_t most_bytes) {
     File file = File::open_for_reading(path);
-    if (file.size() > most_bytes) {
-        throw Error(ErrorCode::kBadInput, printable(path.native()),
-                    fmt::format("has {} bytes, more than the {} that such a file may have; is it the right file?",
-                                with_commas(file.size()), with_commas(most_bytes)));
-    }
+    check_size(file, most_bytes);
     return file;
 }
 
 std::string read_text_file(const std::filesystem::path& path, std::uint64_t most_bytes) {
-    const File file = open_text_file(path, most_bytes);
+    return read_text_file(File::open_for_reading(path), most_bytes);
+}
+
+std::string read_text_file(const File& file, std::uint64_t most_bytes) {
+    check_size(file, most_bytes);
     std::string text(file.size(), '\0');
     file.read_at(std::as_writable_bytes(std::span(text)), 0);
     return text;
 }
 
-void write_text_file(const std::filesystem::path& path, std::string_view text, bool sync) {
-    const File file = File::create(path, text.size());
+void write_text(const File& file, std::string_view text, bool sync) {
     file.write_at(bytes_of(text), 0);
     if (sync) file.sync();
 }
 
-void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync) {
-    const File source = File::open_for_reading(from);
-    const File target = File::create(to, source.size());
+void copy_bytes(const File& source, const File& target, bool sync) {
     std::vector<std::byte> buffer(std::min<std::uint64_t>(source.size(), 1U << 20U));
     for (std::uint64_t offset = 0; offset < source.size(); offset += buffer.size()) {
         const auto part = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), source.size() - offset));
@@ -197,7 +240,7 @@ void copy_file(const std::filesystem::path& from, const std::filesystem::path& t
 
 bool find_identity(const std::filesystem::path& path, FileIdentity& identity) {
     struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) return false;
+    if (!find_status(path, status)) return false;
     identity = {status.st_dev, status.st_ino};
     return true;
 }

@@ -29,8 +29,21 @@ class File {
     /// Opens an existing regular file for reading. Not found or not a regular file: kBadInput; other failures: kIo.
     static File open_for_reading(const std::filesystem::path& path);
 
+    /// The same of the name `name` in an open directory, links followed. `path`: the file in messages.
+    static File open_for_reading(int directory, const std::string& name, const std::filesystem::path& path);
+
+    /// The same, where a link is an error.
+    static File open_in(int directory, const std::string& name, const std::filesystem::path& path);
+
     /// Creates a new file (0666 & ~umask) and reserves `byte_count` bytes for it; an existing one is an error. kIo.
     static File create(const std::filesystem::path& path, std::uint64_t byte_count);
+
+    /// The same under the name `name` in an open directory.
+    static File create_in(int directory, const std::string& name, const std::filesystem::path& path,
+                          std::uint64_t byte_count);
+
+    /// Takes over the descriptor of a regular file. kIo.
+    static File of_descriptor(int fd, const std::filesystem::path& path);
 
     std::uint64_t size() const noexcept { return size_; }
     const std::string& name() const noexcept { return name_; }  ///< the path as it was given, for messages
@@ -56,12 +69,20 @@ class File {
   private:
     File(int fd, std::uint64_t size, std::string name) : fd_(fd), size_(size), name_(std::move(name)) {}
 
+    static File of_opened(int fd, const std::filesystem::path& path);
+
     int fd_ = -1;
     std::uint64_t size_ = 0;
     std::string name_;
 };
 
-/// Whether something is there, links followed. kIo where that cannot be told, as in a folder that may not be searched.
+/// What lies at a path.
+enum class EntryKind : std::uint8_t { kNothing, kFile, kFolder, kOther };
+
+/// The same, links followed. kIo where that cannot be told, as in a folder that may not be searched.
+EntryKind kind_at(const std::filesystem::path& path);
+
+/// Whether something is there, links followed. kIo as of kind_at().
 bool exists(const std::filesystem::path& path);
 
 /// As File::open_for_reading(); larger than `most_bytes`: kBadInput.
@@ -70,13 +91,16 @@ File open_text_file(const std::filesystem::path& path, std::uint64_t most_bytes)
 /// The whole of a small file as text; larger than `most_bytes`: kBadInput.
 std::string read_text_file(const std::filesystem::path& path, std::uint64_t most_bytes);
 
-/// Creates a new file with `text` in it, on the disk when `sync`.
-void write_text_file(const std::filesystem::path& path, std::string_view text, bool sync);
+/// The same of an open file.
+std::string read_text_file(const File& file, std::uint64_t most_bytes);
 
-/// Copies a file byte for byte into a new one.
-void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync);
+/// Fills a new file with `text`, on the disk when `sync`.
+void write_text(const File& file, std::string_view text, bool sync);
 
-/// Device and inode of a path (links followed), or nothing if there is none.
+/// Fills `target`, a new file of the same size, with the bytes of `source`, on the disk when `sync`.
+void copy_bytes(const File& source, const File& target, bool sync);
+
+/// Device and inode of a path (links followed). False if nothing is there; kIo where that cannot be told.
 bool find_identity(const std::filesystem::path& path, FileIdentity& identity);
 
 /// Throws kIo: "PATH: cannot ACTION: reason of errno; cure".

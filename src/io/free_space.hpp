@@ -5,11 +5,12 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "io/directory.hpp"
+
 namespace octet::io {
 
-/// Throws kIo, naming `target`, when the file system of `folder` (which exists) says that it has less than `byte_count` bytes free for
+/// Throws kIo, naming `target`, when the file system of `folder` says that it has less than `byte_count` bytes free for
 /// this user. One that cannot say, or says that it has no blocks at all, is believed to have room.
-void check_free_space(const std::filesystem::path& folder, const std::filesystem::path& target,
-                      std::uint64_t byte_count);
+void check_free_space(const Directory& folder, const std::filesystem::path& target, std::uint64_t byte_count);
 
 }  // namespace octet::io

@@ -1,19 +1,53 @@
 #include "io/plain_name.hpp"
 
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <system_error>
 
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "io/file.hpp"
 #include "octet/error.hpp"
 
 namespace octet::io {
 
-bool stays_in(const std::filesystem::path& folder, const std::filesystem::path& path) {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The path without links; nothing where it leads nowhere.
+fs::path real_path(const fs::path& path) {
     std::error_code error;
-    const std::filesystem::path real_folder = std::filesystem::canonical(folder, error);
-    const std::filesystem::path real_path = std::filesystem::canonical(path, error);
-    return !error && real_path.parent_path() == real_folder;
+    const fs::path real = fs::canonical(path, error);
+    const bool leads_nowhere = error.value() == ENOENT || error.value() == ENOTDIR || error.value() == ELOOP;
+    if (error && !leads_nowhere) throw_io_error(path, "follow the links of", error.value());
+    return error ? fs::path() : real;
+}
+
+/// True when the link at `path` leads to something in `folder` itself.
+bool stays_in(const fs::path& folder, const fs::path& path) {
+    const fs::path real = real_path(path);
+    return !real.empty() && real.parent_path() == real_path(folder);
+}
+
+/// What stat(2) says of the entry itself, not of what a link leads to. 0 where nothing is there.
+mode_t mode_of_entry(const fs::path& path) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) == 0) return status.st_mode;
+    if (errno != ENOENT && errno != ENOTDIR) throw_io_error(path, "look for", errno);
+    return 0;
+}
+
+}  // namespace
+
+bool has_own_file(const fs::path& folder, std::string_view name) {
+    const fs::path path = folder / name;
+    const mode_t mode = mode_of_entry(path);
+    if (mode == 0) throw_io_error(path, "look for", ENOENT);  // listed, and gone
+    if (!S_ISLNK(mode)) return S_ISREG(mode);
+    return kind_at(path) == EntryKind::kFile && stays_in(folder, path);
 }
 
 void check_plain_name(const std::filesystem::path& folder, std::string_view name, std::string_view named_by) {
@@ -30,9 +64,7 @@ void check_plain_name(const std::filesystem::path& folder, std::string_view name
                     fmt::format("names the file {}, whose name has {} bytes; {} are the most that a file can have",
                                 in_quotes(name), with_commas(name.size()), kMostNameBytes));
     }
-    std::error_code ignored;
-    if (std::filesystem::is_symlink(std::filesystem::symlink_status(folder / name, ignored)) &&
-        !stays_in(folder, folder / name)) {
+    if (S_ISLNK(mode_of_entry(folder / name)) && !stays_in(folder, folder / name)) {
         throw Error(ErrorCode::kBadInput, printable(named_by),
                     fmt::format("names the file {}, a link out of its folder; copy the file there", in_quotes(name)));
     }

@@ -6,8 +6,9 @@
 
 namespace octet::io {
 
-/// True when `path`, links followed, lies in `folder` itself.
-bool stays_in(const std::filesystem::path& folder, const std::filesystem::path& path);
+/// Of a name that `folder` lists: true when it is a regular file, or a link to one that lies in `folder` itself. False for a folder, a link out
+/// of `folder` or one that leads nowhere. Whatever else keeps it from being told: kIo.
+bool has_own_file(const std::filesystem::path& folder, std::string_view name);
 
 /// Throws kBadInput, naming the file `named_by`, unless `name` is a plain file name without separators whose file in `folder`, if
 /// there is one, is not behind a link out of it.

@@ -7,7 +7,7 @@
 #include "base/text.hpp"
 #include "formats/safetensors/header.hpp"
 #include "io/file.hpp"
-#include "io/output_folder.hpp"
+#include "io/output.hpp"
 #include "io/sha256.hpp"
 #include "model/examples.hpp"
 #include "octet/error.hpp"
@@ -37,15 +37,16 @@ void write_whole(const std::filesystem::path& target, std::string_view text, con
                  Calibration& result) {
     const std::string name = target.filename().native();
     std::vector<std::string> notes;
-    io::OutputFiles files(target.parent_path(), target, write.sync, notes);
+    io::Output output(target, io::Output::Kind::kFile, name, write.sync, notes);
+    output.begin();
     for (const std::string& line : notes) {
         if (write.note) write.note(line);
     }
-    io::write_text_file(files.place(name), text, write.sync);
+    io::write_text(output.create(name, text.size()), text, write.sync);
     result.file.name = name;
     result.file.byte_count = text.size();
     if (write.sha256) result.file.sha256 = io::sha256_of(std::as_bytes(std::span(text)));
-    files.commit({name});
+    output.publish_files({name}, false);
 }
 
 }  // namespace

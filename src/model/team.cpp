@@ -38,7 +38,9 @@ Team::Team(unsigned threads) {
                     fmt::format("{} is more than the {} that are possible", threads, kMostThreads));
     }
     const unsigned wanted = threads > 0 ? threads : std::max(1U, std::thread::hardware_concurrency());
-    for (unsigned member = 1; member < wanted; ++member) members_.emplace_back([this, member] { serve(member); });
+    for (unsigned member = 1; member < wanted; ++member) {
+        if (!io::add_thread(members_, [this, member] { serve(member); })) break;
+    }
     spread();
 }
 

@@ -13,7 +13,7 @@ namespace octet::model {
 
 class Team {
   public:
-    /// `threads` members; 0: one a core. More than 1024: kUsage.
+    /// `threads` members; 0: one a core. Fewer where the system has no more threads to give. More than 1024: kUsage.
     explicit Team(unsigned threads);
     Team(const Team&) = delete;
     Team& operator=(const Team&) = delete;

@@ -88,8 +88,7 @@ std::vector<Checksum> piece_checksums(std::span<const Region> regions, const Wri
     return checksums;
 }
 
-FileReport whole_file_checksum(const std::filesystem::path& path) {
-    const io::File file = io::File::open_for_reading(path);
+FileReport whole_file_checksum(const io::File& file) {
     const kernels::Kernels& k = quant::active_kernels();
     kernels::HashState state;
     k.hash_begin(state);
@@ -99,7 +98,7 @@ FileReport whole_file_checksum(const std::filesystem::path& path) {
         file.read_at(part, at);
         k.hash_add(state, part.data(), part.size());
     }
-    FileReport report{path.filename().native(), file.size()};
+    FileReport report{std::filesystem::path(file.name()).filename().native(), file.size()};
     report.checksum.emplace();
     unsigned char digest[16];
     k.hash_end(state, digest);

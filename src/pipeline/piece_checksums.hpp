@@ -24,6 +24,6 @@ std::optional<Checksum> checksum_of(const PieceChecksums& pieces);
 std::vector<Checksum> piece_checksums(std::span<const Region> regions, const WriteOptions& options);
 
 /// The checksum of a whole file as one run of bytes, and its size.
-FileReport whole_file_checksum(const std::filesystem::path& path);
+FileReport whole_file_checksum(const io::File& file);
 
 }  // namespace octet::pipeline

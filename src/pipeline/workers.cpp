@@ -34,7 +34,7 @@ void Workers::run(std::uint64_t steps, const std::function<void(std::uint64_t, s
         std::vector<std::jthread> others;
         const std::uint64_t useful = std::min<std::uint64_t>(workers_, steps);
         for (std::uint64_t i = 1; i < useful; ++i) {
-            others.emplace_back([this] { work(); });
+            if (!io::add_thread(others, [this] { work(); })) break;
             io::begin_elsewhere(others.back().native_handle(), static_cast<unsigned>(i));
         }
         work();

@@ -32,7 +32,7 @@ class Workers {
     std::uint64_t memory_bytes() const noexcept { return memory_bytes_; }
 
     /// Calls do_step(number, memory) for every number below `steps`, then settled(number) for each that was taken, done or not. Throws
-    /// the error of the lowest step. One worker runs on the calling thread.
+    /// the error of the lowest step. One worker runs on the calling thread, and does the others' work where the system has no threads for them.
     void run(std::uint64_t steps, const std::function<void(std::uint64_t, std::span<std::byte>)>& do_step,
              const std::function<void(std::uint64_t)>& settled = {});
 

@@ -231,7 +231,7 @@ OutputPlan plan_restored(const octet_set::QuantizedSet& set, std::optional<Dtype
         const Dtype restored = restored_dtype(t, dtype);
         const auto bytes = tensor_bytes(restored, t.shape);
         if (!bytes)
-            throw Error(ErrorCode::kBadInput, printable(set.folder.native()),
+            throw Error(ErrorCode::kBadInput, printable(set.folder.path().native()),
                         fmt::format("tensor {} would overflow 64 bits of size", in_quotes(t.name)));
         return std::vector<quant::StoredPart>{{"", restored, t.shape, *bytes}};
     };

@@ -71,13 +71,28 @@ void Planner::count_digits() {
     }
 }
 
+/// Squares of float64 weights below 1e-150 have sums that are no doubles.
+void Planner::settle_unit() {
+    quant::WideSum all;
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+        if (!measured_.schemes_of(i).empty()) all += measured_.signal(i, 0);
+    }
+    unit_ = all.exponent / 2;
+}
+
+double Planner::in_unit(const quant::WideSum& sum) const {
+    return quant::WideSum::scaled(sum.value, sum.exponent - 2 * unit_).as_double();
+}
+
 /// An item for each tensor that has more than one choice; the others' only choices together are one item.
 void Planner::add_items() {
+    settle_unit();
     rest_ = {static_cast<double>(empty_set_bytes(checkpoint_)), 0, 0};
     std::unordered_map<std::string, std::uint32_t> known;
     for (std::uint32_t i = 0; i < tensors_.size(); ++i) {
         if (choices_[i].as_of) continue;
-        if (!measured_.schemes_of(i).empty() && tensors_[i].kind != Kind::kBuffer) signal_ += measured_.signal(i, 0);
+        if (!measured_.schemes_of(i).empty() && tensors_[i].kind != Kind::kBuffer)
+            signal_ += in_unit(measured_.signal(i, 0));
         const auto [found, is_new] = known.emplace(cost_key(i), static_cast<std::uint32_t>(costs_.size()));
         if (is_new) add_costs(i);
         items_.push_back(i);
@@ -100,8 +115,8 @@ Choice Planner::choice(std::size_t item, std::uint32_t number) const {
     const std::size_t tensor = items_[item];
     const double cost = costs_[first_cost_[item] + number];
     if (number == measured_.schemes_of(tensor).size()) return {cost, 0, 0};
-    const double rmse = measured_.rmse(tensor, number);  // the rounded figure, as totals take it
-    const double worth = tensors_[tensor].kind == Kind::kBuffer ? 0.0 : measured_.signal(tensor, number);
+    const double rmse = std::ldexp(measured_.rmse(tensor, number), -unit_);  // the rounded figure, as totals take it
+    const double worth = tensors_[tensor].kind == Kind::kBuffer ? 0.0 : in_unit(measured_.signal(tensor, number));
     return {cost, rmse * rmse * elements_of(tensors_[tensor]), worth};
 }
 
@@ -195,13 +210,14 @@ double Planner::sqnr_of(double loss) const {
 
 Plan Planner::plan_of(const Selection& selection, double limit) const {
     Plan plan;
+    quant::WideSum sum_of_squares;
     plan.chosen.resize(tensors_.size());
     std::vector<std::uint32_t> numbers(tensors_.size(), 0);
     for (std::size_t i = 0; i < items_.size(); ++i) numbers[items_[i]] = selection.choices[i];
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
         if (choices_[i].as_of || numbers[i] >= measured_.schemes_of(i).size()) continue;
         plan.chosen[i] = measured_.schemes_of(i)[numbers[i]];
-        plan.sum_of_squares += measured_.signal(i, numbers[i]);
+        sum_of_squares += measured_.signal(i, numbers[i]);
         if (const TensorStatistics* const known = measured_.statistics(i, numbers[i])) {
             plan.statistics.resize(tensors_.size());
             plan.statistics[i] = *known;
@@ -212,7 +228,7 @@ Plan Planner::plan_of(const Selection& selection, double limit) const {
         plan.chosen[i] = plan.chosen[*choices_[i].as_of];
         if (!plan.statistics.empty()) plan.statistics[i] = plan.statistics[*choices_[i].as_of];
     }
-    plan.sum_of_squares = six_digits(plan.sum_of_squares);
+    plan.sum_of_squares = six_digits(sum_of_squares.as_double());
     plan.loss = selection.loss;
     plan.sqnr_db = sqnr_of(selection.loss);
     plan.byte_count = exact_bytes(plan.chosen);

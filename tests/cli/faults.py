@@ -82,7 +82,7 @@ class FaultCase(OctetCase):
         run = self.octet("quantize", "new", self.target, "--force", "--quiet" if not noted else "--threads=1")
         self.assertEqual((self.standing(), self.hidden()), ("new", []))
         if noted:
-            self.assertRegex(run.err, r"\A(octet: (removed|put back|completed) [^\n]*interrupted run[^\n]*\n)+\Z")
+            self.assertRegex(run.err, r"\A(octet: (removed|put back) [^\n]*interrupted run[^\n]*\n)+\Z")
 
 
 def in_own_namespace(case, file, inner_case, tests):

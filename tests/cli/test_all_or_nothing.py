@@ -80,15 +80,15 @@ class Replace(OctetCase):
                      self.dir / f"back{mask:o}.safetensors"]
             self.assertEqual({stat.S_IMODE(path.stat().st_mode) for path in files}, {0o666 & ~mask})
 
-    def test_leftovers_of_a_killed_run_are_removed_with_a_note(self):
+    def test_a_hidden_folder_that_no_journal_names_is_left_alone_with_a_note(self):
         for target, arguments in (("set", ("quantize", "one.safetensors", "set")),
                                   ("back.safetensors", ("dequantize", "expected-one", "back.safetensors"))):
-            leftover = self.dir / f".{target}.octet-building"
-            leftover.mkdir()
-            (leftover / DATA_FILE).write_bytes(b"half")
+            planted = self.dir / f".{target}.octet-building"
+            planted.mkdir()
+            (planted / DATA_FILE).write_bytes(b"half")
             run = self.octet(*arguments)
-            self.assertEqual(run.err, f"octet: removed what an interrupted run had left in {leftover}\n")
-            self.assertFalse(leftover.exists())
+            self.assertEqual(run.err, f"octet: {planted} is not known as octet's own, as no journal names it; it was left alone\n")
+            self.assertEqual(contents(planted), {DATA_FILE: b"half"})
         self.assertEqual(contents(self.dir / "set"), self.one)
 
     def test_a_run_that_was_really_killed(self):
@@ -98,21 +98,18 @@ class Replace(OctetCase):
             file.truncate(8 + len(header) + (1 << 30))
         self.octet("quantize", "one.safetensors", "set")
         process = subprocess.Popen([str(BIN), "quantize", "large.safetensors", "set", "--force", "--quiet"], cwd=self.dir)
-        building = self.dir / ".set.octet-building"
-        while not building.exists() and process.poll() is None:
+        while not list(self.dir.glob(".set.octet-building-*/*")) and process.poll() is None:
             time.sleep(0.001)
         process.send_signal(signal.SIGKILL)
         self.assertEqual(process.wait(), -signal.SIGKILL)
-        self.assertTrue(building.exists())
+        self.assertEqual(len(list(self.dir.glob(".set.octet-*"))), 2)  # the folder and the journal
         self.assertEqual(contents(self.dir / "set"), self.one)
         self.assertIn("removed what an interrupted run had left", self.octet("quantize", "two.safetensors", "set", "--force").err)
-        self.assertFalse(building.exists())
+        self.assertEqual(list(self.dir.glob(".set.octet-*")), [])
         self.assertEqual(contents(self.dir / "set"), self.two)
 
     def test_a_second_run_at_once_is_refused(self):
-        building = self.dir / ".set.octet-building"
-        building.mkdir()
-        descriptor = os.open(building, os.O_RDONLY)
+        descriptor = os.open(self.dir / ".set.octet-journal", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             self.assert_refused(4, f"{self.dir}/set: another run of octet is writing it; wait for that run or choose another "
@@ -151,7 +148,7 @@ class ReadOnly(OctetCase):
         for target, arguments in (("out", ("quantize", "m.safetensors", "locked/out")),
                                   ("out", ("dequantize", "set", "locked/out")),
                                   ("out.safetensors", ("dequantize", "set", "locked/out.safetensors"))):
-            self.assert_refused(4, f"{self.dir}/locked/{target}: cannot create the hidden folder '.{target}.octet-building': {cure}", *arguments,
+            self.assert_refused(4, f"{self.dir}/locked/{target}: cannot create the hidden file '.{target}.octet-journal': {cure}", *arguments,
                                 program=self.program, preexec_fn=self.nobody)
 
     def test_a_folder_of_ones_own_in_such_a_parent_works(self):
@@ -164,6 +161,38 @@ class ReadOnly(OctetCase):
         self.octet("quantize", "m.safetensors", "expected")
         self.assertEqual(contents(own), contents(self.dir / "expected"))
         self.assertEqual(os.listdir(self.locked), ["own"])
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root to make another user's files")
+    def test_another_users_set_in_a_shared_folder_is_refused_before_anything_is_built(self):
+        shared = self.dir / "shared"
+        shared.mkdir()
+        shared.chmod(0o1777)
+        shutil.copytree(self.dir / "set", shared / "out")
+        os.chown(shared / "out", 12345, 12345)
+        as_nobody = {"program": self.program, "preexec_fn": self.nobody}
+        for mode in (0o755, 0o777):
+            (shared / "out").chmod(mode)
+            run = self.run_octet("quantize", "m.safetensors", "shared/out", "--force", **as_nobody)
+            if mode == 0o755:
+                self.assertEqual((run.code, run.err), (4, f"octet: {shared}/out: belongs to user 12345, and you may not replace it; "
+                                                          "choose another target\n"))
+            else:  # whoever may change the folder may replace the files in it
+                self.assertEqual((run.code, run.err), (0, ""))
+            self.assertEqual(contents(shared / "out"), contents(self.dir / "set"))
+            self.assertEqual(os.listdir(shared), ["out"])
+
+    def test_a_folder_that_takes_new_files_only_is_refused_before_anything_is_built(self):
+        only_new = self.dir / "only-new"
+        only_new.mkdir()
+        if not shutil.which("chattr") or subprocess.run(["chattr", "+a", only_new], stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest("chattr +a does not work here")
+        self.addCleanup(subprocess.run, ["chattr", "-a", only_new])
+        for arguments in (("quantize", "m.safetensors", "only-new/out"), ("dequantize", "set", "only-new/out"),
+                          ("dequantize", "set", "only-new/out.safetensors"), ("quantize", "m.safetensors", "only-new")):
+            run = self.run_octet(*arguments)
+            self.assertEqual(run.code, 4)
+            self.assertRegex(run.err, r"\Aoctet: [^\n]*: takes new files only \(it is append-only or immutable\)[^\n]*\n\Z")
+            self.assertEqual(os.listdir(only_new), [])
 
     def test_input_that_cannot_be_read(self):
         (self.dir / "m.safetensors").chmod(0o200)
@@ -230,28 +259,32 @@ class SmallDisk(OctetCase):
         self.assertEqual(contents(self.disk), contents(self.dir / "expected-other"))
         self.assertEqual(set(os.listdir(self.disk)), {DATA_FILE, SIDECAR})
 
-    def test_a_killed_exchange_is_mended(self):
-        old, new = self.dir / "expected-small", self.dir / "expected-other"
-        for state, left, expected in (
-                ("moving the old files away", {".octet-saving": [(old, SIDECAR)], "": [(old, DATA_FILE)],
-                                               ".octet-new": [(new, DATA_FILE), (new, SIDECAR)]}, old),
-                ("moving the new files in", {".octet-new": [(new, SIDECAR)], "": [(new, DATA_FILE)],
-                                             ".octet-old": [(old, DATA_FILE), (old, SIDECAR)]}, new),
-                ("removing the old files", {".octet-old": [(old, DATA_FILE)], "": [(new, DATA_FILE), (new, SIDECAR)]}, new),
-                ("building", {".octet-building": [(new, DATA_FILE)], "": [(old, DATA_FILE), (old, SIDECAR)]}, old)):
-            with self.subTest(state):
-                for folder, files in left.items():
-                    (self.disk / folder).mkdir(exist_ok=True)
-                    for source, name in files:
-                        shutil.copy(source / name, self.disk / folder / name)
-                run = self.run_octet("quantize", "small.safetensors", "disk")  # mends first, then finds a set
-                self.assertEqual(run.code, 2)
-                self.assertRegex(run.err, rf"\Aoctet: (removed|put back|completed) [^\n]*{self.disk}[^\n]*\n"
-                                          r"octet: disk: holds a set already; --force replaces it\n\Z")
-                self.assertEqual(contents(self.disk), contents(expected))
-                self.assertEqual(set(os.listdir(self.disk)), {DATA_FILE, SIDECAR})
-                for path in self.disk.iterdir():
-                    path.unlink()
+    def test_an_old_set_in_the_lower_layer_of_an_overlay_is_replaced(self):
+        """As in a container, whose image holds the set: overlayfs cannot exchange such a folder."""
+        for name in ("lower", "upper", "work"):
+            (self.disk / name).mkdir()
+        merged = self.dir / "merged"
+        merged.mkdir()
+        shutil.copytree(self.dir / "expected-small", self.disk / "lower" / "out")
+        libc = ctypes.CDLL(None, use_errno=True)
+        options = f"lowerdir={self.disk}/lower,upperdir={self.disk}/upper,workdir={self.disk}/work".encode()
+        if libc.mount(b"overlay", str(merged).encode(), b"overlay", 0, options) != 0:
+            self.skipTest(f"no overlayfs here: {os.strerror(ctypes.get_errno())}")
+        self.addCleanup(libc.umount2, str(merged).encode(), 2)
+        self.octet("quantize", "other.safetensors", "merged/out", "--force")
+        self.assertEqual(contents(merged / "out"), contents(self.dir / "expected-other"))
+        self.assertEqual(os.listdir(merged), ["out"])
+
+    def test_a_planted_set_of_a_killed_run_is_neither_installed_nor_removed(self):
+        old = self.dir / "expected-small"
+        for folder in (".octet-saving", ".octet-new", ".octet-old", ".octet-building", ".octet-building-00000000"):
+            with self.subTest(folder):
+                shutil.copytree(old, self.disk / folder)
+                before = snapshot(self.disk)
+                self.assert_refused(2, f"disk: is not empty ({folder}) and holds no set; name a new or empty folder", "quantize",
+                                    "other.safetensors", "disk", "--force")
+                self.assertEqual(snapshot(self.disk), before)
+                shutil.rmtree(self.disk / folder)
 
 
 class OwnNamespace(unittest.TestCase):
@@ -264,7 +297,8 @@ class OwnNamespace(unittest.TestCase):
         done = subprocess.run([*unshare, sys.executable, __file__, "SmallDisk"], env={**os.environ, INNER: "1"},
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
         self.assertEqual(done.returncode, 0, done.stdout)
-        self.assertIn("Ran 3 tests", done.stdout)
+        self.assertIn("Ran 4 tests", done.stdout)
+        print(done.stdout)
 
 
 def load_tests(loader, tests, pattern):

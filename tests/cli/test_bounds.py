@@ -163,6 +163,32 @@ class Bounds(OctetCase):
         self.assertEqual(self.run_measured(SHORT, 128, "generate", TESTDATA / "tiny-flan-t5", "--prompt", "where is Delhi", "--max-new-tokens", "1000000"),
                          (0, ""))
 
+    def test_a_tokenizer_takes_time_and_memory_in_proportion_to_its_file_and_the_text(self):
+        t5 = TESTDATA / "tiny-flan-t5"
+        (self.dir / "t5").mkdir()
+        for name in ("config.json", "model.safetensors"):
+            os.symlink(t5 / name, self.dir / "t5" / name)
+        unknown = b"\x0a\x09\x0a\x05<unk>\x18\x02"
+        # A million pieces of 7 bytes: a file of 11 MB.
+        self.write("t5/spiece.model", [unknown, *(b"".join(b"\x0a\x09\x0a\x07z%06x" % i for i in range(begin, begin + 1000))
+                                                  for begin in range(0, 1_000_000, 1000))], header=False)
+        self.assertEqual(self.run_measured(LONG, 200, "generate", "t5", "--prompt", "x", "--max-new-tokens", "1"), (0, ""))
+        # Words of 600 to 1,024 letters a, and a text of nothing else.
+        def nested(size):
+            text = b"\x0a" + self.varint(size) + b"a" * size
+            return b"\x0a" + self.varint(len(text)) + text
+        self.write("t5/spiece.model", [unknown, *map(nested, [1, *range(600, 1025)])], header=False)
+        (self.dir / "a.txt").write_bytes(b"a" * 100_000)
+        self.assertEqual(self.run_measured(SHORT, 64, "generate", "t5", "--prompt-file", "a.txt", "--max-new-tokens", "1"), (0, ""))
+        self.write("t5/spiece.model", [bytes(1 << 20)] * 32 + [b"x"], header=False)
+        code, error = self.run_measured(SHORT, 64, "generate", "t5", "--prompt", "x")
+        self.assertEqual(code, 3)
+        self.assertTrue(error.startswith("octet: t5/spiece.model: "), error)
+
+    @staticmethod
+    def varint(number):
+        return bytes([number]) if number < 128 else bytes([number % 128 + 128, number // 128])
+
     def test_a_name_of_a_million_bytes_is_shown_cut_and_never_tried_on_a_regular_expression(self):
         long = "x" * 1_000_000
         header = json.dumps({long: {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}).encode()

@@ -36,7 +36,6 @@ class Usage(OctetCase):
     def test_unknown_words_come_with_the_nearest_right_one(self):
         run = ("quantize", "m.safetensors", "out")
         for message, arguments in (
-                ("no command; see octet --help", ()),
                 ("unknown command 'quantise'; did you mean quantize?", ("quantise", "m.safetensors", "out")),
                 ("unknown command 'xyzzyplugh'; see octet --help", ("xyzzyplugh",)),
                 ("unknown option '--frobnicate'; see octet --help", ("--frobnicate",)),
@@ -56,6 +55,13 @@ class Usage(OctetCase):
                 ("--sort: 'siz' is not one of file, name, size, sqnr; did you mean size?",
                  ("inspect", "m.safetensors", "--sort", "siz"))):
             self.refuse(message, *arguments)
+
+    def test_without_a_command_it_shows_those_that_matter(self):
+        run = self.run_octet()
+        self.assertEqual((run.code, run.err), (2, "octet: no command; see octet --help\n"))
+        shown = [line.split()[0] for line in run.out.splitlines() if line.startswith("  ")]
+        self.assertEqual(shown, ["quantize", "dequantize", "inspect", "verify", "compare"])
+        self.assertIn("More: plan, generate, evaluate, calibrate", run.out)
 
     def test_missing_and_surplus_arguments(self):
         for message, arguments in (
@@ -191,7 +197,15 @@ class Usage(OctetCase):
             last = self.octet(command, "--help").out.rstrip().splitlines()[-1]
             self.assertTrue(last.startswith(f"Example: octet {command} "), last)
         self.assertIn("Example: octet quantize model.safetensors out/ && octet inspect", self.octet("--help").out)
-        self.assertRegex(self.octet("quantize", "--help").out, r"--preset TEXT\s+all \(default\)")
+
+    def test_help_names_values_and_stands_under_headings(self):
+        shown = self.octet("quantize", "--help").out
+        for line in (r"  --preset NAME +which tensors, and how \(default: all\)", r"      lesson +parameters only, truncated", r"  --max-size SIZE +",
+                     r"  --min-sqnr DB +", r"  --rules FILE +", r"  -h, --help +"):
+            self.assertRegex(shown, line)
+        headings = [line for line in shown.splitlines() if line.endswith(":") and not line.startswith(" ")]
+        self.assertEqual(headings, ["Choose what is quantized, and how well:", "Set the scheme yourself:", "Refuse what is not good enough:",
+                                    "Write the result:", "Run and report:"])
 
     def test_long_names_can_be_told_apart_in_every_table(self):
         names = [f"encoder.block.{i}.layer.1.DenseReluDense.wo.weight" for i in range(3)]

@@ -14,6 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import spiece  # noqa: E402
+
 TESTDATA = Path(__file__).resolve().parents[2] / "testdata"
 BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "I32": 32, "U8": 8, "I8": 8, "BOOL": 8, "F8_E4M3": 8, "F4": 4,
         "F6_E2M3": 6, "C64": 64}
@@ -168,27 +171,14 @@ def tokenizer_seeds():
         yield joined(control(1), json.dumps({"normalizer": None, "pre_tokenizer": splitter, "model": model}), text)
 
 
-def varint(number):
-    return bytes([number]) if number < 128 else bytes([number % 128 + 128]) + varint(number // 128)
-
-
-def field(number, content):
-    """A field of a protobuf message: bytes, a float, or a number."""
-    if isinstance(content, bytes):
-        return varint(number << 3 | 2) + varint(len(content)) + content
-    return varint(number << 3 | 5) + struct.pack("<f", content) if isinstance(content, float) else varint(number << 3) + varint(content)
-
-
 def piece_seeds():
-    """SentencePiece models of a few pieces: unigram (1), BPE (2), word (3), char (4)."""
-    special = [("<unk>", 2), ("<pad>", 3), ("</s>", 3), ("<0x41>", 6)]
-    words = ["\u2581", "\u2581is", "where", "D", "el", "hi", "i", "?", "x", "a", "e", "h", "l", "r", "s", "w"]
-    pieces = b"".join(field(1, field(1, text.encode()) + field(2, 0.0) + field(3, kind)) for text, kind in special)
-    pieces += b"".join(field(1, field(1, text.encode()) + field(2, -float(at) - 1)) for at, text in enumerate(words))
-    for model_type in (1, 2, 3, 4):
-        for options in (b"", field(35, 1)):
-            yield pieces + field(2, field(3, model_type) + options) + field(3, field(1, b"identity") + field(3, 1))
-    yield b""
+    """Whole SentencePiece models with every kind of piece, and small crafted ones of every kind."""
+    for trainer in (spiece.field(3, 1), spiece.field(24, 1), spiece.field(44, b"?")):
+        yield spiece.model(trainer=trainer, normalizer=spiece.field(3, 1) + spiece.field(4, 0))
+    yield spiece.model(spiece.SPECIAL + spiece.byte_pieces() + spiece.NORMAL_PIECES[:6], spiece.field(35, 1))
+    yield spiece.model(spiece.SPECIAL + spiece.NORMAL_PIECES + [("wh", -9.0, spiece.USER_DEFINED), ("here", 0.0, spiece.UNUSED)])
+    yield spiece.with_rules(spiece.rules_of({"i": "I", "is": " ", "e": ""}))
+    yield from (content for _, content, _ in spiece.crafted(4 * len(spiece.KINDS)) if len(content) <= 4096)
 
 
 def write(folder, seeds):

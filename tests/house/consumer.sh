@@ -17,6 +17,14 @@ for name in quantize dequantize inspect; do
     [ "$(readlink "$prefix/bin/$name")" = octet ] || { echo "bin/$name is not a link to octet"; exit 1; }
 done
 
+for name in octet octet-quantize octet-plan; do
+    [ -s "$prefix/share/man/man1/$name.1" ] || { echo "not installed: man1/$name.1"; exit 1; }
+done
+completions=(bash-completion/completions/{octet,quantize,dequantize,inspect} zsh/site-functions/_octet fish/vendor_completions.d/octet.fish)
+for name in "${completions[@]}"; do
+    [ -s "$prefix/share/$name" ] || { echo "not installed: share/$name"; exit 1; }
+done
+
 options=("$@" "-DCMAKE_PREFIX_PATH=$prefix")
 for package in fmt nlohmann_json CLI11 xsimd Catch2; do options+=("-DCMAKE_DISABLE_FIND_PACKAGE_$package=ON"); done
 cmake -S "$source_dir/tests/house/consumer" -B "$work/build" "${options[@]}"

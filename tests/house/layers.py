@@ -12,7 +12,7 @@ RANKS = [
     {"kernels", "io"},
     {"quant", "formats/safetensors"},  # headers are read below checkpoint
     {"checkpoint"},
-    {"formats"},
+    {"formats", "tokenize"},
     {"plan", "pipeline"},
     {"codecs"},
     {"commands", "report", "model"},
@@ -20,7 +20,7 @@ RANKS = [
     {"cli"},
 ]
 RANK = {folder: rank for rank, folders in enumerate(RANKS) for folder in folders}
-JSON_FOLDERS = {"formats/safetensors", "checkpoint", "formats", "plan", "report", "model"}
+JSON_FOLDERS = {"formats/safetensors", "checkpoint", "formats", "tokenize", "plan", "report", "model"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 PRINTS = re.compile(
     r"\bstd::(cout|cerr|clog|print|println)\b|\bstdout\b|\bstderr\b|\bSTD(OUT|ERR)_FILENO\b"

@@ -15,14 +15,14 @@ void report(std::uint64_t blocks, std::uint64_t free_blocks, std::uint64_t block
     reported.f_blocks = blocks;
     reported.f_bfree = reported.f_bavail = free_blocks;
     reported.f_frsize = block_bytes;
-    io::system_calls().statvfs = [](const char*, struct statvfs* status) {
+    io::system_calls().statvfs = [](int, struct statvfs* status) {
         *status = reported;
         return result;
     };
 }
 
 std::string checked(std::uint64_t byte_count) {
-    return error_of([&] { io::check_free_space("/", "out", byte_count); });
+    return error_of([&] { io::check_free_space(io::Directory::open("/"), "out", byte_count); });
 }
 
 TEST_CASE("what does not fit is refused with both numbers") {

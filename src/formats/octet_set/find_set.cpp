@@ -3,7 +3,8 @@
 #include "base/set_names.hpp"
 #include "base/text.hpp"
 #include "checkpoint/checkpoint.hpp"
-#include "io/folder_swap.hpp"
+#include "io/held_folder.hpp"
+#include "io/output.hpp"
 #include "octet/error.hpp"
 
 namespace octet::octet_set {
@@ -12,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 bool has_sidecar(const fs::path& folder) {
-    return io::exists(folder / kSidecarName);
+    return io::folder_has(folder, kSidecarName);
 }
 
 bool holds_codes(const fs::path& file) {
@@ -22,14 +23,12 @@ bool holds_codes(const fs::path& file) {
 }  // namespace
 
 fs::path find_set_folder(const fs::path& path) {
-    std::error_code ignored;
-    if (fs::is_directory(path, ignored) && !has_sidecar(path)) {
-        const bool unfinished = io::is_swap_unfinished(path);
-        throw Error(
-            ErrorCode::kBadInput, printable((path / kSidecarName).native()),
-            unfinished
-                ? "not found: an interrupted run left the set half replaced; quantize to that folder again to mend it"
-                : "not found; a folder without it is no set");
+    if (io::kind_at(path) == io::EntryKind::kFolder && !has_sidecar(path)) {
+        const bool unfinished = io::is_half_replaced(path);
+        throw Error(ErrorCode::kBadInput, printable((path / kSidecarName).native()),
+                    unfinished ? "not found: an interrupted run left the set half replaced; quantize to that folder "
+                                 "again, with --force, to mend it"
+                               : "not found; a folder without it is no set");
     }
     const checkpoint::Location location = checkpoint::locate(path);
     if (location.what == checkpoint::Location::What::kSet) return location.folder;

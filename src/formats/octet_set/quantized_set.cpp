@@ -48,7 +48,7 @@ void pass_ties(QuantizedSet& set, std::size_t& next) {
 
 /// Pairs the data files' tensors, in file order, with the sidecar's.
 void pair_tensors(QuantizedSet& set, std::uint32_t file_number, safetensors::Header& header, std::size_t& next) {
-    const std::filesystem::path path = set.folder / set.sidecar.files[file_number].name;
+    const std::filesystem::path path = set.folder.path_of(set.sidecar.files[file_number].name);
     for (auto entry = header.tensors.begin(); entry != header.tensors.end(); ++next) {
         pass_ties(set, next);
         if (next == set.sidecar.tensors.size())
@@ -77,8 +77,8 @@ void rank_with_ties(QuantizedSet& set, std::vector<std::size_t>& plain, const st
     for (const std::size_t i : tied) {
         const std::uint32_t rank = positions[i];
         if (rank >= taken.size() || taken[rank])
-            throw_misfit(set.folder / kSidecarName, fmt::format("says a position {} of {} that cannot be", rank,
-                                                                in_quotes(set.sidecar.tensors[i].name)));
+            throw_misfit(set.folder.path_of(kSidecarName), fmt::format("says a position {} of {} that cannot be", rank,
+                                                                       in_quotes(set.sidecar.tensors[i].name)));
         taken[rank] = true;
         set.stored[i].header_position = rank;
     }
@@ -145,21 +145,25 @@ void check_names(const Sidecar& sidecar, const std::filesystem::path& folder, co
 
 }  // namespace
 
-Sidecar read_sidecar(const std::filesystem::path& folder) {
-    const std::filesystem::path path = folder / kSidecarName;
-    if (!io::exists(path)) {
+Sidecar read_sidecar(const io::HeldFolder& folder) {
+    const std::filesystem::path path = folder.path_of(kSidecarName);
+    if (!folder.has(kSidecarName)) {
         throw Error(ErrorCode::kBadInput, printable(path.native()), "not found; a folder without it is no set");
     }
-    Sidecar sidecar = parse_sidecar(io::read_text_file(path, kMostSidecarBytes), path.native());
-    check_names(sidecar, folder, path);
+    Sidecar sidecar = parse_sidecar(folder.read_text(kSidecarName, kMostSidecarBytes), path.native());
+    check_names(sidecar, folder.path(), path);
     return sidecar;
 }
 
-QuantizedSet open_set(const std::filesystem::path& folder) {
-    return open_set(folder, read_sidecar(folder));
+Sidecar read_sidecar(const std::filesystem::path& folder) {
+    return io::read_held(folder, [](const io::HeldFolder& held) { return read_sidecar(held); });
 }
 
-QuantizedSet open_set(const std::filesystem::path& folder, Sidecar sidecar) {
+QuantizedSet open_set(const std::filesystem::path& folder) {
+    return io::read_held(folder, [](const io::HeldFolder& held) { return open_set(held, read_sidecar(held)); });
+}
+
+QuantizedSet open_set(const io::HeldFolder& folder, Sidecar sidecar) {
     QuantizedSet set;
     set.folder = folder;
     set.sidecar = std::move(sidecar);
@@ -167,24 +171,25 @@ QuantizedSet open_set(const std::filesystem::path& folder, Sidecar sidecar) {
     std::size_t next = 0;
     for (std::uint32_t i = 0; i < set.sidecar.files.size(); ++i) {
         const FileReport& listed = set.sidecar.files[i];
-        if (!io::exists(folder / listed.name)) {
-            throw Error(ErrorCode::kBadInput, printable((folder / listed.name).native()),
+        const std::filesystem::path path = folder.path_of(listed.name);
+        if (!folder.has(listed.name)) {
+            throw Error(ErrorCode::kBadInput, printable(path.native()),
                         "not found, though the sidecar lists it; restore the file or quantize again");
         }
-        io::File file = io::File::open_for_reading(folder / listed.name);
+        io::File file = folder.open(listed.name);
         if (file.size() != listed.byte_count) {
-            throw_misfit(folder / listed.name, fmt::format("has {} bytes, the sidecar says {}",
-                                                           with_commas(file.size()), with_commas(listed.byte_count)));
+            throw_misfit(path, fmt::format("has {} bytes, the sidecar says {}", with_commas(file.size()),
+                                           with_commas(listed.byte_count)));
         }
         safetensors::Header header = safetensors::read_header(file);
         if (!safetensors::has_octet_metadata(header.metadata))
-            throw_misfit(folder / listed.name, "has no octet.version in its metadata");
+            throw_misfit(path, "has no octet.version in its metadata");
         pair_tensors(set, i, header, next);
         set.data_files.push_back({std::move(file), std::move(header.metadata)});
     }
     pass_ties(set, next);
     if (next < set.sidecar.tensors.size()) {
-        throw_misfit(folder / kSidecarName,
+        throw_misfit(folder.path_of(kSidecarName),
                      fmt::format("lists tensor {} that no data file holds", in_quotes(set.sidecar.tensors[next].name)));
     }
     if (!set.sidecar.tied_positions.empty()) place_ties(set);

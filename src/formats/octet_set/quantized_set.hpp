@@ -11,6 +11,7 @@
 #include "formats/octet_set/sidecar.hpp"
 #include "formats/safetensors/header.hpp"
 #include "io/file.hpp"
+#include "io/held_folder.hpp"
 
 namespace octet::octet_set {
 
@@ -28,20 +29,22 @@ struct DataFile {
 };
 
 struct QuantizedSet {
-    std::filesystem::path folder;
+    io::HeldFolder folder;
     Sidecar sidecar;                   ///< with `source_bytes` and `output_bytes` of every tensor filled in
     std::vector<DataFile> data_files;  ///< in the order of sidecar.files
     std::vector<StoredTensor> stored;  ///< parallel to sidecar.tensors
 };
 
-/// Opens the set in `folder`. A sidecar that is missing or broken, or that does not fit the data files: kBadInput.
+/// Opens the set in `folder`; where that is replaced meanwhile, the new one. A sidecar that is missing or broken, or that does not fit the data
+/// files: kBadInput.
 QuantizedSet open_set(const std::filesystem::path& folder);
 
-/// The same with what read_sidecar() read there.
-QuantizedSet open_set(const std::filesystem::path& folder, Sidecar sidecar);
+/// The same of a folder that is held, with what read_sidecar() read there.
+QuantizedSet open_set(const io::HeldFolder& folder, Sidecar sidecar);
 
 /// Reads only the sidecar of `folder`, checking its text.
 Sidecar read_sidecar(const std::filesystem::path& folder);
+Sidecar read_sidecar(const io::HeldFolder& folder);
 
 /// Names of all tensors in the data files with the base names of their files, state tensors included: what an index lists.
 std::vector<std::pair<std::string, std::string>> stored_names(const std::vector<TensorReport>& tensors,

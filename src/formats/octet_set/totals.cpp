@@ -1,12 +1,22 @@
 #include "formats/octet_set/totals.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/json_text.hpp"
 #include "quant/error_sums.hpp"
 #include "quant/storage_layout.hpp"
 
 namespace octet::octet_set {
+namespace {
+
+/// Of smaller sums of squares a double has fewer than six digits, or none.
+constexpr double kLeastSum = 1e-290;
+
+/// More than any tensor can have; a sidecar may say what it likes.
+constexpr double kMostDecibels = 1e5;
+
+}  // namespace
 
 Totals totals_of(const std::vector<TensorReport>& tensors, double sum_of_squares) {
     const auto tensor = [&](std::size_t i) -> const TensorReport& { return tensors[i]; };
@@ -18,7 +28,9 @@ Totals totals_of(std::size_t count, const std::function<const TensorReport&(std:
     Totals totals;
     std::uint64_t quantized_elements = 0;
     std::uint64_t quantized_bytes = 0;
-    double noise = 0;
+    quant::WideSum noise;
+    quant::WideSum signal;
+    const bool is_tiny = sum_of_squares < kLeastSum;
     double largest = 0;
     for (std::size_t i = 0; i < count; ++i) {
         const TensorReport& t = tensor(i);
@@ -32,7 +44,10 @@ Totals totals_of(std::size_t count, const std::function<const TensorReport&(std:
         quantized_elements += elements;
         quantized_bytes += t.output_bytes;
         if (!t.statistics) continue;
-        noise += t.statistics->rmse * t.statistics->rmse * static_cast<double>(elements);
+        const quant::WideSum own = quant::times_square(t.statistics->rmse, static_cast<double>(elements));
+        noise += own;
+        if (is_tiny && std::fabs(t.statistics->sqnr_db) < kMostDecibels)
+            signal += quant::times_decibels(own, t.statistics->sqnr_db);
         largest = std::max(largest, t.statistics->max_abs_error);
     }
     totals.kept = totals.tensors - totals.quantized;
@@ -40,7 +55,9 @@ Totals totals_of(std::size_t count, const std::function<const TensorReport&(std:
     if (quantized_elements > 0)
         totals.bits_per_weight =
             six_digits(8.0 * static_cast<double>(quantized_bytes) / static_cast<double>(quantized_elements));
-    totals.sqnr_db = six_digits(quant::sqnr_db(sum_of_squares, noise));
+    // Squares of float64 numbers below 1e-150 add up to what no double holds; each tensor's own SQNR says it, too.
+    if (!is_tiny) signal = sum_of_squares;
+    totals.sqnr_db = six_digits(quant::sqnr_db(signal, noise));
     totals.max_abs_error = largest;
     return totals;
 }

@@ -1,0 +1,52 @@
+// What a command line asks for, understood: one struct for all commands. The setters of the table
+// (option.hpp) fill it in; a command reads the members that its own options set, and nobody else
+// changes them. Defaults are those of the library.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "cli/terminal.hpp"
+#include "octet/compare.hpp"
+#include "octet/model.hpp"
+#include "octet/options.hpp"
+#include "octet/verify.hpp"
+
+namespace octet::cli {
+
+/// The order of inspect's table, in that of the choices of --sort.
+enum class SortKey : std::uint8_t { kFile, kName, kSize, kSqnr };
+
+struct Arguments {
+    std::string command;  ///< empty until it is known
+    std::string input;    ///< the first path, as it was given
+    std::string output;   ///< the second one; of compare, B
+
+    unsigned threads = 0;
+    bool json = false;
+    bool quiet = false;
+    bool verbose = false;
+    When color = When::kAuto;
+    When progress = When::kAuto;
+
+    WriteOptions write;      ///< force, sync, sha256
+    Gates gates;             ///< of quantize and compare
+    QuantizeOptions coding;  ///< of quantize and plan: what decides the codes, and keep_on_failure
+    bool scan = false;
+    bool list_schemes = false;
+    std::optional<Dtype> dtype;  ///< of dequantize; empty: each tensor's own
+    std::string tensors;         ///< a pattern, of inspect and compare; empty: all
+    bool sizes = false;
+    std::optional<SortKey> sort;
+    VerifyOptions verify;  ///< source, importance
+
+    GenerateOptions generate;
+    std::optional<std::string> prompt;
+    std::optional<std::string> prompt_file;
+    std::optional<double> temperature;
+    std::string versus;
+    EvaluateOptions evaluate;  ///< and of calibrate: the text
+};
+
+}  // namespace octet::cli

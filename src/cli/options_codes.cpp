@@ -1,0 +1,264 @@
+// The options that decide the codes of quantize, and what plan shows of them: which tensors, which
+// schemes, which gates.
+#include "cli/option.hpp"
+#include "octet/error.hpp"
+#include "octet/octet.hpp"
+
+namespace octet::cli {
+namespace {
+
+constexpr Commands kCoding = kQuantize | kPlan;
+
+constexpr Choice kPresets[] = {
+    {"all", "every float tensor, one scale each, rounded to nearest"},
+    {"lesson", "parameters only, truncated, as the lesson does"},
+    {"linear", "8-bit rows of Linear weights, as quanto's qint8"},
+    {"q8", "the best SQNR at 8.5 bits a weight"},
+    {"q6", "the best SQNR at 6.5625 bits a weight"},
+    {"q4", "the best SQNR at 4.5 bits a weight"},
+};
+constexpr Choice kBits[] = {{"8"}, {"6"}, {"5"}, {"4"}, {"3"}, {"2"}};
+constexpr Choice kGranularities[] = {
+    {"tensor", "one scale for all of it"},
+    {"channel", "one for each output channel"},
+    {"group", "one for each run of inputs of an output"},
+};
+constexpr Choice kAxes[] = {{"auto"}, {"0"}, {"1"}};
+constexpr Choice kZeroPoints[] = {{"real", "the value of code 0"}, {"integer", "a code"}};
+constexpr Choice kRoundings[] = {{"nearest", "ties to even"}, {"truncate", "toward zero"}};
+constexpr Choice kRanges[] = {
+    {"minmax", "from the smallest to the largest value"},
+    {"mse", "a search for the least squared error"},
+    {"percentile:P", "without the outermost values, 50 < P < 100"},
+};
+constexpr Choice kScaleDtypes[] = {{"f32"}, {"f16"}, {"bf16"}, {"two-level"}};
+constexpr Choice kOnNonFinite[] = {{"error", "refuse the checkpoint"}, {"keep", "copy that tensor"}};
+
+void set_bits(Arguments& arguments, const Given& given) {
+    const std::uint64_t bits = given.count(2, 8);
+    if (bits == 7) throw Error(ErrorCode::kUsage, given.option.name, "7 is not one of 2, 3, 4, 5, 6, 8");
+    arguments.coding.scheme.bits = static_cast<std::uint32_t>(bits);
+}
+
+void set_axis(Arguments& arguments, const Given& given) {
+    const auto axis = given.choice_of<OutputAxis>();
+    if (axis != OutputAxis::kAuto) arguments.coding.scheme.axis = axis;
+}
+
+void set_range(Arguments& arguments, const Given& given) {
+    constexpr std::string_view kPercentile = "percentile:";
+    SchemeOptions& scheme = arguments.coding.scheme;
+    const bool is_percentile = given.text.starts_with(kPercentile);
+    scheme.range = is_percentile ? RangeSearch::kPercentile : given.choice_of<RangeSearch>();
+    if (!is_percentile) return;
+    const auto ppm = parse_percentile(std::string_view(given.text).substr(kPercentile.size()));
+    if (!ppm) given.refuse("is no percentile above 50 and below 100 with at most four decimal places");
+    scheme.percentile_ppm = *ppm;
+}
+
+void add_rules(Arguments& arguments, const Given& given) {
+    if (given.text.empty()) return;
+    const std::vector<TensorRule> rules = read_rules(given.text);
+    arguments.coding.rules.insert(arguments.coding.rules.end(), rules.begin(), rules.end());
+}
+
+constexpr Option kOptions[] = {
+    {
+        .name = "--preset",
+        .value = "NAME",
+        .commands = kCoding,
+        .group = Group::kChoose,
+        .help = "which tensors, and how",
+        .manual = R"(Which tensors are quantized, and how. `lesson` is the lesson bit for bit:
+            buffers, such as GPT-2's causal masks, are copied. `linear` quantizes the weights of
+            Linear layers (of GPT-2: its Conv1D weights) symmetric in 8 bits with one float32 scale
+            an output (`s8-channel`), and copies all else; `framework_bytes` then counts two
+            activation scales a layer, as that library adds them ([seeds.md](seeds.md#flan-t5)).
+            `q8`, `q6` and `q4` quantize weights, embeddings and heads at [two
+            levels](quantization.md#two-levels), copy all else, and take no other scheme option.)",
+        .choices = kPresets,
+        .fallback = "all",
+        .set = [](Arguments& a, const Given& given) { a.coding.preset = given.choice_of<Preset>(); },
+    },
+    {
+        .name = "--rule",
+        .value = "PATTERN=SCHEME",
+        .commands = kCoding,
+        .group = Group::kChoose,
+        .help = "that scheme, or keep, for tensors that match a glob, re:REGEX or kind:KIND; the first match wins",
+        .manual =
+            R"(That scheme, or `keep`, for tensors whose names match a glob, or `re:` and a regular
+            expression, or whose kind is that of `kind:KIND`. The first rule that matches decides
+            ([Rules](#rules)).)",
+        .repeatable = true,
+        .set = [](Arguments& a, const Given& given) { a.coding.rules.push_back(parse_rule(given.text)); },
+    },
+    {
+        .name = "--rules",
+        .value = "FILE",
+        .commands = kCoding,
+        .group = Group::kChoose,
+        .help = "a JSON file of rules, after those of --rule",
+        .manual = "A JSON file of rules, which stand behind those of `--rule`.",
+        .set = add_rules,
+    },
+    {
+        .name = "--max-size",
+        .value = "SIZE",
+        .commands = kCoding,
+        .group = Group::kChoose,
+        .help = "choose schemes for the least error in data files of at most SIZE, as in 70MB",
+        .manual = R"(The [planner](quantization.md#the-planner) chooses the scheme of every tensor
+            that no rule decides, or copies it, for the least error in data files of at most SIZE
+            (`70MB`, `1.5GiB`). It reads the data once more. Preset and scheme options then decide
+            nothing. What cannot be reached is exit 1 with what can.)",
+        .set = [](Arguments& a, const Given& given) { a.coding.max_size = given.size(); },
+    },
+    {
+        .name = "--target-sqnr",
+        .value = "DB",
+        .commands = kCoding,
+        .group = Group::kChoose,
+        .help = "choose schemes for the smallest set with an SQNR of DB",
+        .manual = R"(As `--max-size`, which it excludes, for the smallest data files of the
+            planner's choices in which the quantized values, **buffers left out**, have an SQNR of
+            at least DB. `totals.sqnr_db` counts quantized buffers as well, so it is never below DB
+            and may be far above, as masks of 0 and 1 come back without loss (`--target-sqnr 40` on
+            `testdata/tiny-gpt2`: `totals.sqnr_db` 48.22, without its masks 40.00).)",
+        .set = [](Arguments& a, const Given& given) { a.coding.target_sqnr_db = given.number(); },
+    },
+    {
+        .name = "--importance",
+        .value = "FILE",
+        .commands = kCoding,
+        .group = Group::kChoose,
+        .help = "a safetensors file with a weight of the squared error for each input, as calibrate writes it",
+        .manual = R"(A safetensors file of F32 vectors, each named like a tensor and as long as that
+            has inputs: weights of the squared error, not negative, as `octet calibrate` writes
+            them. `--range mse` of groups and channels then minimizes the weighted sum. The sidecar
+            holds the file's checksum.)",
+        .set = [](Arguments& a, const Given& given) { a.coding.importance = given.path(); },
+    },
+    {
+        .name = "--on-non-finite",
+        .value = "ACTION",
+        .commands = kCoding,
+        .group = Group::kChoose,
+        .help = "of a tensor with NaN or infinity",
+        .manual = R"(What to do with a tensor that holds NaN or infinity, whose range is beyond float32
+            or the dtype of its scale, or whose values would come back infinite. `keep` reads
+            the data once more.)",
+        .choices = kOnNonFinite,
+        .fallback = "error",
+        .set = [](Arguments& a, const Given& given) { a.coding.on_non_finite = given.choice_of<OnNonFinite>(); },
+    },
+    {
+        .name = "--bits",
+        .value = "N",
+        .commands = kCoding,
+        .group = Group::kScheme,
+        .help = "of one code",
+        .manual = R"(The bits of one code. This and the other options of the
+            [scheme](quantization.md) are about tensors of two or more dimensions; the others are
+            quantized per tensor, at 8 bits.)",
+        .choices = kBits,
+        .fallback = "8",
+        .set = set_bits,
+    },
+    {
+        .name = "--granularity",
+        .value = "WHAT",
+        .commands = kCoding,
+        .group = Group::kScheme,
+        .help = "what shares one scale",
+        .choices = kGranularities,
+        .fallback = "tensor",
+        .set = [](Arguments& a, const Given& given) { a.coding.scheme.granularity = given.choice_of<Granularity>(); },
+    },
+    {
+        .name = "--group-size",
+        .value = "N",
+        .commands = kCoding,
+        .group = Group::kScheme,
+        .help = "inputs of one group, 16 to 1024",
+        .manual = "The inputs of one output that are a group, 16 to 1024; asks for groups.",
+        .fallback = "64",
+        .set =
+            [](Arguments& a, const Given& given) {
+                const std::uint64_t size = given.count(kLeastGroupSize, kMostGroupSize);
+                a.coding.scheme.group_size = static_cast<std::uint32_t>(size);
+            },
+    },
+    {
+        .name = "--axis",
+        .value = "AXIS",
+        .commands = kCoding,
+        .group = Group::kScheme,
+        .help = "which one counts the outputs",
+        .manual = "Which axis counts the outputs. `auto` is 1 for GPT-2's Conv1D weights and `wpe`, else 0.",
+        .choices = kAxes,
+        .fallback = "auto",
+        .set = set_axis,
+    },
+    {
+        .name = "--symmetric",
+        .commands = kCoding,
+        .group = Group::kScheme,
+        .help = "codes around 0, no zero point",
+        .set =
+            [](Arguments& a, const Given& given) {
+                if (given.is_on()) a.coding.scheme.symmetric = true;
+            },
+    },
+    {
+        .name = "--zero-point",
+        .value = "KIND",
+        .commands = kCoding,
+        .group = Group::kScheme,
+        .help = "what the zero point is",
+        .choices = kZeroPoints,
+        .fallback = "real",
+        .set = [](Arguments& a, const Given& given) { a.coding.scheme.zero_point = given.choice_of<ZeroPoint>(); },
+    },
+    {
+        .name = "--rounding",
+        .value = "MODE",
+        .commands = kCoding,
+        .group = Group::kScheme,
+        .help = "of values to codes, instead of the preset's",
+        .choices = kRoundings,
+        .set = [](Arguments& a, const Given& given) { a.coding.scheme.rounding = given.choice_of<Rounding>(); },
+    },
+    {
+        .name = "--range",
+        .value = "METHOD",
+        .commands = kCoding,
+        .group = Group::kScheme,
+        .help = "what the codes span",
+        .manual = "What the codes span, in every group or channel, or in the whole tensor.",
+        .choices = kRanges,
+        .fallback = "minmax",
+        .set = set_range,
+    },
+    {
+        .name = "--scale-dtype",
+        .value = "DTYPE",
+        .commands = kCoding,
+        .group = Group::kScheme,
+        .help = "of the scales of channels and groups",
+        .manual =
+            R"(The dtype of the scales and real zero points of channels and groups. `two-level` is
+            for groups: small integers against F16 numbers.)",
+        .choices = kScaleDtypes,
+        .fallback = "f32",
+        .set = [](Arguments& a, const Given& given) { a.coding.scheme.scale_dtype = given.choice_of<ScaleDtype>(); },
+    },
+};
+
+}  // namespace
+
+std::span<const Option> code_options() {
+    return kOptions;
+}
+
+}  // namespace octet::cli

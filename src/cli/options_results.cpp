@@ -1,0 +1,262 @@
+// The options about results: what is shown, refused and written, and how a command runs.
+#include "cli/option.hpp"
+
+namespace octet::cli {
+namespace {
+
+constexpr Commands kJudged = kQuantize | kCompare;
+constexpr Commands kWriting = kQuantize | kDequantize | kCalibrate;
+
+constexpr Choice kDtypes[] = {{"source"}, {"f32"}, {"f16"}, {"bf16"}};
+constexpr Choice kSortKeys[] = {
+    {"file", "as they lie there"},
+    {"name", "from a to z"},
+    {"size", "largest first"},
+    {"sqnr", "worst first"},
+};
+constexpr Choice kWhen[] = {{"auto"}, {"always"}, {"never"}};
+
+void set_dtype(Arguments& arguments, const Given& given) {
+    constexpr std::array<std::optional<Dtype>, 4> kOf = {std::nullopt, Dtype::kF32, Dtype::kF16, Dtype::kBF16};
+    arguments.dtype = kOf[given.choice()];
+}
+
+void set_threads(Arguments& arguments, const Given& given) {
+    const std::string advice = "; see octet " + arguments.command + " --help";
+    arguments.threads = static_cast<unsigned>(given.count(1, 1024, advice));
+}
+
+constexpr Option kOptions[] = {
+    {
+        .name = "--source",
+        .value = "INPUT",
+        .commands = kVerify,
+        .group = Group::kAgainst,
+        .help = "the original checkpoint, to hold every value against",
+        .set = [](Arguments& a, const Given& given) { a.verify.source = given.path(); },
+    },
+    {
+        .name = "--importance",
+        .value = "FILE",
+        .commands = kVerify,
+        .group = Group::kAgainst,
+        .help = "with --source: the file that quantize had",
+        .manual = "The file that quantize had, if it had one.",
+        .needs = "--source",
+        .set = [](Arguments& a, const Given& given) { a.verify.importance = given.path(); },
+    },
+    {
+        .name = "--sizes",
+        .commands = kInspect,
+        .group = Group::kShow,
+        .help = "bytes by dtype and kind, bits per weight, ratio, footprint",
+        .manual = R"(Bytes by dtype and kind, bits per weight, ratio, state bytes and footprint;
+            without the table of tensors unless `--tensors` or `--sort` ask for it.)",
+        .set = [](Arguments& a, const Given& given) { a.sizes = given.is_on(); },
+    },
+    {
+        .name = "--tensors",
+        .value = "PATTERN",
+        .commands = kInspect | kCompare,
+        .group = Group::kShow,
+        .help = "only names that match: a glob, or re:REGEX",
+        .manual = R"(Only names that match: a glob (`*`, `?`, `[a-z]`, `[!a-z]`) or `re:` and a
+            regular expression (ECMAScript), for the whole name. No match is exit 2.)",
+        .set = [](Arguments& a, const Given& given) { a.tensors = given.text; },
+    },
+    {
+        .name = "--sort",
+        .value = "KEY",
+        .commands = kInspect,
+        .group = Group::kShow,
+        .help = "the order of tensors",
+        .manual = "The order of the tensors in the table. JSON stays in file order.",
+        .choices = kSortKeys,
+        .fallback = "file",
+        .set =
+            [](Arguments& a, const Given& given) {
+                if (!given.text.empty()) a.sort = given.choice_of<SortKey>();
+            },
+    },
+    {
+        .name = "--scan",
+        .commands = kPlan,
+        .group = Group::kShow,
+        .help = "read the data too, for what depends on values",
+        .set = [](Arguments& a, const Given& given) { a.scan = given.is_on(); },
+    },
+    {
+        .name = "--list-schemes",
+        .commands = kPlan,
+        .group = Group::kShow,
+        .help = "print the named schemes, one a line, and nothing else",
+        .manual = R"(Print (with `--json` as the array `schemes`) the schemes of the table in
+            [quantization.md](quantization.md#bits-against-sqnr), without axes, and `u8-trunc`, one
+            a line; any other [scheme name](quantization.md) that is built works as well. It takes
+            no INPUT and no other option of plan.)",
+        .alone = true,
+        .set = [](Arguments& a, const Given& given) { a.list_schemes = given.is_on(); },
+    },
+    {
+        .name = "--min-sqnr-tensor",
+        .value = "DB",
+        .commands = kJudged,
+        .group = Group::kGates,
+        .help = "exit 1 if any tensor's SQNR is lower",
+        .manual = "The [gate](#gates) on every tensor's `sqnr_db`.",
+        .set = [](Arguments& a, const Given& given) { a.gates.min_sqnr_tensor = given.number(); },
+    },
+    {
+        .name = "--min-sqnr",
+        .value = "DB",
+        .commands = kJudged,
+        .group = Group::kGates,
+        .help = "exit 1 if the SQNR over all values is lower",
+        .manual = "The gate on `totals.sqnr_db`.",
+        .set = [](Arguments& a, const Given& given) { a.gates.min_sqnr = given.number(); },
+    },
+    {
+        .name = "--max-abs-error",
+        .value = "X",
+        .commands = kJudged,
+        .group = Group::kGates,
+        .help = "exit 1 if any value is further off",
+        .manual = "The gate on every tensor's `max_abs_error`.",
+        .set = [](Arguments& a, const Given& given) { a.gates.max_abs_error = given.number(); },
+    },
+    {
+        .name = "--max-output-size",
+        .value = "SIZE",
+        .commands = kJudged,
+        .group = Group::kGates,
+        .help = "exit 1 if the data files are larger, as in 70MB or 1.5GiB",
+        .manual = "The gate on `totals.output_bytes`: the data files, of compare those of B.",
+        .set = [](Arguments& a, const Given& given) { a.gates.max_output_size = given.size(); },
+    },
+    {
+        .name = "--keep-on-failure",
+        .commands = kQuantize,
+        .group = Group::kGates,
+        .help = "write the set even when a gate failed",
+        .manual = "Write the set even when a gate failed; the exit code is 1 all the same.",
+        .set = [](Arguments& a, const Given& given) { a.coding.keep_on_failure = given.is_on(); },
+    },
+    {
+        .name = "--output",
+        .letter = 'o',
+        .value = "FILE",
+        .commands = kCalibrate,
+        .group = Group::kWrite,
+        .help = "the file to write, ending in .safetensors",
+        .manual = "The file to write, its name ending in `.safetensors`; an existing one is exit 2.",
+        .required = true,
+        .path = &Arguments::output,
+    },
+    {
+        .name = "--dtype",
+        .value = "DTYPE",
+        .commands = kDequantize,
+        .group = Group::kWrite,
+        .help = "of every float tensor",
+        .manual =
+            R"(The dtype of every float tensor, kept ones too. `source` is each tensor's own. F16
+            that would overflow is exit 3.)",
+        .choices = kDtypes,
+        .fallback = "source",
+        .set = set_dtype,
+    },
+    {
+        .name = "--force",
+        .commands = kQuantize | kDequantize,
+        .group = Group::kWrite,
+        .help = "replace what octet wrote there before",
+        .manual = "Replace a set; for dequantize replace files of the same names, nothing else.",
+        .set = [](Arguments& a, const Given& given) { a.write.force = given.is_on(); },
+    },
+    {
+        .name = "--sha256",
+        .commands = kWriting,
+        .group = Group::kWrite,
+        .help = "also SHA-256 of every file, for those who publish it",
+        .manual = R"(Also SHA-256 of every file, as `sha256sum` prints it: in the sidecar (of data
+            files and companions) and in the `--json` report. Uses OpenSSL's libcrypto, loaded when
+            it is asked for; without it exit 2. verify needs it too for a set that has such digests.)",
+        .set = [](Arguments& a, const Given& given) { a.write.sha256 = given.is_on(); },
+    },
+    {
+        .name = "--no-sync",
+        .commands = kWriting,
+        .group = Group::kWrite,
+        .help = "do not wait until the output is on the disk",
+        .set = [](Arguments& a, const Given& given) { a.write.sync = !given.is_on(); },
+    },
+    {
+        .name = "--threads",
+        .value = "N",
+        .commands = kEveryCommand,
+        .help = "workers, 1 to 1024",
+        .fallback = "one a core",
+        .set = set_threads,
+    },
+    {
+        .name = "--json",
+        .commands = kEveryCommand,
+        .help = "one JSON object on standard output, nothing else there",
+        .set = [](Arguments& a, const Given& given) { a.json = given.is_on(); },
+    },
+    {
+        .name = "--quiet",
+        .commands = kEveryCommand,
+        .help = "print nothing but errors and --json",
+        .manual = "Print nothing but errors and what `--json` prints.",
+        .set = [](Arguments& a, const Given& given) { a.quiet = given.is_on(); },
+    },
+    {
+        .name = "--verbose",
+        .commands = kEveryCommand,
+        .help = "print every tensor",
+        .manual = R"(Every tensor in the report instead of the worst five (compare: ten, and every
+            line of its other lists).)",
+        .set = [](Arguments& a, const Given& given) { a.verbose = given.is_on(); },
+    },
+    {
+        .name = "--color",
+        .value = "WHEN",
+        .commands = kEveryCommand,
+        .help = "color the report",
+        .manual = "Color the report. `auto`: on a terminal, unless `NO_COLOR` is set.",
+        .choices = kWhen,
+        .fallback = "auto",
+        .set = [](Arguments& a, const Given& given) { a.color = given.choice_of<When>(); },
+    },
+    {
+        .name = "--progress",
+        .value = "WHEN",
+        .commands = kEveryCommand,
+        .help = "show how far it is",
+        .manual = "Show how far it is, on stderr. `auto`: when that is a terminal.",
+        .choices = kWhen,
+        .fallback = "auto",
+        .set = [](Arguments& a, const Given& given) { a.progress = given.choice_of<When>(); },
+    },
+    {
+        .name = "--help",
+        .letter = 'h',
+        .commands = kEveryCommand | kProgram,
+        .help = "print this help",
+        .manual = "Print what can be given, and an example.",
+    },
+    {
+        .name = "--version",
+        .commands = kProgram,
+        .help = "print the version",
+    },
+};
+
+}  // namespace
+
+std::span<const Option> result_options() {
+    return kOptions;
+}
+
+}  // namespace octet::cli

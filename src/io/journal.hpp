@@ -1,0 +1,109 @@
+// The journal of a run that writes: which hidden folder it made, which files it puts there, which it moves. It is the claim to a
+// target, too: a file made in one step and locked while the run lives, so that a second run is refused and what a killed run left
+// is known by the free lock. Nothing that lies about is adopted or removed unless the journal names it by device and inode, which
+// nobody who plants files can foretell.
+//
+//   octet-journal 1
+//   build NAME                a hidden folder is about to be made
+//   built DEVICE INODE        it was made
+//   file NAME                 a file is about to be created in it
+//   save NAME                 the same two of the folder that takes the old files while new ones are moved in
+//   saved DEVICE INODE
+//   replace DEVICE INODE      the folder that is about to be exchanged with the one that was built
+//   old DEVICE INODE NAME     a file of the old set
+//   new DEVICE INODE NAME     a file that is about to be moved out of the hidden folder
+//
+// One line a record, bytes of names beyond printable ASCII as %XX. Lines are only ever added; a last one without its end does not
+// count.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/directory.hpp"
+
+namespace octet::io {
+
+/// A file by its name and by what it is.
+struct NamedFile {
+    std::string name;
+    FileIdentity identity;
+};
+
+/// What a run has noted so far.
+struct JournalRecords {
+    std::string build_name;
+    std::optional<FileIdentity> build;
+    std::vector<std::string> built_files;
+    std::string save_name;
+    std::optional<FileIdentity> save;
+    std::optional<FileIdentity> replaced;
+    std::vector<NamedFile> old_files;
+    std::vector<NamedFile> new_files;  ///< the one that makes the output valid is the last
+
+    bool empty() const { return build_name.empty(); }
+};
+
+class Journal {
+  public:
+    /// Claims `target`: makes the journal `name` in `place`, or takes over the one that a killed run left there. Held by another
+    /// run, or no journal of this user: kIo; kIo.
+    Journal(const Directory& place, std::string name, const std::filesystem::path& target);
+    Journal(const Journal&) = delete;
+    Journal& operator=(const Journal&) = delete;
+    ~Journal();  ///< removes the journal, as far as that goes, unless it is kept
+
+    /// Removes the journal: the run has come to its end. kIo.
+    void end();
+
+    /// True where a killed run had left its journal.
+    bool is_taken_over() const noexcept { return taken_over_; }
+
+    /// What a killed run had noted; empty where there was none.
+    const JournalRecords& left() const noexcept { return left_; }
+
+    /// Begins anew, once everything that left() names is mended. kIo.
+    void begin();
+
+    /// From now on the journal stays when this goes away: the next run needs it.
+    void keep() noexcept { kept_ = true; }
+
+    void note_build(const std::string& name);
+    void note_built(const FileIdentity& folder);
+    void note_file(const std::string& name);
+    void note_save(const std::string& name);
+    void note_saved(const FileIdentity& folder);
+    void note_replaced(const FileIdentity& folder);
+    void note_old(const NamedFile& file);
+    void note_new(const NamedFile& file);
+
+    /// Waits until the notes are on the disk. kIo.
+    void sync() const;
+
+    /// What this run has noted, as the next one would read it.
+    const JournalRecords& records() const noexcept { return records_; }
+
+  private:
+    bool create();
+    bool take_over();
+    void lock();
+    void read();
+    void add(const std::string& line);
+
+    const Directory& place_;
+    std::string name_;
+    std::filesystem::path target_;
+    File file_;
+    std::uint64_t end_ = 0;
+    JournalRecords left_;
+    JournalRecords records_;
+    bool kept_ = false;
+    bool taken_over_ = false;
+};
+
+/// What the journal `name` in `folder` says, whoever holds it; nothing where there is none that is this user's. kIo.
+std::optional<JournalRecords> read_journal(const Directory& folder, const std::string& name);
+
+}  // namespace octet::io
