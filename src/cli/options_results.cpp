@@ -5,7 +5,6 @@ namespace octet::cli {
 namespace {
 
 constexpr Commands kJudged = kQuantize | kCompare;
-constexpr Commands kWriting = kQuantize | kDequantize | kCalibrate;
 
 constexpr Choice kDtypes[] = {{"source"}, {"f32"}, {"f16"}, {"bf16"}};
 constexpr Choice kSortKeys[] = {
@@ -238,6 +237,16 @@ constexpr Option kOptions[] = {
         .choices = kWhen,
         .fallback = "auto",
         .set = [](Arguments& a, const Given& given) { a.progress = given.choice_of<When>(); },
+    },
+    {
+        .name = "--no-sandbox",
+        .commands = kEveryCommand,
+        .help = "keep rights that are given up before INPUT is read",
+        .manual = R"(Before INPUT is read, octet gives up what it does not need, by Landlock and
+            seccomp where the kernel has them: opening anything but the paths of the command line,
+            their folders (of a set also the one that it lies in) and the folder of the output;
+            networks; other programs. This option keeps these rights.)",
+        .set = [](Arguments& a, const Given& given) { a.sandbox = !given.is_on(); },
     },
     {
         .name = "--help",

@@ -132,10 +132,11 @@ void BlockTask::refuse_block(const quant::TilePlace& place, const quant::Blocks&
                     fmt::format("{}, a range that {}; --on-non-finite keep copies such tensors", spans, what));
     const std::uint64_t row = place.row + block / blocks.across * blocks.rows_each;
     const std::uint64_t column = place.column + block % blocks.across * blocks.columns_each;
-    throw Error(ErrorCode::kBadInput, printable(source.file->name()),
-                fmt::format("{} in the block at {}, which {}; --on-non-finite keep copies such tensors, another scheme has "
-                            "another range",
-                            spans, index_text(row * shared_->layout.matrix.columns + column, job.shape), what));
+    throw Error(
+        ErrorCode::kBadInput, printable(source.file->name()),
+        fmt::format("{} in the block at {}, which {}; --on-non-finite keep copies such tensors, another scheme has "
+                    "another range",
+                    spans, index_text(row * shared_->layout.matrix.columns + column, job.shape), what));
 }
 
 /// The last piece of a checksum may end behind what a worker does in one go.

@@ -1,3 +1,4 @@
+// compare(): who is on both sides, what differs in structure, and in the data of every pair.
 #include "octet/compare.hpp"
 
 #include <algorithm>

@@ -1,16 +1,17 @@
+// dequantize(): lay the checkpoint out as the source was, restore or copy every tensor, and make it visible.
 #include <algorithm>
 #include <chrono>
 
 #include <fmt/format.h>
 
 #include "base/json_text.hpp"
-#include "base/set_names.hpp"
 #include "base/text.hpp"
 #include "checkpoint/index.hpp"
 #include "checkpoint/kind.hpp"
 #include "codecs/copy.hpp"
 #include "codecs/restore.hpp"
 #include "codecs/run.hpp"
+#include "commands/destination.hpp"
 #include "commands/output.hpp"
 #include "formats/octet_set/find_set.hpp"
 #include "formats/octet_set/quantized_set.hpp"
@@ -26,61 +27,6 @@ namespace octet {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Where the restored files go: a file or a folder of their own, or among the files of a folder.
-class Destination {
-  public:
-    Destination(const fs::path& given, const DequantizeOptions& options, std::vector<std::string>& notes)
-        : given_(given),
-          target_(io::resolved_target(given)),
-          single_(target_.filename().native().ends_with(".safetensors")),
-          force_(options.write.force) {
-        check_kind();
-        output_.emplace(target_, single_ ? io::Output::Kind::kFile : io::Output::Kind::kFolder,
-                        std::string(kSidecarName), options.write.sync, notes);
-        const std::vector<std::string>& names = output_->standing().names;
-        if (!names.empty() && !force_)
-            refuse(
-                fmt::format("is not empty ({}); --force replaces files of the same names", printable(names.front())));
-        is_whole_folder_ = !single_ && names.empty();
-    }
-
-    bool is_single_file() const { return single_; }
-    std::string single_name() const { return target_.filename().native(); }
-    fs::path folder() const { return single_ ? target_.parent_path() : target_; }
-    const fs::path& target() const { return target_; }
-    io::Output& output() { return *output_; }
-
-    void publish(const std::vector<std::string>& names) {
-        if (is_whole_folder_) {
-            output_->publish_folder({});
-        } else {
-            output_->publish_files(names, force_);
-        }
-    }
-
-  private:
-    void check_kind() const {
-        const io::EntryKind kind = io::kind_at(target_);
-        if (kind == io::EntryKind::kNothing) return;
-        const bool is_folder = kind == io::EntryKind::kFolder;
-        if (single_ && is_folder) refuse("is a folder; name a file, or a folder that does not end in .safetensors");
-        if (single_ && !force_) refuse("exists already; --force replaces it");
-        if (!single_ && !is_folder)
-            refuse("is a file whose name does not end in .safetensors; name a folder or a .safetensors file");
-    }
-
-    [[noreturn]] void refuse(const std::string& what) const {
-        throw Error(ErrorCode::kUsage, printable(given_.native()), what);
-    }
-
-    fs::path given_;
-    fs::path target_;
-    bool single_;
-    bool force_;
-    bool is_whole_folder_ = false;
-    std::optional<io::Output> output_;
-};
 
 /// Everything that will stand in the output folder, data first, index and companions behind.
 std::vector<std::string> output_names(const plan::OutputPlan& plan, const octet_set::Sidecar& sidecar, bool single) {
@@ -199,7 +145,7 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     octet_set::QuantizedSet& set = opened.set;
     Report report;
     commands::Notes notes(options.write);
-    Destination destination(output, options, notes.lines);
+    commands::Destination destination(output, options, notes.lines);
     const bool single = destination.is_single_file();
     if (!single && names_a_file) opened = open_with_companions(fs::path(set.folder.path()), true);  // it was a link
     plan::OutputPlan plan =
@@ -209,9 +155,10 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
 
     io::Output& output_files = destination.output();
     output_files.begin();
-    io::check_free_space(output_files.building(), destination.target(),
+    io::check_free_space(output_files.place(), destination.target(),
                          commands::bytes_needed(plan.files, single ? 0 : octet_set::total_bytes(set.sidecar.companions),
-                                           set.sidecar.source_index ? set.stored.size() : 0));
+                                                set.sidecar.source_index ? set.stored.size() : 0));
+    output_files.build(names);
     const std::vector<io::File> files = commands::create_files(plan, output_files);
     std::vector<kernels::Narrowing> narrowings(set.stored.size());
     const codecs::TakeResult take = [&](std::size_t i, codecs::TensorResult&& result) {

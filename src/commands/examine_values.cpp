@@ -167,7 +167,8 @@ void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vect
     const auto ranges = ranges_of(checkpoint, tensors, options);
     plan::SchemeLists tries{{{}}, std::vector<std::uint32_t>(tensors.size())};
     for (std::size_t i = 0; i < ranges.size(); ++i) {
-        const RangeIssue issue = ranges[i] ? issue_of(*ranges[i], *tensors[i].scheme, tensors[i].dtype) : RangeIssue::kNone;
+        const RangeIssue issue =
+            ranges[i] ? issue_of(*ranges[i], *tensors[i].scheme, tensors[i].dtype) : RangeIssue::kNone;
         if (issue == RangeIssue::kNone) continue;
         tries.of[i] = static_cast<std::uint32_t>(tries.lists.size());
         tries.lists.push_back({*tensors[i].scheme});

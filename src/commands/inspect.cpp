@@ -1,3 +1,4 @@
+// inspect(): what a checkpoint or a set holds, from headers and sidecar alone.
 #include <chrono>
 
 #include "checkpoint/checkpoint.hpp"

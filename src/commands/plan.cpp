@@ -1,3 +1,4 @@
+// plan_quantize(): the decisions of quantize, and why, without writing anything.
 #include "octet/plan.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// verify(): every byte of a set held against its sidecar, and with a source against that; what is wrong becomes a finding.
 #include "octet/verify.hpp"
 
 #include <algorithm>
@@ -276,7 +277,7 @@ class Verification {
     const VerifyOptions& options_;
     VerifyReport report_;
     std::optional<io::HeldFolder> folder_;  // all of the set's files are opened through it
-    octet_set::Sidecar sidecar_;                // its tensors are set_'s once that is open
+    octet_set::Sidecar sidecar_;            // its tensors are set_'s once that is open
     std::uint64_t total_bytes_ = 0;
     octet_set::QuantizedSet set_;
     std::vector<bool> broken_;              // data files that are not what was written

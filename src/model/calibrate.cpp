@@ -39,6 +39,7 @@ void write_whole(const std::filesystem::path& target, std::string_view text, con
     std::vector<std::string> notes;
     io::Output output(target, io::Output::Kind::kFile, name, write.sync, notes);
     output.begin();
+    output.build({name});
     for (const std::string& line : notes) {
         if (write.note) write.note(line);
     }
