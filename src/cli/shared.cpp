@@ -7,7 +7,7 @@
 #include "cli/command.hpp"
 #include "cli/signals.hpp"
 #include "octet/error.hpp"
-#include "state/sidecar.hpp"
+#include "formats/octet_set/sidecar.hpp"
 
 namespace octet::cli {
 
@@ -58,7 +58,7 @@ void note_overruled(Terminal& terminal, const QuantizeOptions& options) {
     terminal.note(fmt::format(
         "{} chooses the scheme of every tensor that no rule decides; {} no say in that",
         options.max_size ? "--max-size" : "--target-sqnr",
-        with_scheme ? "the scheme options have" : fmt::format("--preset {} has", state::preset_name(options.preset))));
+        with_scheme ? "the scheme options have" : fmt::format("--preset {} has", octet_set::preset_name(options.preset))));
 }
 
 }  // namespace octet::cli
