@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-#include "quant/stored_form.hpp"
+#include "quant/storage_layout.hpp"
 
 namespace octet {
 

@@ -5,13 +5,13 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "formats/safetensors/header.hpp"
 #include "io/file.hpp"
 #include "io/output.hpp"
 #include "io/sha256.hpp"
 #include "model/examples.hpp"
 #include "octet/error.hpp"
 #include "octet/model.hpp"
-#include "safetensors/header.hpp"
 
 namespace octet::model {
 namespace {

@@ -9,7 +9,7 @@
 #include "plan/rules.hpp"
 #include "quant/codecs.hpp"
 #include "quant/search_tile.hpp"
-#include "quant/stored_form.hpp"
+#include "quant/storage_layout.hpp"
 
 namespace octet::plan {
 namespace {
@@ -57,12 +57,12 @@ std::string preset_reason_to_keep(const TensorReport& tensor, Preset preset, che
         return "no weight of a Linear layer, which --preset linear is for";
     const bool wanted = tensor.kind == Kind::kWeight || tensor.kind == Kind::kEmbedding || tensor.kind == Kind::kHead;
     if (is_budget(preset) && (!wanted || tensor.shape.size() < 2))
-        return fmt::format("no weight, embedding or head, which --preset {} is for", state::preset_name(preset));
+        return fmt::format("no weight, embedding or head, which --preset {} is for", octet_set::preset_name(preset));
     return "";
 }
 
 /// Who decides, with the reason in `tensor` when it is to be kept. `rule` may be null.
-Decider decider_of(TensorReport& tensor, const state::CodeOptions& options, const TensorRule* rule, bool not_finite,
+Decider decider_of(TensorReport& tensor, const octet_set::CodeOptions& options, const TensorRule* rule, bool not_finite,
                    checkpoint::Family family) {
     tensor.reason = dtype_reason_to_keep(tensor.dtype);
     if (!tensor.reason.empty()) return Decider::kDtype;
@@ -83,7 +83,7 @@ Decider decider_of(TensorReport& tensor, const state::CodeOptions& options, cons
 }
 
 /// The scheme of a tensor that is quantized, its axis resolved.
-Scheme scheme_for(const TensorReport& tensor, const state::CodeOptions& options, const TensorRule* rule,
+Scheme scheme_for(const TensorReport& tensor, const octet_set::CodeOptions& options, const TensorRule* rule,
                   OutputAxis axis) {
     if (rule == nullptr && is_budget(options.preset)) return fitting_scheme(options.preset, tensor.shape, axis);
     Scheme scheme = rule != nullptr ? *rule->scheme : options.scheme.value_or(preset_scheme(options.preset));
@@ -106,14 +106,14 @@ void take_choice(TensorReport& tensor, const std::vector<std::optional<Scheme>>&
 
 }  // namespace
 
-bool asks_planner(const state::CodeOptions& options) noexcept {
+bool asks_planner(const octet_set::CodeOptions& options) noexcept {
     return options.max_size || options.target_sqnr_db;
 }
 
 std::optional<Scheme> asked_scheme(Preset preset, const SchemeOptions& options) {
     if (options == SchemeOptions{}) return std::nullopt;
     if (is_budget(preset))
-        throw Error(ErrorCode::kUsage, fmt::format("--preset {}", state::preset_name(preset)),
+        throw Error(ErrorCode::kUsage, fmt::format("--preset {}", octet_set::preset_name(preset)),
                     "chooses the whole scheme; leave out the other scheme options, or the preset");
     Scheme scheme = preset_scheme(preset);
     scheme.bits = options.bits.value_or(scheme.bits);
@@ -132,7 +132,7 @@ std::optional<Scheme> asked_scheme(Preset preset, const SchemeOptions& options) 
     return scheme;
 }
 
-Decisions decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOptions& options,
+Decisions decide(const checkpoint::Checkpoint& checkpoint, const octet_set::CodeOptions& options,
                  const std::vector<bool>& keep, const std::vector<std::optional<Scheme>>& chosen) {
     Decisions decisions;
     std::vector<TensorReport>& reports = decisions.tensors;

@@ -1,7 +1,7 @@
 #include "plan/fitting_scheme.hpp"
 
 #include "base/checked.hpp"
-#include "quant/stored_form.hpp"
+#include "quant/storage_layout.hpp"
 
 namespace octet::plan {
 namespace {

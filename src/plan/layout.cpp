@@ -12,7 +12,7 @@
 #include "octet/error.hpp"
 #include "octet/octet.hpp"
 #include "plan/output_plan.hpp"
-#include "quant/stored_form.hpp"
+#include "quant/storage_layout.hpp"
 
 namespace octet::plan {
 namespace {
@@ -224,7 +224,7 @@ Dtype restored_dtype(const TensorReport& tensor, std::optional<Dtype> dtype) noe
     return is_quantizable(tensor.dtype) ? dtype.value_or(tensor.dtype) : tensor.dtype;
 }
 
-OutputPlan plan_restored(const state::QuantizedSet& set, std::optional<Dtype> dtype,
+OutputPlan plan_restored(const octet_set::QuantizedSet& set, std::optional<Dtype> dtype,
                          const std::optional<std::string>& single_name) {
     const PartsOf parts_of = [&set, dtype](std::size_t i) {
         const TensorReport& t = set.sidecar.tensors[i];

@@ -11,7 +11,7 @@
 #include "base/text.hpp"
 #include "octet/error.hpp"
 #include "quant/error_sums.hpp"
-#include "quant/stored_form.hpp"
+#include "quant/storage_layout.hpp"
 
 namespace octet::plan {
 namespace {

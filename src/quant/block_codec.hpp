@@ -9,7 +9,7 @@
 #include "octet/scheme.hpp"
 #include "quant/block_state.hpp"
 #include "quant/error_sums.hpp"
-#include "quant/stored_form.hpp"
+#include "quant/storage_layout.hpp"
 
 namespace octet::quant {
 

@@ -1,7 +1,6 @@
 #include "tokenize/merges.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -42,31 +41,24 @@ class Vocabulary {
 
     /// `number` is empty where none that a token could have was given.
     void add(std::string_view token, std::optional<std::uint64_t> number) {
-        if (!number || *number >= kMostTokens) {
-            finish();
+        if (!number || *number >= kMostTokens)
             fail(name_, fmt::format("token {} has no number below {}", in_quotes(token), with_commas(kMostTokens)));
-        }
         const auto id = static_cast<std::uint32_t>(*number);
-        tables_.tokens.append(token, id);
+        switch (tables_.tokens.add(token, id)) {
+            case TokenTable::Added::kNew:
+                break;
+            case TokenTable::Added::kNumberTaken:
+                fail(name_, fmt::format("token {} has the number {} of another", in_quotes(token), id));
+            case TokenTable::Added::kTextTwice:
+                fail(name_, fmt::format("token {} stands there twice", in_quotes(token)));
+        }
         constexpr std::size_t kMostOfOneByte = 2;  // all characters of the alphabet are below U+0800
         if (token.size() > kMostOfOneByte) return;
         const std::string bytes = bytes_of_token(token);
         if (bytes.size() == 1) tables_.byte_tokens[static_cast<unsigned char>(bytes[0])] = id;
     }
 
-    /// After the last one, or before anything is said about what follows.
-    void finish() {
-        const std::optional<TokenTable::Double> found = tables_.tokens.index();
-        if (!found) return;
-        fail(name_, fmt::format("token {} {}", in_quotes(found->text),
-                                found->has_its_number ? fmt::format("has the number {} of another", found->number)
-                                                      : "stands there twice"));
-    }
-
-    [[noreturn]] void refuse() {
-        finish();
-        fail(name_, "the vocabulary is not a JSON object of tokens and numbers");
-    }
+    [[noreturn]] void refuse() const { fail(name_, "the vocabulary is not a JSON object of tokens and numbers"); }
 
   private:
     std::string_view name_;
@@ -116,47 +108,30 @@ class VocabularyEvents : public nlohmann::json_sax<json> {
     bool was_object_ = false;
 };
 
-/// Takes merges one by one, in order of rank. They wait a while until what the tables look at is there.
+/// Takes merges one by one, in order of rank.
 class Merges {
   public:
     Merges(std::string_view name, BpeTables& tables) : name_(name), tables_(tables) {}
 
-    /// The views hold until finish(), or until kTogether more came.
     void add(std::string_view left, std::string_view right) {
-        if (count_ == kTogether) finish();
-        waiting_[count_++] = {tables_.tokens.ask(left), tables_.tokens.ask(right)};
-    }
-
-    /// After the last one, or before anything is said about what follows.
-    void finish() {
-        const std::size_t count = std::exchange(count_, 0);
-        for (std::size_t i = 0; i < count; ++i) insert(waiting_[i].first, waiting_[i].second);
-    }
-
-  private:
-    static constexpr std::size_t kTogether = 16;
-    using Question = TokenTable::Question;
-
-    void insert(const Question& left, const Question& right) {
         const auto number = [&](std::optional<std::uint32_t> found, std::string_view token) {
             if (!found)
                 fail(name_, fmt::format("merge {} of {} and {}: the vocabulary has no {}", tables_.merges.size() + 1,
-                                        in_quotes(left.text), in_quotes(right.text), in_quotes(token)));
+                                        in_quotes(left), in_quotes(right), in_quotes(token)));
             return *found;
         };
         Merge merge;
-        merge.left = number(tables_.tokens.find(left), left.text);
-        merge.right = number(tables_.tokens.find(right), right.text);
-        both_.assign(left.text).append(right.text);
+        merge.left = number(tables_.tokens.find(left), left);
+        merge.right = number(tables_.tokens.find(right), right);
+        both_.assign(left).append(right);
         // A vocabulary has, as a rule, the tokens that merges make in their order.
         merge.merged = number(tables_.tokens.find_next(both_), both_);
         if (!tables_.merges.insert(merge)) fail(name_, "has more merges than there are numbers for");
     }
 
+  private:
     std::string_view name_;
     BpeTables& tables_;
-    std::array<std::pair<Question, Question>, kTogether> waiting_;
-    std::size_t count_ = 0;
     std::string both_;
 };
 
@@ -173,12 +148,10 @@ void read_merges(std::string_view merges_txt, std::string_view name, BpeTables& 
         if (line.empty() || (line_number == 1 && line.starts_with("#version"))) continue;
         const std::size_t space = line.find(' ');
         if (space == 0 || space >= line.size() - 1 || line.find(' ', space + 1) != line.npos) {
-            merges.finish();
             fail(name, fmt::format("line {} {} is not two tokens", line_number, in_quotes(line)));
         }
         merges.add(line.substr(0, space), line.substr(space + 1));
     }
-    merges.finish();
 }
 
 /// Tokens and merges of so many bytes of text, where these are as GPT-2's: 20 bytes a token, 9 a merge.
@@ -192,13 +165,12 @@ void read_vocabulary(std::string_view vocab_json, std::string_view name, BpeTabl
     if (is_utf8(vocab_json)) {
         VocabularyScanner scanner(vocab_json);
         for (VocabularyScanner::Token token; scanner.take(token);) vocabulary.add(token.text, token.number);
-        if (scanner.is_all()) return vocabulary.finish();
+        if (scanner.is_all()) return;
         tables.tokens.clear();
         tables.byte_tokens = {};
     }
     VocabularyEvents events(vocabulary);
     if (!json::sax_parse(vocab_json, &events) || !events.is_whole()) vocabulary.refuse();
-    vocabulary.finish();
 }
 
 }  // namespace
@@ -294,7 +266,6 @@ std::unique_ptr<BpeTables> parse_tokenizer_json(std::string_view text, std::stri
     for (const auto& [token, value] : model["vocab"].items()) {
         vocabulary.add(token, value.is_number_unsigned() ? std::optional(value.get<std::uint64_t>()) : std::nullopt);
     }
-    vocabulary.finish();
     Merges merges(name, *tables);
     for (const json& merge : model["merges"]) {
         std::string_view left;
@@ -306,7 +277,6 @@ std::unique_ptr<BpeTables> parse_tokenizer_json(std::string_view text, std::stri
             const std::string_view pair = merge.is_string() ? merge.get_ref<const std::string&>() : std::string_view();
             const std::size_t space = pair.find(' ');
             if (space == pair.npos || space == 0 || space + 1 == pair.size()) {
-                merges.finish();
                 fail(name, fmt::format("merge {} is not two tokens", tables->merges.size() + 1));
             }
             left = pair.substr(0, space);
@@ -314,7 +284,6 @@ std::unique_ptr<BpeTables> parse_tokenizer_json(std::string_view text, std::stri
         }
         merges.add(left, right);
     }
-    merges.finish();
     return tables;
 }
 

@@ -52,8 +52,10 @@ void NormalizationRules::read(std::string_view rules) {
     replacements_ = rules.substr(bytes);
 }
 
-/// Whatever byte follows, and whatever unit was reached by it, the next one lies in the array.
+/// Whatever byte follows, and whatever unit was reached by it, the next one lies in the array. A search begins at the first
+/// one and goes on from none that is a leaf.
 void NormalizationRules::check_trie() const {
+    if ((units_[0] & kIsLeaf) != 0) refuse_piece_model(name_, "the trie of its normalization rules begins with a leaf");
     for (std::size_t place = 0; place < units_.size(); ++place) {
         const std::uint32_t unit = units_[place];
         if ((unit & kIsLeaf) != 0) continue;

@@ -33,46 +33,8 @@ std::size_t slots_for(std::size_t count) noexcept {
     return is_full(slots, count) ? 2 * slots : slots;
 }
 
-}  // namespace
-
-void TokenTable::reserve(std::size_t tokens, std::size_t text_bytes) {
-    tokens_.reserve(tokens);
-    texts_.reserve(text_bytes);
-    if (slots_for(tokens) > slots_.size()) grow(slots_for(tokens));
-}
-
-void TokenTable::append(std::string_view text, std::uint32_t number) {
-    tokens_.push_back({static_cast<std::uint32_t>(texts_.size()), static_cast<std::uint32_t>(text.size()), number});
-    texts_ += text;
-}
-
-void TokenTable::clear() noexcept {
-    tokens_.resize(indexed_);
-    texts_.resize(tokens_.empty() ? 0 : tokens_.back().start + tokens_.back().size);
-}
-
-std::optional<TokenTable::Double> TokenTable::index() {
-    constexpr std::size_t kAhead = 16;
-    if (is_full(slots_.size(), tokens_.size())) grow(slots_for(tokens_.size()));
-    std::array<Question, kAhead> questions;
-    for (std::size_t i = indexed_; i < tokens_.size() + kAhead; ++i) {
-        Question& question = questions[i % kAhead];
-        if (i >= indexed_ + kAhead) {
-            const Token& token = tokens_[i - kAhead];
-            std::uint32_t& place = place_of(token.number);
-            if (place != 0) return Double{question.text, token.number, true};
-            Slot& slot = slots_[slot_of(question)];
-            if (slot.number != kMostTokens) return Double{question.text, token.number, false};
-            place = static_cast<std::uint32_t>(i - kAhead + 1);
-            slot = {question.bytes, token.size, token.number};
-        }
-        if (i < tokens_.size()) question = ask(text_of_token(tokens_[i]));
-    }
-    indexed_ = tokens_.size();
-    return std::nullopt;
-}
-
-TokenTable::Question TokenTable::question_of(std::string_view text) noexcept {
+/// Of a text of at most 8 bytes what tells it from all others of its size, of a longer one a hash.
+std::uint64_t bytes_or_hash(std::string_view text) noexcept {
     const std::size_t size = text.size();
     const char* const bytes = text.data();
     std::uint64_t all = 0;
@@ -85,24 +47,52 @@ TokenTable::Question TokenTable::question_of(std::string_view text) noexcept {
         all = loaded<std::uint8_t>(bytes) | loaded<std::uint8_t>(bytes + size / 2) << 8U |
               loaded<std::uint8_t>(bytes + size - 1) << 16U;
     }
-    return {text, all, mixed(mixed(all) ^ static_cast<std::uint64_t>(size) << 40U)};
+    return all;
 }
 
-TokenTable::Question TokenTable::ask(std::string_view text) const noexcept {
-    const Question question = question_of(text);
-    if (!slots_.empty()) __builtin_prefetch(slots_.data() + (question.hash & (slots_.size() - 1)));
-    return question;
+std::uint64_t hash_of(std::uint64_t bytes, std::size_t size) noexcept {
+    return mixed(mixed(bytes) ^ static_cast<std::uint64_t>(size) << 40U);
 }
 
-std::optional<std::uint32_t> TokenTable::find(const Question& question) const noexcept {
+}  // namespace
+
+void TokenTable::reserve(std::size_t tokens, std::size_t text_bytes) {
+    tokens_.reserve(tokens);
+    texts_.reserve(text_bytes);
+    if (slots_for(tokens) > slots_.size()) grow(slots_for(tokens));
+}
+
+void TokenTable::clear() noexcept {
+    std::fill(slots_.begin(), slots_.end(), Slot{});
+    tokens_.clear();
+    texts_.clear();
+    places_ = {};
+}
+
+TokenTable::Added TokenTable::add(std::string_view text, std::uint32_t number) {
+    if (is_full(slots_.size(), tokens_.size() + 1)) grow(slots_for(2 * (tokens_.size() + 1)));
+    std::uint32_t& place = place_of(number);
+    if (place != 0) return Added::kNumberTaken;
+    const std::uint64_t bytes = bytes_or_hash(text);
+    Slot& slot = slots_[slot_of(text, bytes)];
+    if (slot.number != kMostTokens) return Added::kTextTwice;
+    const auto size = static_cast<std::uint32_t>(text.size());
+    slot = {bytes, size, number};
+    tokens_.push_back({static_cast<std::uint32_t>(texts_.size()), size, number});
+    texts_ += text;
+    place = static_cast<std::uint32_t>(tokens_.size());
+    return Added::kNew;
+}
+
+std::optional<std::uint32_t> TokenTable::find(std::string_view text) const noexcept {
     if (slots_.empty()) return std::nullopt;
-    const Slot& slot = slots_[slot_of(question)];
+    const Slot& slot = slots_[slot_of(text, bytes_or_hash(text))];
     return slot.number == kMostTokens ? std::nullopt : std::optional(slot.number);
 }
 
 std::optional<std::uint32_t> TokenTable::find_next(std::string_view text) noexcept {
     if (next_ < tokens_.size() && text_of_token(tokens_[next_]) == text) return tokens_[next_++].number;
-    const std::optional<std::uint32_t> number = find(ask(text));
+    const std::optional<std::uint32_t> number = find(text);
     if (number) next_ = place_of(*number);
     return number;
 }
@@ -120,24 +110,23 @@ std::uint32_t& TokenTable::place_of(std::uint32_t number) {
 }
 
 /// The slot of that text, or the empty one where it belongs.
-std::size_t TokenTable::slot_of(const Question& question) const noexcept {
+std::size_t TokenTable::slot_of(std::string_view text, std::uint64_t bytes) const noexcept {
     const std::size_t last = slots_.size() - 1;
-    const std::size_t size = question.text.size();
-    std::size_t at = question.hash & last;
+    std::size_t at = hash_of(bytes, text.size()) & last;
     for (; slots_[at].number != kMostTokens; at = (at + 1) & last) {
-        if (slots_[at].bytes != question.bytes || slots_[at].size != size) continue;
-        if (size <= 8 || text_of(slots_[at].number) == question.text) break;
+        if (slots_[at].bytes != bytes || slots_[at].size != text.size()) continue;
+        if (text.size() <= 8 || text_of(slots_[at].number) == text) break;
     }
     return at;
 }
 
 void TokenTable::grow(std::size_t slots) {
     slots_.assign(slots, Slot{});
-    for (std::size_t i = 0; i < indexed_; ++i) {
-        const Question question = ask(text_of_token(tokens_[i]));
-        std::size_t at = question.hash & (slots - 1);
+    for (const Token& token : tokens_) {
+        const std::uint64_t bytes = bytes_or_hash(text_of_token(token));
+        std::size_t at = hash_of(bytes, token.size) & (slots - 1);
         while (slots_[at].number != kMostTokens) at = (at + 1) & (slots - 1);
-        slots_[at] = {question.bytes, tokens_[i].size, tokens_[i].number};
+        slots_[at] = {bytes, token.size, token.number};
     }
 }
 

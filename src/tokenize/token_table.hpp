@@ -1,5 +1,5 @@
-// Tokens by their text and by their number, and merges by their pair: open addressing, as every start fills and asks these tables some 300,000
-// times before a first token comes. They are kept small enough for the second cache, and no token has memory of its own.
+// Tokens by their text and by their number, and merges by their pair: open addressing, as every start fills and asks these
+// tables some 300,000 times before a first token comes. No token has memory of its own, and a short one lies in its slot.
 #pragma once
 
 #include <array>
@@ -22,35 +22,17 @@ class TokenTable {
     /// `memory` outlives it.
     explicit TokenTable(std::pmr::memory_resource* memory) : slots_(memory), tokens_(memory), texts_(memory) {}
 
-    /// A text on its way through the table. What it will look at has been asked for, so that other questions can be put before the answer.
-    struct Question {
-        std::string_view text;
-        std::uint64_t bytes = 0;  ///< of a text of at most 8 all of them, or else their hash
-        std::uint64_t hash = 0;
-    };
-
     /// Room for so many, so that none moves; more fit all the same.
     void reserve(std::size_t tokens, std::size_t text_bytes);
 
-    /// `number` < kMostTokens; all texts together have less than 4 GiB. Not found before index().
-    void append(std::string_view text, std::uint32_t number);
+    void clear() noexcept;  ///< forgets all tokens
 
-    /// Forgets what was appended and not indexed.
-    void clear() noexcept;
+    enum class Added { kNew, kNumberTaken, kTextTwice };
 
-    /// A token that has number or text of one before it.
-    struct Double {
-        std::string_view text;
-        std::uint32_t number = 0;
-        bool has_its_number = false;  ///< else its text
-    };
+    /// `number` < kMostTokens; all texts together have less than 4 GiB. Nothing is added of what is not new.
+    Added add(std::string_view text, std::uint32_t number);
 
-    /// Makes what was appended be found. Returns the first double one; the table must not be used then.
-    std::optional<Double> index();
-
-    static Question question_of(std::string_view text) noexcept;
-    Question ask(std::string_view text) const noexcept;
-    std::optional<std::uint32_t> find(const Question& question) const noexcept;
+    std::optional<std::uint32_t> find(std::string_view text) const noexcept;
 
     /// The same, where the token behind the last one found this way is so often asked for that it is looked at first.
     std::optional<std::uint32_t> find_next(std::string_view text) noexcept;
@@ -68,7 +50,7 @@ class TokenTable {
         std::uint32_t number = 0;
     };
     struct Slot {
-        std::uint64_t bytes = 0;  ///< as in a question
+        std::uint64_t bytes = 0;  ///< of a text of at most 8 all of them, or else their hash
         std::uint32_t size = 0;
         std::uint32_t number = kMostTokens;  ///< that: none
     };
@@ -76,7 +58,7 @@ class TokenTable {
     std::string_view text_of_token(const Token& token) const noexcept {
         return {texts_.data() + token.start, token.size};
     }
-    std::size_t slot_of(const Question& question) const noexcept;
+    std::size_t slot_of(std::string_view text, std::uint64_t bytes) const noexcept;
     std::uint32_t& place_of(std::uint32_t number);
     void grow(std::size_t slots);
 
@@ -84,7 +66,6 @@ class TokenTable {
     std::pmr::vector<Token> tokens_;
     std::pmr::string texts_;
     std::array<std::unique_ptr<NumberPage>, kMostTokens / kPage> places_;  ///< by number: in tokens_, + 1; 0: none
-    std::size_t indexed_ = 0;                                              ///< of tokens_
     std::size_t next_ = 0;                                                 ///< where find_next() looks first
 };
 

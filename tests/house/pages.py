@@ -53,7 +53,8 @@ def bash(*words):
 def reference():
     """{command: options} as docs/cli.md lists them"""
     found = {command: set() for command in COMMANDS}
-    for name, commands in LISTED.findall((SOURCE / "docs" / "cli.md").read_text()):
+    made = (SOURCE / "docs" / "cli.md").read_text().split("<!-- made: options -->")[1].split("<!-- end -->")[0]
+    for name, commands in LISTED.findall(made):
         for command in COMMANDS if commands == "every command" else commands.split(", "):
             if command != "octet itself":
                 found[command].add(name)

@@ -4,10 +4,10 @@
 #include <random>
 
 #include "base/text.hpp"
+#include "formats/safetensors/header.hpp"
 #include "octet/octet.hpp"
 #include "quant/difference.hpp"
 #include "quant/error_sums.hpp"
-#include "safetensors/header.hpp"
 #include "support.hpp"
 
 namespace octet::test {

@@ -4,12 +4,12 @@
 #include <numeric>
 #include <random>
 
+#include "formats/octet_set/totals.hpp"
 #include "quant/block_codec.hpp"
 #include "quant/difference.hpp"
 #include "quant/exact_sums.hpp"
 #include "quant/finite_state.hpp"
 #include "quant/two_level.hpp"
-#include "state/totals.hpp"
 #include "support.hpp"
 
 namespace octet::test {
@@ -234,10 +234,10 @@ TEST_CASE("the total SQNR of tensors whose squares no double holds is theirs") {
     tensor.statistics = TensorStatistics{};
     tensor.statistics->rmse = 1e-200;
     tensor.statistics->sqnr_db = 7.5;
-    const Totals totals = state::totals_of({tensor, tensor}, 0.0);
+    const Totals totals = octet_set::totals_of({tensor, tensor}, 0.0);
     REQUIRE_THAT(*totals.sqnr_db, Catch::Matchers::WithinRel(7.5, 1e-6));
     tensor.statistics->sqnr_db = 1e300;  // of a sidecar that says what it likes
-    REQUIRE(std::isinf(*state::totals_of({tensor}, 0.0).sqnr_db));
+    REQUIRE(std::isinf(*octet_set::totals_of({tensor}, 0.0).sqnr_db));
 }
 
 TEST_CASE("two levels lower the scale that their groups share") {

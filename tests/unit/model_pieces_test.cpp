@@ -162,6 +162,9 @@ TEST_CASE("a piece of SentencePiece that is none is refused with its place", "[m
     CHECK(why(with_rules(rules('b', "x\0"s).substr(0, 1000))) ==
           "its normalization rules have a trie of 2,048 bytes in 996");
     CHECK(why(with_rules(rules('b', "x\0"s, 0, 512))) == "unit 98 of its normalization rules leads out of their 512");
+    std::string leaf_first = rules('b', "x\0"s);
+    leaf_first.replace(4, 4, little_endian(1U << 31U | 1000U << 10U));
+    CHECK(why(with_rules(leaf_first)) == "the trie of its normalization rules begins with a leaf");
     CHECK(why(with_rules(rules('b', "x\0"s, 2))) ==
           "unit 98 of its normalization rules has no replacement among their 2 bytes");
     CHECK(why(with_rules(rules('b', "x\0"s, 0, 255))) ==
@@ -200,6 +203,31 @@ TEST_CASE("pieces within pieces and a word of a million characters take time in 
     CHECK(tokenizer->encode(std::string(20'000, 'a')).size() > 20);
     const auto one = open(kUnknown + piece("a", -1) + piece(kSpace, -1));
     CHECK(one->encode(std::string(1'000'000, 'a')).size() == 1'000'001);
+}
+
+TEST_CASE("of 100,000 tries with units of chance none leads a text out of its array", "[model]") {
+    const std::string pieces = kUnknown + piece("a", -1);
+    const std::string whole = rules('a', std::string("x\0", 2));
+    std::mt19937 chance(2);
+    const auto below = [&](std::size_t end) { return chance() % end; };
+    constexpr std::array<std::uint32_t, 5> kMasks = {0xFFFFFFFF, 0x8007FFFF, 0x0007FDFF, 0x80000161, 0x7FFFFFFF};
+    std::size_t taken = 0;
+    for (int i = 0; i < 100'000; ++i) {
+        std::string changed = whole;
+        for (std::size_t edits = 1 + below(3); edits > 0; --edits) {
+            constexpr std::array<std::size_t, 3> kReached = {0, 'a', 256};  // by any text, by the letter, as its leaf
+            const std::size_t place = below(2) == 0 ? kReached[below(kReached.size())] : below(512);
+            const auto unit = static_cast<std::uint32_t>(chance()) & kMasks[below(kMasks.size())];
+            changed.replace(4 + 4 * place, 4, little_endian(unit));
+        }
+        const std::string error = error_of([&] {
+            open(pieces + field(3, field(2, changed)))->encode("aab\xC3\xA9 \xE2\x82\xAC a");
+            ++taken;
+        });
+        if (error != "nothing" && !error.starts_with("3 f: is not a SentencePiece model (")) FAIL(i << ": " << error);
+    }
+    CHECK(taken > 1'000);
+    CHECK(taken < 99'000);
 }
 
 TEST_CASE("of 100,000 mutated SentencePiece models none crashes, and each refusal is one line", "[model]") {

@@ -48,21 +48,20 @@ std::string random_vocabulary(std::mt19937& random) {
 }  // namespace
 
 TEST_CASE("token tables find every token and merge, however many there are", "[model]") {
+    using Added = tokenize::TokenTable::Added;
     std::pmr::monotonic_buffer_resource memory;
     tokenize::TokenTable tokens(&memory);
     tokenize::MergeTable merges(&memory);
     constexpr std::uint32_t kCount = 5000;  // more than there is room for at first
     const auto text_of = [](std::uint32_t i) { return std::string(i % 13, 'x') + std::to_string(i); };
-    for (std::uint32_t i = 0; i < kCount; ++i) tokens.append(text_of(i), (kCount - i) * 3000);
-    CHECK(!tokens.find(tokens.ask(text_of(7))));
-    CHECK(!tokens.index());
+    CHECK(!tokens.find(text_of(7)));
+    for (std::uint32_t i = 0; i < kCount; ++i) REQUIRE(tokens.add(text_of(i), (kCount - i) * 3000) == Added::kNew);
     for (std::uint32_t i = 0; i < kCount; ++i) {
-        REQUIRE(tokens.find(tokens.ask(text_of(i))) == (kCount - i) * 3000);
-        REQUIRE(tokens.find_next(text_of(i)) == (kCount - i) * 3000);
+        REQUIRE(tokens.find(text_of(i)) == (kCount - i) * 3000);
         REQUIRE(tokens.text_of((kCount - i) * 3000) == text_of(i));
         REQUIRE(merges.insert({i, i / 2, i + 1}));
     }
-    CHECK(!tokens.find(tokens.ask("y")));
+    CHECK(!tokens.find("y"));
     CHECK(tokens.text_of(1).empty());
     CHECK(tokens.text_of(0xFFFFFFFF).empty());
     REQUIRE(merges.insert({4, 2, 9}));  // the first one stays
@@ -72,12 +71,13 @@ TEST_CASE("token tables find every token and merge, however many there are", "[m
         REQUIRE(merges[i].merged == i + 1);
     }
     CHECK(merges.rank_of(kCount, 0) >= merges.size());
-    tokens.append("new", 1);
-    tokens.append(text_of(9), 2);
-    const auto found = tokens.index();
-    REQUIRE(found);
-    CHECK(found->text == text_of(9));
-    CHECK(!found->has_its_number);
+    CHECK(tokens.add("new", 3000) == Added::kNumberTaken);
+    CHECK(tokens.add(text_of(9), 2) == Added::kTextTwice);
+    CHECK(tokens.add("new", 2) == Added::kNew);
+    CHECK(tokens.find("new") == 2);
+    tokens.clear();
+    CHECK(!tokens.find("new"));
+    CHECK(tokens.add("new", 2) == Added::kNew);
 }
 
 TEST_CASE("the plain form of a vocabulary is read as the JSON library reads it", "[model]") {

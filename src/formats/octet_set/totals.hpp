@@ -1,0 +1,23 @@
+// Sums over the tensors of a checkpoint or set. Computed from the rounded statistics, so that quantize and a later inspect of the
+// same set say the same.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "octet/report.hpp"
+
+namespace octet::octet_set {
+
+/// Everything but source_bytes, output_bytes and the footprints. `sum_of_squares` is that of the quantized source values.
+Totals totals_of(const std::vector<TensorReport>& tensors, double sum_of_squares);
+
+/// The same of `count` tensors that lie somewhere else.
+Totals totals_of(std::size_t count, const std::function<const TensorReport&(std::size_t)>& tensor,
+                 double sum_of_squares);
+
+/// Bytes of all files together.
+std::uint64_t total_bytes(const std::vector<FileReport>& files);
+
+}  // namespace octet::octet_set
