@@ -17,7 +17,7 @@
 namespace octet::pipeline {
 
 /// Bytes of one chunk where output is hashed, so that it is still in a cache when it is written; and where writing is most of the work, which
-/// larger writes make cheaper (docs/performance.md has what was tried).
+/// larger writes make cheaper (docs/experiments/quantize.md has what was tried).
 inline constexpr std::uint64_t kHashedChunkBytes = 1U << 20U;
 inline constexpr std::uint64_t kPlainChunkBytes = 2U << 20U;
 
