@@ -4,12 +4,12 @@
 #include <numeric>
 #include <random>
 
+#include "formats/octet_set/totals.hpp"
 #include "quant/block_codec.hpp"
 #include "quant/difference.hpp"
 #include "quant/exact_sums.hpp"
 #include "quant/finite_state.hpp"
 #include "quant/two_level.hpp"
-#include "formats/octet_set/totals.hpp"
 #include "support.hpp"
 
 namespace octet::test {
