@@ -12,6 +12,9 @@ namespace {
 /// How far ahead a domain of many tiles is asked for when codes are made: it has left the second-level cache by then.
 constexpr std::uint64_t kDomainAheadBytes = 8192;
 
+/// What the steps of a plain tensor have at least (work_plan.cpp).
+constexpr std::uint64_t kPlainStepElements = 1U << 20U;
+
 bool is_in_order(const BlockLayout& layout) {
     const bool one_row_tiles = layout.tile_rows == 1 && (!layout.down_first || layout.matrix.rows == 1);
     return layout.tiles_across == 1 || one_row_tiles;
@@ -36,6 +39,9 @@ std::uint64_t BlockTask::memory_needed() const {
 /// A run may have a hundred thousand tasks of one piece: what that needs is made again for it.
 std::uint64_t BlockTask::cut(std::uint64_t memory_bytes) {
     memory_bytes_ = memory_bytes;
+    // Of most small tensors nothing has to be worked out to know that they are one step.
+    const std::uint64_t elements = source.byte_count / bytes_each(job.dtype);
+    if (quant::is_plain(job.scheme) && elements > 0 && elements <= kPlainStepElements) return 1;
     prepare();
     const std::uint64_t pieces = shared_->pieces.size();
     if (pieces == 1) release();
