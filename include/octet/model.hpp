@@ -35,6 +35,7 @@ struct GenerateOptions {
     Sampling sampling;
     unsigned threads = 0;  ///< 0: one a core
     std::function<bool()> stop_requested;
+    bool follow_links = false;  ///< as in ReadOptions
     /// Called with all the new text so far whenever it has become longer by whole characters. May be empty.
     std::function<void(const std::string& text)> on_text;
 };

@@ -47,6 +47,6 @@ Report dequantize(const std::filesystem::path& set, const std::filesystem::path&
 
 /// Describes a checkpoint or a set from its headers and sidecar; reads no tensor data.
 /// Throws Error: kBadInput, kIo.
-Report inspect(const std::filesystem::path& path);
+Report inspect(const std::filesystem::path& path, bool follow_links = false);
 
 }  // namespace octet

@@ -73,12 +73,20 @@ struct TensorReport {
 
 /// A name and a size: one file of a checkpoint or set.
 struct FileReport {
-    std::string name;  ///< base name
+    std::string name;  ///< base name; of a companion in a subfolder "1_Pooling/config.json"
     std::uint64_t byte_count = 0;
     std::optional<Checksum> checksum{};  ///< of a set's data file by pieces of 4 MiB, of a companion as a whole
     std::string sha256{};                ///< 64 hexadecimal digits, or empty
 
     friend bool operator==(const FileReport&, const FileReport&) = default;
+};
+
+/// A file, or a folder with a slash at its end, that did not go along, and why.
+struct LeftOut {
+    std::string name;
+    std::string why;
+
+    friend bool operator==(const LeftOut&, const LeftOut&) = default;
 };
 
 /// Tensors, elements and bytes of one dtype or kind.
@@ -128,6 +136,8 @@ struct Report {
     std::vector<TensorReport> tensors;  ///< in file order
     std::vector<FileReport> input_files;
     std::vector<FileReport> output_files;  ///< everything written: data, sidecar, index, companions
+    std::vector<std::string> companions;   ///< quantize, dequantize: names of those that were copied
+    std::vector<LeftOut> left_out;         ///< the same of what was left behind
     std::vector<Check> checks;             ///< one for each gate that was asked for, in the order of Gates
     bool written = true;                   ///< quantize: false when a gate failed, so that everything is as it was
     std::vector<std::string> notes;        ///< things the user should know, such as leftovers that were removed

@@ -66,14 +66,14 @@ void check_index(const Checkpoint& checkpoint, const ParsedIndex& index, const f
     }
 }
 
-void add_indexed_shards(Checkpoint& checkpoint, const Location& location) {
+void add_indexed_shards(Checkpoint& checkpoint, const Location& location, io::Links links) {
     const ParsedIndex index = read_index(location.path);
     for (const std::string& name : index.shard_names) {
         if (is_octets_own(name) || name == location.path.filename().native()) {
             throw Error(ErrorCode::kBadInput, printable(location.path.native()),
                         fmt::format("index: {} cannot be the name of a shard; rename the file", in_quotes(name)));
         }
-        io::check_plain_name(location.folder, name, location.path.native());
+        io::check_plain_name(location.folder, name, location.path.native(), links);
         if (!io::exists(location.folder / name)) {
             throw Error(ErrorCode::kBadInput, printable(location.path.native()),
                         fmt::format("index: the shard {} is missing; fetch it", in_quotes(name)));
@@ -86,25 +86,21 @@ void add_indexed_shards(Checkpoint& checkpoint, const Location& location) {
 
 }  // namespace
 
-Checkpoint open_checkpoint(const fs::path& path) {
+Checkpoint open_checkpoint(const fs::path& path, io::Links links) {
     const Location location = locate(path);
     Checkpoint checkpoint;
     checkpoint.input = path.native();
+    checkpoint.folder = location.folder;
+    checkpoint.is_folder = location.is_folder;
     if (location.what == Location::What::kSet) {
         throw Error(ErrorCode::kBadInput, printable(path.native()),
                     "is a quantized set already; give the original checkpoint");
     }
     if (location.what == Location::What::kIndex) {
-        add_indexed_shards(checkpoint, location);
+        add_indexed_shards(checkpoint, location, links);
     } else {
         add_shard(checkpoint, location.path);
     }
-    if (!location.is_folder) return checkpoint;
-    checkpoint.companions = find_companions(location.folder);
-    std::erase_if(checkpoint.companions, [&](const fs::path& companion) {  // an index may call anything a shard
-        return std::any_of(checkpoint.shards.begin(), checkpoint.shards.end(),
-                           [&](const Shard& shard) { return shard.base_name == companion.filename().native(); });
-    });
     return checkpoint;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "io/file.hpp"
+#include "io/links.hpp"
 #include "octet/dtype.hpp"
 #include "safetensors/header.hpp"
 
@@ -51,15 +52,13 @@ struct Checkpoint {
     std::string input;          ///< the path as the user gave it
     std::vector<Shard> shards;  ///< in the order of their names
     std::optional<Index> index;
-    std::vector<Tensor> tensors;                    ///< shard by shard, in file order
-    std::vector<std::filesystem::path> companions;  ///< files that belong to the model, in the order of their names
+    std::vector<Tensor> tensors;   ///< shard by shard, in file order
+    std::filesystem::path folder;  ///< where it lies
+    bool is_folder = false;  ///< the user named the folder: its companions belong to the checkpoint (companions.hpp)
 };
 
 /// Opens a plain checkpoint. A set, or a file with octet.* metadata: kBadInput. Everything is validated (safetensors/header.hpp);
-/// index and shards must name the same tensors both ways.
-Checkpoint open_checkpoint(const std::filesystem::path& path);
-
-/// The files of a model folder that quantize copies beside the codes: config.json, tokenizer files, licence and such.
-std::vector<std::filesystem::path> find_companions(const std::filesystem::path& folder);
+/// index and shards must name the same tensors both ways. Shards may be links as far as `links` says.
+Checkpoint open_checkpoint(const std::filesystem::path& path, io::Links links = io::Links::kOwn);
 
 }  // namespace octet::checkpoint

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -9,7 +8,6 @@
 #include "checkpoint/checkpoint.hpp"
 #include "io/file.hpp"
 #include "io/folder_names.hpp"
-#include "io/plain_name.hpp"
 #include "octet/error.hpp"
 
 namespace octet::checkpoint {
@@ -51,16 +49,6 @@ Location locate_in_folder(const fs::path& folder) {
     throw Error(ErrorCode::kBadInput, printable(folder.native()), problem + "; name the checkpoint's file");
 }
 
-bool is_companion(std::string_view name) {
-    static constexpr std::array<std::string_view, 5> kExact = {"config.json", "generation_config.json", "merges.txt",
-                                                               "special_tokens_map.json", "added_tokens.json"};
-    static constexpr std::array<std::string_view, 4> kStarts = {"tokenizer", "vocab.", "LICENSE", "README"};
-    const bool exact = std::find(kExact.begin(), kExact.end(), name) != kExact.end();
-    const bool start =
-        std::any_of(kStarts.begin(), kStarts.end(), [&](std::string_view s) { return name.starts_with(s); });
-    return (exact || start || name.ends_with(".model")) && !name.ends_with(".safetensors");
-}
-
 }  // namespace
 
 Location locate(const fs::path& path) {
@@ -73,14 +61,6 @@ Location locate(const fs::path& path) {
     if (name == kSetIndexName || name == kSidecarName) return {Location::What::kSet, folder, folder, false};
     if (name.ends_with(".index.json")) return {Location::What::kIndex, path, folder, false};
     return {Location::What::kFile, path, folder, false};
-}
-
-std::vector<fs::path> find_companions(const fs::path& folder) {
-    std::vector<fs::path> companions;
-    for (const std::string& name : io::folder_names(folder)) {
-        if (is_companion(name) && io::has_own_file(folder, name)) companions.push_back(folder / name);
-    }
-    return companions;
 }
 
 }  // namespace octet::checkpoint

@@ -12,6 +12,9 @@
 //   replace DEVICE INODE      the folder that is about to be exchanged with the one that was built
 //   old DEVICE INODE NAME     a file of the old set
 //   new DEVICE INODE NAME     a file that is about to be moved out of the hidden folder
+//   file-below FOLDER NAME    the same three of a file in a subfolder, the folders on the way to it before its name; the
+//   old-below ...             folders themselves follow from that (subfolders.hpp)
+//   new-below ...
 //
 // One line a record, bytes of names beyond printable ASCII as %XX. Lines are only ever added; a last one without its end does not
 // count.
@@ -26,7 +29,7 @@
 
 namespace octet::io {
 
-/// A file by its name and by what it is.
+/// A file by its name, relative to its folder, and by what it is.
 struct NamedFile {
     std::string name;
     FileIdentity identity;

@@ -9,10 +9,11 @@
 
 namespace octet::model {
 
-Loaded::Loaded(const std::filesystem::path& path, Machine& machine, Start start, std::optional<std::string> only)
+Loaded::Loaded(const std::filesystem::path& path, Machine& machine, bool follow_links, Start start,
+               std::optional<std::string> only)
     : team_(machine.team()), only_(std::move(only)) {
     if (start == Start::kAtOnce && team_.size() > 1) begin_tokenizer(path);
-    weights_ = Weights::open(path);
+    weights_ = Weights::open(path, io::links_of(follow_links));
     config_ = read_config(weights_.folder());
     if (start == Start::kAtOnce) pages_.emplace(weights_, team_);
     if (pages_) pages_->read_missing();

@@ -25,7 +25,7 @@ enum class Start : std::uint8_t {
 class Loaded {
   public:
     /// `only`: the text that the tokenizer will be asked for, where that is known.
-    Loaded(const std::filesystem::path& path, Machine& machine, Start start = Start::kAsNeeded,
+    Loaded(const std::filesystem::path& path, Machine& machine, bool follow_links, Start start = Start::kAsNeeded,
            std::optional<std::string> only = std::nullopt);
     Loaded(const Loaded&) = delete;
     Loaded& operator=(const Loaded&) = delete;

@@ -45,6 +45,7 @@ std::string json(const Report& report, const ReportOptions& options, const TextS
     for (const std::uint32_t i : order) write_tensor(writer, report.tensors[i]);
     writer.end_array();
     write_checks(writer, report.checks);
+    if (options.command != "inspect") write_companions(writer, report.companions, report.left_out);
     write_sha256(writer, report.output_files);
     writer.key("seconds").statistic(report.seconds);
     write_failure(writer, failure(report));

@@ -72,6 +72,16 @@ void write_checks(JsonWriter& writer, const std::vector<Check>& checks) {
     writer.end_array();
 }
 
+void write_companions(JsonWriter& writer, const std::vector<std::string>& copied,
+                      const std::vector<LeftOut>& left_out) {
+    writer.key("companions").begin_object().key("copied").begin_array();
+    for (const std::string& name : copied) writer.string(json_path(name));
+    writer.end_array().key("left_out").begin_array();
+    for (const LeftOut& one : left_out)
+        writer.begin_object().key("name").string(json_path(one.name)).key("why").string(one.why).end_object();
+    writer.end_array().end_object();
+}
+
 void write_sha256(JsonWriter& writer, const std::vector<FileReport>& files) {
     if (files.empty() || files.front().sha256.empty()) return;
     writer.key("files").begin_array();

@@ -7,6 +7,7 @@
 #include "base/json_text.hpp"
 #include "base/set_names.hpp"
 #include "base/text.hpp"
+#include "checkpoint/config_dtype.hpp"
 #include "checkpoint/index.hpp"
 #include "checkpoint/kind.hpp"
 #include "io/free_space.hpp"
@@ -161,9 +162,29 @@ std::string restored_index_text(const state::Sidecar& sidecar, const plan::Outpu
     return checkpoint::index_text_of(checkpoint::with_total_size(sidecar.source_index->metadata, bytes), weights);
 }
 
-void write_companions(const state::QuantizedSet& set, const plan::OutputPlan& plan, io::Output& output, bool sync,
-                      Report& report) {
+/// The config that goes with weights in another dtype than the source's, if it has to change.
+std::optional<std::string> changed_config(const state::QuantizedSet& set, std::optional<Dtype> dtype) {
+    constexpr std::uint64_t kMostConfigBytes = 16U << 20U;
+    const fs::path path = set.folder / "config.json";
+    if (!dtype || io::File::open_for_reading(path).size() > kMostConfigBytes) return std::nullopt;
+    const std::string text = io::read_text_file(path, kMostConfigBytes);
+    std::string changed = checkpoint::with_dtype(text, *dtype);
+    return changed == text ? std::nullopt : std::optional(std::move(changed));
+}
+
+void write_companions(const state::QuantizedSet& set, const plan::OutputPlan& plan, io::Output& output,
+                      const DequantizeOptions& options, Report& report, std::vector<std::string>& notes) {
+    const bool sync = options.write.sync;
     for (const FileReport& companion : set.sidecar.companions) {
+        report.companions.push_back(companion.name);
+        const auto config = companion.name == "config.json" ? changed_config(set, options.dtype) : std::nullopt;
+        if (config) {
+            io::write_text(output.create(companion.name, config->size()), *config, sync);
+            report.output_files.push_back({companion.name, config->size()});
+            notes.push_back(
+                fmt::format("config.json says {} now, the dtype of the restored weights", dtype_name(*options.dtype)));
+            continue;
+        }
         const io::File source = io::File::open_for_reading(set.folder / companion.name);
         io::copy_bytes(source, output.create(companion.name, source.size()), sync);
         report.output_files.push_back(companion);
@@ -186,7 +207,7 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     const auto start = std::chrono::steady_clock::now();
     check_dtype(options.dtype);
     if (options.write.sha256) io::need_sha256();
-    state::QuantizedSet set = state::open_set(run::find_set_folder(path));
+    state::QuantizedSet set = state::open_set(run::find_set_folder(path), io::links_of(options.write.follow_links));
     Report report;
     run::Notes notes(options.write);
     Destination destination(output, options, notes.lines);
@@ -210,7 +231,10 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     report.totals = state::totals_of(set.sidecar.tensors, set.sidecar.source_sum_of_squares);
     report.totals.source_bytes = state::total_bytes(set.sidecar.files);
     report.totals.output_bytes = state::total_bytes(report.output_files);
-    if (!single) write_companions(set, plan, output_files, options.write.sync, report);
+    if (!single) write_companions(set, plan, output_files, options, report, notes.lines);
+    for (const FileReport& companion : set.sidecar.companions) {
+        if (single) report.left_out.push_back({companion.name, "a single file takes none along"});
+    }
     if (options.write.sha256) {
         for (FileReport& file : report.output_files)
             file.sha256 = io::sha256_of(output_files.open(file.name), options.write.stop_requested);

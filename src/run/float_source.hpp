@@ -25,7 +25,7 @@ std::vector<TensorReport> tensors_of(const checkpoint::Checkpoint& checkpoint);
 class FloatSource {
   public:
     /// Opens and checks what lies at `path`. kBadInput, kIo.
-    explicit FloatSource(const std::filesystem::path& path);
+    explicit FloatSource(const std::filesystem::path& path, io::Links links = io::Links::kOwn);
     FloatSource(FloatSource&&) = default;  // names and files stay where they are
 
     bool is_set() const noexcept { return is_set_; }
@@ -65,8 +65,8 @@ class FloatSource {
         bool has_blocks = false;                  ///< other codes
     };
 
-    void open_set(const std::filesystem::path& path);
-    void open_checkpoint(const std::filesystem::path& path);
+    void open_set(const std::filesystem::path& path, io::Links links);
+    void open_checkpoint(const std::filesystem::path& path, io::Links links);
     BlockReader reader_of(std::size_t tensor) const;
     static void read_blocks(const BlockReader& reader, Dtype target, std::uint64_t first, std::uint64_t count,
                             std::span<std::byte> values, std::span<std::byte> scratch);

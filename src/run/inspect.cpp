@@ -11,8 +11,8 @@
 namespace octet {
 namespace {
 
-Report inspect_set(const std::filesystem::path& path) {
-    state::QuantizedSet set = state::open_set(run::find_set_folder(path));
+Report inspect_set(const std::filesystem::path& path, io::Links links) {
+    state::QuantizedSet set = state::open_set(run::find_set_folder(path), links);
     Report report;
     report.is_set = true;
     const checkpoint::Family family = checkpoint::assign_kinds(set.sidecar.tensors);
@@ -27,8 +27,8 @@ Report inspect_set(const std::filesystem::path& path) {
     return report;
 }
 
-Report inspect_checkpoint(const std::filesystem::path& path) {
-    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path);
+Report inspect_checkpoint(const std::filesystem::path& path, io::Links links) {
+    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path, links);
     Report report;
     report.tensors = run::tensors_of(checkpoint);
     const checkpoint::Family family = checkpoint::assign_kinds(report.tensors);
@@ -42,9 +42,10 @@ Report inspect_checkpoint(const std::filesystem::path& path) {
 
 }  // namespace
 
-Report inspect(const std::filesystem::path& path) {
+Report inspect(const std::filesystem::path& path, bool follow_links) {
     const auto start = std::chrono::steady_clock::now();
-    Report report = run::is_set(path) ? inspect_set(path) : inspect_checkpoint(path);
+    const io::Links links = io::links_of(follow_links);
+    Report report = run::is_set(path) ? inspect_set(path, links) : inspect_checkpoint(path, links);
     report.input = path.native();
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;

@@ -9,7 +9,7 @@
 
 #include "base/json_text.hpp"
 #include "base/text.hpp"
-#include "checkpoint/checkpoint.hpp"
+#include "checkpoint/companions.hpp"
 #include "checkpoint/kind.hpp"
 #include "octet/error.hpp"
 #include "plan/explain.hpp"
@@ -85,7 +85,9 @@ std::optional<double> bits_per_weight(const TensorReport& tensor) {
 
 PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptions& options, bool scan) {
     const auto start = std::chrono::steady_clock::now();
-    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input);
+    const io::Links links = io::links_of(options.write.follow_links);
+    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input, links);
+    const auto companions = checkpoint::find_companions(checkpoint, options.companions, links);
     const run::CodeInputs inputs = run::code_inputs(options);
     const bool keeps = options.on_non_finite == OnNonFinite::kKeep;
     const bool planned = plan::asks_planner(inputs.options);
@@ -117,7 +119,7 @@ PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptio
     report.scanned = reads;
     report.depends_on_values = !reads && (keeps || run::may_tie(checkpoint, decisions.tensors));
     report.totals = planned_totals(checkpoint, decisions.tensors, files, options.preset, sum_of_squares);
-    report.free_space_bytes = run::bytes_needed(files, run::companion_bytes(checkpoint), decisions.tensors.size());
+    report.free_space_bytes = run::bytes_needed(files, checkpoint::total_bytes(companions), decisions.tensors.size());
     for (const checkpoint::Shard& shard : checkpoint.shards)
         report.input_files.push_back({shard.base_name, shard.file.size()});
     for (const plan::FilePlan& file : files) report.output_files.push_back({file.name, file.byte_count});

@@ -158,11 +158,4 @@ void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vect
     settle_range(*too_wide);
 }
 
-std::uint64_t companion_bytes(const checkpoint::Checkpoint& checkpoint) {
-    std::uint64_t bytes = 0;
-    for (const std::filesystem::path& companion : checkpoint.companions)
-        bytes += io::File::open_for_reading(companion).size();
-    return bytes;
-}
-
 }  // namespace octet::run

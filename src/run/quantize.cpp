@@ -8,6 +8,7 @@
 #include "base/set_names.hpp"
 #include "base/text.hpp"
 #include "checkpoint/checkpoint.hpp"
+#include "checkpoint/companions.hpp"
 #include "checkpoint/index.hpp"
 #include "checkpoint/kind.hpp"
 #include "io/free_space.hpp"
@@ -62,8 +63,9 @@ std::vector<std::string> files_of_old_set(const fs::path& target, const fs::path
 }
 
 /// OUT_DIR is absent, empty, or with `force` a set with nothing else in it: returns the set's files. kUsage otherwise.
-std::vector<std::string> replaceable_files(const io::Standing& standing, const fs::path& target, const fs::path& given,
+std::vector<std::string> replaceable_files(const io::Output& output, const fs::path& target, const fs::path& given,
                                            bool force) {
+    const io::Standing& standing = output.standing();
     const std::vector<std::string>& names = standing.names;
     if (names.empty()) return {};
     if (!std::binary_search(names.begin(), names.end(), kSidecarName))
@@ -73,11 +75,10 @@ std::vector<std::string> replaceable_files(const io::Standing& standing, const f
         refuse_out_dir(given, "holds a set that an interrupted run left half replaced; --force replaces it");
     if (!force) refuse_out_dir(given, "holds a set already; --force replaces it");
     std::vector<std::string> own = standing.half_replaced ? *standing.half_replaced : files_of_old_set(target, given);
-    for (const std::string& name : names) {
-        if (std::find(own.begin(), own.end(), name) == own.end())
-            refuse_out_dir(given, fmt::format("holds {}, which is not part of the set there; move it away first",
-                                              in_quotes(name)));
-    }
+    const std::vector<std::string> others = output.strangers(own);
+    if (!others.empty())
+        refuse_out_dir(given, fmt::format("holds {}, which is not part of the set there; move it away first",
+                                          in_quotes(others.front())));
     return own;
 }
 
@@ -202,13 +203,14 @@ void add_sha256(std::vector<FileReport>& reports, const io::Output& output, cons
 }
 
 /// Copies the companions and hashes the copies.
-std::vector<FileReport> write_companions(const checkpoint::Checkpoint& checkpoint, io::Output& output, bool sync) {
+std::vector<FileReport> write_companions(const checkpoint::Companions& companions, io::Output& output, bool sync) {
     std::vector<FileReport> written;
-    for (const fs::path& companion : checkpoint.companions) {
-        const io::File source = io::File::open_for_reading(companion);
-        const io::File copy = output.create(companion.filename().native(), source.size());
+    for (const checkpoint::Companion& companion : companions.copied) {
+        const io::File source = io::File::open_for_reading(companion.path);
+        const io::File copy = output.create(companion.name, source.size());
         io::copy_bytes(source, copy, sync);
         written.push_back(run::whole_file_checksum(copy));
+        written.back().name = companion.name;
     }
     return written;
 }
@@ -256,6 +258,7 @@ Report report_of(state::Sidecar sidecar, const fs::path& input, const fs::path& 
     if (sidecar.source_index) report.output_files.push_back({std::string(kSetIndexName), index_bytes});
     report.output_files.push_back({std::string(kSidecarName), sidecar_bytes});
     report.output_files.insert(report.output_files.end(), sidecar.companions.begin(), sidecar.companions.end());
+    for (const FileReport& companion : sidecar.companions) report.companions.push_back(companion.name);
     report.input_files = std::move(sidecar.source_files);
     report.tensors = std::move(sidecar.tensors);
     return report;
@@ -292,16 +295,17 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     const auto start = std::chrono::steady_clock::now();
     run::check_limits(options.gates);
     if (options.write.sha256) io::need_sha256();
-    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input);
+    const io::Links links = io::links_of(options.write.follow_links);
+    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input, links);
+    checkpoint::Companions companions = checkpoint::find_companions(checkpoint, options.companions, links);
     const run::CodeInputs inputs = run::code_inputs(options);
     plan::Decisions decisions = plan::decide(checkpoint, inputs.options, {});
     const fs::path target = io::resolved_target(out_dir);
     run::Notes notes(options.write);
     check_is_no_file(target, out_dir);
     io::Output output(target, io::Output::Kind::kFolder, std::string(kSidecarName), options.write.sync, notes.lines);
-    const std::vector<std::string> replaceable =
-        replaceable_files(output.standing(), target, out_dir, options.write.force);
-    run::refuse_inputs(target, out_dir, output.standing().names, identities_of(checkpoint));
+    const std::vector<std::string> replaceable = replaceable_files(output, target, out_dir, options.write.force);
+    run::refuse_inputs(target, out_dir, replaceable, identities_of(checkpoint));
     output.begin();
     std::vector<bool> keep;
     if (options.on_non_finite == OnNonFinite::kKeep) {
@@ -319,7 +323,7 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
 
     plan::OutputPlan plan = plan::plan_set(checkpoint, tensors);
     io::check_free_space(output.building(), target,
-                         run::bytes_needed(plan.files, run::companion_bytes(checkpoint), tensors.size()));
+                         run::bytes_needed(plan.files, checkpoint::total_bytes(companions), tensors.size()));
     const std::vector<io::File> files = run::create_files(plan, output);
     std::deque<run::BlockJob> blocks;
     std::vector<run::TensorJob> jobs = quantize_jobs(checkpoint, tensors, plan, files, inputs.importance.get(), blocks);
@@ -332,7 +336,7 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
 
     state::Sidecar sidecar = sidecar_of(checkpoint, plan, inputs.options, std::move(tensors), sum_of_squares);
     hash_files(sidecar.files, files, hashers, options.write);
-    sidecar.companions = write_companions(checkpoint, output, options.write.sync);
+    sidecar.companions = write_companions(companions, output, options.write.sync);
     add_sha256(sidecar.files, output, options.write);
     add_sha256(sidecar.companions, output, options.write);
     const std::string index = checkpoint.index ? set_index_text(checkpoint, sidecar.tensors, plan) : "";
@@ -345,6 +349,9 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     report.written = options.keep_on_failure || all_passed(report.checks);
     run::check_stop(options.write);
     if (report.written) output.publish_folder(replaceable);
+    report.left_out = std::move(companions.left_out);
+    if (std::string line = checkpoint::left_out_line(report.left_out); !line.empty() && report.written)
+        notes.lines.push_back(std::move(line));
     report.notes = notes.lines;
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;

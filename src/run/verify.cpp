@@ -63,6 +63,8 @@ class Verification {
         report_.findings.push_back({std::move(file), std::move(tensor), std::move(what)});
     }
 
+    io::Links links() const { return io::links_of(options_.follow_links); }
+
     bool has_finding_about(std::string_view file) const {
         return std::any_of(report_.findings.begin(), report_.findings.end(),
                            [&](const Finding& finding) { return finding.file == file; });
@@ -75,7 +77,7 @@ class Verification {
         fs::path folder = path_;
         try {
             folder = run::find_set_folder(path_);
-            sidecar_ = state::read_sidecar(folder);
+            sidecar_ = state::read_sidecar(folder, links());
             total_bytes_ = total_bytes();
             folder_ = folder;
             return true;
@@ -254,7 +256,7 @@ class Verification {
 
     void check_source() {
         const auto importance = open_importance();
-        const checkpoint::Checkpoint source = checkpoint::open_checkpoint(*options_.source);
+        const checkpoint::Checkpoint source = checkpoint::open_checkpoint(*options_.source, links());
         WriteOptions last_part = reading(options_);
         last_part.progress = run::part_of(options_.progress, state::total_bytes(sidecar_.files), total_bytes_);
         for (Finding& finding : run::check_promise(set_, source, importance.get(), last_part)) {

@@ -8,6 +8,7 @@
 #include "base/set_names.hpp"
 #include "base/text.hpp"
 #include "io/plain_name.hpp"
+#include "io/subfolders.hpp"
 #include "octet/error.hpp"
 #include "quant/stored_form.hpp"
 
@@ -118,23 +119,32 @@ void place_ties(QuantizedSet& set) {
 /// Two files of one name in the set, or among those that it restores to, would replace each other.
 void check_distinct(std::vector<std::string> names, const std::filesystem::path& path) {
     std::sort(names.begin(), names.end());
-    const auto twice = std::adjacent_find(names.begin(), names.end());
+    auto twice = std::adjacent_find(names.begin(), names.end());
+    const std::vector<std::string> folders = io::folders_of(names);
+    if (twice == names.end()) {  // nor can one be the folder of another
+        twice = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
+            return std::binary_search(folders.begin(), folders.end(), name);
+        });
+    }
     if (twice == names.end()) return;
     throw Error(ErrorCode::kBadInput, printable(path.native()),
                 fmt::format("has two files of the name {}; restore the sidecar or quantize again", in_quotes(*twice)));
 }
 
 /// Every file that the sidecar names has a plain name of its own, there and among what the set restores to.
-void check_names(const Sidecar& sidecar, const std::filesystem::path& folder, const std::filesystem::path& path) {
+void check_names(const Sidecar& sidecar, const std::filesystem::path& folder, const std::filesystem::path& path,
+                 io::Links links) {
     std::vector<std::string> restored;
-    for (const auto* list : {&sidecar.source_files, &sidecar.companions}) {
-        for (const FileReport& file : *list) restored.push_back(file.name);
-    }
+    for (const FileReport& file : sidecar.source_files) restored.push_back(file.name);
     if (sidecar.source_index) restored.push_back(sidecar.source_index->name);
-    for (const FileReport& file : sidecar.files) io::check_plain_name(folder, file.name, path.native());
+    for (const FileReport& file : sidecar.files) io::check_plain_name(folder, file.name, path.native(), links);
+    for (const std::string& name : restored) io::check_plain_name(folder, name, path.native(), links);
+    for (const FileReport& file : sidecar.companions) {
+        io::check_companion_name(folder, file.name, path.native(), links);
+        restored.push_back(file.name);
+    }
     for (const std::string& name : restored) {
-        io::check_plain_name(folder, name, path.native());
-        if (!is_octets_own(name)) continue;
+        if (!is_octets_own(io::parts_of_name(name).front())) continue;
         throw Error(ErrorCode::kBadInput, printable(path.native()),
                     fmt::format("restores to a file {}, a name of octet's own; restore the sidecar or quantize again",
                                 in_quotes(name)));
@@ -145,18 +155,18 @@ void check_names(const Sidecar& sidecar, const std::filesystem::path& folder, co
 
 }  // namespace
 
-Sidecar read_sidecar(const std::filesystem::path& folder) {
+Sidecar read_sidecar(const std::filesystem::path& folder, io::Links links) {
     const std::filesystem::path path = folder / kSidecarName;
     if (!io::exists(path)) {
         throw Error(ErrorCode::kBadInput, printable(path.native()), "not found; a folder without it is no set");
     }
     Sidecar sidecar = parse_sidecar(io::read_text_file(path, kMostSidecarBytes), path.native());
-    check_names(sidecar, folder, path);
+    check_names(sidecar, folder, path, links);
     return sidecar;
 }
 
-QuantizedSet open_set(const std::filesystem::path& folder) {
-    return open_set(folder, read_sidecar(folder));
+QuantizedSet open_set(const std::filesystem::path& folder, io::Links links) {
+    return open_set(folder, read_sidecar(folder, links));
 }
 
 QuantizedSet open_set(const std::filesystem::path& folder, Sidecar sidecar) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "io/file.hpp"
+#include "io/links.hpp"
 #include "safetensors/header.hpp"
 #include "state/sidecar.hpp"
 
@@ -35,19 +36,20 @@ struct QuantizedSet {
 };
 
 /// Opens the set in `folder`. A sidecar that is missing or broken, or that does not fit the data files: kBadInput.
-QuantizedSet open_set(const std::filesystem::path& folder);
+/// Files may be links as far as `links` says (io/links.hpp).
+QuantizedSet open_set(const std::filesystem::path& folder, io::Links links = io::Links::kOwn);
 
 /// The same with what read_sidecar() read there.
 QuantizedSet open_set(const std::filesystem::path& folder, Sidecar sidecar);
 
 /// Reads only the sidecar of `folder`, checking its text.
-Sidecar read_sidecar(const std::filesystem::path& folder);
+Sidecar read_sidecar(const std::filesystem::path& folder, io::Links links = io::Links::kOwn);
 
 /// Names of all tensors in the data files with the base names of their files, state tensors included: what an index lists.
 std::vector<std::pair<std::string, std::string>> stored_names(const std::vector<TensorReport>& tensors,
                                                               const std::function<std::string(std::size_t)>& file_of);
 
-/// Base names of everything that a set with this sidecar consists of, the sidecar included.
+/// Names of everything that a set with this sidecar consists of, the sidecar included; those of companions may be in subfolders.
 std::vector<std::string> file_names_of(const Sidecar& sidecar);
 
 }  // namespace octet::state
