@@ -136,12 +136,13 @@ struct Report {
     std::vector<TensorReport> tensors;  ///< in file order
     std::vector<FileReport> input_files;
     std::vector<FileReport> output_files;  ///< everything written: data, sidecar, index, companions
-    std::vector<std::string> companions;   ///< quantize, dequantize: names of those that were copied
-    std::vector<LeftOut> left_out;         ///< the same of what was left behind
-    std::vector<Check> checks;             ///< one for each gate that was asked for, in the order of Gates
-    bool written = true;                   ///< quantize: false when a gate failed, so that everything is as it was
-    std::vector<std::string> notes;        ///< things the user should know, such as leftovers that were removed
-    double seconds = 0;                    ///< wall time of the operation
+    std::vector<std::pair<std::string, std::string>> metadata;  ///< inspect: `__metadata__` of the files together
+    std::vector<std::string> companions;  ///< quantize, dequantize: names of those that were copied
+    std::vector<LeftOut> left_out;        ///< the same of what was left behind
+    std::vector<Check> checks;            ///< one for each gate that was asked for, in the order of Gates
+    bool written = true;                  ///< quantize: false when a gate failed, so that everything is as it was
+    std::vector<std::string> notes;       ///< things the user should know, such as leftovers that were removed
+    double seconds = 0;                   ///< wall time of the operation
 };
 
 }  // namespace octet

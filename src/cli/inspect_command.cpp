@@ -50,6 +50,7 @@ std::vector<std::uint32_t> selected(const Report& report, const Arguments& argum
 
 int run_inspect(Terminal& terminal, Arguments& arguments) {
     const Report report = inspect(arguments.input, arguments.write.follow_links);
+    for (const std::string& line : report.notes) terminal.note(line);
     report::ReportOptions shown;
     shown.shown = selected(report, arguments);
     shown.sizes = arguments.sizes;

@@ -82,12 +82,12 @@ void write_companions(JsonWriter& writer, const std::vector<std::string>& copied
     writer.end_array().end_object();
 }
 
-void write_sha256(JsonWriter& writer, const std::vector<FileReport>& files) {
-    if (files.empty() || files.front().sha256.empty()) return;
+void write_files(JsonWriter& writer, const std::vector<FileReport>& files) {
     writer.key("files").begin_array();
     for (const FileReport& file : files) {
         writer.begin_object().key("name").string(json_path(file.name)).key("bytes").integer(file.byte_count);
-        writer.key("sha256").string(file.sha256).end_object();
+        if (!file.sha256.empty()) writer.key("sha256").string(file.sha256);
+        writer.end_object();
     }
     writer.end_array();
 }

@@ -19,6 +19,7 @@
 #include "run/engine.hpp"
 #include "run/find_set.hpp"
 #include "run/output.hpp"
+#include "run/output_name.hpp"
 #include "state/quantized_set.hpp"
 #include "state/totals.hpp"
 
@@ -206,6 +207,7 @@ void check_dtype(std::optional<Dtype> dtype) {
 Report dequantize(const fs::path& path, const fs::path& output, const DequantizeOptions& options) {
     const auto start = std::chrono::steady_clock::now();
     check_dtype(options.dtype);
+    run::check_restored_name(output);
     if (options.write.sha256) io::need_sha256();
     state::QuantizedSet set = state::open_set(run::find_set_folder(path), io::links_of(options.write.follow_links));
     Report report;

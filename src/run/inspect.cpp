@@ -1,4 +1,7 @@
 #include <chrono>
+#include <string>
+#include <string_view>
+#include <unordered_map>
 
 #include "checkpoint/checkpoint.hpp"
 #include "checkpoint/kind.hpp"
@@ -11,6 +14,22 @@
 namespace octet {
 namespace {
 
+/// Every key once; where files differ, the others' values stand under the key and the file's name.
+void add_metadata(const safetensors::Metadata& metadata, const std::string& file, Report& report) {
+    std::unordered_map<std::string_view, std::size_t> known;  // a header can have millions of keys
+    const std::size_t before = report.metadata.size();
+    report.metadata.reserve(before + metadata.size());
+    for (std::size_t i = 0; i < before; ++i) known.emplace(report.metadata[i].first, i);
+    for (const auto& [key, value] : metadata) {
+        const auto found = known.find(key);
+        if (found == known.end()) {
+            report.metadata.emplace_back(key, value);
+        } else if (report.metadata[found->second].second != value) {
+            report.metadata.emplace_back(key + " (" + file + ")", value);
+        }
+    }
+}
+
 Report inspect_set(const std::filesystem::path& path, io::Links links) {
     state::QuantizedSet set = state::open_set(run::find_set_folder(path), links);
     Report report;
@@ -22,6 +41,8 @@ Report inspect_set(const std::filesystem::path& path, io::Links links) {
     report.totals.source_framework_bytes = set.sidecar.source_framework_bytes;
     report.totals.framework_bytes =
         checkpoint::framework_bytes(family, set.sidecar.tensors, checkpoint::counted_as(set.sidecar.options.preset));
+    for (std::size_t i = 0; i < set.data_files.size(); ++i)
+        add_metadata(set.data_files[i].metadata, set.sidecar.files[i].name, report);
     report.input_files = std::move(set.sidecar.files);
     report.tensors = std::move(set.sidecar.tensors);
     return report;
@@ -32,8 +53,11 @@ Report inspect_checkpoint(const std::filesystem::path& path, io::Links links) {
     Report report;
     report.tensors = run::tensors_of(checkpoint);
     const checkpoint::Family family = checkpoint::assign_kinds(report.tensors);
-    for (const checkpoint::Shard& shard : checkpoint.shards)
+    for (const checkpoint::Shard& shard : checkpoint.shards) {
         report.input_files.push_back({shard.base_name, shard.file.size()});
+        add_metadata(shard.metadata, shard.base_name, report);
+    }
+    report.notes = checkpoint.notes;
     report.totals = state::totals_of(report.tensors, 0.0);
     report.totals.source_bytes = report.totals.output_bytes = state::total_bytes(report.input_files);
     report.totals.framework_bytes = checkpoint::framework_bytes(family, report.tensors, checkpoint::Counted::kSource);

@@ -124,6 +124,9 @@ PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptio
         report.input_files.push_back({shard.base_name, shard.file.size()});
     for (const plan::FilePlan& file : files) report.output_files.push_back({file.name, file.byte_count});
     add_tensors(decisions, inputs.options, report);
+    for (const std::string& line : checkpoint.notes) {
+        if (options.write.note) options.write.note(line);
+    }
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }

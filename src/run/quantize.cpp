@@ -21,6 +21,7 @@
 #include "run/engine.hpp"
 #include "run/gates.hpp"
 #include "run/output.hpp"
+#include "run/output_name.hpp"
 #include "run/planning.hpp"
 #include "run/preparation.hpp"
 #include "run/regions.hpp"
@@ -294,6 +295,7 @@ void choose(const checkpoint::Checkpoint& checkpoint, const run::CodeInputs& inp
 Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOptions& options) {
     const auto start = std::chrono::steady_clock::now();
     run::check_limits(options.gates);
+    run::check_set_name(out_dir);
     if (options.write.sha256) io::need_sha256();
     const io::Links links = io::links_of(options.write.follow_links);
     const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input, links);
@@ -350,6 +352,7 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     run::check_stop(options.write);
     if (report.written) output.publish_folder(replaceable);
     report.left_out = std::move(companions.left_out);
+    if (report.written) notes.lines.insert(notes.lines.end(), checkpoint.notes.begin(), checkpoint.notes.end());
     if (std::string line = checkpoint::left_out_line(report.left_out); !line.empty() && report.written)
         notes.lines.push_back(std::move(line));
     report.notes = notes.lines;

@@ -1,6 +1,7 @@
 #include "run/tile_work.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -40,6 +41,11 @@ bool has_range(const TensorJob& job) {
 }  // namespace
 
 void throw_not_finite(const TensorJob& job, double value, std::uint64_t element) {
+    if (std::isfinite(value))
+        throw Error(ErrorCode::kBadInput, printable(job.source->name()),
+                    fmt::format("tensor {} holds {} at {}, which is finite but beyond float32; --on-non-finite keep "
+                                "copies such tensors",
+                                in_quotes(job.name), value, index_text(element, *job.shape)));
     refuse(job, fmt::format("{} at {}", value, index_text(element, *job.shape)));
 }
 

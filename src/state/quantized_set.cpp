@@ -10,7 +10,9 @@
 #include "io/plain_name.hpp"
 #include "io/subfolders.hpp"
 #include "octet/error.hpp"
+#include "quant/state_names.hpp"
 #include "quant/stored_form.hpp"
+#include "safetensors/foreign.hpp"
 
 namespace octet::state {
 namespace {
@@ -26,6 +28,10 @@ constexpr std::uint64_t kMostSidecarBytes = 1'000'000'000;
 std::vector<quant::StoredPart> parts_of(const TensorReport& tensor) {
     if (tensor.scheme) return quant::stored_parts(*tensor.scheme, tensor.shape);
     return {{"", tensor.dtype, tensor.shape, tensor.source_bytes}};
+}
+
+quant::StateNames state_names(const std::vector<TensorReport>& tensors) {
+    return quant::StateNames(tensors.size(), [&](std::size_t i) -> const std::string& { return tensors[i].name; });
 }
 
 void check_fits(const std::filesystem::path& path, const TensorReport& tensor, const std::string& name,
@@ -48,7 +54,8 @@ void pass_ties(QuantizedSet& set, std::size_t& next) {
 }
 
 /// Pairs the data files' tensors, in file order, with the sidecar's.
-void pair_tensors(QuantizedSet& set, std::uint32_t file_number, safetensors::Header& header, std::size_t& next) {
+void pair_tensors(QuantizedSet& set, std::uint32_t file_number, safetensors::Header& header,
+                  const quant::StateNames& names, std::size_t& next) {
     const std::filesystem::path path = set.folder / set.sidecar.files[file_number].name;
     for (auto entry = header.tensors.begin(); entry != header.tensors.end(); ++next) {
         pass_ties(set, next);
@@ -57,7 +64,7 @@ void pair_tensors(QuantizedSet& set, std::uint32_t file_number, safetensors::Hea
         TensorReport& tensor = set.sidecar.tensors[next];
         StoredTensor stored{header.data_start + entry->begin, 0, file_number, entry->header_position};
         for (const quant::StoredPart& part : parts_of(tensor)) {
-            const std::string name = tensor.name + std::string(part.suffix);
+            const std::string name = names.name_of(tensor.name, part.suffix);
             if (entry == header.tensors.end())
                 throw_misfit(path, fmt::format("has no tensor {}, which the sidecar's {} needs", in_quotes(name),
                                                in_quotes(tensor.name)));
@@ -174,6 +181,7 @@ QuantizedSet open_set(const std::filesystem::path& folder, Sidecar sidecar) {
     set.folder = folder;
     set.sidecar = std::move(sidecar);
     set.stored.reserve(set.sidecar.tensors.size());
+    const quant::StateNames names = state_names(set.sidecar.tensors);
     std::size_t next = 0;
     for (std::uint32_t i = 0; i < set.sidecar.files.size(); ++i) {
         const FileReport& listed = set.sidecar.files[i];
@@ -183,13 +191,14 @@ QuantizedSet open_set(const std::filesystem::path& folder, Sidecar sidecar) {
         }
         io::File file = io::File::open_for_reading(folder / listed.name);
         if (file.size() != listed.byte_count) {
+            safetensors::refuse_foreign(file);
             throw_misfit(folder / listed.name, fmt::format("has {} bytes, the sidecar says {}",
                                                            with_commas(file.size()), with_commas(listed.byte_count)));
         }
         safetensors::Header header = safetensors::read_header(file);
         if (!safetensors::has_octet_metadata(header.metadata))
             throw_misfit(folder / listed.name, "has no octet.version in its metadata");
-        pair_tensors(set, i, header, next);
+        pair_tensors(set, i, header, names, next);
         set.data_files.push_back({std::move(file), std::move(header.metadata)});
     }
     pass_ties(set, next);
@@ -204,10 +213,11 @@ QuantizedSet open_set(const std::filesystem::path& folder, Sidecar sidecar) {
 std::vector<std::pair<std::string, std::string>> stored_names(const std::vector<TensorReport>& tensors,
                                                               const std::function<std::string(std::size_t)>& file_of) {
     std::vector<std::pair<std::string, std::string>> names;
+    const quant::StateNames stored = state_names(tensors);
     for (std::size_t i = 0; i < tensors.size(); ++i) {
         if (!tensors[i].same_as.empty()) continue;
         for (const quant::StoredPart& part : parts_of(tensors[i]))
-            names.emplace_back(tensors[i].name + std::string(part.suffix), file_of(i));
+            names.emplace_back(stored.name_of(tensors[i].name, part.suffix), file_of(i));
     }
     return names;
 }
