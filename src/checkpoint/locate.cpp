@@ -122,8 +122,11 @@ Location locate_in_folder(const fs::path& folder) {
     };
     const auto has = [&](std::string_view name) { return io::exists(folder / name); };
     if (has(kSidecarName)) return in_folder(Location::What::kSet, folder);
-    if (has(kIndexName)) return in_folder(Location::What::kIndex, folder / kIndexName);
-    if (has("model.safetensors")) return in_folder(Location::What::kFile, folder / "model.safetensors");
+    for (const std::string_view stem : {"model", "diffusion_pytorch_model"}) {  // beside which variants may lie
+        const std::string file = std::string(stem) + std::string(kSuffix);
+        if (has(file + ".index.json")) return in_folder(Location::What::kIndex, folder / (file + ".index.json"));
+        if (has(file)) return in_folder(Location::What::kFile, folder / file);
+    }
     std::vector<std::string> names = io::folder_names(folder);
     std::vector<std::string> indexes;
     std::copy_if(names.begin(), names.end(), std::back_inserter(indexes), is_index_name);

@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "cli/command.hpp"
+#include "cli/components.hpp"
 #include "cli/help.hpp"
 #include "cli/parse.hpp"
 #include "cli/signals.hpp"
@@ -57,7 +58,9 @@ int run_words(Terminal& terminal, std::vector<std::string> words, Arguments& arg
     terminal.set_quiet(arguments.quiet);
     terminal.set_color(arguments.color);
     terminal.set_progress(arguments.progress);
-    return command.run(terminal, arguments);
+    const std::vector<std::string> components = components_given(command, arguments);
+    return components.empty() ? command.run(terminal, arguments)
+                              : run_components(terminal, command, arguments, components);
 }
 
 int fail(Terminal& terminal, const Arguments& arguments, ErrorCode code, const std::string& message) {
