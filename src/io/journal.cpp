@@ -130,6 +130,12 @@ std::string file_text(std::string_view key, std::string_view identity, const std
 
 }  // namespace
 
+std::vector<std::string> names_of(const std::vector<NamedFile>& files) {
+    std::vector<std::string> names;
+    for (const NamedFile& file : files) names.push_back(file.name);
+    return names;
+}
+
 Journal::Journal(const Directory& place, std::string name, const std::filesystem::path& target)
     : place_(place), name_(std::move(name)), target_(target) {
     constexpr int kMostTries = 100;  // each means that another run came and went in between

@@ -35,6 +35,8 @@ struct NamedFile {
     FileIdentity identity;
 };
 
+std::vector<std::string> names_of(const std::vector<NamedFile>& files);
+
 /// What a run has noted so far.
 struct JournalRecords {
     std::string build_name;

@@ -138,15 +138,12 @@ void Output::examine() {
     if (left.new_files.empty() || is_complete(*folder_, left)) return;
     std::vector<std::string> old;
     for (const NamedFile& file : left.old_files) old.push_back(file.name);
-    const std::vector<std::string> new_names = names_of_left();
-    for (const std::string& name : new_names) std::erase(standing_.names, name);
+    for (const std::string& name : names_of_left()) std::erase(standing_.names, name);
+    // Folders that were made for the new files, or emptied of the old ones; what else lies in them strangers() finds.
+    for (const std::string& folder : folders_of(names_of(left.new_files))) std::erase(standing_.names, folder);
     for (const std::string& name : old) {
         const std::string top = parts_of_name(name).front();
         if (!contains(standing_.names, top)) standing_.names.push_back(top);
-    }
-    for (const std::string& folder : folders_of(new_names)) {
-        if (std::none_of(old.begin(), old.end(), [&](const auto& name) { return name.starts_with(folder + "/"); }))
-            std::erase(standing_.names, folder);
     }
     std::sort(standing_.names.begin(), standing_.names.end());
     if (!old.empty()) standing_.half_replaced = std::move(old);
@@ -226,7 +223,7 @@ std::vector<std::string> Output::strangers(const std::vector<std::string>& own) 
     if (!folder_) return {};
     std::vector<std::string> known = own;
     for (std::string& name : names_of_left()) known.push_back(std::move(name));
-    std::vector<std::string> found = io::strangers(*folder_, known);
+    std::vector<std::string> found = io::strangers(*folder_, known, names_of(journal_->left().new_files));
     const std::vector<std::string> names =
         names_now(journal_->records().empty() ? journal_->left() : journal_->records());
     std::erase_if(found, [&](const std::string& name) {  // octet's own hidden things

@@ -30,12 +30,6 @@ void remove_or_throw(const Directory& folder, const std::string& name) {
     if (!remove_file_at(folder, name)) throw_io_error(folder.path() / name, "remove", errno);
 }
 
-std::vector<std::string> names_of(const std::vector<NamedFile>& files) {
-    std::vector<std::string> names;
-    for (const NamedFile& file : files) names.push_back(file.name);
-    return names;
-}
-
 /// Removes the folder unless something else lies in it.
 void remove_emptied(const Directory& hidden, const std::string& name, std::vector<std::string>& left) {
     if (hidden.remove_folder(name)) return;

@@ -143,10 +143,14 @@ void sync_folders_of(const Directory& root, const std::vector<std::string>& name
     }
 }
 
-std::vector<std::string> strangers(const Directory& root, const std::vector<std::string>& own) {
-    const std::vector<std::string> folders = folders_of(own);
+std::vector<std::string> strangers(const Directory& root, const std::vector<std::string>& own,
+                                   const std::vector<std::string>& more) {
+    std::set<std::string> folders;
+    for (const auto* names : {&own, &more}) {
+        for (const std::string& folder : folders_of(*names)) folders.insert(folder);
+    }
     std::vector<std::string> found;
-    add_strangers(root, "", {own.begin(), own.end()}, {folders.begin(), folders.end()}, found);
+    add_strangers(root, "", {own.begin(), own.end()}, folders, found);
     return found;
 }
 

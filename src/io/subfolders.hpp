@@ -43,7 +43,9 @@ void remove_folders_of(const Directory& root, const std::vector<std::string>& na
 /// Waits until the entries of the folders of these files are on the disk. kIo.
 void sync_folders_of(const Directory& root, const std::vector<std::string>& names);
 
-/// Everything in `root` that is neither one of `own` nor a folder of one: base names, or relative ones below such a folder.
-std::vector<std::string> strangers(const Directory& root, const std::vector<std::string>& own);
+/// Everything in `root` that is neither one of `own` nor a folder of one, or of one of `more`: base names, or relative ones below
+/// such a folder.
+std::vector<std::string> strangers(const Directory& root, const std::vector<std::string>& own,
+                                   const std::vector<std::string>& more = {});
 
 }  // namespace octet::io
