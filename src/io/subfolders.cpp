@@ -133,7 +133,9 @@ void remove_folders_of(const Directory& root, const std::vector<std::string>& na
     const std::vector<std::string> folders = folders_of(names);
     for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
         const std::optional<Place> place = find_place(root, folder_of(*folder));
-        if (place) place->directory().remove_folder(base_of(*folder));
+        if (!place || place->directory().remove_folder(base_of(*folder))) continue;
+        if (errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR)
+            throw_io_error(root.path() / *folder, "remove", errno);
     }
 }
 

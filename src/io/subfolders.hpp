@@ -37,7 +37,7 @@ void move_path(const Directory& from, const Directory& to, const std::string& na
 /// False and errno where the file is there and cannot be removed.
 bool remove_file_at(const Directory& root, const std::string& name);
 
-/// Removes the folders of these files, those below first, as far as they are empty.
+/// Removes the folders of these files, those below first, as far as they are empty. kIo.
 void remove_folders_of(const Directory& root, const std::vector<std::string>& names);
 
 /// Waits until the entries of the folders of these files are on the disk. kIo.
