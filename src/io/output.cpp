@@ -339,6 +339,7 @@ void Output::remove_replaced() {
 void Output::finish(const Directory& folder) {
     try {
         if (sync_) folder.sync();
+        if (!published_) remove_folders_of(*build_, journal_->records().built_files);
         if (!published_ && !hidden().remove_folder(build_name_))
             throw_io_error(hidden().path() / build_name_, "remove", errno);
         published_ = true;
@@ -369,7 +370,6 @@ void Output::publish_files(const std::vector<std::string>& names, bool replace) 
     }
     for (const std::string& name : names)
         move_path(*build_, into, name, replace ? MoveMode::kReplace : MoveMode::kKeepExisting);
-    remove_folders_of(*build_, names);
     if (sync_) sync_folders_of(into, names);
     finish(into);
 }

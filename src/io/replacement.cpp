@@ -144,7 +144,6 @@ void replace_files(const Places& places, const Directory& build, const std::stri
         if (saved && places.sync) sync_folders_of(*saved, old_names);
         if (saved && places.sync) saved->sync();
         for (const std::string& name : names) move_path(build, *places.target, name, MoveMode::kKeepExisting);
-        remove_folders_of(build, names);
     } catch (...) {
         try {
             mend_now();
@@ -154,6 +153,7 @@ void replace_files(const Places& places, const Directory& build, const std::stri
         throw;
     }
     try {
+        remove_folders_of(build, journal.records().built_files);
         if (places.sync) sync_folders_of(*places.target, journal.records().built_files);
         if (places.sync) places.target->sync();
         mend_now();
