@@ -37,6 +37,7 @@ struct GenerateOptions {
     Sampling sampling;
     unsigned threads = 0;  ///< 0: one per core
     std::function<bool()> stop_requested;
+    bool follow_links = false;  ///< as in ReadOptions
     /// Called with all new text so far, whenever it has grown by whole characters. May be empty.
     std::function<void(const std::string& text)> on_text;
 };

@@ -55,6 +55,6 @@ Report dequantize(const std::filesystem::path& set, const std::filesystem::path&
 
 /// Describes a checkpoint or a set from its headers and sidecar. Reads no tensor data.
 /// Throws Error: kBadInput, kIo.
-Report inspect(const std::filesystem::path& path);
+Report inspect(const std::filesystem::path& path, bool follow_links = false);
 
 }  // namespace octet

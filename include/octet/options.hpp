@@ -35,13 +35,21 @@ enum class OnNonFinite : std::uint8_t {
     kKeep,   ///< copy that tensor
 };
 
+/// Which files of a model's folder go along into a set.
+enum class CompanionChoice : std::uint8_t {
+    kAll,    ///< every small file that is not weights, of subfolders, too (docs/format.md, "Companions")
+    kKnown,  ///< config.json, tokenizer files, licence and such, of the folder itself
+    kNone,
+};
+
 /// Options of every operation that writes.
 struct WriteOptions {
-    unsigned threads = 0;  ///< workers, 1 .. 1024; 0: as many as the machine has cores
-    bool force = false;    ///< replace an existing set (or files of the same names)
-    bool sync = true;      ///< flush everything to the disk before it becomes visible
-    bool sha256 = false;   ///< also SHA-256 of every file; needs OpenSSL's libcrypto at run time (else kUsage)
-    Progress progress;     ///< may be empty
+    unsigned threads = 0;       ///< workers, 1 .. 1024; 0: as many as the machine has cores
+    bool force = false;         ///< replace an existing set (or files of the same names)
+    bool sync = true;           ///< flush everything to the disk before it becomes visible
+    bool sha256 = false;        ///< also SHA-256 of every file; needs OpenSSL's libcrypto at run time (else kUsage)
+    bool follow_links = false;  ///< of the input's folder, any link, not only those in it and in the hub's cache
+    Progress progress;          ///< may be empty
     /// Called between tiles, from any worker. True ends the run with kInterrupted and leaves
     /// everything as before. May be empty.
     std::function<bool()> stop_requested;
@@ -57,6 +65,7 @@ struct ReadOptions {
     unsigned threads = 0;
     Progress progress;
     std::function<bool()> stop_requested;
+    bool follow_links = false;
 };
 
 /// Limits that a result has to keep, in the units of its report. An empty limit does not apply. A
@@ -106,6 +115,7 @@ struct QuantizeOptions {
     std::optional<std::uint64_t> max_size = {};
     std::optional<double> target_sqnr_db = {};
     OnNonFinite on_non_finite = OnNonFinite::kError;
+    CompanionChoice companions = CompanionChoice::kAll;
     Gates gates;
     bool keep_on_failure = false;  ///< the set becomes visible even when a gate failed
     WriteOptions write;

@@ -74,12 +74,20 @@ struct TensorReport {
 
 /// A name and a size: one file of a checkpoint or set.
 struct FileReport {
-    std::string name;  ///< base name
+    std::string name;  ///< base name; of a companion in a subfolder "1_Pooling/config.json"
     std::uint64_t byte_count = 0;
     std::optional<Checksum> checksum{};  ///< data file of a set: by pieces of 4 MiB; companion: as a whole
     std::string sha256{};                ///< 64 hexadecimal digits, or empty
 
     friend bool operator==(const FileReport&, const FileReport&) = default;
+};
+
+/// A file, or a folder with a slash at its end, that did not go along, and why.
+struct LeftOut {
+    std::string name;
+    std::string why;
+
+    friend bool operator==(const LeftOut&, const LeftOut&) = default;
 };
 
 /// Tensors, elements and bytes of one dtype or kind.
@@ -129,10 +137,13 @@ struct Report {
     std::vector<TensorReport> tensors;  ///< in file order
     std::vector<FileReport> input_files;
     std::vector<FileReport> output_files;  ///< everything written: data, sidecar, index, companions
-    std::vector<Check> checks;             ///< one for each requested gate, in the order of Gates
-    bool written = true;                   ///< quantize: false when a gate failed and nothing was written
-    std::vector<std::string> notes;        ///< things the user should know, such as leftovers that were removed
-    double seconds = 0;                    ///< wall time of the operation
+    std::vector<std::pair<std::string, std::string>> metadata;  ///< inspect: `__metadata__` of the files together
+    std::vector<std::string> companions;  ///< quantize, dequantize: names of those that were copied
+    std::vector<LeftOut> left_out;        ///< the same of what was left behind
+    std::vector<Check> checks;            ///< one for each requested gate, in the order of Gates
+    bool written = true;                  ///< quantize: false when a gate failed and nothing was written
+    std::vector<std::string> notes;       ///< things the user should know, such as leftovers that were removed
+    double seconds = 0;                   ///< wall time of the operation
 };
 
 }  // namespace octet

@@ -27,6 +27,7 @@ struct VerifyOptions {
     unsigned threads = 0;                                  ///< workers; 0: as many as the machine has cores
     Progress progress;                                     ///< may be empty
     std::function<bool()> stop_requested;                  ///< as in WriteOptions
+    bool follow_links = false;                             ///< as in WriteOptions
 };
 
 /// What verify() found. A set without findings is whole.

@@ -10,16 +10,19 @@
 
 #include "formats/safetensors/header.hpp"
 #include "io/file.hpp"
+#include "io/links.hpp"
 #include "octet/dtype.hpp"
 
 namespace octet::checkpoint {
 
 /// What a path given by the user stands for (docs/cli.md, "Paths").
 struct Location {
-    enum class What { kFile, kIndex, kSet } what = What::kFile;
-    std::filesystem::path path;    ///< the .safetensors file or the index; for a set, its folder
+    enum class What { kFile, kIndex, kParts, kSet } what = What::kFile;
+    std::filesystem::path path;    ///< the .safetensors file or the index; for a set or parts, their folder
     std::filesystem::path folder;  ///< where it lies
     bool is_folder = false;        ///< the user named a folder: its companions belong to the checkpoint
+    std::vector<std::string> parts =
+        {};  ///< NAME-00001-of-00002.safetensors and so on, all of them, where there is no index
 };
 
 /// Finds the checkpoint or set at `path`. None, or several: kBadInput naming what was found.
@@ -51,15 +54,14 @@ struct Checkpoint {
     std::string input;          ///< the path as the user gave it
     std::vector<Shard> shards;  ///< in the order of their names
     std::optional<Index> index;
-    std::vector<Tensor> tensors;                    ///< shard by shard, in file order
-    std::vector<std::filesystem::path> companions;  ///< files that belong to the model, in the order of their names
+    std::vector<Tensor> tensors;     ///< shard by shard, in file order
+    std::filesystem::path folder;    ///< where it lies
+    std::vector<std::string> notes;  ///< what the user should know of it
+    bool is_folder = false;  ///< the user named the folder: its companions belong to the checkpoint (companions.hpp)
 };
 
 /// Opens a plain checkpoint. A set, or a file with octet.* metadata: kBadInput. Everything is validated (safetensors/header.hpp);
-/// index and shards must name the same tensors both ways.
-Checkpoint open_checkpoint(const std::filesystem::path& path);
-
-/// The files of a model folder that quantize copies beside the codes: config.json, tokenizer files, licence and such.
-std::vector<std::filesystem::path> find_companions(const std::filesystem::path& folder);
+/// what the index says must be so; tensors of shards that it does not name are left out, and a note says which. Shards may be links as far as `links` says.
+Checkpoint open_checkpoint(const std::filesystem::path& path, io::Links links = io::Links::kOwn);
 
 }  // namespace octet::checkpoint

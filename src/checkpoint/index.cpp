@@ -9,6 +9,7 @@
 
 #include "base/json_text.hpp"
 #include "base/text.hpp"
+#include "formats/safetensors/foreign.hpp"
 #include "io/file.hpp"
 #include "octet/error.hpp"
 
@@ -49,7 +50,14 @@ json parse_strictly(const std::filesystem::path& path, const std::string& text) 
 }  // namespace
 
 ParsedIndex read_index(const std::filesystem::path& path) {
-    return parse_index(io::read_text_file(path, kMostIndexBytes), path);
+    const std::string text = io::read_text_file(path, kMostIndexBytes);
+    try {
+        return parse_index(text, path);
+    } catch (const Error&) {
+        const auto what = text.starts_with('{') ? std::nullopt : safetensors::foreign_format(text);
+        if (what && !what->starts_with("is JSON")) throw Error(ErrorCode::kBadInput, printable(path.native()), *what);
+        throw;
+    }
 }
 
 ParsedIndex parse_index(const std::string& text, const std::filesystem::path& path) {

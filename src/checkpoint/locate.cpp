@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <array>
+#include <cerrno>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -7,16 +7,18 @@
 #include "base/set_names.hpp"
 #include "base/text.hpp"
 #include "checkpoint/checkpoint.hpp"
+#include "formats/safetensors/foreign.hpp"
 #include "io/file.hpp"
 #include "io/folder_names.hpp"
 #include "io/held_folder.hpp"
-#include "io/plain_name.hpp"
 #include "octet/error.hpp"
 
 namespace octet::checkpoint {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::string_view kSuffix = ".safetensors";
 
 /// What is no regular file, links followed, goes out of `names`.
 void keep_files(const fs::path& folder, std::vector<std::string>& names) {
@@ -30,36 +32,147 @@ std::string listed(const std::vector<std::string>& names) {
     return names.size() > kMost ? text + fmt::format(" and {} more", names.size() - kMost) : text;
 }
 
-Location locate_in_folder(const fs::path& folder) {
-    const auto in_folder = [&](Location::What what, const fs::path& path) {
-        return Location{what, path, folder, true};
-    };
-    const auto has = [&](std::string_view name) { return io::exists(folder / name); };
-    if (io::folder_has(folder, kSidecarName)) return in_folder(Location::What::kSet, folder);
-    if (has(kIndexName)) return in_folder(Location::What::kIndex, folder / kIndexName);
-    if (has("model.safetensors")) return in_folder(Location::What::kFile, folder / "model.safetensors");
-    std::vector<std::string> names = io::folder_names(folder);
-    std::vector<std::string> candidates;
-    std::copy_if(names.begin(), names.end(), std::back_inserter(candidates),
-                 [](const std::string& name) { return name.ends_with(".safetensors"); });
-    keep_files(folder, candidates);
-    if (candidates.size() == 1) return in_folder(Location::What::kFile, folder / candidates.front());
-    keep_files(folder, names);
+/// "diffusion_pytorch_model.safetensors.index.json", "model.safetensors.index.fp16.json".
+bool is_index_name(std::string_view name) {
+    return name.find(".safetensors.index") != name.npos && name.ends_with(".json") && name != kSetIndexName;
+}
+
+/// One file of several: "PREFIX-00002-of-00003.safetensors".
+struct Part {
+    std::string prefix;
+    std::uint64_t number = 0;
+    std::uint64_t count = 0;
+};
+
+std::optional<std::uint64_t> number_of(std::string_view digits) {
+    constexpr std::size_t kDigits = 5;
+    const bool is_number = digits.size() == kDigits &&
+                           std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
+    return is_number ? std::optional<std::uint64_t>(std::stoul(std::string(digits))) : std::nullopt;
+}
+
+std::optional<Part> part_of(std::string_view name) {
+    constexpr std::string_view kOf = "-of-";
+    if (!name.ends_with(kSuffix)) return std::nullopt;
+    name.remove_suffix(kSuffix.size());
+    const std::size_t of = name.rfind(kOf);
+    const std::size_t dash = of == name.npos || of == 0 ? name.npos : name.rfind('-', of - 1);
+    if (dash == name.npos) return std::nullopt;
+    const auto number = number_of(name.substr(dash + 1, of - dash - 1));
+    const auto count = number_of(name.substr(of + kOf.size()));
+    if (!number || !count || *number == 0 || *number > *count) return std::nullopt;
+    return Part{std::string(name.substr(0, dash)), *number, *count};
+}
+
+std::string name_of(const Part& part, std::uint64_t number) {
+    return fmt::format("{}-{:05}-of-{:05}{}", part.prefix, number, part.count, kSuffix);
+}
+
+/// True if the files are parts of one checkpoint, all of them. Some of one alone: kBadInput naming the first that is missing.
+bool are_all_parts(const fs::path& folder, const std::vector<std::string>& files) {
+    const std::optional<Part> first = files.empty() ? std::nullopt : part_of(files.front());
+    if (!first) return false;
+    for (const std::string& file : files) {
+        const auto part = part_of(file);
+        if (!part || part->prefix != first->prefix || part->count != first->count) return false;
+    }
+    if (files.size() == first->count) return true;
+    std::uint64_t missing = 1;
+    while (std::binary_search(files.begin(), files.end(), name_of(*first, missing))) ++missing;
+    throw Error(ErrorCode::kBadInput, printable(folder.native()),
+                fmt::format("holds {} of the {} files {} and so on, and no index; fetch {}", files.size(), first->count,
+                            in_quotes(name_of(*first, 1)), in_quotes(name_of(*first, missing))));
+}
+
+/// The first file that is of another format than safetensors, and what that is.
+std::string foreign_found(const fs::path& folder, const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+        if (name.ends_with(".json")) continue;
+        const auto what = safetensors::foreign_format(io::File::open_for_reading(folder / name));
+        if (what) return fmt::format("; {} {}", printable(name), *what);
+    }
+    return "";
+}
+
+/// A folder of the hub's cache above the snapshots.
+bool is_hub_repository(const fs::path& folder) {
+    return io::kind_at(folder / "snapshots") == io::EntryKind::kFolder &&
+           io::kind_at(folder / "blobs") == io::EntryKind::kFolder;
+}
+
+[[noreturn]] void throw_no_checkpoint(const fs::path& folder, const std::vector<std::string>& names,
+                                      const std::vector<std::string>& candidates) {
+    if (candidates.empty() && is_hub_repository(folder)) {
+        const std::vector<std::string> revisions = io::folder_names(folder / "snapshots");
+        throw Error(ErrorCode::kBadInput, printable(folder.native()),
+                    "is a repository of the hub's cache; name the folder of a revision in it: " +
+                        (revisions.empty() ? "it has none yet" : "snapshots/" + printable(revisions.front())));
+    }
     const std::string found = names.empty() ? "it is empty" : "it has " + listed(names);
     const std::string problem = candidates.empty() ? "holds no checkpoint: no .safetensors file, " + found
                                                    : fmt::format("holds {} .safetensors files and no index: {}",
                                                                  candidates.size(), listed(candidates));
-    throw Error(ErrorCode::kBadInput, printable(folder.native()), problem + "; name the checkpoint's file");
+    const std::string foreign = candidates.empty() ? foreign_found(folder, names) : "";
+    throw Error(ErrorCode::kBadInput, printable(folder.native()),
+                problem + (foreign.empty() ? "; name the checkpoint's file" : foreign));
 }
 
-bool is_companion(std::string_view name) {
-    static constexpr std::array<std::string_view, 5> kExact = {"config.json", "generation_config.json", "merges.txt",
-                                                               "special_tokens_map.json", "added_tokens.json"};
-    static constexpr std::array<std::string_view, 4> kStarts = {"tokenizer", "vocab.", "LICENSE", "README"};
-    const bool exact = std::find(kExact.begin(), kExact.end(), name) != kExact.end();
-    const bool start =
-        std::any_of(kStarts.begin(), kStarts.end(), [&](std::string_view s) { return name.starts_with(s); });
-    return (exact || start || name.ends_with(".model")) && !name.ends_with(".safetensors");
+Location locate_in_folder(const fs::path& folder) {
+    const auto in_folder = [&](Location::What what, const fs::path& path) {
+        return Location{what, path, folder, true, {}};
+    };
+    const auto has = [&](std::string_view name) { return io::exists(folder / name); };
+    if (io::folder_has(folder, kSidecarName)) return in_folder(Location::What::kSet, folder);
+    for (const std::string_view stem : {"model", "diffusion_pytorch_model"}) {  // beside which variants may lie
+        const std::string file = std::string(stem) + std::string(kSuffix);
+        if (has(file + ".index.json")) return in_folder(Location::What::kIndex, folder / (file + ".index.json"));
+        if (has(file)) return in_folder(Location::What::kFile, folder / file);
+    }
+    std::vector<std::string> names = io::folder_names(folder);
+    std::vector<std::string> indexes;
+    std::copy_if(names.begin(), names.end(), std::back_inserter(indexes), is_index_name);
+    keep_files(folder, indexes);
+    if (indexes.size() == 1) return in_folder(Location::What::kIndex, folder / indexes.front());
+    std::vector<std::string> candidates;
+    std::copy_if(names.begin(), names.end(), std::back_inserter(candidates),
+                 [](const std::string& name) { return name.ends_with(kSuffix); });
+    keep_files(folder, candidates);
+    if (indexes.empty() && are_all_parts(folder, candidates) && candidates.size() > 1) {
+        Location location = in_folder(Location::What::kParts, folder);
+        location.parts = candidates;
+        return location;
+    }
+    if (indexes.empty() && candidates.size() == 1) return in_folder(Location::What::kFile, folder / candidates.front());
+    if (indexes.size() > 1)
+        throw Error(ErrorCode::kBadInput, printable(folder.native()),
+                    fmt::format("holds {} indexes: {}; name the one that is meant", indexes.size(), listed(indexes)));
+    keep_files(folder, names);
+    throw_no_checkpoint(folder, names, candidates);
+}
+
+/// "org/name", as the hub calls models, where neither is there.
+bool is_hub_id(const std::string& path) {
+    const std::size_t slash = path.find('/');
+    if (slash == path.npos || slash == 0 || path.find('/', slash + 1) != path.npos || slash + 1 == path.size())
+        return false;
+    const auto is_allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+               c == '.' || c == '/';
+    };
+    return path.front() != '.' && path[slash + 1] != '.' && std::all_of(path.begin(), path.end(), is_allowed) &&
+           !path.ends_with(kSuffix) && !path.ends_with(".json") && !io::exists(path.substr(0, slash));
+}
+
+/// Says what is meant where a model's name or address was given for a path.
+void refuse_hub_id(const std::string& path) {
+    for (const std::string_view begin : {"https://", "http://", "hf://"}) {
+        if (path.starts_with(begin))
+            throw Error(ErrorCode::kBadInput, printable(path), "is an address, not a path; download it first");
+    }
+    if (!is_hub_id(path)) return;
+    throw Error(ErrorCode::kBadInput, printable(path),
+                fmt::format("not found; if it is a model of the hub, download it first: hf download {} --local-dir {}",
+                            path, path.substr(path.find('/') + 1)));
 }
 
 }  // namespace
@@ -69,19 +182,12 @@ Location locate(const fs::path& path) {
     const fs::file_status status = fs::status(path, error);
     if (fs::is_directory(status)) return locate_in_folder(path);
     if (error && status.type() == fs::file_type::none) io::throw_io_error(path, "open", error.value());
+    if (status.type() == fs::file_type::not_found) refuse_hub_id(path.native());
     const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
     const std::string name = path.filename().native();
-    if (name == kSetIndexName || name == kSidecarName) return {Location::What::kSet, folder, folder, false};
-    if (name.ends_with(".index.json")) return {Location::What::kIndex, path, folder, false};
-    return {Location::What::kFile, path, folder, false};
-}
-
-std::vector<fs::path> find_companions(const fs::path& folder) {
-    std::vector<fs::path> companions;
-    for (const std::string& name : io::folder_names(folder)) {
-        if (is_companion(name) && io::has_own_file(folder, name)) companions.push_back(folder / name);
-    }
-    return companions;
+    if (name == kSetIndexName || name == kSidecarName) return {Location::What::kSet, folder, folder, false, {}};
+    const bool is_index = name.ends_with(".index.json") || is_index_name(name);
+    return {is_index ? Location::What::kIndex : Location::What::kFile, path, folder, false, {}};
 }
 
 }  // namespace octet::checkpoint

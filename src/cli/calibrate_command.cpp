@@ -16,7 +16,7 @@ int run_calibrate(Terminal& terminal, Arguments& arguments) {
     const WriteOptions write = writing(terminal, arguments, "calibrating");
     const Calibration calibration = calibrate(arguments.input, arguments.evaluate, arguments.output, write);
     if (arguments.json) {
-        terminal.out(report::calibration_json(calibration, inspect(arguments.input)));
+        terminal.out(report::calibration_json(calibration, inspect(arguments.input, write.follow_links)));
     } else if (!arguments.quiet) {
         terminal.out(report::calibration_text(calibration));
     }

@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "cli/command.hpp"
+#include "cli/components.hpp"
 #include "cli/confine.hpp"
 #include "cli/help.hpp"
 #include "cli/parse.hpp"
@@ -63,10 +64,12 @@ int run_words(Terminal& terminal, std::vector<std::string> words, Arguments& arg
     terminal.set_quiet(arguments.quiet);
     terminal.set_color(arguments.color);
     terminal.set_progress(arguments.progress);
+    const std::vector<std::string> components = components_given(command, arguments);
     // Before INPUT is read and before there are threads: what is given up is given up by those that
     // are started later.
     if (arguments.sandbox) io::enter_sandbox(allowed_paths(words, writes(command) ? arguments.output : ""));
-    return command.run(terminal, arguments);
+    return components.empty() ? command.run(terminal, arguments)
+                              : run_components(terminal, command, arguments, components);
 }
 
 int fail(Terminal& terminal, const Arguments& arguments, ErrorCode code, const std::string& message) {

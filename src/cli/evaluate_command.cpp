@@ -10,7 +10,7 @@ int run_evaluate(Terminal& terminal, Arguments& arguments) {
     arguments.evaluate.read = reading(terminal, arguments, "evaluating");
     const Evaluation evaluation = evaluate(arguments.input, arguments.evaluate);
     if (arguments.json) {
-        terminal.out(report::evaluation_json(evaluation, inspect(arguments.input)));
+        terminal.out(report::evaluation_json(evaluation, inspect(arguments.input, arguments.write.follow_links)));
     } else if (!arguments.quiet) {
         terminal.out(report::evaluation_text(evaluation, terminal.color()));
     }

@@ -21,6 +21,7 @@ GenerateOptions& fill_in(Arguments& arguments) {
     const bool samples = options.sampling.top_k > 0 || options.sampling.top_p != 1;
     options.sampling.temperature = arguments.temperature.value_or(samples ? 1 : 0);
     options.threads = arguments.threads;
+    options.follow_links = arguments.write.follow_links;
     options.stop_requested = [] { return signal_received() != 0; };
     if (arguments.prompt) options.prompt = *arguments.prompt;
     if (arguments.prompt_file)
@@ -61,7 +62,8 @@ int run_generate(Terminal& terminal, Arguments& arguments) {
     if (!arguments.versus.empty()) versus = generate(arguments.versus, options);
     const Generation* const other = versus ? &*versus : nullptr;
     if (arguments.json) {
-        terminal.out(report::generation_json(generation, inspect(arguments.input), other));
+        terminal.out(
+            report::generation_json(generation, inspect(arguments.input, arguments.write.follow_links), other));
     } else if (!arguments.quiet) {
         terminal.out(report::generation_text(generation, other, terminal.color()));
     }

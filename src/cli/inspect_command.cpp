@@ -49,7 +49,8 @@ std::vector<std::uint32_t> selected(const Report& report, const Arguments& argum
 }  // namespace
 
 int run_inspect(Terminal& terminal, Arguments& arguments) {
-    const Report report = inspect(arguments.input);
+    const Report report = inspect(arguments.input, arguments.write.follow_links);
+    for (const std::string& line : report.notes) terminal.note(line);
     report::ReportOptions shown;
     shown.shown = selected(report, arguments);
     shown.sizes = arguments.sizes;

@@ -6,6 +6,11 @@ namespace {
 
 constexpr Commands kJudged = kQuantize | kCompare;
 
+constexpr Choice kCompanionChoices[] = {
+    {"all", "all that is small and not weights, of subfolders, too"},
+    {"known", "configs, tokenizer and licence of the folder itself, by their names"},
+    {"none"},
+};
 constexpr Choice kDtypes[] = {{"source"}, {"f32"}, {"f16"}, {"bf16"}};
 constexpr Choice kSortKeys[] = {
     {"file", "in file order"},
@@ -165,6 +170,18 @@ constexpr Option kOptions[] = {
         .set = set_dtype,
     },
     {
+        .name = "--companions",
+        .value = "WHICH",
+        .commands = kQuantize | kPlan,
+        .group = Group::kWrite,
+        .help = "which other files of the model's folder go along",
+        .manual = R"(Which other files of the model's folder go along
+            ([format.md](format.md#companions) says which are small and not weights).)",
+        .choices = kCompanionChoices,
+        .fallback = "all",
+        .set = [](Arguments& a, const Given& given) { a.coding.companions = given.choice_of<CompanionChoice>(); },
+    },
+    {
         .name = "--force",
         .commands = kQuantize | kDequantize,
         .group = Group::kWrite,
@@ -197,6 +214,15 @@ constexpr Option kOptions[] = {
         .help = "workers, 1 to 1024",
         .fallback = "one a core",
         .set = set_threads,
+    },
+    {
+        .name = "--follow-links",
+        .commands = kEveryCommand,
+        .help = "follow links out of the model's folder",
+        .manual = R"(Follow the links that a model's folder holds wherever they lead. Otherwise only
+            those that stay in it and those of the hub's cache (`../../blobs/HEX`) are; others are
+            refused, or of companions left out.)",
+        .set = [](Arguments& a, const Given& given) { a.write.follow_links = given.is_on(); },
     },
     {
         .name = "--json",

@@ -26,7 +26,7 @@ WriteOptions writing(Terminal& terminal, const Arguments& arguments, std::string
 
 ReadOptions reading(Terminal& terminal, const Arguments& arguments, std::string_view verb) {
     const WriteOptions write = writing(terminal, arguments, verb);
-    return {write.threads, write.progress, write.stop_requested};
+    return {write.threads, write.progress, write.stop_requested, write.follow_links};
 }
 
 int print_report(Terminal& terminal, const Arguments& arguments, const Report& report, report::ReportOptions options) {

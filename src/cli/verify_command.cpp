@@ -11,6 +11,7 @@ int run_verify(Terminal& terminal, Arguments& arguments) {
     options.threads = read.threads;
     options.progress = read.progress;
     options.stop_requested = read.stop_requested;
+    options.follow_links = read.follow_links;
     const VerifyReport report = verify(arguments.input, options);
     if (arguments.json) {
         terminal.out(report::verify_json(report, [&](std::string_view piece) { terminal.out(piece); }));

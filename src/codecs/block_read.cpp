@@ -82,10 +82,11 @@ void BlockTask::refuse_not_finite(const quant::TilePlace& place, ConstBytes byte
     const std::uint64_t at = found ? found->element : 0;
     const std::uint64_t element =
         (place.row + at / place.columns) * shared_->layout.matrix.columns + place.column + at % place.columns;
+    const double value = found ? found->value : NAN;
+    const std::string_view what = std::isfinite(value) ? "finite but beyond float32" : "not a finite float32";
     throw Error(ErrorCode::kBadInput, printable(source.file->name()),
-                fmt::format("tensor {} holds {} at {}, which is not a finite float32; --on-non-finite keep copies such "
-                            "tensors",
-                            in_quotes(job.name), found ? found->value : NAN, index_text(element, job.shape)));
+                fmt::format("tensor {} holds {} at {}, which is {}; --on-non-finite keep copies such tensors",
+                            in_quotes(job.name), value, index_text(element, job.shape), what));
 }
 
 /// The states that were found before; false where one overflows, whose number is left in `overflowed`.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "base/json_text.hpp"
 #include "checkpoint/kind.hpp"
@@ -26,25 +25,6 @@ bool can_be_cut(const Scheme& scheme, const TensorReport& tensor) {
     }
 }
 
-/// State tensors go by their tensor's name and a suffix; where a tensor has that name the scheme cannot be had.
-class Names {
-  public:
-    explicit Names(const std::vector<TensorReport>& tensors) {
-        for (const TensorReport& tensor : tensors) names_.insert(tensor.name);
-    }
-
-    bool are_free_for(const Scheme& scheme, const TensorReport& tensor) const {
-        if (!quant::has_state_tensors(scheme)) return true;
-        const std::vector<quant::StoredPart> parts = quant::stored_parts(scheme, tensor.shape);
-        return std::none_of(parts.begin() + 1, parts.end(), [&](const quant::StoredPart& part) {
-            return names_.contains(tensor.name + std::string(part.suffix));
-        });
-    }
-
-  private:
-    std::unordered_set<std::string_view> names_;
-};
-
 /// Lists that are equal stand there once.
 class ListMaker {
   public:
@@ -61,7 +41,6 @@ class ListMaker {
 
 plan::SchemeLists schemes_to_measure(const plan::Decisions& decisions) {
     const checkpoint::Family family = checkpoint::detect_family(decisions.tensors);
-    const Names names(decisions.tensors);
     ListMaker lists;
     plan::SchemeLists schemes;
     schemes.of.reserve(decisions.tensors.size());
@@ -72,10 +51,8 @@ plan::SchemeLists schemes_to_measure(const plan::Decisions& decisions) {
             if (tensor.scheme) own.push_back(*tensor.scheme);
         } else {
             own = plan::candidate_schemes(tensor, checkpoint::output_axis(family, tensor.name, tensor.kind));
-            std::erase_if(own, [&](const Scheme& scheme) {
-                return !names.are_free_for(scheme, tensor) || !can_be_cut(scheme, tensor);
-            });
-            if (own.empty()) own.push_back({});  // u8, which needs no names
+            std::erase_if(own, [&](const Scheme& scheme) { return !can_be_cut(scheme, tensor); });
+            if (own.empty()) own.push_back({});  // u8
         }
         schemes.of.push_back(lists.number_of(own));
     }

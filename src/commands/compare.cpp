@@ -255,8 +255,9 @@ CompareReport compare(const std::filesystem::path& path_a, const std::filesystem
                       const CompareOptions& options) {
     const auto start = std::chrono::steady_clock::now();
     commands::check_limits(options.gates);
-    const FloatSource a(path_a);
-    const FloatSource b(path_b);
+    const io::Links links = io::links_of(options.read.follow_links);
+    const FloatSource a(path_a, links);
+    const FloatSource b(path_b, links);
     CompareReport report;
     report.input = path_a.native();
     report.output = path_b.native();

@@ -6,6 +6,7 @@
 
 #include "base/json_text.hpp"
 #include "base/text.hpp"
+#include "checkpoint/config_dtype.hpp"
 #include "checkpoint/index.hpp"
 #include "checkpoint/kind.hpp"
 #include "codecs/copy.hpp"
@@ -13,6 +14,7 @@
 #include "codecs/run.hpp"
 #include "commands/destination.hpp"
 #include "commands/output.hpp"
+#include "commands/output_name.hpp"
 #include "formats/octet_set/find_set.hpp"
 #include "formats/octet_set/quantized_set.hpp"
 #include "formats/octet_set/totals.hpp"
@@ -105,9 +107,9 @@ struct OpenedSet {
     std::vector<io::File> companions;
 };
 
-OpenedSet open_with_companions(const fs::path& folder, bool wants_companions) {
+OpenedSet open_with_companions(const fs::path& folder, io::Links links, bool wants_companions) {
     return io::read_held(folder, [&](const io::HeldFolder& held) {
-        OpenedSet opened{octet_set::open_set(held, octet_set::read_sidecar(held)), {}};
+        OpenedSet opened{octet_set::open_set(held, octet_set::read_sidecar(held, links)), {}};
         if (!wants_companions) return opened;
         for (const FileReport& companion : opened.set.sidecar.companions)
             opened.companions.push_back(held.open(companion.name));
@@ -115,10 +117,31 @@ OpenedSet open_with_companions(const fs::path& folder, bool wants_companions) {
     });
 }
 
+/// The text of config.json that goes with weights in another dtype than the source's, if it has to change.
+std::optional<std::string> changed_config(const io::File& config, std::optional<Dtype> dtype) {
+    constexpr std::uint64_t kMostConfigBytes = 16U << 20U;
+    if (!dtype || config.size() > kMostConfigBytes) return std::nullopt;
+    const std::string text = io::read_text_file(config, kMostConfigBytes);
+    std::string changed = checkpoint::with_dtype(text, *dtype);
+    return changed == text ? std::nullopt : std::optional(std::move(changed));
+}
+
 void write_companions(const octet_set::QuantizedSet& set, const std::vector<io::File>& companions,
-                      const plan::OutputPlan& plan, io::Output& output, bool sync, Report& report) {
+                      const plan::OutputPlan& plan, io::Output& output, const DequantizeOptions& options,
+                      Report& report, std::vector<std::string>& notes) {
+    const bool sync = options.write.sync;
     for (std::size_t i = 0; i < companions.size(); ++i) {
         const FileReport& companion = set.sidecar.companions[i];
+        report.companions.push_back(companion.name);
+        const auto config =
+            companion.name == "config.json" ? changed_config(companions[i], options.dtype) : std::nullopt;
+        if (config) {
+            io::write_text(output.create(companion.name, config->size()), *config, sync);
+            report.output_files.push_back({companion.name, config->size()});
+            notes.push_back(
+                fmt::format("config.json says {} now, the dtype of the restored weights", dtype_name(*options.dtype)));
+            continue;
+        }
         io::copy_bytes(companions[i], output.create(companion.name, companions[i].size()), sync);
         report.output_files.push_back(companion);
     }
@@ -139,15 +162,18 @@ void check_dtype(std::optional<Dtype> dtype) {
 Report dequantize(const fs::path& path, const fs::path& output, const DequantizeOptions& options) {
     const auto start = std::chrono::steady_clock::now();
     check_dtype(options.dtype);
+    commands::check_restored_name(output);
     if (options.write.sha256) io::need_sha256();
     const bool names_a_file = output.native().ends_with(".safetensors");
-    OpenedSet opened = open_with_companions(octet_set::find_set_folder(path), !names_a_file);
+    const io::Links links = io::links_of(options.write.follow_links);
+    OpenedSet opened = open_with_companions(octet_set::find_set_folder(path), links, !names_a_file);
     octet_set::QuantizedSet& set = opened.set;
     Report report;
     commands::Notes notes(options.write);
     commands::Destination destination(output, options, notes.lines);
     const bool single = destination.is_single_file();
-    if (!single && names_a_file) opened = open_with_companions(fs::path(set.folder.path()), true);  // it was a link
+    if (!single && names_a_file)  // it was a link
+        opened = open_with_companions(fs::path(set.folder.path()), links, true);
     plan::OutputPlan plan =
         plan::plan_restored(set, options.dtype, single ? std::optional(destination.single_name()) : std::nullopt);
     const std::vector<std::string> names = output_names(plan, set.sidecar, single);
@@ -170,7 +196,10 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     report.totals = octet_set::totals_of(set.sidecar.tensors, set.sidecar.source_sum_of_squares);
     report.totals.source_bytes = octet_set::total_bytes(set.sidecar.files);
     report.totals.output_bytes = octet_set::total_bytes(report.output_files);
-    if (!single) write_companions(set, opened.companions, plan, output_files, options.write.sync, report);
+    if (!single) write_companions(set, opened.companions, plan, output_files, options, report, notes.lines);
+    for (const FileReport& companion : set.sidecar.companions) {
+        if (single) report.left_out.push_back({companion.name, "a single file takes none along"});
+    }
     if (options.write.sha256) {
         for (FileReport& file : report.output_files)
             file.sha256 = io::sha256_of(output_files.open(file.name), options.write.stop_requested);

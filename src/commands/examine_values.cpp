@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "checkpoint/kind.hpp"
+#include "checkpoint/ties.hpp"
 #include "codecs/run.hpp"
 #include "codecs/scan.hpp"
 #include "commands/jobs.hpp"
@@ -50,14 +51,15 @@ RangeIssue issue_of(const kernels::Range& range, const Scheme& scheme, Dtype dty
                                                                                       : RangeIssue::kMayBeTooWide;
 }
 
-/// The number of the tensor that tensor `i` may be stored with, by all that headers and options say.
-std::vector<std::optional<std::size_t>> possible_ties(const checkpoint::Checkpoint& checkpoint,
-                                                      const std::vector<TensorReport>& tensors) {
-    auto ties = checkpoint::declared_ties(checkpoint::detect_family(tensors), tensors);
+/// The numbers of the tensors that tensor `i` may be stored with, by all that headers and options say.
+std::vector<std::vector<std::size_t>> possible_ties(const checkpoint::Checkpoint& checkpoint,
+                                                    const std::vector<TensorReport>& tensors) {
+    auto ties = checkpoint::tie_candidates(checkpoint::detect_family(tensors), tensors);
     for (std::size_t i = 0; i < ties.size(); ++i) {
-        if (!ties[i]) continue;
-        const bool same_file = checkpoint.tensors[i].shard == checkpoint.tensors[*ties[i]].shard;
-        if (!same_file || tensors[i].scheme != tensors[*ties[i]].scheme) ties[i].reset();
+        std::erase_if(ties[i], [&](std::size_t other) {
+            return checkpoint.tensors[i].shard != checkpoint.tensors[other].shard ||
+                   tensors[i].scheme != tensors[other].scheme;
+        });
     }
     return ties;
 }
@@ -87,8 +89,14 @@ std::vector<std::optional<std::uint32_t>> equal_ties(const checkpoint::Checkpoin
     const auto ties = possible_ties(checkpoint, tensors);
     std::vector<std::optional<std::uint32_t>> equal(ties.size());
     for (std::size_t i = 0; i < ties.size(); ++i) {
-        if (ties[i] && have_equal_bytes(checkpoint, checkpoint.tensors[i], checkpoint.tensors[*ties[i]], options))
-            equal[i] = static_cast<std::uint32_t>(*ties[i]);
+        for (const std::size_t other : ties[i]) {
+            if (equal[i]) break;
+            if (have_equal_bytes(checkpoint, checkpoint.tensors[i], checkpoint.tensors[other], options))
+                equal[i] = static_cast<std::uint32_t>(other);
+        }
+    }
+    for (auto& tie : equal) {  // to the one that is stored
+        while (tie && equal[*tie]) tie = equal[*tie];
     }
     return equal;
 }
@@ -105,7 +113,7 @@ void tie_equal(const checkpoint::Checkpoint& checkpoint, std::vector<TensorRepor
 
 bool may_tie(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors) {
     const auto ties = possible_ties(checkpoint, tensors);
-    return std::any_of(ties.begin(), ties.end(), [](const auto& tie) { return tie.has_value(); });
+    return std::any_of(ties.begin(), ties.end(), [](const auto& others) { return !others.empty(); });
 }
 
 CodeInputs code_inputs(const QuantizeOptions& options) {
@@ -177,13 +185,6 @@ void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vect
     WriteOptions quiet = options;
     quiet.progress = {};
     measure(checkpoint, tries, importance, quiet, [](std::size_t, const TensorStatistics&, const quant::WideSum&) {});
-}
-
-std::uint64_t companion_bytes(const checkpoint::Checkpoint& checkpoint) {
-    std::uint64_t bytes = 0;
-    for (const std::filesystem::path& companion : checkpoint.companions)
-        bytes += io::File::open_for_reading(companion).size();
-    return bytes;
 }
 
 }  // namespace octet::commands

@@ -45,7 +45,4 @@ std::vector<std::optional<std::uint32_t>> equal_ties(const checkpoint::Checkpoin
 /// True if tie_equal() would have to read data.
 bool may_tie(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors);
 
-/// Bytes of the companions together.
-std::uint64_t companion_bytes(const checkpoint::Checkpoint& checkpoint);
-
 }  // namespace octet::commands

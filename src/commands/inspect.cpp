@@ -1,5 +1,8 @@
 // inspect(): what a checkpoint or a set holds, from headers and sidecar alone.
 #include <chrono>
+#include <string>
+#include <string_view>
+#include <unordered_map>
 
 #include "checkpoint/checkpoint.hpp"
 #include "checkpoint/kind.hpp"
@@ -12,8 +15,24 @@
 namespace octet {
 namespace {
 
-Report inspect_set(const std::filesystem::path& path) {
-    octet_set::QuantizedSet set = octet_set::open_set(octet_set::find_set_folder(path));
+/// Every key once; where files differ, the others' values stand under the key and the file's name.
+void add_metadata(const safetensors::Metadata& metadata, const std::string& file, Report& report) {
+    std::unordered_map<std::string_view, std::size_t> known;  // a header can have millions of keys
+    const std::size_t before = report.metadata.size();
+    report.metadata.reserve(before + metadata.size());
+    for (std::size_t i = 0; i < before; ++i) known.emplace(report.metadata[i].first, i);
+    for (const auto& [key, value] : metadata) {
+        const auto found = known.find(key);
+        if (found == known.end()) {
+            report.metadata.emplace_back(key, value);
+        } else if (report.metadata[found->second].second != value) {
+            report.metadata.emplace_back(key + " (" + file + ")", value);
+        }
+    }
+}
+
+Report inspect_set(const std::filesystem::path& path, io::Links links) {
+    octet_set::QuantizedSet set = octet_set::open_set(octet_set::find_set_folder(path), links);
     Report report;
     report.is_set = true;
     const checkpoint::Family family = checkpoint::assign_kinds(set.sidecar.tensors);
@@ -23,18 +42,23 @@ Report inspect_set(const std::filesystem::path& path) {
     report.totals.source_framework_bytes = set.sidecar.source_framework_bytes;
     report.totals.framework_bytes =
         checkpoint::framework_bytes(family, set.sidecar.tensors, checkpoint::counted_as(set.sidecar.options.preset));
+    for (std::size_t i = 0; i < set.data_files.size(); ++i)
+        add_metadata(set.data_files[i].metadata, set.sidecar.files[i].name, report);
     report.input_files = std::move(set.sidecar.files);
     report.tensors = std::move(set.sidecar.tensors);
     return report;
 }
 
-Report inspect_checkpoint(const std::filesystem::path& path) {
-    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path);
+Report inspect_checkpoint(const std::filesystem::path& path, io::Links links) {
+    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path, links);
     Report report;
     report.tensors = formats::tensors_of(checkpoint);
     const checkpoint::Family family = checkpoint::assign_kinds(report.tensors);
-    for (const checkpoint::Shard& shard : checkpoint.shards)
+    for (const checkpoint::Shard& shard : checkpoint.shards) {
         report.input_files.push_back({shard.base_name, shard.file.size()});
+        add_metadata(shard.metadata, shard.base_name, report);
+    }
+    report.notes = checkpoint.notes;
     report.totals = octet_set::totals_of(report.tensors, 0.0);
     report.totals.source_bytes = report.totals.output_bytes = octet_set::total_bytes(report.input_files);
     report.totals.framework_bytes = checkpoint::framework_bytes(family, report.tensors, checkpoint::Counted::kSource);
@@ -43,9 +67,10 @@ Report inspect_checkpoint(const std::filesystem::path& path) {
 
 }  // namespace
 
-Report inspect(const std::filesystem::path& path) {
+Report inspect(const std::filesystem::path& path, bool follow_links) {
     const auto start = std::chrono::steady_clock::now();
-    Report report = octet_set::is_set(path) ? inspect_set(path) : inspect_checkpoint(path);
+    const io::Links links = io::links_of(follow_links);
+    Report report = octet_set::is_set(path) ? inspect_set(path, links) : inspect_checkpoint(path, links);
     report.input = path.native();
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;

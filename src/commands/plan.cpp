@@ -10,7 +10,7 @@
 
 #include "base/json_text.hpp"
 #include "base/text.hpp"
-#include "checkpoint/checkpoint.hpp"
+#include "checkpoint/companions.hpp"
 #include "checkpoint/kind.hpp"
 #include "commands/choose_schemes.hpp"
 #include "commands/examine_values.hpp"
@@ -86,7 +86,9 @@ std::optional<double> bits_per_weight(const TensorReport& tensor) {
 
 PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptions& options, bool scan) {
     const auto start = std::chrono::steady_clock::now();
-    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input);
+    const io::Links links = io::links_of(options.write.follow_links);
+    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input, links);
+    const auto companions = checkpoint::find_companions(checkpoint, options.companions, links);
     const commands::CodeInputs inputs = commands::code_inputs(options);
     const bool keeps = options.on_non_finite == OnNonFinite::kKeep;
     const bool planned = plan::asks_planner(inputs.options);
@@ -119,11 +121,14 @@ PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptio
     report.depends_on_values = !reads && (keeps || commands::may_tie(checkpoint, decisions.tensors));
     report.totals = planned_totals(checkpoint, decisions.tensors, files, options.preset, sum_of_squares);
     report.free_space_bytes =
-        commands::bytes_needed(files, commands::companion_bytes(checkpoint), decisions.tensors.size());
+        commands::bytes_needed(files, checkpoint::total_bytes(companions), decisions.tensors.size());
     for (const checkpoint::Shard& shard : checkpoint.shards)
         report.input_files.push_back({shard.base_name, shard.file.size()});
     for (const plan::FilePlan& file : files) report.output_files.push_back({file.name, file.byte_count});
     add_tensors(decisions, inputs.options, report);
+    for (const std::string& line : checkpoint.notes) {
+        if (options.write.note) options.write.note(line);
+    }
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }

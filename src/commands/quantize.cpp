@@ -3,10 +3,12 @@
 
 #include "base/set_names.hpp"
 #include "checkpoint/checkpoint.hpp"
+#include "checkpoint/companions.hpp"
 #include "commands/choose_schemes.hpp"
 #include "commands/examine_values.hpp"
 #include "commands/gates.hpp"
 #include "commands/output.hpp"
+#include "commands/output_name.hpp"
 #include "commands/set_folder.hpp"
 #include "commands/write_set.hpp"
 #include "io/free_space.hpp"
@@ -60,8 +62,11 @@ void choose(const checkpoint::Checkpoint& checkpoint, const commands::CodeInputs
 Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOptions& options) {
     const auto start = std::chrono::steady_clock::now();
     commands::check_limits(options.gates);
+    commands::check_set_name(out_dir);
     if (options.write.sha256) io::need_sha256();
-    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input);
+    const io::Links links = io::links_of(options.write.follow_links);
+    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input, links);
+    checkpoint::Companions companions = checkpoint::find_companions(checkpoint, options.companions, links);
     const commands::CodeInputs inputs = commands::code_inputs(options);
     plan::Decisions decisions = plan::decide(checkpoint, inputs.options, {});
     const fs::path target = io::resolved_target(out_dir);
@@ -69,8 +74,8 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     commands::check_is_no_file(target, out_dir);
     io::Output output(target, io::Output::Kind::kFolder, std::string(kSidecarName), options.write.sync, notes.lines);
     const std::vector<std::string> replaceable =
-        commands::replaceable_files(output.standing(), target, out_dir, options.write.force);
-    commands::refuse_inputs(target, out_dir, output.standing().names, identities_of(checkpoint));
+        commands::replaceable_files(output, target, out_dir, options.write.force);
+    commands::refuse_inputs(target, out_dir, replaceable, identities_of(checkpoint));
     output.begin();
     std::vector<bool> keep;
     if (options.on_non_finite == OnNonFinite::kKeep) {
@@ -88,11 +93,11 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
 
     plan::OutputPlan plan = plan::plan_set(checkpoint, tensors);
     io::check_free_space(output.place(), target,
-                         commands::bytes_needed(plan.files, commands::companion_bytes(checkpoint), tensors.size()));
-    output.build(commands::names_of_set(checkpoint, plan));
+                         commands::bytes_needed(plan.files, checkpoint::total_bytes(companions), tensors.size()));
+    output.build(commands::names_of_set(checkpoint, companions, plan));
     const std::vector<io::File> files = commands::create_files(plan, output);
     if (tensors.size() >= kManyTensors) io::give_back_freed_memory();  // planning took as much again as what it left
-    commands::SetData data{checkpoint, plan, files, std::move(tensors)};
+    commands::SetData data{checkpoint, companions, plan, files, std::move(tensors)};
     commands::quantize_tensors(data, inputs.importance.get(), writing);
     commands::sync_files(files, options.write);
 
@@ -103,6 +108,10 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     report.written = options.keep_on_failure || all_passed(report.checks);
     commands::check_stop(options.write);
     if (report.written) output.publish_folder(replaceable);
+    report.left_out = std::move(companions.left_out);
+    if (report.written) notes.lines.insert(notes.lines.end(), checkpoint.notes.begin(), checkpoint.notes.end());
+    if (std::string line = checkpoint::left_out_line(report.left_out); !line.empty() && report.written)
+        notes.lines.push_back(std::move(line));
     report.notes = notes.lines;
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;

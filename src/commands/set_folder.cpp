@@ -37,8 +37,9 @@ void check_is_no_file(const fs::path& target, const fs::path& given) {
         refuse_out_dir(given, "is a file; name a new or empty folder for the set");
 }
 
-std::vector<std::string> replaceable_files(const io::Standing& standing, const fs::path& target, const fs::path& given,
+std::vector<std::string> replaceable_files(const io::Output& output, const fs::path& target, const fs::path& given,
                                            bool force) {
+    const io::Standing& standing = output.standing();
     const std::vector<std::string>& names = standing.names;
     if (names.empty()) return {};
     if (!std::binary_search(names.begin(), names.end(), kSidecarName))
@@ -48,11 +49,10 @@ std::vector<std::string> replaceable_files(const io::Standing& standing, const f
         refuse_out_dir(given, "holds a set that an interrupted run left half replaced; --force replaces it");
     if (!force) refuse_out_dir(given, "holds a set already; --force replaces it");
     std::vector<std::string> own = standing.half_replaced ? *standing.half_replaced : files_of_old_set(target, given);
-    for (const std::string& name : names) {
-        if (std::find(own.begin(), own.end(), name) == own.end())
-            refuse_out_dir(given, fmt::format("holds {}, which is not part of the set there; move it away first",
-                                              in_quotes(name)));
-    }
+    const std::vector<std::string> others = output.strangers(own);
+    if (!others.empty())
+        refuse_out_dir(given, fmt::format("holds {}, which is not part of the set there; move it away first",
+                                          in_quotes(others.front())));
     return own;
 }
 

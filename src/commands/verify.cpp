@@ -68,6 +68,8 @@ class Verification {
         report_.findings.push_back({std::move(file), std::move(tensor), std::move(what)});
     }
 
+    io::Links links() const { return io::links_of(options_.follow_links); }
+
     /// What is wrong with the sidecar becomes a finding. Nothing at that path at all stays an error.
     bool read_sidecar() {
         if (!io::exists(path_))
@@ -76,7 +78,7 @@ class Verification {
         try {
             folder = octet_set::find_set_folder(path_);
             folder_ = io::HeldFolder(folder);
-            sidecar_ = octet_set::read_sidecar(*folder_);
+            sidecar_ = octet_set::read_sidecar(*folder_, links());
             total_bytes_ = total_bytes();
             return true;
         } catch (const Error& error) {
@@ -253,7 +255,7 @@ class Verification {
 
     void check_source() {
         const auto importance = open_importance();
-        const checkpoint::Checkpoint source = checkpoint::open_checkpoint(*options_.source);
+        const checkpoint::Checkpoint source = checkpoint::open_checkpoint(*options_.source, links());
         WriteOptions last_part = reading(options_);
         last_part.progress = pipeline::part_of(options_.progress, octet_set::total_bytes(sidecar_.files), total_bytes_);
         for (Finding& finding : commands::verify_against_source(set_, source, importance.get(), last_part)) {

@@ -15,8 +15,6 @@
 namespace octet::commands {
 namespace {
 
-namespace fs = std::filesystem;
-
 std::string set_index_text(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
                            const plan::OutputPlan& plan) {
     const auto weights =
@@ -54,13 +52,14 @@ void add_sha256(std::vector<FileReport>& reports, const io::Output& output, cons
 }
 
 /// Copies the companions and hashes the copies.
-std::vector<FileReport> write_companions(const checkpoint::Checkpoint& checkpoint, io::Output& output, bool sync) {
+std::vector<FileReport> write_companions(const checkpoint::Companions& companions, io::Output& output, bool sync) {
     std::vector<FileReport> written;
-    for (const fs::path& companion : checkpoint.companions) {
-        const io::File source = io::File::open_for_reading(companion);
-        const io::File copy = output.create(companion.filename().native(), source.size());
+    for (const checkpoint::Companion& companion : companions.copied) {
+        const io::File source = io::File::open_for_reading(companion.path);
+        const io::File copy = output.create(companion.name, source.size());
         io::copy_bytes(source, copy, sync);
         written.push_back(pipeline::whole_file_checksum(copy));
+        written.back().name = companion.name;
     }
     return written;
 }
@@ -105,6 +104,7 @@ Report report_of(octet_set::Sidecar sidecar, std::uint64_t sidecar_bytes, std::u
     if (sidecar.source_index) report.output_files.push_back({std::string(kSetIndexName), index_bytes});
     report.output_files.push_back({std::string(kSidecarName), sidecar_bytes});
     report.output_files.insert(report.output_files.end(), sidecar.companions.begin(), sidecar.companions.end());
+    for (const FileReport& companion : sidecar.companions) report.companions.push_back(companion.name);
     report.input_files = std::move(sidecar.source_files);
     report.tensors = std::move(sidecar.tensors);
     return report;
@@ -112,10 +112,11 @@ Report report_of(octet_set::Sidecar sidecar, std::uint64_t sidecar_bytes, std::u
 
 }  // namespace
 
-std::vector<std::string> names_of_set(const checkpoint::Checkpoint& checkpoint, const plan::OutputPlan& plan) {
+std::vector<std::string> names_of_set(const checkpoint::Checkpoint& checkpoint,
+                                      const checkpoint::Companions& companions, const plan::OutputPlan& plan) {
     std::vector<std::string> names;
     for (const plan::FilePlan& file : plan.files) names.push_back(file.name);
-    for (const fs::path& companion : checkpoint.companions) names.push_back(companion.filename().native());
+    for (const checkpoint::Companion& companion : companions.copied) names.push_back(companion.name);
     if (checkpoint.index) names.emplace_back(kSetIndexName);
     names.emplace_back(kSidecarName);
     return names;
@@ -126,7 +127,7 @@ Report finish_set(SetData data, const octet_set::CodeOptions& code_options, io::
     octet_set::Sidecar sidecar =
         sidecar_of(data.checkpoint, data.plan, code_options, std::move(data.tensors), data.sum_of_squares);
     hash_files(sidecar.files, data.files, data.hashers, options);
-    sidecar.companions = write_companions(data.checkpoint, output, options.sync);
+    sidecar.companions = write_companions(data.companions, output, options.sync);
     add_sha256(sidecar.files, output, options);
     add_sha256(sidecar.companions, output, options);
     const std::string index = data.checkpoint.index ? set_index_text(data.checkpoint, sidecar.tensors, data.plan) : "";

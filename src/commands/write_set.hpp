@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "checkpoint/checkpoint.hpp"
+#include "checkpoint/companions.hpp"
 #include "formats/octet_set/sidecar.hpp"
 #include "io/output.hpp"
 #include "octet/options.hpp"
@@ -18,6 +18,7 @@ namespace octet::commands {
 /// A set while it is written. What it refers to outlives it.
 struct SetData {
     const checkpoint::Checkpoint& checkpoint;
+    const checkpoint::Companions& companions;
     const plan::OutputPlan& plan;
     const std::vector<io::File>& files;  ///< the data files, created, headers written
     std::vector<TensorReport> tensors;   ///< as decided; quantize_tensors() adds what the work finds out
@@ -26,7 +27,8 @@ struct SetData {
 };
 
 /// Every file that the set will have.
-std::vector<std::string> names_of_set(const checkpoint::Checkpoint& checkpoint, const plan::OutputPlan& plan);
+std::vector<std::string> names_of_set(const checkpoint::Checkpoint& checkpoint,
+                                      const checkpoint::Companions& companions, const plan::OutputPlan& plan);
 
 /// Copies or quantizes every tensor into its place; `importance` may be null. kBadInput, kIo, kInterrupted.
 void quantize_tensors(SetData& data, const plan::Importance* importance, const WriteOptions& options);

@@ -21,11 +21,11 @@ std::vector<TensorReport> tensors_of(const checkpoint::Checkpoint& checkpoint) {
     return tensors;
 }
 
-FloatSource::FloatSource(const std::filesystem::path& path) : is_set_(octet_set::is_set(path)) {
+FloatSource::FloatSource(const std::filesystem::path& path, io::Links links) : is_set_(octet_set::is_set(path)) {
     if (is_set_) {
-        open_set(path);
+        open_set(path, links);
     } else {
-        open_checkpoint(path);
+        open_checkpoint(path, links);
     }
     for (const io::File& file : files_) file_bytes_ += file.size();
     for (std::size_t i = 0; i < tensors_.size(); ++i) by_name_.emplace(tensors_[i].name, i);
@@ -33,8 +33,8 @@ FloatSource::FloatSource(const std::filesystem::path& path) : is_set_(octet_set:
     framework_bytes_ = checkpoint::framework_bytes(family, tensors_, counted_);
 }
 
-void FloatSource::open_set(const std::filesystem::path& path) {
-    octet_set::QuantizedSet set = octet_set::open_set(octet_set::find_set_folder(path));
+void FloatSource::open_set(const std::filesystem::path& path, io::Links links) {
+    octet_set::QuantizedSet set = octet_set::open_set(octet_set::find_set_folder(path), links);
     counted_ = checkpoint::counted_as(set.sidecar.options.preset);
     for (octet_set::DataFile& data : set.data_files) files_.push_back(std::move(data.file));
     tensors_ = std::move(set.sidecar.tensors);
@@ -45,8 +45,8 @@ void FloatSource::open_set(const std::filesystem::path& path) {
     }
 }
 
-void FloatSource::open_checkpoint(const std::filesystem::path& path) {
-    checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path);
+void FloatSource::open_checkpoint(const std::filesystem::path& path, io::Links links) {
+    checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path, links);
     for (checkpoint::Shard& shard : checkpoint.shards) files_.push_back(std::move(shard.file));
     tensors_ = tensors_of(checkpoint);
     places_.reserve(checkpoint.tensors.size());

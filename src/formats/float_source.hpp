@@ -25,7 +25,7 @@ std::vector<TensorReport> tensors_of(const checkpoint::Checkpoint& checkpoint);
 class FloatSource {
   public:
     /// Opens and checks what lies at `path`. kBadInput, kIo.
-    explicit FloatSource(const std::filesystem::path& path);
+    explicit FloatSource(const std::filesystem::path& path, io::Links links = io::Links::kOwn);
     FloatSource(FloatSource&&) = default;  // names and files stay where they are
 
     bool is_set() const noexcept { return is_set_; }
@@ -63,8 +63,8 @@ class FloatSource {
         std::uint64_t byte_count = 0;
     };
 
-    void open_set(const std::filesystem::path& path);
-    void open_checkpoint(const std::filesystem::path& path);
+    void open_set(const std::filesystem::path& path, io::Links links);
+    void open_checkpoint(const std::filesystem::path& path, io::Links links);
     octet_set::BlockRestorer reader_of(std::size_t tensor) const;
     static void read_blocks(const octet_set::BlockRestorer& reader, Dtype target, std::uint64_t first,
                             std::uint64_t count, std::span<std::byte> values, std::span<std::byte> scratch);

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "io/subfolders.hpp"
 #include "octet/error.hpp"
 
 namespace octet::io {
@@ -60,20 +61,31 @@ bool take_number(std::string_view& line, std::uint64_t& number) {
     return !word.empty() && result.ec == std::errc() && result.ptr == word.data() + word.size();
 }
 
-/// A name without separators: the journal never leads out of its folders.
-bool is_plain(const std::string& name) {
-    return !name.empty() && name != "." && name != ".." && name.find('/') == name.npos && name.find('\0') == name.npos;
+/// The rest of a line: the folders on the way to a file, and the file.
+std::optional<std::string> take_relative_name(std::string_view& line) {
+    std::string name;
+    while (!line.empty()) {
+        const auto part = unescaped(take_word(line));
+        if (!part || !is_plain_name(*part)) return std::nullopt;
+        name += (name.empty() ? "" : "/") + *part;
+    }
+    return name;
 }
 
 /// Adds one line to `records`; false where it is no line of a journal.
 bool add_line(std::string_view line, JournalRecords& records) {
-    const std::string_view key = take_word(line);
+    constexpr std::string_view kBelow = "-below";
+    std::string_view key = take_word(line);
+    const bool is_below = key.ends_with(kBelow);
+    if (is_below) key.remove_suffix(kBelow.size());
+    if (is_below && key != "file" && key != "old" && key != "new") return false;
     std::uint64_t inode = 0;
     const bool has_inode = key == "built" || key == "saved" || key == "replace" || key == "old" || key == "new";
     if (has_inode && !take_number(line, inode)) return false;
-    const auto name = unescaped(take_word(line));
+    const auto name = is_below ? take_relative_name(line) : unescaped(take_word(line));
     const bool has_name = key != "built" && key != "saved" && key != "replace";
-    if (!name || has_name != is_plain(*name) || !line.empty()) return false;
+    const bool is_name = name && (is_below ? is_relative_name(*name) : is_plain_name(*name));
+    if (!name || has_name != is_name || !line.empty()) return false;  // it never leads out of its folders
     if (key == "build") records.build_name = *name;
     if (key == "built") records.build = inode;
     if (key == "file") records.built_files.push_back(*name);
@@ -104,7 +116,21 @@ std::string text_of(const File& file) {
     return text;
 }
 
+/// The line of a file, which may lie in a subfolder. `inode` is empty, or a number with a space behind it.
+std::string file_text(std::string_view key, std::string_view inode, const std::string& name) {
+    const std::vector<std::string> parts = parts_of_name(name);
+    std::string text = fmt::format("{}{} {}", key, parts.size() > 1 ? "-below" : "", inode);
+    for (const std::string& part : parts) text += escaped(part) + (&part == &parts.back() ? "" : " ");
+    return text;
+}
+
 }  // namespace
+
+std::vector<std::string> names_of(const std::vector<NamedFile>& files) {
+    std::vector<std::string> names;
+    for (const NamedFile& file : files) names.push_back(file.name);
+    return names;
+}
 
 Journal::Journal(const Directory& place, std::string name, const std::filesystem::path& target)
     : place_(place), name_(std::move(name)), target_(target) {
@@ -219,7 +245,7 @@ void Journal::note_built(std::uint64_t inode) {
 }
 
 void Journal::note_file(const std::string& name) {
-    add("file " + escaped(name));
+    add(file_text("file", "", name));
 }
 
 void Journal::note_save(const std::string& name) {
@@ -235,11 +261,11 @@ void Journal::note_replaced(std::uint64_t inode) {
 }
 
 void Journal::note_old(const NamedFile& file) {
-    add(fmt::format("old {} {}", file.inode, escaped(file.name)));
+    add(file_text("old", fmt::format("{} ", file.inode), file.name));
 }
 
 void Journal::note_new(const NamedFile& file) {
-    add(fmt::format("new {} {}", file.inode, escaped(file.name)));
+    add(file_text("new", fmt::format("{} ", file.inode), file.name));
 }
 
 void Journal::sync() const {

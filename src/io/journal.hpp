@@ -12,6 +12,9 @@
 //   replace INODE             the folder that is about to be exchanged with the one that was built
 //   old INODE NAME            a file of the old set
 //   new INODE NAME            a file that is about to be moved out of the hidden folder
+//   file-below FOLDER NAME    the same three of a file in a subfolder, the folders on the way to it before its
+//   old-below ...             name; the folders themselves follow from that (subfolders.hpp)
+//   new-below ...
 //
 // One line a record, bytes of names beyond printable ASCII as %XX. Lines are only ever added; a last one without its end does not
 // count.
@@ -26,11 +29,13 @@
 
 namespace octet::io {
 
-/// A file by its name and by what it is.
+/// A file by its name, relative to its folder, and by what it is.
 struct NamedFile {
     std::string name;
     std::uint64_t inode = 0;
 };
+
+std::vector<std::string> names_of(const std::vector<NamedFile>& files);
 
 /// What a run has noted so far.
 struct JournalRecords {

@@ -11,6 +11,7 @@
 
 #include "base/text.hpp"
 #include "io/replacement.hpp"
+#include "io/subfolders.hpp"
 #include "octet/error.hpp"
 
 namespace octet::io {
@@ -37,24 +38,6 @@ bool is_no_exchange(int error_number) {
 }
 
 }  // namespace
-
-fs::path resolved_target(const fs::path& path) {
-    std::error_code error;
-    const fs::path absolute = fs::absolute(path, error).lexically_normal();
-    const fs::path trimmed = absolute.has_filename() ? absolute : absolute.parent_path();
-    if (kind_at(trimmed.parent_path()) != EntryKind::kFolder)
-        throw Error(ErrorCode::kUsage, printable(path.native()), "its parent folder does not exist; create it first");
-    const fs::path parent = fs::canonical(trimmed.parent_path(), error);
-    if (error) throw_io_error(path, "examine", error.value());
-    if (kind_at(trimmed) == EntryKind::kNothing) {
-        if (fs::is_symlink(fs::symlink_status(trimmed, error)))
-            throw Error(ErrorCode::kUsage, printable(path.native()), "is a link that leads nowhere; remove it");
-        return parent / trimmed.filename();
-    }
-    const fs::path real = fs::canonical(trimmed, error);
-    if (error) throw_io_error(path, "examine", error.value());
-    return real;
-}
 
 bool is_half_replaced(const fs::path& folder) {
     std::error_code error;
@@ -139,6 +122,16 @@ std::vector<std::string> Output::names_now(const JournalRecords& records) const 
     return names;
 }
 
+/// New files of a killed run that stand in the target: begin() removes them.
+std::vector<std::string> Output::names_of_left() const {
+    std::vector<std::string> names;
+    for (const NamedFile& file : journal_->left().new_files) {
+        const auto entry = look_at_path(*folder_, file.name);
+        if (entry && entry->identity.inode == file.inode) names.push_back(file.name);
+    }
+    return names;
+}
+
 void Output::examine() {
     if (!folder_) return;
     const JournalRecords& left = journal_->left();
@@ -146,12 +139,12 @@ void Output::examine() {
     if (left.new_files.empty() || is_complete(*folder_, left)) return;
     std::vector<std::string> old;
     for (const NamedFile& file : left.old_files) old.push_back(file.name);
-    for (const NamedFile& file : left.new_files) {
-        const auto entry = folder_->look_at(file.name);
-        if (entry && entry->identity.inode == file.inode) std::erase(standing_.names, file.name);
-    }
+    for (const std::string& name : names_of_left()) std::erase(standing_.names, name);
+    // Folders that were made for the new files, or emptied of the old ones; what else lies in them strangers() finds.
+    for (const std::string& folder : folders_of(names_of(left.new_files))) std::erase(standing_.names, folder);
     for (const std::string& name : old) {
-        if (!contains(standing_.names, name)) standing_.names.push_back(name);
+        const std::string top = parts_of_name(name).front();
+        if (!contains(standing_.names, top)) standing_.names.push_back(top);
     }
     std::sort(standing_.names.begin(), standing_.names.end());
     if (!old.empty()) standing_.half_replaced = std::move(old);
@@ -225,7 +218,24 @@ void Output::build(const std::vector<std::string>& names) {
 File Output::create(const std::string& name, std::uint64_t byte_count) {
     if (!contains(journal_->records().built_files, name))
         throw Error(ErrorCode::kInternal, printable(name), "is not among the files that were to be built");
-    return build_->create_file(name, byte_count);
+    return create_file_at(*build_, name, byte_count);
+}
+
+File Output::open(const std::string& name) const {
+    return open_file_at(*build_, name);
+}
+
+std::vector<std::string> Output::strangers(const std::vector<std::string>& own) const {
+    if (!folder_) return {};
+    std::vector<std::string> known = own;
+    for (std::string& name : names_of_left()) known.push_back(std::move(name));
+    std::vector<std::string> found = io::strangers(*folder_, known, names_of(journal_->left().new_files));
+    const std::vector<std::string> names =
+        names_now(journal_->records().empty() ? journal_->left() : journal_->records());
+    std::erase_if(found, [&](const std::string& name) {  // octet's own hidden things
+        return name.find('/') == name.npos && !contains(names, name);
+    });
+    return found;
 }
 
 /// The folder that was examined still has the name of the target.
@@ -237,22 +247,28 @@ void Output::check_same_target() const {
 }
 
 void Output::note_old_files(const std::vector<std::string>& replaceable) {
-    std::vector<std::string> names = names_now(journal_->records());
-    for (const std::string& name : names) {
-        if (contains(replaceable, name)) continue;
+    const std::vector<std::string> others = strangers(replaceable);
+    if (!others.empty())
         throw Error(ErrorCode::kIo, printable(target_.native()),
                     fmt::format("holds {} now, which is not part of the set there; nothing was changed, move it away "
                                 "and run again",
-                                in_quotes(name)));
-    }
+                                in_quotes(others.front())));
+    std::vector<std::string> names = replaceable;
+    std::sort(names.begin(), names.end());
     std::stable_partition(names.begin(), names.end(), [&](const std::string& name) { return name == last_file_; });
     for (const std::string& name : names) {
-        if (const auto entry = folder_->look_at(name)) journal_->note_old({name, entry->identity.inode});
+        if (const auto entry = look_at_path(*folder_, name)) journal_->note_old({name, entry->identity.inode});
     }
 }
 
+void Output::sync_build() const {
+    if (!sync_) return;
+    sync_folders_of(*build_, journal_->records().built_files);
+    build_->sync();
+}
+
 void Output::publish_folder(const std::vector<std::string>& replaceable) {
-    if (sync_) build_->sync();
+    sync_build();
     if (folder_) {
         check_same_target();
         note_old_files(replaceable);
@@ -329,6 +345,7 @@ void Output::remove_replaced() {
 void Output::finish(const Directory& folder) {
     try {
         if (sync_) folder.sync();
+        if (!published_) remove_folders_of(*build_, journal_->records().built_files);
         if (!published_ && !hidden().remove_folder(build_name_))
             throw_io_error(hidden().path() / build_name_, "remove", errno);
         published_ = true;
@@ -348,17 +365,18 @@ void Output::replace_in_place() {
 }
 
 void Output::publish_files(const std::vector<std::string>& names, bool replace) {
-    if (sync_) build_->sync();
+    sync_build();
     if (folder_) check_same_target();
     const Directory& into = folder_ ? *folder_ : parent_;
     for (const std::string& name : names) {
-        const auto entry = into.look_at(name);
+        const auto entry = look_at_path(into, name);
         if (entry && entry->kind == DirectoryEntry::Kind::kFolder)
             throw Error(ErrorCode::kIo, printable((into.path() / name).native()),
                         "is a folder where a file is to go; move it away");
     }
     for (const std::string& name : names)
-        build_->move(name, into, name, replace ? MoveMode::kReplace : MoveMode::kKeepExisting);
+        move_path(*build_, into, name, replace ? MoveMode::kReplace : MoveMode::kKeepExisting);
+    if (sync_) sync_folders_of(into, names);
     finish(into);
 }
 

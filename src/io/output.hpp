@@ -20,7 +20,7 @@ namespace octet::io {
 
 /// What lies at a target before anything is done to it.
 struct Standing {
-    std::vector<std::string> names;  ///< of its files, sorted; without octet's journal and hidden folders
+    std::vector<std::string> names;  ///< in the folder, sorted; without octet's journal and hidden folders
     /// The files of an old set, where an interrupted run has left it half replaced: begin() puts them back.
     std::optional<std::vector<std::string>> half_replaced;
 };
@@ -52,11 +52,14 @@ class Output {
     /// The hidden folder. Valid after build().
     const Directory& building() const { return *build_; }
 
-    /// A new file of one of these names in it. kIo.
+    /// A new file of one of these names in it, which may be one in a subfolder ("1_Pooling/config.json"). kIo.
     File create(const std::string& name, std::uint64_t byte_count);
 
     /// A file that create() made, for reading. kIo.
-    File open(const std::string& name) const { return build_->open_file(name); }
+    File open(const std::string& name) const;
+
+    /// What stands at the target and is neither one of `own` nor a folder of one; without octet's hidden things.
+    std::vector<std::string> strangers(const std::vector<std::string>& own) const;
 
     /// Makes the folder visible. Of what stands at the target only `replaceable` files may go away; anything else there is kIo.
     /// Before the decisive step a failure leaves all as it was; after it the new files are whole, and the error (kIo) says so.
@@ -80,7 +83,9 @@ class Output {
     bool is_build(const std::string& name) const;
     void check_is_build(const std::string& name) const;
     std::vector<std::string> names_now(const JournalRecords& records) const;
+    std::vector<std::string> names_of_left() const;
     void note_old_files(const std::vector<std::string>& replaceable);
+    void sync_build() const;
     void exchange_or_replace();
     void replace_in_place();
     void remove_replaced();

@@ -1,73 +1,63 @@
 #include "io/plain_name.hpp"
 
-#include <sys/stat.h>
-
-#include <cerrno>
-#include <system_error>
+#include <algorithm>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "base/text.hpp"
-#include "io/file.hpp"
+#include "io/subfolders.hpp"
 #include "octet/error.hpp"
 
 namespace octet::io {
-
 namespace {
 
 namespace fs = std::filesystem;
 
-/// The path without links; nothing where it leads nowhere.
-fs::path real_path(const fs::path& path) {
-    std::error_code error;
-    const fs::path real = fs::canonical(path, error);
-    const bool leads_nowhere = error.value() == ENOENT || error.value() == ENOTDIR || error.value() == ELOOP;
-    if (error && !leads_nowhere) throw_io_error(path, "follow the links of", error.value());
-    return error ? fs::path() : real;
+[[noreturn]] void refuse(std::string_view named_by, std::string_view name, const std::string& what) {
+    throw Error(ErrorCode::kBadInput, printable(named_by), fmt::format("names the file {}, {}", in_quotes(name), what));
 }
 
-/// True when the link at `path` leads to something in `folder` itself.
-bool stays_in(const fs::path& folder, const fs::path& path) {
-    const fs::path real = real_path(path);
-    return !real.empty() && real.parent_path() == real_path(folder);
+void check_length(std::string_view part, std::string_view name, std::string_view named_by) {
+    constexpr std::size_t kMostNameBytes = 255;  // of every file system that octet is likely to meet
+    if (part.size() <= kMostNameBytes) return;
+    refuse(named_by, name,
+           fmt::format("whose name has {} bytes; {} are the most that a file can have", with_commas(part.size()),
+                       kMostNameBytes));
 }
 
-/// What stat(2) says of the entry itself, not of what a link leads to. 0 where nothing is there.
-mode_t mode_of_entry(const fs::path& path) {
-    struct stat status {};
-    if (::lstat(path.c_str(), &status) == 0) return status.st_mode;
-    if (errno != ENOENT && errno != ENOTDIR) throw_io_error(path, "look for", errno);
-    return 0;
+void check_link(const fs::path& root, const fs::path& path, std::string_view name, std::string_view named_by,
+                Links links) {
+    const LinkTarget target = link_target(root, path);
+    if (may_follow(target, links)) return;
+    refuse(named_by, name,
+           target == LinkTarget::kNowhere ? "a link that leads nowhere; fetch the file again"
+                                          : "a link out of its folder; copy the file there");
 }
 
 }  // namespace
 
-bool has_own_file(const fs::path& folder, std::string_view name) {
-    const fs::path path = folder / name;
-    const mode_t mode = mode_of_entry(path);
-    if (mode == 0) throw_io_error(path, "look for", ENOENT);  // listed, and gone
-    if (!S_ISLNK(mode)) return S_ISREG(mode);
-    return kind_at(path) == EntryKind::kFile && stays_in(folder, path);
+void check_plain_name(const fs::path& folder, std::string_view name, std::string_view named_by, Links links) {
+    if (!is_plain_name(name)) refuse(named_by, name, "which is not a plain name; files must lie beside it");
+    check_length(name, name, named_by);
+    check_link(folder, folder / name, name, named_by, links);
 }
 
-void check_plain_name(const std::filesystem::path& folder, std::string_view name, std::string_view named_by) {
-    const bool plain =
-        !name.empty() && name != "." && name != ".." && name.find('/') == name.npos && name.find('\0') == name.npos;
-    if (!plain) {
-        throw Error(
-            ErrorCode::kBadInput, printable(named_by),
-            fmt::format("names the file {}, which is not a plain name; files must lie beside it", in_quotes(name)));
+void check_companion_name(const fs::path& folder, std::string_view name, std::string_view named_by, Links links) {
+    const std::vector<std::string> parts = parts_of_name(name);
+    if (parts.size() < 2) return check_plain_name(folder, name, named_by, links);
+    const auto is_hidden = [](const std::string& part) { return part.starts_with('.'); };
+    if (parts.size() > kMostNameParts || !std::all_of(parts.begin(), parts.end(), is_plain_name) ||
+        std::any_of(parts.begin(), parts.end(), is_hidden))
+        refuse(named_by, name, "which is not a plain name in a subfolder; files must lie beside it or below");
+    fs::path path = folder;
+    for (const std::string& part : parts) {
+        check_length(part, name, named_by);
+        path /= part;
+        if (&part != &parts.back() && link_target(folder, path) != LinkTarget::kNone)
+            refuse(named_by, name, "whose subfolder is a link; copy the folder there");
     }
-    constexpr std::size_t kMostNameBytes = 255;  // of every file system that octet is likely to meet
-    if (name.size() > kMostNameBytes) {
-        throw Error(ErrorCode::kBadInput, printable(named_by),
-                    fmt::format("names the file {}, whose name has {} bytes; {} are the most that a file can have",
-                                in_quotes(name), with_commas(name.size()), kMostNameBytes));
-    }
-    if (S_ISLNK(mode_of_entry(folder / name)) && !stays_in(folder, folder / name)) {
-        throw Error(ErrorCode::kBadInput, printable(named_by),
-                    fmt::format("names the file {}, a link out of its folder; copy the file there", in_quotes(name)));
-    }
+    check_link(folder, path, name, named_by, links);
 }
 
 }  // namespace octet::io

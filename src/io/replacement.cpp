@@ -4,13 +4,14 @@
 #include <cerrno>
 
 #include "base/text.hpp"
+#include "io/subfolders.hpp"
 #include "octet/error.hpp"
 
 namespace octet::io {
 namespace {
 
 bool is_there(const Directory& folder, const NamedFile& file) {
-    const auto entry = folder.look_at(file.name);
+    const auto entry = look_at_path(folder, file.name);
     return entry && entry->identity.inode == file.inode;
 }
 
@@ -26,7 +27,7 @@ std::optional<Directory> find_noted(const Directory& hidden, const std::string& 
 }
 
 void remove_or_throw(const Directory& folder, const std::string& name) {
-    if (!folder.remove_file(name)) throw_io_error(folder.path() / name, "remove", errno);
+    if (!remove_file_at(folder, name)) throw_io_error(folder.path() / name, "remove", errno);
 }
 
 /// Removes the folder unless something else lies in it.
@@ -43,6 +44,7 @@ bool remove_old_files(const Directory& hidden, const std::string& name, std::opt
     for (const NamedFile& file : files) {
         if (is_there(*folder, file)) remove_or_throw(*folder, file.name);
     }
+    remove_folders_of(*folder, names_of(files));
     remove_emptied(hidden, name, left);
     return true;
 }
@@ -58,6 +60,7 @@ bool remove_build(const Directory& hidden, const JournalRecords& records, std::v
     const std::optional<Directory> build = find_noted(hidden, records.build_name, records.build);
     if (!build) return false;
     for (const std::string& name : records.built_files) remove_or_throw(*build, name);
+    remove_folders_of(*build, records.built_files);
     remove_emptied(hidden, records.build_name, left);
     return true;
 }
@@ -73,7 +76,7 @@ bool put_back(const Places& places, const JournalRecords& records) {
                     "holds the files of a set that an interrupted run was replacing, and its folder is gone; move them "
                     "away");
     for (auto file = records.old_files.rbegin(); file != records.old_files.rend(); ++file) {
-        if (is_there(*saved, *file)) saved->move(file->name, *places.target, file->name, MoveMode::kKeepExisting);
+        if (is_there(*saved, *file)) move_path(*saved, *places.target, file->name, MoveMode::kKeepExisting);
     }
     return !records.old_files.empty();
 }
@@ -83,8 +86,12 @@ bool undo(const Places& places, const JournalRecords& records) {
     for (auto file = records.new_files.rbegin(); places.target != nullptr && file != records.new_files.rend(); ++file) {
         if (is_there(*places.target, *file)) remove_or_throw(*places.target, file->name);
     }
+    if (places.target != nullptr) remove_folders_of(*places.target, names_of(records.new_files));
     const bool is_put_back = put_back(places, records);
-    if (places.sync && places.target != nullptr) places.target->sync();
+    if (places.sync && places.target != nullptr) {
+        sync_folders_of(*places.target, names_of(records.old_files));
+        places.target->sync();
+    }
     return is_put_back;
 }
 
@@ -126,15 +133,17 @@ void replace_files(const Places& places, const Directory& build, const std::stri
         std::vector<std::string> names = build.names();
         std::stable_partition(names.begin(), names.end(), [&](const std::string& name) { return name != last_file; });
         for (const std::string& name : names) {
-            const auto entry = build.look_at(name);
+            const auto entry = look_at_path(build, name);
             if (!entry) throw_io_error(build.path() / name, "find", ENOENT);
             journal.note_new({name, entry->identity.inode});
         }
         if (places.sync) journal.sync();
-        for (const NamedFile& file : journal.records().old_files)
-            places.target->move(file.name, *saved, file.name, MoveMode::kKeepExisting);
+        const std::vector<std::string> old_names = names_of(journal.records().old_files);
+        for (const std::string& name : old_names) move_path(*places.target, *saved, name, MoveMode::kKeepExisting);
+        remove_folders_of(*places.target, old_names);
+        if (saved && places.sync) sync_folders_of(*saved, old_names);
         if (saved && places.sync) saved->sync();
-        for (const std::string& name : names) build.move(name, *places.target, name, MoveMode::kKeepExisting);
+        for (const std::string& name : names) move_path(build, *places.target, name, MoveMode::kKeepExisting);
     } catch (...) {
         try {
             mend_now();
@@ -144,6 +153,8 @@ void replace_files(const Places& places, const Directory& build, const std::stri
         throw;
     }
     try {
+        remove_folders_of(build, journal.records().built_files);
+        if (places.sync) sync_folders_of(*places.target, journal.records().built_files);
         if (places.sync) places.target->sync();
         mend_now();
     } catch (const Error& error) {

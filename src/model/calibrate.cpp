@@ -64,7 +64,7 @@ Calibration calibrate(const std::filesystem::path& path, const EvaluateOptions& 
     if (io::exists(target))
         throw Error(ErrorCode::kUsage, printable(output.native()), "exists; give another name or remove it");
     Machine machine(options.read.threads);
-    Loaded loaded(path, machine);
+    Loaded loaded(path, machine, options.read.follow_links);
     const std::unique_ptr<Examples> examples = open_examples(options, loaded);
     std::map<std::string, InputSquares> squares;
     machine.observe(&squares);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/set_names.hpp"
 #include "base/text.hpp"
 #include "io/file.hpp"
 #include "octet/error.hpp"
@@ -169,6 +170,12 @@ Config parse_config(std::string_view text, std::string_view file_name) {
 Config read_config(const std::filesystem::path& folder) {
     const std::filesystem::path path = folder / "config.json";
     if (!io::exists(path)) {
+        if (io::exists(folder / kSidecarName))
+            throw Error(ErrorCode::kBadInput, printable(path.native()),
+                        fmt::format("not found: the set was made from a single file, or without its companions; copy "
+                                    "config.json and the tokenizer of the original (vocab.json and merges.txt, or "
+                                    "tokenizer.json; of T5 spiece.model) into {}",
+                                    printable(folder.native())));
         throw Error(ErrorCode::kBadInput, printable(path.native()),
                     "not found; to run a model octet needs the config.json that belongs to it");
     }

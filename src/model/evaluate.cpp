@@ -121,10 +121,10 @@ Evaluation evaluate(const std::filesystem::path& path, const EvaluateOptions& op
     if (options.tensor_ablation && !options.reference)
         throw Error(ErrorCode::kUsage, "--tensor-ablation: needs --reference, the original of the set");
     Machine machine(options.read.threads);
-    Loaded loaded(path, machine);
+    Loaded loaded(path, machine, options.read.follow_links);
     std::optional<Loaded> reference;
     if (options.reference) {
-        reference.emplace(*options.reference, machine);
+        reference.emplace(*options.reference, machine, options.read.follow_links);
         check_fit(loaded, *reference);
     }
     Mixtures mixtures;

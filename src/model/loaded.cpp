@@ -9,9 +9,10 @@
 
 namespace octet::model {
 
-Loaded::Loaded(const std::filesystem::path& path, Machine& machine, Start start) : team_(machine.team()) {
+Loaded::Loaded(const std::filesystem::path& path, Machine& machine, bool follow_links, Start start)
+    : team_(machine.team()) {
     if (start == Start::kAtOnce && team_.size() > 1) begin_tokenizer(path);
-    weights_ = Weights::open(path);
+    weights_ = Weights::open(path, io::links_of(follow_links));
     config_ = read_config(weights_.folder());
     if (start == Start::kAtOnce) pages_.emplace(weights_, team_);
     if (pages_) pages_->read_missing();

@@ -26,7 +26,7 @@ enum class Start : std::uint8_t {
 
 class Loaded {
   public:
-    Loaded(const std::filesystem::path& path, Machine& machine, Start start = Start::kAsNeeded);
+    Loaded(const std::filesystem::path& path, Machine& machine, bool follow_links, Start start = Start::kAsNeeded);
     Loaded(const Loaded&) = delete;
     Loaded& operator=(const Loaded&) = delete;
 

@@ -28,7 +28,7 @@ bool is_file_of_set(const checkpoint::Location& location) {
 
 }  // namespace
 
-Weights Weights::open(const fs::path& path) {
+Weights Weights::open(const fs::path& path, io::Links links) {
     Weights weights;
     weights.input_ = path.native();
     const checkpoint::Location location = checkpoint::locate(path);
@@ -36,22 +36,22 @@ Weights Weights::open(const fs::path& path) {
     using What = checkpoint::Location::What;
     weights.is_set_ = location.what == What::kSet || (location.what == What::kFile && is_file_of_set(location));
     if (weights.is_set_) {
-        weights.open_set(location.folder);
+        weights.open_set(location.folder, links);
     } else {
-        weights.open_checkpoint(path);
+        weights.open_checkpoint(path, links);
     }
     return weights;
 }
 
-void Weights::open_checkpoint(const fs::path& path) {
-    checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path);
+void Weights::open_checkpoint(const fs::path& path, io::Links links) {
+    checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path, links);
     for (checkpoint::Shard& shard : checkpoint.shards) map(std::move(shard.file));
     for (checkpoint::Tensor& t : checkpoint.tensors)
         add(std::move(t.name), t.shape, t.dtype, std::nullopt, {t.shard, t.offset, t.byte_count});
 }
 
-void Weights::open_set(const fs::path& folder) {
-    octet_set::QuantizedSet set = octet_set::open_set(folder);
+void Weights::open_set(const fs::path& folder, io::Links links) {
+    octet_set::QuantizedSet set = octet_set::open_set(folder, links);
     for (octet_set::DataFile& file : set.data_files) map(std::move(file.file));
     for (std::size_t i = 0; i < set.stored.size(); ++i) {
         TensorReport& t = set.sidecar.tensors[i];

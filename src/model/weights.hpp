@@ -22,7 +22,7 @@ namespace octet::model {
 class Weights {
   public:
     /// Opens the checkpoint or set at `path`, as docs/cli.md says of MODEL. kBadInput; kIo where a file cannot be mapped.
-    static Weights open(const std::filesystem::path& path);
+    static Weights open(const std::filesystem::path& path, io::Links links = io::Links::kOwn);
 
     /// Where config.json and the tokenizer lie.
     const std::filesystem::path& folder() const noexcept { return folder_; }
@@ -70,8 +70,8 @@ class Weights {
     };
 
     void add(std::string name, const Shape& shape, Dtype dtype, std::optional<CodeState> codes, const Place& place);
-    void open_checkpoint(const std::filesystem::path& path);
-    void open_set(const std::filesystem::path& folder);
+    void open_checkpoint(const std::filesystem::path& path, io::Links links);
+    void open_set(const std::filesystem::path& folder, io::Links links);
     CodeState state_of(const TensorReport& tensor, const octet_set::StoredTensor& stored) const;
     void map(io::File file);
 

@@ -44,7 +44,8 @@ bool scale_to_mean_1(std::vector<float>& weights) {
 
 Importance::Importance(const std::filesystem::path& path) : input_(printable(path.string())) {
     const checkpoint::Checkpoint file = checkpoint::open_checkpoint(path);
-    if (file.index) throw Error(ErrorCode::kBadInput, input_, "is an index; name one .safetensors file");
+    if (file.index || file.shards.size() > 1)
+        throw Error(ErrorCode::kBadInput, input_, "is an index; name one .safetensors file");
     const io::File& data = file.shards.front().file;
     std::vector<std::byte> bytes(data.size());
     data.read_at(bytes, 0);

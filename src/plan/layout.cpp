@@ -12,6 +12,7 @@
 #include "octet/error.hpp"
 #include "octet/octet.hpp"
 #include "plan/output_plan.hpp"
+#include "quant/state_names.hpp"
 #include "quant/storage_layout.hpp"
 
 namespace octet::plan {
@@ -43,12 +44,12 @@ struct OutputFile {
 
 /// Returns its size.
 std::uint64_t make_header(const OutputFile& file, const std::vector<OutputTensor>& tensors, const PartsOf& parts_of,
-                          const safetensors::HeaderSink& sink) {
+                          const quant::StateNames& names, const safetensors::HeaderSink& sink) {
     safetensors::HeaderWriter writer(file.metadata, sink);
     for (const std::uint32_t i : file.order) {
         std::uint64_t begin = tensors[i].begin;
         for (const quant::StoredPart& part : parts_of(i)) {
-            writer.add(*tensors[i].name + std::string(part.suffix), part.dtype, part.shape, begin,
+            writer.add(names.name_of(*tensors[i].name, part.suffix), part.dtype, part.shape, begin,
                        begin + part.byte_count);
             begin += part.byte_count;
         }
@@ -59,7 +60,7 @@ std::uint64_t make_header(const OutputFile& file, const std::vector<OutputTensor
 void drop(std::string_view /*piece*/, std::uint64_t /*offset*/) {}
 
 /// Tensors lie in the order given; a header names them by their header positions, as the source did.
-OutputPlan lay_out(std::vector<OutputTensor> given, const PartsOf& parts_of,
+OutputPlan lay_out(std::vector<OutputTensor> given, const PartsOf& parts_of, const quant::StateNames& names,
                    const std::vector<safetensors::Metadata>& metadata, const std::vector<std::string>& file_names) {
     OutputPlan plan;
     plan.placements.resize(given.size());
@@ -78,39 +79,22 @@ OutputPlan lay_out(std::vector<OutputTensor> given, const PartsOf& parts_of,
         std::stable_sort(file->order.begin(), file->order.end(), [&](std::uint32_t a, std::uint32_t b) {
             return tensors[a].header_position < tensors[b].header_position;
         });
-        const std::uint64_t header_bytes = make_header(*file, tensors, parts_of, drop);
+        const std::uint64_t header_bytes = make_header(*file, tensors, parts_of, names, drop);
         for (const std::uint32_t i : file->order) plan.placements[i].offset += header_bytes;
         plan.files.push_back({file->name, header_bytes + end, [=](const safetensors::HeaderSink& sink) {
-                                  make_header(*file, *shared, parts_of, sink);
+                                  make_header(*file, *shared, parts_of, names, sink);
                               }});
     }
     return plan;
 }
 
-/// State tensors go by their tensor's name and a suffix; nobody else may have that name.
-void check_names(const checkpoint::Checkpoint& checkpoint, const PartsOf& parts_of) {
-    std::unordered_set<std::string_view> names;
-    for (std::size_t i = 0; i < checkpoint.tensors.size(); ++i) {
-        const std::vector<quant::StoredPart> parts = parts_of(i);
-        if (parts.size() < 2) continue;
-        if (names.empty()) {
-            for (const checkpoint::Tensor& tensor : checkpoint.tensors) names.insert(tensor.name);
-        }
-        for (std::size_t k = 1; k < parts.size(); ++k) {
-            const std::string name = checkpoint.tensors[i].name + std::string(parts[k].suffix);
-            if (!names.contains(name)) continue;
-            throw Error(
-                ErrorCode::kBadInput, printable(checkpoint.input),
-                fmt::format("holds tensor {}, the name that a state tensor of {} would have; choose a scheme per "
-                            "tensor",
-                            in_quotes(name), in_quotes(checkpoint.tensors[i].name)));
-        }
-    }
+quant::StateNames state_names(const std::vector<TensorReport>& tensors) {
+    return quant::StateNames(tensors.size(), [&](std::size_t i) -> const std::string& { return tensors[i].name; });
 }
 
 std::vector<std::string> set_file_names(const checkpoint::Checkpoint& checkpoint) {
     const std::size_t count = checkpoint.shards.size();
-    if (!checkpoint.index) return {"model.octet.safetensors"};
+    if (!checkpoint.index && count == 1) return {"model.octet.safetensors"};
     std::vector<std::string> names;
     for (std::size_t i = 1; i <= count; ++i)
         names.push_back(fmt::format("model.octet-{:05}-of-{:05}.safetensors", i, count));
@@ -166,12 +150,13 @@ std::vector<FilePlan> measured(const checkpoint::Checkpoint& checkpoint, const s
     std::vector<HeaderWriter> headers;
     for (const safetensors::Metadata& metadata : set_metadata(checkpoint)) headers.emplace_back(metadata, drop);
     std::vector<std::uint64_t> ends(headers.size());
+    const quant::StateNames names = state_names(tensors);
     for (std::size_t i = 0; i < tensors.size(); ++i) {
         const std::uint32_t file = checkpoint.tensors[i].shard;
         for (const quant::StoredPart& part : parts_of(i)) {
             const std::uint64_t begin = ends[file];
             ends[file] += part.byte_count;
-            headers[file].add(tensors[i].name + std::string(part.suffix), part.dtype, part.shape, begin, ends[file]);
+            headers[file].add(names.name_of(tensors[i].name, part.suffix), part.dtype, part.shape, begin, ends[file]);
         }
     }
     std::vector<FilePlan> files;
@@ -194,19 +179,18 @@ std::uint64_t empty_set_bytes(const checkpoint::Checkpoint& checkpoint) {
 
 OutputPlan plan_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors) {
     const PartsOf parts_of = [&tensors](std::size_t i) { return stored_as(tensors[i]); };
-    check_names(checkpoint, parts_of);
     std::vector<OutputTensor> output;
     output.reserve(tensors.size());
     for (std::size_t i = 0; i < tensors.size(); ++i) {
         const checkpoint::Tensor& source = checkpoint.tensors[i];
         output.push_back({&tensors[i].name, source.shard, source.header_position, 0});
     }
-    return lay_out(std::move(output), parts_of, set_metadata(checkpoint), set_file_names(checkpoint));
+    return lay_out(std::move(output), parts_of, state_names(tensors), set_metadata(checkpoint),
+                   set_file_names(checkpoint));
 }
 
 std::vector<FilePlan> files_of_set(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors) {
     const PartsOf parts_of = [&](std::size_t i) { return stored_as(tensors[i]); };
-    check_names(checkpoint, parts_of);
     return measured(checkpoint, tensors, parts_of);
 }
 
@@ -254,7 +238,7 @@ OutputPlan plan_restored(const octet_set::QuantizedSet& set, std::optional<Dtype
         metadata = {joined(metadata)};
         names = {*single_name};
     }
-    return lay_out(std::move(output), parts_of, metadata, names);
+    return lay_out(std::move(output), parts_of, state_names(set.sidecar.tensors), metadata, names);
 }
 
 }  // namespace octet::plan

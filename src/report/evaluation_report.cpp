@@ -121,7 +121,7 @@ std::string calibration_json(const Calibration& calibration, const Report& model
     write_tensors(writer, model.tensors);
     writer.key("tokens").integer(calibration.tokens).key("weights").integer(calibration.weights);
     write_checks(writer, {});
-    write_sha256(writer, {calibration.file});
+    write_files(writer, {calibration.file});
     writer.key("seconds").statistic(calibration.seconds);
     writer.end_object();
     return printable_json(text) + "\n";

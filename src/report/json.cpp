@@ -32,6 +32,11 @@ std::string json(const Report& report, const ReportOptions& options, const TextS
     writer.begin_object();
     writer.key("command").string(options.command).key("version").string(version());
     writer.key("input").string(json_path(report.input)).key("output").string(json_path(report.output));
+    if (options.command == "inspect") {
+        writer.key("metadata").begin_object();
+        for (const auto& [key, value] : report.metadata) writer.key(key).string(value);
+        writer.end_object();
+    }
     writer.key("totals").begin_object();
     write_total_keys(writer, report.totals);
     if (options.command == "inspect") {
@@ -45,7 +50,10 @@ std::string json(const Report& report, const ReportOptions& options, const TextS
     for (const std::uint32_t i : order) write_tensor(writer, report.tensors[i]);
     writer.end_array();
     write_checks(writer, report.checks);
-    write_sha256(writer, report.output_files);
+    if (options.command != "inspect") {
+        write_companions(writer, report.companions, report.left_out);
+        write_files(writer, report.written ? report.output_files : std::vector<FileReport>());
+    }
     writer.key("seconds").statistic(report.seconds);
     write_failure(writer, failure(report));
     writer.end_object();

@@ -72,12 +72,22 @@ void write_checks(JsonWriter& writer, const std::vector<Check>& checks) {
     writer.end_array();
 }
 
-void write_sha256(JsonWriter& writer, const std::vector<FileReport>& files) {
-    if (files.empty() || files.front().sha256.empty()) return;
+void write_companions(JsonWriter& writer, const std::vector<std::string>& copied,
+                      const std::vector<LeftOut>& left_out) {
+    writer.key("companions").begin_object().key("copied").begin_array();
+    for (const std::string& name : copied) writer.string(json_path(name));
+    writer.end_array().key("left_out").begin_array();
+    for (const LeftOut& one : left_out)
+        writer.begin_object().key("name").string(json_path(one.name)).key("why").string(one.why).end_object();
+    writer.end_array().end_object();
+}
+
+void write_files(JsonWriter& writer, const std::vector<FileReport>& files) {
     writer.key("files").begin_array();
     for (const FileReport& file : files) {
         writer.begin_object().key("name").string(json_path(file.name)).key("bytes").integer(file.byte_count);
-        writer.key("sha256").string(file.sha256).end_object();
+        if (!file.sha256.empty()) writer.key("sha256").string(file.sha256);
+        writer.end_object();
     }
     writer.end_array();
 }

@@ -45,8 +45,11 @@ void write_tensors(JsonWriter& writer, const std::vector<TensorReport>& tensors)
 /// "checks": [...]
 void write_checks(JsonWriter& writer, const std::vector<Check>& checks);
 
-/// "files": [...], what was written, where it was hashed for publishing; nothing where it was not
-void write_sha256(JsonWriter& writer, const std::vector<FileReport>& files);
+/// "companions": {"copied": [...], "left_out": [...]}
+void write_companions(JsonWriter& writer, const std::vector<std::string>& copied, const std::vector<LeftOut>& left_out);
+
+/// "files": [...], what was written, with SHA-256 where it was asked for
+void write_files(JsonWriter& writer, const std::vector<FileReport>& files);
 
 /// "error": {...}
 void write_error(JsonWriter& writer, int code, const std::string& message);

@@ -117,6 +117,17 @@ void add_run_report(Lines& lines, const Report& report, const ReportOptions& opt
     lines.line(fmt::format("done in {:.3g} s", report.seconds));
 }
 
+void add_metadata(Lines& lines, const Report& report) {
+    constexpr std::size_t kMost = 8;
+    constexpr std::size_t kWidth = 80;
+    for (std::size_t i = 0; i < std::min(kMost, report.metadata.size()); ++i) {
+        const auto& [key, value] = report.metadata[i];
+        lines.fact(i == 0 ? "metadata" : "", fitted(key, kWidth) + ": " + fitted(value, kWidth));
+    }
+    if (report.metadata.size() > kMost)
+        lines.fact("", fmt::format("and {} more, which --json has", with_commas(report.metadata.size() - kMost)));
+}
+
 void add_inspect_table(Lines& lines, const Report& report, const ReportOptions& options) {
     if (report.is_set) return add_quality_table(lines, report, options.shown);
     const std::size_t column = name_width(names_of(report, options.shown), 38);
@@ -163,6 +174,7 @@ void add_inspection(Lines& lines, const Report& report, const ReportOptions& opt
                                     full_size(t.output_bytes)));
     if (report.is_set) lines.fact("codes", fmt::format("{} quantized, {} kept", t.quantized, t.kept));
     add_error_facts(lines, report);
+    add_metadata(lines, report);
     if (options.table) add_inspect_table(lines, report, options);
     if (options.sizes) add_sizes(lines, report);
 }

@@ -28,6 +28,10 @@ class FaultCase(OctetCase):
         make_file(self.dir / "one" / "model.safetensors", [f32("a", noise), f32("b", [4, 9]), Tensor("i", "I8", [3], b"abc")])
         make_sharded(self.dir / "new", self.dir / "one" / "model.safetensors", 2)
         (self.dir / "new" / "config.json").write_text('{"n": 1}\n')
+        for model, folders in (("old", ("1_Pooling", "2_Dense")), ("new", ("1_Pooling", "3_Dense"))):  # companions in subfolders
+            for folder in folders:
+                (self.dir / model / folder).mkdir()
+                (self.dir / model / folder / "config.json").write_text(f'{{"of": "{model}"}}\n')
         self.place = self.dir / "place"  # what is written goes here, and nothing else does
         self.place.mkdir()
         self.target = self.place / "set"

@@ -8,7 +8,6 @@ from octet_case import (DATA_FILE, SHARED, SIDECAR, TESTDATA, OctetCase, Tensor,
                         needs_shared, read_file, read_header)
 from xxh3 import sealed
 
-COMPANIONS = ("config.json", "generation_config.json", "vocab.json", "merges.txt", "spiece.model", "LICENSE")
 FLOATS = ("F32", "F16", "BF16", "F64")
 MODELS = {"tiny-gpt2": TESTDATA / "tiny-gpt2", "tiny-flan-t5": TESTDATA / "tiny-flan-t5"}
 if SHARED:
@@ -47,6 +46,12 @@ class RoadCase(OctetCase):
         self.assertEqual(metadata_after, metadata)
         self.assertEqual([t[:3] for t in tensors_after], [t[:3] for t in tensors])
         self.assertEqual(order_after, order)
+
+
+def deep_contents(folder):
+    """Of the subfolders, too, names relative; without hidden ones."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*"))
+            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)}
 
 
 class MainRoad(RoadCase):
@@ -90,13 +95,13 @@ class MainRoad(RoadCase):
     def assert_road(self, model, preset):
         self.there_and_back(model, "--preset", preset)
         self.assert_sidecar(model, preset)
-        companions = {name: data for name, data in contents(model).items() if name in COMPANIONS}
-        found = contents(self.dir / "set")
+        companions = {name: data for name, data in deep_contents(model).items() if "/" in name or not name.endswith(".safetensors")}
+        found = deep_contents(self.dir / "set")
         self.assertEqual(set(found), {DATA_FILE, SIDECAR, *companions})
         self.assertEqual({name: found[name] for name in companions}, companions)
         self.assertEqual([(c["name"], c["bytes"]) for c in self.sidecar("set")["companions"]],
                          sorted((name, len(data)) for name, data in companions.items()))
-        restored = contents(self.dir / "restored")
+        restored = deep_contents(self.dir / "restored")
         self.assertEqual(set(restored), {"model.safetensors", *companions})
         self.assertEqual({name: restored[name] for name in companions}, companions)
         self.assertEqual(restored["model.safetensors"], (self.dir / "restored.safetensors").read_bytes())
@@ -141,7 +146,7 @@ class MainRoad(RoadCase):
         self.octet("quantize", "model/model.safetensors.index.json", "set", "--force")
         self.assertEqual({name for name in contents(self.dir / "set") if not name.endswith(".safetensors")}, {"model.safetensors.index.octet.json", SIDECAR})
 
-    def test_only_companions_come_along_from_a_folder(self):
+    def test_only_known_companions_come_along_from_a_folder_where_that_is_asked_for(self):
         model = self.dir / "model"
         (model / "folder.model").mkdir(parents=True)
         make_file(model / "weights.safetensors", [f32("w", [1, 2])])
@@ -152,7 +157,7 @@ class MainRoad(RoadCase):
             (model / name).write_bytes(name.encode() + b"\0\n")
         (self.dir / "secret").write_text("outside")
         (model / "tokenizer.link").symlink_to("../secret")
-        self.octet("quantize", "model", "set")
+        self.octet("quantize", "model", "set", "--companions", "known")
         found = contents(self.dir / "set")
         self.assertEqual(set(found), {DATA_FILE, SIDECAR} | yes)
         for name in yes:

@@ -219,12 +219,22 @@ class Schemes(OctetCase):
         totals = self.octet_json("inspect", "set")["totals"]
         self.assertEqual(totals["state_bytes"], 10 * 2 + 5 + 8)
 
-    def test_a_name_that_a_state_tensor_needs_is_refused(self):
+    def test_a_state_tensor_whose_name_is_taken_has_another(self):
         source = make_file(self.dir / "source.safetensors", [f32("w", [1, 2, 3, 4], [2, 2]), f32("w.scale", [1, 2])])
-        run = self.run_octet("quantize", source, "set", "--granularity", "channel")
-        self.assertEqual(run.code, 3)
-        self.assertIn("holds tensor 'w.scale', the name that a state tensor of 'w' would have", run.err)
-        self.octet("quantize", source, "set", "--bits", "4")
+        self.octet("quantize", source, "set", "--granularity", "channel")
+        _, stored, order = read_file(self.dir / "set" / DATA_FILE)
+        self.assertEqual(order, ["w", "w.scale_", "w.zero_point", "w.scale"])
+        self.octet("verify", "set", "--source", source)
+        self.octet("dequantize", "set", "back.safetensors")
+        self.assertEqual([t.name for t in read_file(self.dir / "back.safetensors")[1]], ["w", "w.scale"])
+        self.octet("plan", source, "--max-size", "1kB")
+        other = make_file(self.dir / "other.safetensors",
+                          [f32("w", [1, 2, 3, 4], [2, 2]), f32("w.scale", [1, 2]), f32("w.scale_", [1, 2]), f32("w.zero_point", [3])])
+        self.octet("quantize", other, "other", "--granularity", "channel")
+        self.assertEqual(read_file(self.dir / "other" / DATA_FILE)[2],
+                         ["w", "w.scale__", "w.zero_point_", "w.scale", "w.scale_", "w.zero_point"])
+        self.octet("verify", "other", "--source", other)
+        self.octet("quantize", source, "bits", "--bits", "4")
 
     def test_impossible_and_unbuilt_schemes_are_usage_errors(self):
         source = make_file(self.dir / "source.safetensors", [f32("w", [1, 2, 3, 4], [2, 2])])

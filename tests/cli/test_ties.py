@@ -96,11 +96,12 @@ class Ties(OctetCase):
             self.assertEqual(len(self.ties()), 2)
             self.assert_complete("m.safetensors")
 
-    def test_what_no_profile_declares_is_stored_apart(self):
+    def test_embeddings_and_heads_of_no_known_family_are_stored_once(self):
         same = [0.5, 1, 2, 3]
         make_file(self.dir / "m.safetensors", [f32("shared.weight", same, [2, 2]), f32("decoder.embed_tokens.weight", same, [2, 2]),
-                                               f32("wte.weight", same, [2, 2]), f32("lm_head.weight", same, [2, 2])])
-        self.assertEqual(self.ties(), {})
+                                               f32("wte.weight", same, [2, 2]), f32("lm_head.weight", same, [2, 2]), f32("a.weight", same, [2, 2])])
+        self.assertEqual(self.ties(), {name: "shared.weight" for name in ("decoder.embed_tokens.weight", "wte.weight", "lm_head.weight")})
+        self.assert_complete("m.safetensors")
 
     def test_another_scheme_and_they_are_stored_apart(self):
         self.gpt2()

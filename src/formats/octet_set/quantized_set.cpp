@@ -7,8 +7,11 @@
 
 #include "base/set_names.hpp"
 #include "base/text.hpp"
+#include "formats/safetensors/foreign.hpp"
 #include "io/plain_name.hpp"
+#include "io/subfolders.hpp"
 #include "octet/error.hpp"
+#include "quant/state_names.hpp"
 #include "quant/storage_layout.hpp"
 
 namespace octet::octet_set {
@@ -25,6 +28,10 @@ constexpr std::uint64_t kMostSidecarBytes = 1'000'000'000;
 std::vector<quant::StoredPart> parts_of(const TensorReport& tensor) {
     if (tensor.scheme) return quant::stored_parts(*tensor.scheme, tensor.shape);
     return {{"", tensor.dtype, tensor.shape, tensor.source_bytes}};
+}
+
+quant::StateNames state_names(const std::vector<TensorReport>& tensors) {
+    return quant::StateNames(tensors.size(), [&](std::size_t i) -> const std::string& { return tensors[i].name; });
 }
 
 void check_fits(const std::filesystem::path& path, const TensorReport& tensor, const std::string& name,
@@ -47,7 +54,8 @@ void pass_ties(QuantizedSet& set, std::size_t& next) {
 }
 
 /// Pairs the data files' tensors, in file order, with the sidecar's.
-void pair_tensors(QuantizedSet& set, std::uint32_t file_number, safetensors::Header& header, std::size_t& next) {
+void pair_tensors(QuantizedSet& set, std::uint32_t file_number, safetensors::Header& header,
+                  const quant::StateNames& names, std::size_t& next) {
     const std::filesystem::path path = set.folder.path_of(set.sidecar.files[file_number].name);
     for (auto entry = header.tensors.begin(); entry != header.tensors.end(); ++next) {
         pass_ties(set, next);
@@ -56,7 +64,7 @@ void pair_tensors(QuantizedSet& set, std::uint32_t file_number, safetensors::Hea
         TensorReport& tensor = set.sidecar.tensors[next];
         StoredTensor stored{header.data_start + entry->begin, 0, file_number, entry->header_position};
         for (const quant::StoredPart& part : parts_of(tensor)) {
-            const std::string name = tensor.name + std::string(part.suffix);
+            const std::string name = names.name_of(tensor.name, part.suffix);
             if (entry == header.tensors.end())
                 throw_misfit(path, fmt::format("has no tensor {}, which the sidecar's {} needs", in_quotes(name),
                                                in_quotes(tensor.name)));
@@ -118,23 +126,32 @@ void place_ties(QuantizedSet& set) {
 /// Two files of one name in the set, or among those that it restores to, would replace each other.
 void check_distinct(std::vector<std::string> names, const std::filesystem::path& path) {
     std::sort(names.begin(), names.end());
-    const auto twice = std::adjacent_find(names.begin(), names.end());
+    auto twice = std::adjacent_find(names.begin(), names.end());
+    const std::vector<std::string> folders = io::folders_of(names);
+    if (twice == names.end()) {  // nor can one be the folder of another
+        twice = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
+            return std::binary_search(folders.begin(), folders.end(), name);
+        });
+    }
     if (twice == names.end()) return;
     throw Error(ErrorCode::kBadInput, printable(path.native()),
                 fmt::format("has two files of the name {}; restore the sidecar or quantize again", in_quotes(*twice)));
 }
 
 /// Every file that the sidecar names has a plain name of its own, there and among what the set restores to.
-void check_names(const Sidecar& sidecar, const std::filesystem::path& folder, const std::filesystem::path& path) {
+void check_names(const Sidecar& sidecar, const std::filesystem::path& folder, const std::filesystem::path& path,
+                 io::Links links) {
     std::vector<std::string> restored;
-    for (const auto* list : {&sidecar.source_files, &sidecar.companions}) {
-        for (const FileReport& file : *list) restored.push_back(file.name);
-    }
+    for (const FileReport& file : sidecar.source_files) restored.push_back(file.name);
     if (sidecar.source_index) restored.push_back(sidecar.source_index->name);
-    for (const FileReport& file : sidecar.files) io::check_plain_name(folder, file.name, path.native());
+    for (const FileReport& file : sidecar.files) io::check_plain_name(folder, file.name, path.native(), links);
+    for (const std::string& name : restored) io::check_plain_name(folder, name, path.native(), links);
+    for (const FileReport& file : sidecar.companions) {
+        io::check_companion_name(folder, file.name, path.native(), links);
+        restored.push_back(file.name);
+    }
     for (const std::string& name : restored) {
-        io::check_plain_name(folder, name, path.native());
-        if (!is_octets_own(name)) continue;
+        if (!is_octets_own(io::parts_of_name(name).front())) continue;
         throw Error(ErrorCode::kBadInput, printable(path.native()),
                     fmt::format("restores to a file {}, a name of octet's own; restore the sidecar or quantize again",
                                 in_quotes(name)));
@@ -145,22 +162,22 @@ void check_names(const Sidecar& sidecar, const std::filesystem::path& folder, co
 
 }  // namespace
 
-Sidecar read_sidecar(const io::HeldFolder& folder) {
+Sidecar read_sidecar(const io::HeldFolder& folder, io::Links links) {
     const std::filesystem::path path = folder.path_of(kSidecarName);
     if (!folder.has(kSidecarName)) {
         throw Error(ErrorCode::kBadInput, printable(path.native()), "not found; a folder without it is no set");
     }
     Sidecar sidecar = parse_sidecar(folder.read_text(kSidecarName, kMostSidecarBytes), path.native());
-    check_names(sidecar, folder.path(), path);
+    check_names(sidecar, folder.path(), path, links);
     return sidecar;
 }
 
-Sidecar read_sidecar(const std::filesystem::path& folder) {
-    return io::read_held(folder, [](const io::HeldFolder& held) { return read_sidecar(held); });
+Sidecar read_sidecar(const std::filesystem::path& folder, io::Links links) {
+    return io::read_held(folder, [&](const io::HeldFolder& held) { return read_sidecar(held, links); });
 }
 
-QuantizedSet open_set(const std::filesystem::path& folder) {
-    return io::read_held(folder, [](const io::HeldFolder& held) { return open_set(held, read_sidecar(held)); });
+QuantizedSet open_set(const std::filesystem::path& folder, io::Links links) {
+    return io::read_held(folder, [&](const io::HeldFolder& held) { return open_set(held, read_sidecar(held, links)); });
 }
 
 QuantizedSet open_set(const io::HeldFolder& folder, Sidecar sidecar) {
@@ -168,6 +185,7 @@ QuantizedSet open_set(const io::HeldFolder& folder, Sidecar sidecar) {
     set.folder = folder;
     set.sidecar = std::move(sidecar);
     set.stored.reserve(set.sidecar.tensors.size());
+    const quant::StateNames names = state_names(set.sidecar.tensors);
     std::size_t next = 0;
     for (std::uint32_t i = 0; i < set.sidecar.files.size(); ++i) {
         const FileReport& listed = set.sidecar.files[i];
@@ -178,13 +196,14 @@ QuantizedSet open_set(const io::HeldFolder& folder, Sidecar sidecar) {
         }
         io::File file = folder.open(listed.name);
         if (file.size() != listed.byte_count) {
+            safetensors::refuse_foreign(file);
             throw_misfit(path, fmt::format("has {} bytes, the sidecar says {}", with_commas(file.size()),
                                            with_commas(listed.byte_count)));
         }
         safetensors::Header header = safetensors::read_header(file);
         if (!safetensors::has_octet_metadata(header.metadata))
             throw_misfit(path, "has no octet.version in its metadata");
-        pair_tensors(set, i, header, next);
+        pair_tensors(set, i, header, names, next);
         set.data_files.push_back({std::move(file), std::move(header.metadata)});
     }
     pass_ties(set, next);
@@ -199,10 +218,11 @@ QuantizedSet open_set(const io::HeldFolder& folder, Sidecar sidecar) {
 std::vector<std::pair<std::string, std::string>> stored_names(const std::vector<TensorReport>& tensors,
                                                               const std::function<std::string(std::size_t)>& file_of) {
     std::vector<std::pair<std::string, std::string>> names;
+    const quant::StateNames stored = state_names(tensors);
     for (std::size_t i = 0; i < tensors.size(); ++i) {
         if (!tensors[i].same_as.empty()) continue;
         for (const quant::StoredPart& part : parts_of(tensors[i]))
-            names.emplace_back(tensors[i].name + std::string(part.suffix), file_of(i));
+            names.emplace_back(stored.name_of(tensors[i].name, part.suffix), file_of(i));
     }
     return names;
 }

@@ -12,6 +12,7 @@
 #include "formats/safetensors/header.hpp"
 #include "io/file.hpp"
 #include "io/held_folder.hpp"
+#include "io/links.hpp"
 
 namespace octet::octet_set {
 
@@ -35,22 +36,22 @@ struct QuantizedSet {
     std::vector<StoredTensor> stored;  ///< parallel to sidecar.tensors
 };
 
-/// Opens the set in `folder`; where that is replaced meanwhile, the new one. A sidecar that is missing or broken, or that does not fit the data
-/// files: kBadInput.
-QuantizedSet open_set(const std::filesystem::path& folder);
+/// Opens the set in `folder`; where that is replaced meanwhile, the new one. A sidecar that is missing or broken, or
+/// that does not fit the data files: kBadInput. Files may be links as far as `links` says (io/links.hpp).
+QuantizedSet open_set(const std::filesystem::path& folder, io::Links links = io::Links::kOwn);
 
 /// The same of a folder that is held, with what read_sidecar() read there.
 QuantizedSet open_set(const io::HeldFolder& folder, Sidecar sidecar);
 
 /// Reads only the sidecar of `folder`, checking its text.
-Sidecar read_sidecar(const std::filesystem::path& folder);
-Sidecar read_sidecar(const io::HeldFolder& folder);
+Sidecar read_sidecar(const std::filesystem::path& folder, io::Links links = io::Links::kOwn);
+Sidecar read_sidecar(const io::HeldFolder& folder, io::Links links = io::Links::kOwn);
 
 /// Names of all tensors in the data files with the base names of their files, state tensors included: what an index lists.
 std::vector<std::pair<std::string, std::string>> stored_names(const std::vector<TensorReport>& tensors,
                                                               const std::function<std::string(std::size_t)>& file_of);
 
-/// Base names of everything that a set with this sidecar consists of, the sidecar included.
+/// Names of everything that a set with this sidecar consists of, the sidecar included; those of companions may be in subfolders.
 std::vector<std::string> file_names_of(const Sidecar& sidecar);
 
 }  // namespace octet::octet_set

@@ -9,6 +9,7 @@
 #include "base/checked.hpp"
 #include "base/json_text.hpp"
 #include "base/text.hpp"
+#include "formats/safetensors/foreign.hpp"
 #include "formats/safetensors/header_events.hpp"
 #include "octet/error.hpp"
 
@@ -86,7 +87,9 @@ Header parse_header(std::string_view json, std::uint64_t file_size, std::string_
     return std::move(parsed.header);
 }
 
-Header read_header(const io::File& file) {
+namespace {
+
+Header read_strictly(const io::File& file) {
     if (file.size() < 8) {
         throw Error(
             ErrorCode::kBadInput, printable(file.name()),
@@ -110,6 +113,17 @@ Header read_header(const io::File& file) {
     std::string json(length, '\0');
     file.read_at(std::as_writable_bytes(std::span(json)), 8);
     return parse_header(json, file.size(), file.name());
+}
+
+}  // namespace
+
+Header read_header(const io::File& file) {
+    try {
+        return read_strictly(file);
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::kBadInput) refuse_foreign(file);
+        throw;
+    }
 }
 
 const std::string* find_metadata(const Metadata& metadata, std::string_view key) {
