@@ -152,8 +152,8 @@ def main():
              "`octet evaluate` ([cli.md](cli.md#evaluate) has the protocol). KL in nats a token, ± its standard error; *same top*: tokens "
              "where both find the same one most likely. bits/weight counts the quantized tensors alone, bytes the data files, with all that was "
              "copied: of tiny-gpt2 also 0.26 MB of mask buffers, which `all` makes codes of. The picture counts those bytes. "
-             "SQNR is over the quantized tensors, so that of `all` on tiny-gpt2 counts its masks of 0 and 1, which come back without loss: without "
-             "them (`--rule 'kind:buffer=keep'`) it is 41.03 dB, and compares with the others.", "",
+             "SQNR is over the quantized tensors but buffers: that of `all` on tiny-gpt2 leaves out its masks of 0 and 1, which come back "
+             "without loss.", "",
              "These are models of one million parameters and fewer; larger ones have other outliers. The figures say how the presets compare, not what "
              "they do to yours: for that there is `octet evaluate`.", "", "![KL against bits](fidelity.svg)", ""]
     for result in results:

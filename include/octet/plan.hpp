@@ -27,7 +27,7 @@ std::optional<double> bits_per_weight(const TensorReport& tensor);
 /// What the planner can do with a number of bytes.
 struct CurvePoint {
     std::uint64_t byte_count = 0;  ///< of the data files, exactly: asked for, it is enough
-    double sqnr_db = 0;            ///< of all float tensors but buffers, kept ones too; six digits
+    double sqnr_db = 0;            ///< of the quantized tensors but buffers; six digits
 };
 
 /// How the planner's choice stands.

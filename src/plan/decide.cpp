@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "arch/came_quantized.hpp"
 #include "base/text.hpp"
 #include "checkpoint/kind.hpp"
 #include "octet/error.hpp"
@@ -7,6 +8,7 @@
 #include "plan/fitting_scheme.hpp"
 #include "plan/output_plan.hpp"
 #include "plan/rules.hpp"
+#include "plan/spared.hpp"
 #include "quant/codecs.hpp"
 #include "quant/search_tile.hpp"
 #include "quant/stored_form.hpp"
@@ -53,17 +55,19 @@ std::string dtype_reason_to_keep(Dtype dtype) {
 
 std::string preset_reason_to_keep(const TensorReport& tensor, Preset preset, checkpoint::Family family) {
     if (preset == Preset::kLesson && tensor.kind == Kind::kBuffer) return "a buffer, not a parameter";
-    if (preset == Preset::kLinear && !checkpoint::is_linear_weight(family, tensor.name, tensor.shape))
+    if (preset == Preset::kLinear && !checkpoint::is_linear_weight(family, tensor))
         return "no weight of a Linear layer, which --preset linear is for";
     const bool wanted = tensor.kind == Kind::kWeight || tensor.kind == Kind::kEmbedding || tensor.kind == Kind::kHead;
-    if (is_budget(preset) && (!wanted || tensor.shape.size() < 2))
+    if (!is_budget(preset)) return "";
+    if (!wanted || tensor.shape.size() < 2)
         return fmt::format("no weight, embedding or head, which --preset {} is for", state::preset_name(preset));
-    return "";
+    return element_count(tensor.shape) == 0U ? "" : spared_by_budget(preset, tensor);
 }
 
 /// Who decides, with the reason in `tensor` when it is to be kept. `rule` may be null.
 Decider decider_of(TensorReport& tensor, const state::CodeOptions& options, const TensorRule* rule, bool not_finite,
                    checkpoint::Family family) {
+    if (tensor.role == Role::kState) return Decider::kState;
     tensor.reason = dtype_reason_to_keep(tensor.dtype);
     if (!tensor.reason.empty()) return Decider::kDtype;
     if (rule != nullptr && !rule->scheme) {
@@ -85,7 +89,8 @@ Decider decider_of(TensorReport& tensor, const state::CodeOptions& options, cons
 /// The scheme of a tensor that is quantized, its axis resolved.
 Scheme scheme_for(const TensorReport& tensor, const state::CodeOptions& options, const TensorRule* rule,
                   OutputAxis axis) {
-    if (rule == nullptr && is_budget(options.preset)) return fitting_scheme(options.preset, tensor.shape, axis);
+    if (rule == nullptr && is_budget(options.preset))
+        return fitting_scheme(options.preset, tensor.shape, axis).value_or(Scheme{});  // Scheme{}: of no elements
     Scheme scheme = rule != nullptr ? *rule->scheme : options.scheme.value_or(preset_scheme(options.preset));
     if (tensor.shape.size() < 2) scheme = rule != nullptr ? rule_scheme_of_vectors(scheme) : scheme_of_vectors(scheme);
     if (scheme.granularity != Granularity::kTensor && scheme.axis == OutputAxis::kAuto) scheme.axis = axis;
@@ -94,14 +99,36 @@ Scheme scheme_for(const TensorReport& tensor, const state::CodeOptions& options,
 }
 
 /// What the planner decided; before that, a scheme with a search where there is one: what weights for the error can be held against.
-void take_choice(TensorReport& tensor, const std::vector<std::optional<Scheme>>& chosen, std::size_t number,
-                 OutputAxis axis) {
+void take_choice(TensorReport& tensor, const std::vector<std::optional<Scheme>>& chosen,
+                 const std::vector<std::string>& spared, std::size_t number, OutputAxis axis) {
     if (chosen.empty()) {
         tensor.scheme = candidate_schemes(tensor, axis).back();
         return;
     }
     tensor.scheme = chosen[number];
-    if (!tensor.scheme) tensor.reason = "the planner's choice";
+    if (!tensor.scheme) tensor.reason = spared[number].empty() ? "the planner's choice" : spared[number];
+}
+
+/// The preset itself, without a rule or scheme options.
+bool by_linear(Decider decider, const state::CodeOptions& options) {
+    return decider == Decider::kPreset && options.preset == Preset::kLinear;
+}
+
+/// Of so few inputs that the scales outweigh what the codes save.
+void keep_as_small(TensorReport& tensor) {
+    if (tensor.source_bytes == 0) return;
+    tensor.scheme.reset();
+    tensor.reason = "codes and scales would not be smaller than the tensor";
+    tensor.output_bytes = tensor.source_bytes;
+}
+
+/// Before everything else: whatever is asked for, a weight that came quantized keeps its state.
+void explain_state(std::vector<TensorReport>& tensors) {
+    const std::vector<std::uint32_t> owners = arch::quantized_weights(tensors);
+    for (std::size_t i = 0; i < owners.size(); ++i) {
+        if (owners[i] == arch::kNobody) continue;
+        tensors[i].reason = std::string(kStateReason) + in_quotes(tensors[owners[i]].name);
+    }
 }
 
 }  // namespace
@@ -145,26 +172,30 @@ Decisions decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOpti
         reports[i].source_bytes = tensor.byte_count;
     }
     const checkpoint::Family family = checkpoint::assign_kinds(reports);
+    explain_state(reports);
     quant::check_has_codec(options.scheme.value_or(preset_scheme(options.preset)));
     for (const TensorRule& rule : options.rules) {
         if (rule.scheme) quant::check_has_codec(*rule.scheme);
     }
     decisions.rules = assign_rules(options.rules, reports);
+    const std::vector<std::string> spared = chosen.empty() ? std::vector<std::string>() : spared_by_planner(reports);
     for (std::size_t i = 0; i < reports.size(); ++i) {
         TensorReport& report = reports[i];
         const TensorRule* const rule = decisions.rules[i] ? &options.rules[*decisions.rules[i]] : nullptr;
         decisions.deciders.push_back(decider_of(report, options, rule, !keep.empty() && keep[i], family));
         report.output_bytes = report.source_bytes;
         if (!report.reason.empty()) continue;
-        const OutputAxis axis = checkpoint::output_axis(family, report.name, report.kind);
+        const OutputAxis axis = report.output_axis;
         if (decisions.deciders.back() == Decider::kPlanner) {
-            take_choice(report, chosen, i, axis);
+            take_choice(report, chosen, spared, i, axis);
         } else {
             report.scheme = scheme_for(report, options, rule, axis);
         }
         if (!report.scheme) continue;
         report.output_bytes =
             quant::stored_bytes(*report.scheme, report.shape) + quant::sidecar_state_bytes(*report.scheme);
+        if (by_linear(decisions.deciders.back(), options) && report.output_bytes >= report.source_bytes)
+            keep_as_small(report);
     }
     return decisions;
 }

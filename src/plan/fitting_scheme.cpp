@@ -25,24 +25,29 @@ bool is_budget(Preset preset) noexcept {
     return preset == Preset::kQ8 || preset == Preset::kQ6 || preset == Preset::kQ4;
 }
 
-Scheme fitting_scheme(Preset preset, const Shape& shape, OutputAxis axis) {
+std::optional<Scheme> fitting_scheme(Preset preset, const Shape& shape, OutputAxis axis) {
     const Budget budget = budget_of(preset);
+    std::uint64_t elements = 1;
+    for (const std::uint64_t dimension : shape) elements *= dimension;  // of a tensor in a file: does not overflow
+    const auto limit = checked_multiply(elements, budget.bits_a_16_weights);
+    const auto fits = [&](const Scheme& scheme) {
+        const auto bits = checked_multiply(quant::stored_bytes(scheme, shape), 8 * 16);
+        return limit && bits && *bits <= *limit;
+    };
     Scheme scheme;
     scheme.bits = budget.bits;
     scheme.granularity = Granularity::kGroup;
     scheme.axis = axis;
     scheme.range = RangeSearch::kMse;
     scheme.scale_dtype = ScaleDtype::kTwoLevel;
-    std::uint64_t elements = 1;
-    for (const std::uint64_t dimension : shape) elements *= dimension;  // of a tensor in a file: does not overflow
-    const auto limit = checked_multiply(elements, budget.bits_a_16_weights);
     for (scheme.group_size = kLeastGroupSize; scheme.group_size <= kMostGroup; ++scheme.group_size) {
-        const auto bits = checked_multiply(quant::stored_bytes(scheme, shape), 8 * 16);
-        if (limit && bits && *bits <= *limit) return scheme;
+        if (fits(scheme)) return scheme;
     }
     scheme.group_size = kMostGroup;
     scheme.scale_dtype = ScaleDtype::kF16;
-    return scheme;
+    if (fits(scheme)) return scheme;
+    scheme.symmetric = true;
+    return fits(scheme) ? std::optional(scheme) : std::nullopt;
 }
 
 }  // namespace octet::plan

@@ -189,6 +189,10 @@ Totals totals_of(const FloatSource& a, const FloatSource& b, const std::vector<T
                  const std::vector<double>& signals, const std::vector<TensorComparison>& tensors) {
     double signal = 0;
     double noise = 0;
+    double signal_but_buffers = 0;
+    double noise_but_buffers = 0;
+    std::uint64_t buffers = 0;
+    std::uint64_t others = 0;
     std::optional<double> largest;
     const std::vector<bool> counted_with_another = find_counted_with_another(a, b, pairs, signals, tensors);
     for (std::size_t i = 0; i < pairs.size(); ++i) {
@@ -197,14 +201,25 @@ Totals totals_of(const FloatSource& a, const FloatSource& b, const std::vector<T
         const bool kept = (a.is_set() || b.is_set()) && !tensors[i].scheme;
         largest = std::max(largest.value_or(0.0), d.max_abs_error);
         if (kept && d.max_abs_error == 0) continue;
+        const double its_noise = d.rmse * d.rmse * static_cast<double>(element_count(tensors[i].shape).value_or(0));
         signal += signals[i];
-        noise += d.rmse * d.rmse * static_cast<double>(element_count(tensors[i].shape).value_or(0));
+        noise += its_noise;
+        ++(tensors[i].kind == Kind::kBuffer ? buffers : others);
+        if (tensors[i].kind == Kind::kBuffer) continue;
+        const TensorReport& stored = b.is_set() ? b.tensors()[pairs[i].b] : a.tensors()[pairs[i].a];
+        // Of a set as inspect tells it, which knows no more than the rounded figures.
+        signal_but_buffers += stored.scheme ? state::signal_of(d.sqnr_db, d.rmse, stored) : signals[i];
+        noise_but_buffers += its_noise;
     }
     const auto in_b = [&](std::size_t i) -> const TensorReport& { return b.tensors()[pairs[i].b]; };
     Totals totals = state::totals_of(pairs.size(), in_b, 0.0);
     totals.sqnr_db.reset();
+    totals.sqnr_db_with_buffers.reset();
     totals.max_abs_error = largest;
-    if (largest) totals.sqnr_db = six_digits(quant::sqnr_db(six_digits(signal), noise));
+    if (largest && buffers == 0) totals.sqnr_db = six_digits(quant::sqnr_db(six_digits(signal), noise));
+    if (buffers > 0) totals.sqnr_db_with_buffers = six_digits(quant::sqnr_db(six_digits(signal), noise));
+    if (buffers > 0 && others > 0)
+        totals.sqnr_db = six_digits(quant::sqnr_db(six_digits(signal_but_buffers), noise_but_buffers));
     totals.source_bytes = a.file_bytes();
     totals.output_bytes = b.file_bytes();
     totals.framework_bytes = b.framework_bytes();

@@ -8,6 +8,7 @@
 #include "base/set_names.hpp"
 #include "base/text.hpp"
 #include "checkpoint/checkpoint.hpp"
+#include "checkpoint/declared_method.hpp"
 #include "checkpoint/index.hpp"
 #include "checkpoint/kind.hpp"
 #include "io/free_space.hpp"
@@ -19,6 +20,7 @@
 #include "quant/stored_form.hpp"
 #include "run/engine.hpp"
 #include "run/gates.hpp"
+#include "run/hint.hpp"
 #include "run/output.hpp"
 #include "run/planning.hpp"
 #include "run/preparation.hpp"
@@ -275,11 +277,8 @@ void choose(const checkpoint::Checkpoint& checkpoint, const run::CodeInputs& inp
         };
     };
     writing.progress = part_from(0);
-    plan::Plan choice;
-    {
-        const auto planner = run::make_planner(checkpoint, decisions, inputs.importance.get(), writing);
-        choice = run::plan_for(*planner, inputs.options);
-    }
+    const plan::Plan choice =
+        run::make_choice(checkpoint, decisions, inputs.options, inputs.importance.get(), writing).plan;
     decisions = {};  // not both at a time
     decisions = plan::decide(checkpoint, inputs.options, keep, choice.chosen);
     writing.progress = part_from(measured_bytes);
@@ -342,9 +341,12 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     Report report = report_of(std::move(sidecar), input, out_dir, sidecar_bytes, index.size());
     add_sha256(report.output_files, output, options.write);
     report.checks = run::check_gates(options.gates, report);
+    report.hint = run::hint_of(checkpoint, report, options, inputs.importance.get());
     report.written = options.keep_on_failure || all_passed(report.checks);
     run::check_stop(options.write);
     if (report.written) output.publish_folder(replaceable);
+    if (report.written)  // a failure is one line
+        checkpoint::note_came_quantized(report.tensors, checkpoint::config_of(checkpoint), notes.lines);
     report.notes = notes.lines;
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;

@@ -10,7 +10,7 @@ from pathlib import Path
 RANKS = [
     {"octet", "base"},  # include/octet and src/base: the basics
     {"kernels", "io"},
-    {"quant", "safetensors"},
+    {"quant", "safetensors", "arch"},
     {"state", "checkpoint"},
     {"plan"},
     {"run", "report", "model"},
