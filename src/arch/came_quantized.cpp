@@ -46,14 +46,15 @@ std::string_view owner_of(const std::string& name) {
 
 /// True if the codes of that name are those of their module; then everything there but a bias is their state.
 bool owns_module(const std::string& name) {
-    static constexpr std::array<std::string_view, 5> kNames = {"weight", "qweight", "weight_packed", "W_q", "_data"};
+    static constexpr std::array<std::string_view, 8> kNames = {"weight", "qweight", "q_weight", "weight_packed",
+                                                               "W_q",    "_data",   "codes",    "trellis"};
     return std::find(kNames.begin(), kNames.end(), parts_of(name).leaf) != kNames.end();
 }
 
 /// What the names of the state of such codes begin with: "M.gate_up_proj" of "M.gate_up_proj_blocks". Empty: they are no codes.
 std::string_view stem_of(const std::string& name) {
-    static constexpr std::array<std::string_view, 6> kEnds = {"_weight_packed", "_blocks",  "_packed",
-                                                              "_data",          "_qweight", "_weight"};
+    static constexpr std::array<std::string_view, 7> kEnds = {"_weight_packed", "_blocks",  "_packed", "_data",
+                                                              "_qdata",         "_qweight", "_weight"};
     const std::string_view text = name;
     for (const std::string_view end : kEnds) {
         if (text.ends_with(end) && parts_of(text).leaf.size() > end.size())

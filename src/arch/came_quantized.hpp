@@ -1,5 +1,5 @@
-// Weights that came quantized. A module that holds codes (a tensor of integers or F8 called `weight`, `qweight`, `weight_packed`, `W_q` or
-// `_data`) makes every other tensor of it but `bias` the state of those codes: scales, zero points, indices of groups, tables. Codes that
+// Weights that came quantized. A module that holds codes (a tensor of integers or F8 called `weight`, `qweight`, `weight_packed`, `W_q`,
+// `codes` or `_data`) makes every other tensor of it but `bias` the state of those codes: scales, zero points, indices of groups, tables. Codes that
 // are one of several in their module (`gate_up_proj_blocks`, `gate_up_proj_packed`, `gate_up_proj`) own what begins with their name.
 // Losing a bit of that state loses the weight, so it stays as it is. Pure functions of names and dtypes.
 #pragma once

@@ -115,7 +115,7 @@ void assign_by_shape(std::vector<TensorReport>& tensors, Neighbours& neighbours)
     for (TensorReport& t : tensors) {
         if (t.kind != Kind::kWeight || t.shape.size() != 2 || !shapes.contains(t.shape)) continue;
         const Name name = parts_of(t.name);
-        if (name.in_layers || name.leaf != "weight") continue;
+        if (name.in_layers || name.leaf != "weight" || meaning_of(name.last) == Meaning::kLinear) continue;
         if (is_named) {
             t.kind = Kind::kHead;
         } else if (neighbours.find(name.module, "bias") == nullptr) {

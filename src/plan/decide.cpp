@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "arch/came_quantized.hpp"
+#include "arch/experts.hpp"
 #include "base/text.hpp"
 #include "checkpoint/kind.hpp"
 #include "octet/error.hpp"
@@ -53,7 +54,16 @@ std::string dtype_reason_to_keep(Dtype dtype) {
     return dtype == Dtype::kC64 ? "complex dtype" : "integer dtype";
 }
 
-std::string preset_reason_to_keep(const TensorReport& tensor, Preset preset, checkpoint::Family family) {
+/// What is told of all tensors together.
+struct Surroundings {
+    checkpoint::Family family;
+    std::vector<std::uint64_t> rows;  ///< of each tensor, as of fitting_scheme(), or empty
+
+    std::uint64_t row_of(std::size_t number) const { return rows.empty() ? 0 : rows[number]; }
+};
+
+std::string preset_reason_to_keep(const TensorReport& tensor, Preset preset, checkpoint::Family family,
+                                  std::uint64_t row) {
     if (preset == Preset::kLesson && tensor.kind == Kind::kBuffer) return "a buffer, not a parameter";
     if (preset == Preset::kLinear && !checkpoint::is_linear_weight(family, tensor))
         return "no weight of a Linear layer, which --preset linear is for";
@@ -61,12 +71,12 @@ std::string preset_reason_to_keep(const TensorReport& tensor, Preset preset, che
     if (!is_budget(preset)) return "";
     if (!wanted || tensor.shape.size() < 2)
         return fmt::format("no weight, embedding or head, which --preset {} is for", state::preset_name(preset));
-    return element_count(tensor.shape) == 0U ? "" : spared_by_budget(preset, tensor);
+    return element_count(tensor.shape) == 0U ? "" : spared_by_budget(preset, tensor, row);
 }
 
 /// Who decides, with the reason in `tensor` when it is to be kept. `rule` may be null.
 Decider decider_of(TensorReport& tensor, const state::CodeOptions& options, const TensorRule* rule, bool not_finite,
-                   checkpoint::Family family) {
+                   checkpoint::Family family, std::uint64_t row) {
     if (tensor.role == Role::kState) return Decider::kState;
     tensor.reason = dtype_reason_to_keep(tensor.dtype);
     if (!tensor.reason.empty()) return Decider::kDtype;
@@ -75,7 +85,7 @@ Decider decider_of(TensorReport& tensor, const state::CodeOptions& options, cons
         return Decider::kRule;
     }
     const bool planned = rule == nullptr && asks_planner(options);
-    if (rule == nullptr && !planned) tensor.reason = preset_reason_to_keep(tensor, options.preset, family);
+    if (rule == nullptr && !planned) tensor.reason = preset_reason_to_keep(tensor, options.preset, family, row);
     if (!tensor.reason.empty()) return Decider::kPreset;
     if (not_finite) {
         tensor.reason = "holds values that are not finite";
@@ -88,9 +98,10 @@ Decider decider_of(TensorReport& tensor, const state::CodeOptions& options, cons
 
 /// The scheme of a tensor that is quantized, its axis resolved.
 Scheme scheme_for(const TensorReport& tensor, const state::CodeOptions& options, const TensorRule* rule,
-                  OutputAxis axis) {
+                  std::uint64_t row) {
+    const OutputAxis axis = tensor.output_axis;
     if (rule == nullptr && is_budget(options.preset))
-        return fitting_scheme(options.preset, tensor.shape, axis).value_or(Scheme{});  // Scheme{}: of no elements
+        return fitting_scheme(options.preset, tensor.shape, axis, row).value_or(Scheme{});  // Scheme{}: of no elements
     Scheme scheme = rule != nullptr ? *rule->scheme : options.scheme.value_or(preset_scheme(options.preset));
     if (tensor.shape.size() < 2) scheme = rule != nullptr ? rule_scheme_of_vectors(scheme) : scheme_of_vectors(scheme);
     if (scheme.granularity != Granularity::kTensor && scheme.axis == OutputAxis::kAuto) scheme.axis = axis;
@@ -171,7 +182,8 @@ Decisions decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOpti
         reports[i].shape = tensor.shape;
         reports[i].source_bytes = tensor.byte_count;
     }
-    const checkpoint::Family family = checkpoint::assign_kinds(reports);
+    Surroundings around{checkpoint::assign_kinds(reports), {}};
+    around.rows = arch::inputs_of_fused_experts(reports);
     explain_state(reports);
     quant::check_has_codec(options.scheme.value_or(preset_scheme(options.preset)));
     for (const TensorRule& rule : options.rules) {
@@ -182,14 +194,14 @@ Decisions decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOpti
     for (std::size_t i = 0; i < reports.size(); ++i) {
         TensorReport& report = reports[i];
         const TensorRule* const rule = decisions.rules[i] ? &options.rules[*decisions.rules[i]] : nullptr;
-        decisions.deciders.push_back(decider_of(report, options, rule, !keep.empty() && keep[i], family));
+        decisions.deciders.push_back(
+            decider_of(report, options, rule, !keep.empty() && keep[i], around.family, around.row_of(i)));
         report.output_bytes = report.source_bytes;
         if (!report.reason.empty()) continue;
-        const OutputAxis axis = report.output_axis;
         if (decisions.deciders.back() == Decider::kPlanner) {
-            take_choice(report, chosen, spared, i, axis);
+            take_choice(report, chosen, spared, i, report.output_axis);
         } else {
-            report.scheme = scheme_for(report, options, rule, axis);
+            report.scheme = scheme_for(report, options, rule, around.row_of(i));
         }
         if (!report.scheme) continue;
         report.output_bytes =

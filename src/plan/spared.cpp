@@ -54,7 +54,7 @@ std::vector<std::string> spared_by_planner(const std::vector<TensorReport>& tens
     return reasons;
 }
 
-std::string spared_by_budget(Preset preset, const TensorReport& tensor) {
+std::string spared_by_budget(Preset preset, const TensorReport& tensor, std::uint64_t row) {
     const quant::Matrix matrix = quant::matrix_of(tensor.shape);
     const std::uint64_t inputs = tensor.output_axis == OutputAxis::k1 ? matrix.rows : matrix.columns;
     const std::string_view name = state::preset_name(preset);
@@ -63,7 +63,7 @@ std::string spared_by_budget(Preset preset, const TensorReport& tensor) {
     if (is_depthwise(tensor) && preset != Preset::kQ8)
         return fmt::format("a depthwise convolution, which --preset {} leaves alone", name);
     if (inputs < kLeastInputs) return fmt::format("its rows have under {} inputs, too few for a scale", kLeastInputs);
-    if (fitting_scheme(preset, tensor.shape, tensor.output_axis)) return "";
+    if (fitting_scheme(preset, tensor.shape, tensor.output_axis, row)) return "";
     return fmt::format("too short to be cut: no scheme fits into the bits a weight of --preset {}", name);
 }
 

@@ -1,10 +1,11 @@
 """Checkpoints that people really have: each test is named for a fault that was there. Names, shapes and dtypes are those of real models, in
 small; what is right is written down here."""
 import json
+import math
 import random
 import struct
 
-from octet_case import TESTDATA, OctetCase, Tensor, f32, floats, main, make_file, read_file
+from octet_case import TESTDATA, OctetCase, Tensor, f32, main, make_file, read_file
 
 WIDTH = {"F32": 4, "BF16": 2, "F16": 2, "I8": 1, "U8": 1, "I32": 4, "U32": 4, "F8_E4M3": 1, "BOOL": 1, "I64": 8}
 
@@ -152,6 +153,7 @@ class Kinds(Architectures):
 
     def test_heads_and_embeddings_are_told_by_shape_and_place(self):
         table = (64, 16)
+        self.assert_kinds("weight", [zeros("language_projection.weight", "F32", *table)], zeros("wte.weight", "F32", *table))
         for embedding, head in (("gpt_neox.embed_in.weight", "embed_out.weight"), ("model.shared.weight", "lm_head.weight"), ("word_embeddings.weight", "cls.predictions.decoder.weight"),
                                 ("embedding.word_embeddings.weight", "encoder.output_layer.weight"), ("model.decoder.embed_tokens.weight", "proj_out.weight"),
                                 ("tok_embeddings.weight", "output.weight"), ("rwkv.embeddings.weight", "head.weight"), ("words.weight", "lm_head.weight")):
@@ -198,6 +200,48 @@ class Axes(Architectures):
     def test_bare_projections_are_right_factors(self):
         self.assertEqual(self.axes(zeros("text_projection", "F32", 16, 32), zeros("visual.proj", "F32", 16, 32), zeros("visual_projection.weight", "F32", 32, 16)),
                          {"text_projection": "axis1", "visual.proj": "axis1", "visual_projection.weight": "axis0"})
+
+
+class Experts(Architectures):
+    def experts(self, name, *shape):
+        """Values of one output, [expert, output, input], have one size; outputs differ by up to 2^6."""
+        rng, values = random.Random(name), []
+        for _ in range(shape[0]):
+            for _ in range(shape[1]):
+                size = 0.02 * 2.0 ** rng.randrange(7)
+                values += [rng.gauss(0, size) for _ in range(shape[2])]
+        return f32(name, values, list(shape))
+
+    def worst_output(self, source, restored):
+        width, worst = source.shape[-1], []
+        values = [struct.unpack(f"<{len(t.data) // 4}f", t.data) for t in (source, restored)]
+        for at in range(0, len(values[0]), width):
+            x, y = values[0][at:at + width], values[1][at:at + width]
+            worst.append(sum(v * v for v in x) / (sum((v - w) ** 2 for v, w in zip(x, y)) + 1e-30))
+        return 10 * math.log10(sorted(worst)[len(worst) // 20])
+
+    def test_groups_of_fused_experts_end_where_their_outputs_do(self):
+        table = self.noise("model.embed_tokens.weight", 200, 96)
+        tensors = [table, self.experts("model.layers.0.mlp.experts.gate_up_proj", 4, 80, 96), self.experts("model.layers.0.mlp.experts.down_proj", 4, 96, 40),
+                   self.experts("model.layers.1.block_sparse_moe.output_linear.weight", 4, 96, 40)]
+        make_file(self.dir / "m.safetensors", tensors)
+        for preset, least, budget in (("q4", 13, 4.5), ("q8", 39, 8.5)):
+            report = self.octet_json("quantize", "m.safetensors", "set", "--preset", preset, "--force", "--no-sync")
+            self.octet("verify", "set", "--source", "m.safetensors")
+            self.octet("dequantize", "set", "back.safetensors", "--force", "--no-sync")
+            self.check_set("m.safetensors", "set", "back.safetensors")
+            back = {t.name: t for t in read_file(self.dir / "back.safetensors")[1]}
+            for t, made in zip(tensors[1:], report["tensors"][1:]):
+                group = int(made["scheme"].split("-group")[1].split("-")[0])
+                self.assertEqual(t.shape[-1] % group, 0, made["scheme"])
+                self.assertLessEqual(8 * made["output_bytes"] / (len(t.data) / 4), budget)
+                self.assertGreater(self.worst_output(t, back[t.name]), least, made["scheme"])
+
+    def test_large_outputs_keep_two_levels(self):
+        tensors = [zeros("model.embed_tokens.weight", "BF16", 2050, 2048), zeros("layers.0.mlp.experts.gate_up_proj", "BF16", 2, 64, 2048),
+                   zeros("layers.0.mlp.experts.down_proj", "BF16", 2, 2048, 32)]
+        found = self.plan(tensors, "--preset", "q4")
+        self.assertEqual(found[tensors[1].name]["scheme"], "u4-group32-axis0-mse-two")
 
 
 class Presets(Architectures):
