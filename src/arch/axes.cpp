@@ -45,10 +45,10 @@ class Evidence {
 
     /// What one matrix says of itself.
     int vote_of(const TensorReport& t) const {
-        const Name name = parts_of(t.name);
         const std::uint64_t rows = t.shape[0];
         const std::uint64_t columns = t.shape[1];
-        if (rows == columns) return 0;
+        if (rows == columns || (biases_.empty() && t.name.find("c_attn") == std::string::npos)) return 0;
+        const Name name = parts_of(t.name);
         const auto bias = biases_.find(bias_name(name));
         if (bias != biases_.end()) return bias->second == columns ? 1 : bias->second == rows ? -1 : 0;
         if (name.last != "c_attn" || width_ == 0) return 0;
@@ -63,8 +63,8 @@ class Evidence {
 
 /// Parameters that are used as x * W, without a module around them.
 bool is_right_factor(const TensorReport& t) {
-    const std::string_view leaf = parts_of(t.name).leaf;
-    return t.shape.size() == 2 && (leaf == "proj" || leaf.ends_with("_projection"));
+    if (t.shape.size() != 2) return false;
+    return t.name.ends_with("_projection") || t.name == "proj" || t.name.ends_with(".proj");
 }
 
 /// By its name: a bias is as long as either axis where both are alike.

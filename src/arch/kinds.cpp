@@ -22,8 +22,8 @@ bool is_mask(const Name& name, const Shape& shape) {
     return n > 2 || plain_word(name.last).find("att") != std::string::npos;
 }
 
-bool is_buffer(const Name& name, const Shape& shape, Meaning of_module) {
-    return of_module == Meaning::kBuffer || meaning_of(name.leaf) == Meaning::kBuffer || is_mask(name, shape);
+bool is_buffer(const Name& name, const Shape& shape, Meaning of_module, Words& words) {
+    return of_module == Meaning::kBuffer || words.meaning_of(name.leaf) == Meaning::kBuffer || is_mask(name, shape);
 }
 
 /// Whether the module says what the tensor is, or the parameter's own name does.
@@ -49,11 +49,11 @@ bool is_embedding(const Name& name, Meaning meaning) {
     return meaning == Meaning::kEmbedding || (name.last == "shared" && !name.in_layers);
 }
 
-Kind kind_of_parts(const Name& name, const Shape& shape) {
-    const Meaning of_module = meaning_of(name.last);
-    if (is_buffer(name, shape, of_module)) return Kind::kBuffer;
+Kind kind_of_parts(const Name& name, const Shape& shape, Words& words) {
+    const Meaning of_module = words.meaning_of(name.last);
+    if (is_buffer(name, shape, of_module, words)) return Kind::kBuffer;
     const bool by_module = is_named_by_module(name);
-    const Meaning meaning = by_module ? of_module : meaning_of(name.leaf);
+    const Meaning meaning = by_module ? of_module : words.meaning_of(name.leaf);
     const bool is_vector = wide_dimensions(shape) <= 1;
     if (meaning == Meaning::kPosition && !(is_bias_leaf(name.leaf) && by_module)) return Kind::kPosition;
     if (is_norm(name, by_module, is_vector, meaning)) return Kind::kNorm;
@@ -68,17 +68,22 @@ Kind kind_of_parts(const Name& name, const Shape& shape) {
 /// What stands in the same module.
 class Neighbours {
   public:
-    explicit Neighbours(const std::vector<TensorReport>& tensors) : tensors_(tensors) {
-        for (std::size_t i = 0; i < tensors.size(); ++i) by_name_.emplace(tensors[i].name, i);
-    }
+    explicit Neighbours(const std::vector<TensorReport>& tensors) : tensors_(tensors) {}
 
     const TensorReport* find(std::string_view module, std::string_view leaf) {
+        if (by_name_.empty()) add_all();
         key_.assign(module).append(".").append(leaf);
         const auto found = by_name_.find(key_);
         return found == by_name_.end() ? nullptr : &tensors_[found->second];
     }
 
   private:
+    /// When the first is asked for.
+    void add_all() {
+        by_name_.reserve(tensors_.size());
+        for (std::size_t i = 0; i < tensors_.size(); ++i) by_name_.emplace(tensors_[i].name, i);
+    }
+
     const std::vector<TensorReport>& tensors_;
     std::unordered_map<std::string_view, std::size_t> by_name_;
     std::string key_;
@@ -137,6 +142,10 @@ std::unordered_set<std::string_view> modules_with_experts(const std::vector<Tens
     return modules;
 }
 
+bool may_be_router(std::string_view name) {
+    return name.find("gat") != name.npos || name.find("outer") != name.npos;
+}
+
 bool is_router(const Name& name, const std::unordered_set<std::string_view>& with_experts) {
     const std::string last = plain_word(is_weight_leaf(name.leaf) ? name.last : name.leaf);
     const std::string parent = plain_word(name.parent);
@@ -152,14 +161,16 @@ bool is_router(const Name& name, const std::unordered_set<std::string_view>& wit
 }  // namespace
 
 Kind kind_by_name(std::string_view name, const Shape& shape) {
-    return kind_of_parts(parts_of(name), shape);
+    Words words;
+    return kind_of_parts(parts_of(name), shape, words);
 }
 
 void assign_kinds(std::vector<TensorReport>& tensors) {
     Neighbours neighbours(tensors);
+    Words words;
     for (TensorReport& t : tensors) {
         const Name name = parts_of(t.name);
-        t.kind = kind_of_parts(name, t.shape);
+        t.kind = kind_of_parts(name, t.shape, words);
         t.kind = corrected(t, name, neighbours);
     }
     assign_by_shape(tensors, neighbours);
@@ -170,8 +181,9 @@ void find_routers(std::vector<TensorReport>& tensors) {
     for (TensorReport& t : tensors) {
         const bool matrix =
             t.shape.size() == 2 && (t.kind == Kind::kWeight || t.kind == Kind::kHead || t.kind == Kind::kOther);
-        if (!matrix || is_bias_leaf(parts_of(t.name).leaf)) continue;
-        if (is_router(parts_of(t.name), with_experts)) t.role = Role::kRouter;
+        if (!matrix || !may_be_router(t.name)) continue;
+        const Name name = parts_of(t.name);
+        if (!is_bias_leaf(name.leaf) && is_router(name, with_experts)) t.role = Role::kRouter;
     }
 }
 

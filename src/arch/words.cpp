@@ -98,4 +98,10 @@ Meaning meaning_of(std::string_view word) {
     return found == kRows.end() ? Meaning::kNone : found->meaning;
 }
 
+Meaning Words::meaning_of(std::string_view word) {
+    const auto known = known_.find(word);
+    if (known != known_.end()) return known->second;
+    return known_.emplace(word, arch::meaning_of(word)).first->second;
+}
+
 }  // namespace octet::arch

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <unordered_map>
 
 #include "arch/names.hpp"
 
@@ -23,5 +24,14 @@ enum class Meaning : std::uint8_t {
 
 /// Of a module's name, or of a bare parameter's.
 Meaning meaning_of(std::string_view word);
+
+/// The same of the words of a checkpoint, which are few in many names: each is looked up once. Keeps views of them.
+class Words {
+  public:
+    Meaning meaning_of(std::string_view word);
+
+  private:
+    std::unordered_map<std::string_view, Meaning> known_;
+};
 
 }  // namespace octet::arch
