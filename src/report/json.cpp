@@ -46,6 +46,7 @@ std::string json(const Report& report, const ReportOptions& options, const TextS
     writer.end_array();
     write_checks(writer, report.checks);
     write_sha256(writer, report.output_files);
+    if (!report.hint.empty()) writer.key("hint").string(report.hint);
     writer.key("seconds").statistic(report.seconds);
     write_failure(writer, failure(report));
     writer.end_object();
