@@ -1,4 +1,4 @@
-"""The two pictures of docs/performance.md as plain SVG: nothing from elsewhere, readable on light and dark."""
+"""The pictures of docs/performance.md as plain SVG: nothing from elsewhere, readable on light and dark."""
 import math
 from xml.sax.saxutils import escape
 
@@ -159,7 +159,74 @@ def growth_picture(report):
     return page(900, 510, "Time and peak memory against the size of the checkpoint", parts)
 
 
+# --- schemes against the floor, and running models ------------------------------------------------------------------------
+
+def bar_chart(title, note, groups, lines=()):
+    """groups: [(heading, [(label, value, class, the text behind the bar)])]; lines: [(value, label)] drawn dashed across."""
+    left, width, step = 300, 800, 26
+    most = max(value for _, bars in groups for _, value, _, _ in bars)
+    scale = (width - left - 110) / most
+    parts, y = [text(16, 28, title, "title"), text(16, 48, note, "small")], 66
+    top = y
+    for heading, bars in groups:
+        if heading:
+            parts.append(text(left, y + 16, heading, "small"))
+            y += step
+        for label, value, kind, behind in bars:
+            parts += [text(left - 12, y + 15, label, anchor="end"),
+                      f'<rect x="{left}" y="{y + 3}" width="{value * scale:.1f}" height="{step - 10}" class="{kind}"/>',
+                      text(left + value * scale + 8, y + 15, behind)]
+            y += step
+        y += 8
+    parts.append(line(left, top, left, y, "axis"))
+    for value, label in lines:
+        parts += [line(left + value * scale, top, left + value * scale, y, "axis dashed"),
+                  text(left + value * scale, y + 18, label, "small", "middle")]
+    return page(width, y + (34 if lines else 18), title, parts)
+
+
+def schemes_picture(report):
+    bars = []
+    for name in report.results:
+        found = report.experiment(name) if name.startswith("scheme-") else None
+        if found and "preset" not in found["options"]:
+            ratio = found.ratio("octet", found.floor())
+            label = found["options"].replace("--granularity ", "").replace("--", "")
+            bars.append((f"{label}: {ratio:.2f} x", ratio, "d" if "bits" in label else "a", ""))
+    if not bars:
+        return None
+    return bar_chart("Quantizing with channels and groups, as a multiple of the floor",
+                     "8 bits, goal 1.4 (blue); 4 bits, goal 1.6 (purple); shorter is better", [("", bars)],
+                     [(1, "floor"), (1.4, "1.4 x"), (1.6, "1.6 x")])
+
+
+def models_picture(report):
+    speed = report.experiment("speed")
+    if not speed:
+        return None
+    kinds = {"llama.cpp": "c", "transformers": "b"}
+    kind = lambda name: next((value for key, value in kinds.items() if name.startswith(key)), "a")
+    rate = lambda name: speed.median(name, "write")
+    label = lambda name: name if kind(name) != "a" else "octet, " + name
+    groups = [("tokens per second, writing; longer is better",
+               [(label(name), rate(name), kind(name), f"{rate(name):.0f}") for name in speed.names()])]
+    waits = []
+    for name in ("lesson", "q8", "q4"):
+        found = report.experiment(f"first-{name}-fresh")
+        if found:
+            octet, cat = 1000 * found.median("octet"), 1000 * found.median("cat")
+            waits += [(f"octet, {name}", octet, "a", f"{octet:.1f} ms"), ("cat of that set", cat, "b", f"{cat:.1f} ms")]
+    if waits:
+        most = max(value for _, value, _, _ in waits)
+        longest = max(value for _, value, _, _ in groups[0][1])
+        groups.append(("whole process to the first token, page cache fresh; shorter is better",
+                       [(name, value * longest / most, kind, behind) for name, value, kind, behind in waits]))
+    return bar_chart("Running GPT-2 124M's shapes on 2 threads",
+                     "octet and llama.cpp on codes or float32, transformers on float32", groups)
+
+
 def draw(report, folder):
-    for name, picture in (("performance-time", time_picture(report)), ("performance-growth", growth_picture(report))):
+    for name, picture in (("performance-time", time_picture(report)), ("performance-growth", growth_picture(report)),
+                          ("performance-schemes", schemes_picture(report)), ("performance-models", models_picture(report))):
         if picture:
             (folder / f"{name}.svg").write_text(picture)

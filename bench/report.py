@@ -1,7 +1,8 @@
-"""Writes what bench/run.py measured into docs/performance.md, between the markers <!-- bench:NAME --> and
-<!-- /bench:NAME -->, and draws the two pictures.
+"""Writes what bench/run.py measured into the documents of a folder, between the markers
+<!-- bench:NAME --> and <!-- /bench:NAME -->, and draws the pictures of docs/performance.md there.
+Each table has one place: docs/performance.md, docs/measurements.md or a page of docs/experiments.
 
-    report.py RESULTS.json DOCUMENT.md PICTURES_FOLDER     or     report.py RESULTS.json --print
+    report.py RESULTS.json DOCS_FOLDER     or     report.py RESULTS.json --print
 """
 import json
 import re
@@ -85,7 +86,7 @@ class Report:
         entry = self.results.get(name)
         return Experiment(entry) if entry and "samples" in entry else None
 
-    def against_floor(self, names, labels):
+    def against_floor(self, names, labels, leave_out=()):
         """One table of several experiments, each with its own floor."""
         rows = []
         for name, label in zip(names, labels):
@@ -95,7 +96,8 @@ class Report:
             base = found.floor()
             read, written = bytes_text(found["read"]), bytes_text(found["written"])
             rows.append([f"**{label}** ({read} read, {written} written)", "", "", "", ""])
-            rows += [found.row(one, base, one + (" (the floor)" if one == base else "")) for one in found.names()]
+            rows += [found.row(one, base, one + (" (the floor)" if one == base else ""))
+                     for one in found.names() if one not in leave_out]
         return table(HEAD, rows)
 
     # --- the tables -----------------------------------------------------------------------------------------------
@@ -107,7 +109,8 @@ class Report:
         return f"{machine['cpu']}, {machine['cores']} cores. Every median is of at least {found.rounds()} interleaved rounds, where no other number is given."
 
     def quantize(self):
-        return self.against_floor(["quantize-fresh", "quantize-fragmented"], ["page cache fresh", "page cache fragmented"])
+        return self.against_floor(["quantize-fresh", "quantize-fragmented"], ["page cache fresh", "page cache fragmented"],
+                                  ["octet, mapped", "octet, pread", "octet, truncate"])
 
     def dequantize(self):
         return self.against_floor(["dequantize-fresh", "dequantize-fragmented"], ["page cache fresh", "page cache fragmented"])
@@ -136,7 +139,7 @@ class Report:
         if found is None:
             return None
         rows = []
-        for name in found.names():
+        for name in [name for name in found.names() if not name.startswith("floor ")]:
             on_flan = name.endswith(", FLAN-T5")
             octet = "octet, FLAN-T5" if on_flan else "octet"
             row = found.row(name, found.floor(", FLAN-T5" if on_flan else ""))
@@ -259,9 +262,9 @@ class Report:
             found = self.experiment(f"quantize-{state}")
             if found is None:
                 return None
-            names = ("octet", "octet, mapped", "octet, pread")
+            names = ("octet", "octet, mapped", "octet, pread", "octet, truncate")
             rows.append([state] + [f"{found.ratio(name, found.floor()):.3f}" for name in names])
-        return table(["page cache, x the floor", "chosen by octet", "always mapped", "always `pread`"], rows)
+        return table(["page cache, x the floor", "chosen by octet", "always mapped", "always `pread`", "truncated"], rows)
 
     def isas(self):
         found = self.experiment("isas")
@@ -291,15 +294,18 @@ NAMES = ["machine", "quantize", "dequantize", "lesson", "schemes", "dtypes", "pe
          "tensors", "growth", "cold", "readers", "isas", "large", "first_token", "speed"]
 
 
-def fill_in(document, report):
-    text = Path(document).read_text()
+def fill_in(folder, report):
+    texts = {path: path.read_text() for path in sorted(folder.rglob("*.md"))}
     for name in NAMES:
         marked = re.compile(rf"(<!-- bench:{name} -->\n).*?(<!-- /bench:{name} -->)", re.DOTALL)
-        if not marked.search(text):
-            sys.exit(f"report.py: {document} has no markers for {name}")
+        places = [path for path, text in texts.items() if marked.search(text)]
+        if len(places) != 1:
+            sys.exit(f"report.py: {len(places)} documents in {folder} have the markers of {name}, not one")
         content = getattr(report, name)() or EMPTY
-        text = marked.sub(lambda match: f"{match[1]}\n{content}\n\n{match[2]}", text)
-    Path(document).write_text(text)
+        texts[places[0]] = marked.sub(lambda match: f"{match[1]}{content}\n{match[2]}", texts[places[0]])
+    for path, text in texts.items():
+        if path.read_text() != text:
+            path.write_text(text)
 
 
 def main(results, *target):
@@ -308,12 +314,12 @@ def main(results, *target):
         for name in NAMES:
             print(f"--- {name}\n{getattr(report, name)() or 'not measured'}\n")
         return
-    document, folder = target
-    fill_in(document, report)
-    pictures.draw(report, Path(folder))
+    folder = Path(target[0])
+    fill_in(folder, report)
+    pictures.draw(report, folder)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (3, 4):
+    if len(sys.argv) != 3:
         sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""Runs the benchmarks and leaves everything that was measured in one JSON file; bench/report.py makes docs/performance.md of it.
+"""Runs the benchmarks and leaves everything that was measured in one JSON file; bench/report.py makes tables and pictures of docs/ of it.
 
     run.py --programs BUILD/bin --folder WORK --results FILE.json [--rounds N] [--largest BYTES] [--only NAME,...] [--tiny]
 

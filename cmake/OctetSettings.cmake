@@ -1,4 +1,4 @@
-# How every target of the project is compiled: octet_settings(target) = language level, arithmetic, warnings, sanitizers.
+# How every target of the project is compiled: octet_settings(target) = language level, arithmetic, warnings, sanitizers, hardening.
 # Per target, never through CMAKE_CXX_FLAGS: those belong to whoever builds.
 include_guard(GLOBAL)
 
@@ -28,6 +28,30 @@ if(OCTET_SANITIZE)
     add_link_options(-fsanitize=${OCTET_SANITIZE})
 endif()
 
+# What a program that reads files from anywhere is compiled with (OCTET_HARDEN): stack canaries, checked copies, branches that
+# land only where they may, a table of relocations that is read-only before main() begins, an address of its own for each run.
+# Sanitizers bring checks of their own, and _FORTIFY_SOURCE needs an optimizer.
+set(octet_hardening "")
+if(OCTET_HARDEN AND NOT OCTET_SANITIZE)
+    include(CheckCXXCompilerFlag)
+    include(CheckPIESupported)
+    check_pie_supported(LANGUAGES CXX)
+    set(octet_fortify 2)
+    if((CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 12)
+       OR (CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 12))
+        set(octet_fortify 3)
+    endif()
+    list(APPEND octet_hardening -fstack-protector-strong
+        "$<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=${octet_fortify}>")
+    foreach(flag -fcf-protection=full -mbranch-protection=standard)  # x86, 64-bit ARM
+        string(MAKE_C_IDENTIFIER "octet_has${flag}" known)
+        check_cxx_compiler_flag("${flag} -Werror" ${known})
+        if(${known})
+            list(APPEND octet_hardening ${flag})
+        endif()
+    endforeach()
+endif()
+
 function(octet_warnings target)
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow
         $<$<BOOL:${OCTET_WERROR}>:-Werror>)
@@ -50,5 +74,8 @@ function(octet_settings target)
     target_compile_features(${target} PUBLIC cxx_std_20)
     set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
     # No fused multiply-add that the source does not spell out: the same bytes from every compiler and instruction set.
-    target_compile_options(${target} PRIVATE -ffp-contract=off)
+    target_compile_options(${target} PRIVATE -ffp-contract=off ${octet_hardening})
+    if(octet_hardening)
+        target_link_options(${target} PRIVATE -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
+    endif()
 endfunction()

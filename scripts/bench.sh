@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# bench.sh [--quick] [EXPERIMENT...]: measures, and writes the tables and pictures of docs/performance.md. Let nothing else
-# run meanwhile.
+# bench.sh [--quick] [EXPERIMENT...]: measures, and writes the tables and pictures of docs/performance.md,
+# docs/measurements.md and docs/experiments. Let nothing else run meanwhile.
 #
 #   --quick        three rounds, nothing above 512 MB; prints the tables and changes no document
 #   EXPERIMENT...  only these; the others keep what build/bench/results.json has of them: quantize dequantize lesson_preset
@@ -51,7 +51,7 @@ python3 bench/run.py --programs build/release/bin --folder "$work" --results "$r
 if [ -n "$quick" ]; then
     python3 bench/report.py "$results" --print
 else
-    python3 bench/report.py "$results" docs/performance.md docs
-    echo "bench: wrote docs/performance.md, docs/performance-time.svg, docs/performance-growth.svg"
+    python3 bench/report.py "$results" docs
+    echo "bench: wrote the tables of docs/ and the pictures docs/performance-*.svg"
 fi
 echo "bench: measured in $((SECONDS - started)) s; everything is in $results"

@@ -13,6 +13,24 @@ TESTDATA = ROOT / "testdata"
 SHARED = os.environ.get("OCTET_SHARED")
 PRESETS = ("lesson", "all", "linear", "q8", "q6", "q4")
 COLORS = ("#2166ac", "#b2182b", "#4d9221")
+INTRODUCTION = """# What models say after quantizing
+
+`scripts/fidelity.sh` makes this page. It quantizes small models with every preset and compares the
+codes with the original by `octet evaluate` ([cli.md](cli.md#evaluate) describes the protocol).
+
+* **bits/weight** counts the quantized tensors alone; **bytes** are the data files, with all copied
+  tensors. The picture counts the bytes. In tiny-gpt2 they include 0.26 MB of mask buffers, which
+  `all` quantizes and the other presets copy.
+* **SQNR** is over the quantized tensors but buffers: that of `all` on tiny-gpt2 leaves out the
+  masks of 0 and 1, which are restored without loss.
+* **mean KL** is in nats per token, ± its standard error. **99 % below** is the 99th percentile.
+* **same top** is the share of tokens for which both models find the same token most likely.
+* **exact** counts the answers whose every token is the most likely one.
+
+The models have a million parameters and fewer; larger models have other outliers. The figures show
+how the presets compare, not what a preset does to your model: measure that with `octet evaluate`."""
+CAPP = """capp-gpt2 was trained by others and has no text. Its ids are sequences that the original samples
+(200 seeds), each evaluated by itself; the standard error is that of their means."""
 
 
 def octet(*arguments):
@@ -91,7 +109,7 @@ def table(name, original, rows):
         lines.append(f"| `{preset}` | {number(totals['bits_per_weight'])} | {totals['output_bytes']:,} | {number(totals['sqnr_db'])} "
                      f"| {number(found['mean_kl'], 3)} ± {number(found['mean_kl_se'], 2)} | {number(found['p99_kl'], 3) if found['p99_kl'] is not None else ''} "
                      f"| {100 * found['same_top_1']:.2f} % | {found['perplexity_ratio']:.5f} | {found.get('exact', '')} |")
-    lines += ["", "What they say (greedy, 10 tokens):", "", "```", f"original  {said(original)}"]
+    lines += ["", "The texts (greedy, 10 tokens):", "", "```", f"original  {said(original)}"]
     lines += [f"{preset:<9} {'the same' if same else text}" for preset, _, _, text, same in rows]
     return lines + ["```", ""]
 
@@ -147,20 +165,11 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         results = [(name, *measure(model, text, prompt, folder)) for name, model, text, prompt in models(folder)]
-    lines = ["# What models say after quantizing", "",
-             "Made by `scripts/fidelity.sh`, which quantizes small models with every preset and holds the codes against the original, by "
-             "`octet evaluate` ([cli.md](cli.md#evaluate) has the protocol). KL in nats a token, ± its standard error; *same top*: tokens "
-             "where both find the same one most likely. bits/weight counts the quantized tensors alone, bytes the data files, with all that was "
-             "copied: of tiny-gpt2 also 0.26 MB of mask buffers, which `all` makes codes of. The picture counts those bytes. "
-             "SQNR is over the quantized tensors but buffers: that of `all` on tiny-gpt2 leaves out its masks of 0 and 1, which come back "
-             "without loss.", "",
-             "These are models of one million parameters and fewer; larger ones have other outliers. The figures say how the presets compare, not what "
-             "they do to yours: for that there is `octet evaluate`.", "", "![KL against bits](fidelity.svg)", ""]
+    lines = [*INTRODUCTION.splitlines(), "", "![KL against bits](fidelity.svg)", ""]
     for result in results:
         lines += table(*result)
     if SHARED:
-        lines += ["capp-gpt2 was trained by others and has no text: its ids are sequences that the original samples (200 seeds), each evaluated by itself; "
-                  "the standard error is that of their means."]
+        lines += CAPP.splitlines()
     else:
         lines += ["capp-gpt2 was left out: OCTET_SHARED was not set."]
     (ROOT / "docs" / "fidelity.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

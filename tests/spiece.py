@@ -1,7 +1,7 @@
 """SentencePiece models made by hand, whole and broken: what tests of octet's reader of spiece.model share.
 
-A model is a protobuf message (src/model/piece_model.hpp has its fields); its rules of normalization are a double-array trie
-(src/model/text_normalizer.hpp). Python 3.9 and its standard library only."""
+A model is a protobuf message (src/tokenize/piece_model.hpp has its fields); its rules of normalization are a double-array trie
+(src/tokenize/text_normalizer.hpp). Python 3.9 and its standard library only."""
 import random
 import struct
 
@@ -209,6 +209,12 @@ def trie_leads_out(chance):
     return with_rules(charsmap(units, b"x\0")), True
 
 
+def trie_begins_with_leaf(chance):
+    units = trie({key.encode(): 0 for key in RULES})
+    units[0] = LEAF | chance.choice([0, units[0], chance.getrandbits(31)])
+    return with_rules(charsmap(units, b"x\0")), True
+
+
 def random_trie(chance):
     size = chance.choice([1, 2, 255, 256, 257, 512, 1024])
     mask = chance.choice([0xFFFFFFFF, 0x7FFFFFFF, 0x0003FFFF, 0x000FFDFF])
@@ -219,9 +225,7 @@ def cyclic_trie(chance):
     """Byte a leads back to its own unit, for ever."""
     units = [place & 255 for place in range(256)]
     units[0] = unit(0, 0, 0)
-    units[ord("a")] = unit(ord("a"), ord("a"), chance.choice([0, 1]))
-    if units[ord("a")] & 256:
-        units[0] = LEAF  # of which the root is the leaf, as well
+    units[ord("a")] = unit(ord("a"), ord("a"), 0)
     return with_rules(charsmap(units, b"x\0")), None
 
 
@@ -271,7 +275,7 @@ def flags(chance):
 
 KINDS = [long_piece, cut_off, endless_number, length_lies, nested_deeply, wrong_wire_type, no_such_type, no_such_field, twice, not_utf8, zero_in_piece,
          not_finite, extreme_scores, no_unknown, two_unknown, other_type, nothing_in_it, many_pieces, other_kind, byte_without_fallback,
-         fallback_without_bytes, whole_fallback, trie_leads_out, random_trie, cyclic_trie, trie_size_lies, broken_replacement, broken_denormalizer,
+         fallback_without_bytes, whole_fallback, trie_leads_out, trie_begins_with_leaf, random_trie, cyclic_trie, trie_size_lies, broken_replacement, broken_denormalizer,
          growing_text, nested_pieces, odd_surface, random_bytes, flags]
 
 

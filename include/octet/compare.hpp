@@ -1,5 +1,6 @@
-// Comparing two checkpoints: what is there, and how far the values are apart. Plain values; A is the reference, B is
-// what is judged. Statistics are rounded to six significant digits where they are made, as in report.hpp.
+// Comparing two checkpoints: which tensors they have, and how far their values are apart. Plain
+// values. A is the reference, B is judged. Statistics are rounded to six significant digits where
+// they are made, as in report.hpp.
 #pragma once
 
 #include <cstdint>
@@ -17,31 +18,32 @@ namespace octet {
 
 /// Options of compare().
 struct CompareOptions {
-    std::string tensors;  ///< a pattern over names (docs/cli.md), on both sides; empty: all
-    Gates gates;          ///< max_output_size is about the data files of B
+    std::string tensors;  ///< a pattern over names (docs/cli.md), for both sides; empty: all
+    Gates gates;          ///< max_output_size applies to the data files of B
     ReadOptions read;
 };
 
-/// counts[i] elements have edges[i] <= |error| / scale < edges[i + 1]; the last edge is +inf, and its bin takes
-/// infinite errors.
+/// counts[i] elements have edges[i] <= |error| / scale < edges[i + 1]; the last edge is +inf, and
+/// its bin takes infinite errors.
 struct Histogram {
     std::vector<double> edges;
     std::vector<std::uint64_t> counts;
 };
 
-/// How far the values of a float tensor of B are from those of A. Differences are of float32, or of float64 where
-/// either side is F64. NaN equals NaN and an infinity equals itself; any other pair that is not finite on both sides
-/// counts as an infinite error and is left out of the cosine and the counts.
+/// How far the values of a float tensor of B are from those of A. Differences are computed in
+/// float32, or in float64 where either side is F64. NaN equals NaN and an infinity equals itself.
+/// Any other pair with a value that is not finite counts as an infinite error and is left out of
+/// the cosine and the counts.
 struct Differences {
     double sqnr_db = 0;        ///< 10 log10(sum a^2 / sum (a - b)^2); +inf when nothing differs
     double rmse = 0;           ///< sqrt(mean (a - b)^2)
     double max_abs_error = 0;  ///< max |a - b|
     std::optional<std::vector<std::uint64_t>>
-        max_at;         ///< the first element that far off, an index per dimension; empty when nothing differs
+        max_at;         ///< the first element with that error, an index per dimension; empty when nothing differs
     double cosine = 1;  ///< sum ab / sqrt(sum a^2 sum b^2); 1 between zeros, 0 between zeros and others
     std::optional<double> srmse;         ///< rmse / scale, where a scale is known and not 0
-    std::uint64_t sign_flips = 0;        ///< elements not 0 in both, of different sign
-    std::uint64_t to_zero = 0;           ///< elements not 0 in A and 0 in B
+    std::uint64_t sign_flips = 0;        ///< elements that are not 0 on either side and differ in sign
+    std::uint64_t to_zero = 0;           ///< elements that are not 0 in A and are 0 in B
     std::optional<Histogram> histogram;  ///< of |a - b| / scale, where a scale is known and not 0
 };
 
@@ -51,19 +53,19 @@ struct TensorComparison {
     Dtype dtype = Dtype::kF32;  ///< in A
     Shape shape;
     Kind kind = Kind::kOther;
-    std::optional<Scheme> scheme;            ///< of the side that is quantized, of B where both are; with its state
+    std::optional<Scheme> scheme;            ///< of the quantized side; of B where both are
     std::optional<float> scale;              ///< per-tensor state
     std::optional<float> zero_point;         ///< per-tensor state
     std::uint64_t source_bytes = 0;          ///< stored in A, with its state
     std::uint64_t output_bytes = 0;          ///< stored in B, with its state
-    std::optional<Differences> differences;  ///< empty where either side is no float: those are compared byte for byte
+    std::optional<Differences> differences;  ///< empty where a side is no float: compared byte for byte
 };
 
-/// A tensor that both have and that is not the same thing in both.
+/// A tensor on both sides whose dtype, shape or bytes differ.
 struct TensorChange {
     std::string name;
-    std::string what;         ///< one line: dtype, shape, or where the bytes of what is no float differ
-    bool dtype_only = false;  ///< the values could be compared all the same: no failure
+    std::string what;         ///< one line: dtype, shape, or where the bytes differ (of tensors that are no floats)
+    bool dtype_only = false;  ///< the values could be compared nevertheless: no failure
 };
 
 /// What compare() returns.
@@ -72,22 +74,23 @@ struct CompareReport {
     std::string output;  ///< the path of B as it was given
     bool input_is_set = false;
     bool output_is_set = false;
-    /// Of the compared tensors as they lie in B; source_bytes and source_framework_bytes are those of A. sqnr_db and
-    /// max_abs_error are over all compared float tensors, but for those that a set keeps and that do not differ: as
-    /// quantize counts them.
+    /// Of the compared tensors as stored in B; source_bytes and source_framework_bytes are those of
+    /// A. sqnr_db and max_abs_error are over all compared float tensors, except those that a set
+    /// keeps and that do not differ, as quantize counts them.
     Totals totals;
     std::vector<TensorComparison> tensors;  ///< in file order of A
-    std::vector<std::string> missing;       ///< in A and not in B, in file order of A
-    std::vector<std::string> extra;         ///< in B and not in A, in file order of B
+    std::vector<std::string> missing;       ///< names in A alone, in file order of A
+    std::vector<std::string> extra;         ///< names in B alone, in file order of B
     std::vector<TensorChange> changed;      ///< in file order of A
-    std::vector<Check> checks;              ///< one for each gate that was asked for
+    std::vector<Check> checks;              ///< one for each requested gate
     double seconds = 0;                     ///< wall time of the operation
 };
 
-/// Compares two checkpoints, each a plain one (file, shards, folder) or a set, whose codes are restored on the fly:
-/// code * scale + zero_point in float32, not narrowed to the source dtype. Reads both once, in bounded memory; the
-/// result does not depend on the number of threads. Differences and gates that fail do not throw. Throws Error: kUsage
-/// (a limit, or a pattern that matches nothing), kBadInput, kIo.
+/// Compares two checkpoints. Each is a plain checkpoint (file, shards, folder) or a set, whose
+/// codes are restored on the fly: code * scale + zero_point in float32, not narrowed to the source
+/// dtype. Reads both once, in bounded memory. The result does not depend on the number of threads.
+/// Differences and failed gates do not throw. Throws Error: kUsage (an impossible limit, or a
+/// pattern that matches nothing), kBadInput, kIo.
 CompareReport compare(const std::filesystem::path& a, const std::filesystem::path& b, const CompareOptions& options);
 
 }  // namespace octet

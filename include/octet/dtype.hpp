@@ -1,4 +1,5 @@
-// The element types of the safetensors format (safetensors: tensor.rs, enum Dtype). Plain values, no ownership.
+// The element types of the safetensors format (safetensors: tensor.rs, enum Dtype). Plain values,
+// no ownership.
 #pragma once
 
 #include <cstdint>
@@ -40,16 +41,17 @@ inline constexpr int kDtypeCount = 22;
 /// A tensor's dimensions, outermost first (C order). Empty: a scalar of one element.
 using Shape = std::vector<std::uint64_t>;
 
-/// The name that stands in a header, such as "BF16".
+/// The name in a header, such as "BF16".
 std::string_view dtype_name(Dtype dtype) noexcept;
 
-/// The dtype of that name, or nothing if the format knows none.
+/// The dtype of that name, or nothing if the format has none.
 std::optional<Dtype> parse_dtype(std::string_view name) noexcept;
 
 /// Bits of one element: 4, 6, 8, 16, 32 or 64.
 unsigned dtype_bits(Dtype dtype) noexcept;
 
-/// True for what octet quantizes and restores: F16, BF16, F32, F64. F8, F6, F4, C64, integers and BOOL are copied.
+/// True for the dtypes that octet quantizes and restores: F16, BF16, F32, F64. All others are
+/// copied.
 bool is_quantizable(Dtype dtype) noexcept;
 
 /// Bytes of a tensor, or nothing if the product overflows 64 bits or does not fill whole bytes.

@@ -1,7 +1,9 @@
-// octet as a library: quantize safetensors checkpoints to 2 to 8 bits and back. Include this one header.
+// octet as a library: quantizes safetensors checkpoints to 2 to 8 bits and restores them. Include
+// this one header.
 //
-// Every function reads and writes files only, keeps no global state, and may be called from several threads at once as long
-// as two calls do not write to the same place (the second is refused). All of them throw octet::Error and nothing else.
+// Every function reads and writes files only and keeps no global state. Several threads may call
+// functions at once; of two calls that write to the same place, the second is refused. All
+// functions throw octet::Error and nothing else.
 #pragma once
 
 #include <filesystem>
@@ -22,30 +24,36 @@ namespace octet {
 /// The version of the library, such as "0.1.0".
 std::string_view version() noexcept;
 
-/// Quantizes a checkpoint into a set (docs/format.md): codes, `quantization_state.json`, companions.
+/// Quantizes a checkpoint into a set (docs/format.md): codes, `quantization_state.json`,
+/// companions.
 ///
-/// `input`: a .safetensors file, a *.safetensors.index.json, or a folder that holds one of them. `out_dir`: absent or empty, or
-/// an existing set when `options.write.force`. The set becomes visible whole or not at all; on any error everything is as it was.
-/// Peak memory does not grow with the checkpoint's data. The bytes written depend on the input and the options that decide
-/// codes only: not on threads, instruction set or compiler.
-/// A gate that fails (`options.gates`) does not throw: see Report::checks. The report then says what the set would have
-/// been, and unless `options.keep_on_failure` nothing is written (Report::written).
-/// Throws Error: kUsage (out_dir not acceptable), kBadInput (malformed, not finite, already quantized), kIo, kCheckFailed (a size or an SQNR
-/// that was asked for cannot be reached).
+/// `input`: a .safetensors file, a *.safetensors.index.json, or a folder that holds one of them.
+/// `out_dir`: absent or empty, or an existing set with `options.write.force`. The set becomes
+/// visible whole or not at all; after an error everything is as before. Peak memory does not grow
+/// with the checkpoint's data. The bytes written depend on the input and on the options that decide
+/// codes; they do not depend on threads, instruction set or compiler.
+/// A failed gate (`options.gates`) does not throw: see Report::checks. The report then describes
+/// the set as it would have been, and nothing is written (Report::written) without
+/// `options.keep_on_failure`.
+/// Throws Error: kUsage (out_dir not acceptable), kBadInput (malformed, not finite, already
+/// quantized), kIo, kCheckFailed (a requested size or SQNR cannot be reached).
 Report quantize(const std::filesystem::path& input, const std::filesystem::path& out_dir,
                 const QuantizeOptions& options);
 
-/// Restores a checkpoint from a set: names, order, shapes, dtypes and metadata of the source, values code * scale + zero_point
-/// in float32 (two roundings), then narrowed to the output dtype (to nearest, ties to even). Copied tensors are identical to
-/// the source's bytes unless `options.dtype` asks for another float type.
+/// Restores a checkpoint from a set: names, order, shapes, dtypes and metadata are the source's. A
+/// value is code * scale + zero_point in float32 (two roundings), narrowed to the output dtype (to
+/// nearest, ties to even). Copied tensors are identical to the source's bytes, unless
+/// `options.dtype` names another float type.
 ///
-/// `set`: the folder, or the data file or index in it. `output`: a name ending in .safetensors for one file (shards are
-/// joined), else a folder, absent or empty, that gets the source's file names, its index and the companions.
-/// Throws Error: kUsage, kBadInput (sidecar missing, broken or not fitting the codes; a value that overflows the dtype), kIo.
+/// `set`: the folder, or the data file or index in it. `output`: a name ending in .safetensors for
+/// one file (shards are joined), otherwise a folder, absent or empty, that gets the source's file
+/// names, its index and the companions.
+/// Throws Error: kUsage, kBadInput (a sidecar that is missing, broken or does not fit the codes; a
+/// value that overflows the dtype), kIo.
 Report dequantize(const std::filesystem::path& set, const std::filesystem::path& output,
                   const DequantizeOptions& options);
 
-/// Describes a checkpoint or a set from its headers and sidecar; reads no tensor data.
+/// Describes a checkpoint or a set from its headers and sidecar. Reads no tensor data.
 /// Throws Error: kBadInput, kIo.
 Report inspect(const std::filesystem::path& path);
 

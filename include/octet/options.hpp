@@ -1,5 +1,5 @@
-// What the operations can be asked to do. Plain structs with the defaults of the command line; nothing is owned but
-// values.
+// Options of the operations. Plain structs with the defaults of the command line, which own nothing
+// but values.
 #pragma once
 
 #include <cstdint>
@@ -15,51 +15,53 @@
 
 namespace octet {
 
-/// Called as work proceeds, from any worker but never by two at once: bytes read so far, bytes to read in all. Must not
-/// throw.
+/// Called as work proceeds, from any worker but never from two at once, with the bytes read so far
+/// and the bytes to read. Must not throw.
 using Progress = std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)>;
 
-/// Which tensors are quantized and how, when nothing more specific is said.
+/// Which tensors are quantized and how, where no rule or scheme option says otherwise.
 enum class Preset : std::uint8_t {
-    kAll,     ///< every float tensor, per tensor, to the nearest code
-    kLesson,  ///< parameters only, per tensor, truncated; buffers such as causal masks are copied
-    kLinear,  ///< weights of Linear layers (GPT-2: Conv1D), symmetric, one scale an output; all else is copied
-    kQ8,      ///< weights, embeddings and heads with the best SQNR at 8.5 bits a weight or less; all else is copied
+    kAll,     ///< every float tensor, one scale per tensor, to the nearest code
+    kLesson,  ///< parameters only, one scale per tensor, truncated; buffers such as causal masks are copied
+    kLinear,  ///< weights of Linear layers (GPT-2: Conv1D), symmetric, one scale per output; all else is copied
+    kQ8,      ///< weights, embeddings and heads with the best SQNR at 8.5 bits per weight or less; all else is copied
     kQ6,      ///< the same at 6.5625 bits
     kQ4,      ///< the same at 4.5 bits
 };
 
 /// What to do with a tensor that holds NaN or infinity, or whose range overflows float32.
 enum class OnNonFinite : std::uint8_t {
-    kError,  ///< refuse the checkpoint, naming tensor and index
+    kError,  ///< refuse the checkpoint and name tensor and index
     kKeep,   ///< copy that tensor
 };
 
-/// Options that every operation that writes shares.
+/// Options of every operation that writes.
 struct WriteOptions {
     unsigned threads = 0;  ///< workers, 1 .. 1024; 0: as many as the machine has cores
     bool force = false;    ///< replace an existing set (or files of the same names)
     bool sync = true;      ///< flush everything to the disk before it becomes visible
-    bool sha256 = false;   ///< also SHA-256 of every file; needs OpenSSL's libcrypto when it runs (else kUsage)
+    bool sha256 = false;   ///< also SHA-256 of every file; needs OpenSSL's libcrypto at run time (else kUsage)
     Progress progress;     ///< may be empty
-    /// Asked between tiles, from any worker; true ends the run with kInterrupted and leaves everything as it was. May
-    /// be empty.
+    /// Called between tiles, from any worker. True ends the run with kInterrupted and leaves
+    /// everything as before. May be empty.
     std::function<bool()> stop_requested;
-    /// Told, on the calling thread, what the user should know and what stays true when the run then fails, such as
-    /// leftovers of a killed run that were removed; Report::notes has the same lines. Must not throw. May be empty.
+    /// Called on the calling thread with a line that the user should know even if the run fails
+    /// later, such as leftovers of a killed run that were removed. Report::notes has the same
+    /// lines. Must not throw. May be empty.
     std::function<void(const std::string& line)> note;
 };
 
-/// Options that every operation that reads tensor data and writes nothing shares; the members mean what they mean in
-/// WriteOptions.
+/// Options of every operation that reads tensor data and writes nothing. The members have the
+/// meaning that they have in WriteOptions.
 struct ReadOptions {
     unsigned threads = 0;
     Progress progress;
     std::function<bool()> stop_requested;
 };
 
-/// Limits that a result has to keep, in the units of its report. An empty one does not apply. A limit that is not
-/// finite, or an error that is negative: kUsage. Figures are judged as they are printed, in six significant digits.
+/// Limits that a result has to keep, in the units of its report. An empty limit does not apply. A
+/// limit that is not finite, or a negative limit on an error, is kUsage. Figures are judged as they
+/// are printed, in six significant digits.
 struct Gates {
     std::optional<double> min_sqnr_tensor = {};         ///< dB, of every tensor that has figures
     std::optional<double> min_sqnr = {};                ///< dB, Totals::sqnr_db
@@ -67,11 +69,11 @@ struct Gates {
     std::optional<std::uint64_t> max_output_size = {};  ///< Totals::output_bytes
 };
 
-/// Parts of a scheme that are asked for; an empty one is the preset's. They are those of Scheme.
+/// Requested parts of a scheme, with the names of Scheme. An empty part is the preset's.
 struct SchemeOptions {
     std::optional<std::uint32_t> bits = {};
     std::optional<Granularity> granularity = {};
-    std::optional<std::uint32_t> group_size = {};  ///< asks for groups
+    std::optional<std::uint32_t> group_size = {};  ///< implies groups
     std::optional<OutputAxis> axis = {};
     std::optional<bool> symmetric = {};
     std::optional<ZeroPoint> zero_point = {};
@@ -86,17 +88,21 @@ struct SchemeOptions {
 /// Options of quantize().
 struct QuantizeOptions {
     Preset preset = Preset::kAll;
-    /// The scheme of tensors of two or more dimensions; the others are per tensor, at 8 bits, with float32 state from their smallest and
-    /// largest value. An impossible combination, or any with kQ8, kQ6 or kQ4: kUsage.
+    /// The scheme of tensors of two or more dimensions. Other tensors have one scale per tensor and
+    /// 8 bits, with float32 state from their smallest and largest value. An impossible combination,
+    /// or any with kQ8, kQ6 or kQ4, is kUsage.
     SchemeOptions scheme;
-    /// The first rule that matches a tensor decides it, before preset and scheme. One that decides no tensor: kUsage.
+    /// The first rule that matches a tensor decides, before preset and scheme. A rule that decides
+    /// no tensor is kUsage.
     std::vector<TensorRule> rules = {};
-    /// A safetensors file of F32 vectors: for the tensor of the same name one weight of the squared error for each input. Schemes with a
-    /// search minimize the weighted sum.
+    /// A safetensors file of F32 vectors: for the tensor of the same name, one weight of the
+    /// squared error for each input. Schemes with a search minimize the weighted sum.
     std::optional<std::filesystem::path> importance = {};
-    /// At most one of the two; then the planner chooses for each tensor that no rule decides, whatever preset and scheme say: the scheme, or to
-    /// copy it, for the least total squared error within that many bytes of data files, or for the fewest bytes with that SQNR in dB over all
-    /// quantized values. Reads the data once more. Where there is no such choice: kCheckFailed naming what there is.
+    /// At most one of these two is given. The planner then chooses for each tensor that no rule
+    /// decides, instead of preset and scheme: a scheme, or a copy. `max_size` asks for the least
+    /// total squared error in data files of that many bytes, `target_sqnr_db` for the fewest bytes
+    /// with that SQNR in dB over the quantized values but buffers. Reads the data once more. Where
+    /// there is no such choice: kCheckFailed, naming what can be reached.
     std::optional<std::uint64_t> max_size = {};
     std::optional<double> target_sqnr_db = {};
     OnNonFinite on_non_finite = OnNonFinite::kError;
@@ -107,7 +113,7 @@ struct QuantizeOptions {
 
 /// Options of dequantize().
 struct DequantizeOptions {
-    std::optional<Dtype> dtype;  ///< F32, F16, BF16 for every float tensor; empty: each tensor's source dtype
+    std::optional<Dtype> dtype;  ///< F32, F16 or BF16 for every float tensor; empty: each tensor's source dtype
     WriteOptions write;
 };
 

@@ -1,6 +1,6 @@
-// What the operations say of what they did or found. Plain values; sizes in bytes, errors in the unit of the weights.
-// Statistics are rounded to six significant digits where they are made, so that the sidecar, the JSON output and the text of
-// the same run never disagree.
+// Reports of the operations. Plain values; sizes in bytes, errors in the unit of the weights.
+// Statistics are rounded to six significant digits where they are made, so that sidecar, JSON
+// output and text of a run never disagree.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@
 
 namespace octet {
 
-/// What a tensor is for, told from its name and shape.
+/// The purpose of a tensor, derived from its name and shape.
 enum class Kind : std::uint8_t { kWeight, kEmbedding, kHead, kPosition, kNorm, kBias, kBuffer, kOther };
 
 /// Number of kinds above.
@@ -42,7 +42,7 @@ struct TensorStatistics {
     double sqnr_db = 0;         ///< 10 log10(sum x^2 / sum (x - x')^2); +inf when nothing was lost
     double rmse = 0;            ///< sqrt(mean (x - x')^2)
     double max_abs_error = 0;   ///< max |x - x'|
-    double bound = 0;           ///< what |x - x'| cannot exceed (docs/quantization.md)
+    double bound = 0;           ///< an upper limit of |x - x'| (docs/quantization.md)
     std::uint64_t clipped = 0;  ///< elements whose code was limited to the range of codes
 
     friend bool operator==(const TensorStatistics&, const TensorStatistics&) = default;
@@ -55,10 +55,10 @@ struct Checksum {
     friend bool operator==(const Checksum&, const Checksum&) = default;
 };
 
-/// 32 hexadecimal digits, as xxhsum -H2 prints them.
+/// The checksum as 32 hexadecimal digits, as xxhsum -H2 prints them.
 std::string checksum_text(const Checksum& checksum);
 
-/// The checksum of that text, or nothing if it is none.
+/// The checksum that `text` spells, or nothing for any other text.
 std::optional<Checksum> parse_checksum(std::string_view text);
 
 /// One tensor of a checkpoint or set.
@@ -67,17 +67,18 @@ struct TensorReport {
     Dtype dtype = Dtype::kF32;  ///< of the source
     Shape shape;                ///< of the source
     Kind kind = Kind::kOther;
-    std::optional<Scheme> scheme;     ///< empty: the tensor is kept as it is
-    std::string reason;               ///< why it is kept; empty when quantized, or in a plain checkpoint
+    std::optional<Scheme> scheme;     ///< empty: the tensor is kept
+    std::string reason;               ///< why it is kept; empty for a quantized tensor or a plain checkpoint
     std::uint64_t source_bytes = 0;   ///< bytes of the tensor in the source
-    std::uint64_t output_bytes = 0;   ///< bytes of its codes and state; of the copy when kept
+    std::uint64_t output_bytes = 0;   ///< bytes of its codes and state, or of the copy
     std::optional<float> scale;       ///< per-tensor state
     std::optional<float> zero_point;  ///< the value of code 0
     std::optional<TensorStatistics> statistics;
     std::optional<Checksum> source_checksum;       ///< of the source's bytes, by pieces of 4 MiB (docs/format.md)
     std::optional<Checksum> stored_checksum;       ///< the same of the bytes in the set
-    std::optional<double> narrowed_max_abs_error;  ///< dequantize: at most this after narrowing to F16 or BF16
-    /// Tied tensors: the name of the one whose bytes these are, stored once; all but the sizes is that one's. Empty: not tied.
+    std::optional<double> narrowed_max_abs_error;  ///< dequantize to F16 or BF16: an upper limit of the error
+    /// The name of the tensor to which this one is tied. Both are stored once, under that name, and
+    /// share everything but their sizes. Empty: not tied.
     std::string same_as = {};
     Role role = Role::kNone;
     OutputAxis output_axis = OutputAxis::k0;  ///< of a matrix: which axis counts the outputs
@@ -87,7 +88,7 @@ struct TensorReport {
 struct FileReport {
     std::string name;  ///< base name
     std::uint64_t byte_count = 0;
-    std::optional<Checksum> checksum{};  ///< of a set's data file by pieces of 4 MiB, of a companion as a whole
+    std::optional<Checksum> checksum{};  ///< data file of a set: by pieces of 4 MiB; companion: as a whole
     std::string sha256{};                ///< 64 hexadecimal digits, or empty
 
     friend bool operator==(const FileReport&, const FileReport&) = default;
@@ -107,27 +108,27 @@ struct Totals {
     std::uint64_t kept = 0;
     std::uint64_t parameters = 0;                ///< elements of all tensors
     std::uint64_t source_bytes = 0;              ///< whole safetensors files, headers included
-    std::uint64_t output_bytes = 0;              ///< the same of what was written
+    std::uint64_t output_bytes = 0;              ///< the same for the files that were written
     std::uint64_t state_bytes = 0;               ///< scales and zero points, 4 bytes each where the sidecar holds them
     std::optional<double> bits_per_weight;       ///< (codes + state) of the quantized tensors / their elements
     std::optional<double> sqnr_db;               ///< over the quantized tensors but buffers
     std::optional<double> sqnr_db_with_buffers;  ///< over buffers, too; empty where none is quantized
     std::optional<double> max_abs_error;         ///< over the quantized tensors
-    std::uint64_t framework_bytes = 0;           ///< the footprint as a framework counts it (docs/seeds.md)
-    std::optional<std::uint64_t> source_framework_bytes;  ///< the same of the source of a set
+    std::uint64_t framework_bytes = 0;           ///< memory as a framework counts it (docs/seeds.md)
+    std::optional<std::uint64_t> source_framework_bytes;  ///< the same for the source of a set
     std::optional<double> narrowed_max_abs_error;         ///< dequantize: over the narrowed tensors
 };
 
-/// How a gate went.
+/// The result of a gate.
 struct Check {
     std::string name;    ///< the option without its dashes, such as "min-sqnr-tensor"
-    double limit = 0;    ///< as it was asked for
-    double value = 0;    ///< the figure that was judged; of the worst tensor, where the gate is about each
+    double limit = 0;    ///< as given
+    double value = 0;    ///< the figure that was judged; for a gate on every tensor, that of the worst one
     bool passed = true;  ///< a figure that is NaN does not pass
     std::string detail;  ///< one line: which tensor or figure, and by how much it missed
 };
 
-/// True if every gate held.
+/// True if every gate passed.
 inline bool all_passed(const std::vector<Check>& checks) {
     return std::all_of(checks.begin(), checks.end(), [](const Check& check) { return check.passed; });
 }
@@ -141,8 +142,8 @@ struct Report {
     std::vector<TensorReport> tensors;  ///< in file order
     std::vector<FileReport> input_files;
     std::vector<FileReport> output_files;  ///< everything written: data, sidecar, index, companions
-    std::vector<Check> checks;             ///< one for each gate that was asked for, in the order of Gates
-    bool written = true;                   ///< quantize: false when a gate failed, so that everything is as it was
+    std::vector<Check> checks;             ///< one for each requested gate, in the order of Gates
+    bool written = true;                   ///< quantize: false when a gate failed and nothing was written
     std::vector<std::string> notes;        ///< things the user should know, such as leftovers that were removed
     std::string hint;                      ///< quantize: what the user may want to do next; mostly empty
     double seconds = 0;                    ///< wall time of the operation

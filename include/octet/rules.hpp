@@ -1,5 +1,5 @@
-// Rules: which tensors get which scheme, told by name or by kind. The first rule that matches a tensor decides it, before any preset
-// and any other option. Plain values.
+// Rules: which tensors get which scheme, by name or by kind. The first rule that matches a tensor
+// decides, before any preset and any other option. Plain values.
 #pragma once
 
 #include <filesystem>
@@ -14,10 +14,11 @@ namespace octet {
 
 /// One rule.
 struct TensorRule {
-    /// A glob over tensor names (*, ?, [a-z], [!a-z]), `re:` and a regular expression (ECMAScript) for the whole name, or `kind:` and the
-    /// name of a kind ("weight", "embedding", ...).
+    /// A glob over tensor names (*, ?, [a-z], [!a-z]); or `re:` and a regular expression
+    /// (ECMAScript) for the whole name; or `kind:` and the name of a kind ("weight", "embedding",
+    /// ...).
     std::string match;
-    std::optional<Scheme> scheme;  ///< empty: keep, the bytes are copied
+    std::optional<Scheme> scheme;  ///< empty: keep; the bytes are copied
 
     friend bool operator==(const TensorRule&, const TensorRule&) = default;
 };
@@ -28,11 +29,13 @@ std::string rule_scheme_name(const TensorRule& rule);
 /// "PATTERN=SCHEME".
 std::string rule_text(const TensorRule& rule);
 
-/// The rule that "PATTERN=SCHEME" says; the last '=' is the one between the two. No such text, no scheme of that name: kUsage naming it.
+/// The rule of the text "PATTERN=SCHEME", divided at the last '='. Any other text, or an unknown
+/// scheme, is kUsage, which names it.
 TensorRule parse_rule(std::string_view text);
 
-/// Reads a file of rules: a JSON array of objects with exactly the members "match" and "scheme", both strings.
-/// Not found or not such JSON: kBadInput; no scheme of that name: kUsage; kIo.
+/// Reads a file of rules: a JSON array of objects with exactly the members "match" and "scheme",
+/// both strings. Throws Error: kBadInput (not found, or other JSON), kUsage (an unknown scheme),
+/// kIo.
 std::vector<TensorRule> read_rules(const std::filesystem::path& path);
 
 }  // namespace octet

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "formats/safetensors/header.hpp"
 #include "io/file.hpp"
 #include "octet/dtype.hpp"
-#include "safetensors/header.hpp"
 
 namespace octet::checkpoint {
 

@@ -10,7 +10,7 @@
 #include "arch/came_quantized.hpp"
 #include "arch/kinds.hpp"
 #include "arch/names.hpp"
-#include "quant/stored_form.hpp"
+#include "quant/storage_layout.hpp"
 
 namespace octet {
 

@@ -9,6 +9,7 @@
 #include "checkpoint/checkpoint.hpp"
 #include "io/file.hpp"
 #include "io/folder_names.hpp"
+#include "io/held_folder.hpp"
 #include "io/plain_name.hpp"
 #include "octet/error.hpp"
 
@@ -34,7 +35,7 @@ Location locate_in_folder(const fs::path& folder) {
         return Location{what, path, folder, true};
     };
     const auto has = [&](std::string_view name) { return io::exists(folder / name); };
-    if (has(kSidecarName)) return in_folder(Location::What::kSet, folder);
+    if (io::folder_has(folder, kSidecarName)) return in_folder(Location::What::kSet, folder);
     if (has(kIndexName)) return in_folder(Location::What::kIndex, folder / kIndexName);
     if (has("model.safetensors")) return in_folder(Location::What::kFile, folder / "model.safetensors");
     std::vector<std::string> names = io::folder_names(folder);

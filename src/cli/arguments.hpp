@@ -27,6 +27,7 @@ struct Arguments {
     bool json = false;
     bool quiet = false;
     bool verbose = false;
+    bool sandbox = true;
     When color = When::kAuto;
     When progress = When::kAuto;
 

@@ -33,9 +33,9 @@ constexpr Command kCommands[] = {
         .is_main = true,
         .summary = "Quantize a checkpoint into a set: codes, sidecar, companions",
         .manual = R"(Reads INPUT and writes a set into OUT_DIR: the codes as safetensors files, the
-            sidecar `quantization_state.json` that says how to read them, and of a folder its
+            sidecar `quantization_state.json` that says how to read them, and, from a folder, its
             companions, such as `config.json` and the tokenizer. The set appears whole or not at
-            all. The report says what it cost, tensor by tensor.)",
+            all. The report says what quantizing cost, tensor by tensor.)",
         .positionals = kQuantizePaths,
         .example = "octet quantize model.safetensors out/ --preset q4 --min-sqnr 20",
         .run = run_quantize,
@@ -46,8 +46,8 @@ constexpr Command kCommands[] = {
         .is_main = true,
         .summary = "Restore a checkpoint from a set",
         .manual =
-            R"(Writes the checkpoint back that SET was made from: its names, order, shapes, dtypes
-            and metadata, with the values that the codes stand for.)",
+            R"(Restores the checkpoint that SET was made from: its names, order, shapes, dtypes and
+            metadata, with the values that the codes stand for.)",
         .positionals = kDequantizePaths,
         .example = "octet dequantize out/ restored.safetensors",
         .run = run_dequantize,
@@ -78,9 +78,9 @@ constexpr Command kCommands[] = {
         .name = "compare",
         .bit = kCompare,
         .is_main = true,
-        .summary = "Hold a checkpoint or set against another, value by value",
-        .manual = R"(Says which tensors are missing, extra or of another shape, and for each that
-            both have how far the values of B are from those of A.)",
+        .summary = "Compare two checkpoints or sets, value by value",
+        .manual = R"(Says which tensors are missing, extra or of another shape, and, for each tensor in
+            both, how far the values of B are from those of A.)",
         .positionals = kComparePaths,
         .example = "octet compare model.safetensors out/ --min-sqnr-tensor 30",
         .run = run_compare,
@@ -132,10 +132,11 @@ constexpr Command kCommands[] = {
 constexpr Command kOctet = {
     .name = "",
     .bit = kProgram,
-    .summary = "octet quantizes safetensors checkpoints to 8, 6, 5, 4, 3 or 2 bits and back, and says what it cost.",
+    .summary =
+        "octet quantizes safetensors checkpoints to 8, 6, 5, 4, 3 or 2 bits, restores them, and says what it cost.",
     .manual =
-        R"(octet quantizes safetensors checkpoints to 8, 6, 5, 4, 3 or 2 bits and back, and says
-        what it cost, tensor by tensor. What it writes is whole or not there. Called under the name
+        R"(octet quantizes safetensors checkpoints to 8, 6, 5, 4, 3 or 2 bits, restores them, and says
+        what quantizing cost, tensor by tensor. What it writes is whole or absent. Under the name
         `quantize`, `dequantize` or `inspect` (a link or a copy) the program is that command.)",
     .example = "octet quantize model.safetensors out/ && octet inspect out/ --sizes",
 };

@@ -9,10 +9,12 @@
 
 #include "base/text.hpp"
 #include "cli/command.hpp"
+#include "cli/confine.hpp"
 #include "cli/help.hpp"
 #include "cli/parse.hpp"
 #include "cli/signals.hpp"
 #include "io/large_buffer.hpp"
+#include "io/sandbox.hpp"
 #include "octet/octet.hpp"
 
 namespace octet::cli {
@@ -37,6 +39,10 @@ std::vector<std::string> with_help_as_option(std::vector<std::string> words) {
     return words;
 }
 
+bool writes(const Command& command) {
+    return (command.bit & kWriting) != 0;
+}
+
 int run_words(Terminal& terminal, std::vector<std::string> words, Arguments& arguments) {
     if (words.empty()) {
         terminal.out(overview());
@@ -57,6 +63,9 @@ int run_words(Terminal& terminal, std::vector<std::string> words, Arguments& arg
     terminal.set_quiet(arguments.quiet);
     terminal.set_color(arguments.color);
     terminal.set_progress(arguments.progress);
+    // Before INPUT is read and before there are threads: what is given up is given up by those that
+    // are started later.
+    if (arguments.sandbox) io::enter_sandbox(allowed_paths(words, writes(command) ? arguments.output : ""));
     return command.run(terminal, arguments);
 }
 

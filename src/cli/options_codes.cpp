@@ -10,21 +10,21 @@ namespace {
 constexpr Commands kCoding = kQuantize | kPlan;
 
 constexpr Choice kPresets[] = {
-    {"all", "every float tensor, one scale each, rounded to nearest"},
+    {"all", "every float tensor, one scale per tensor, rounded to nearest"},
     {"lesson", "parameters only, truncated, as the lesson does"},
     {"linear", "8-bit rows of Linear weights, as quanto's qint8"},
-    {"q8", "the best SQNR at 8.5 bits a weight"},
-    {"q6", "the best SQNR at 6.5625 bits a weight"},
-    {"q4", "the best SQNR at 4.5 bits a weight"},
+    {"q8", "the best SQNR at 8.5 bits per weight"},
+    {"q6", "the best SQNR at 6.5625 bits per weight"},
+    {"q4", "the best SQNR at 4.5 bits per weight"},
 };
 constexpr Choice kBits[] = {{"8"}, {"6"}, {"5"}, {"4"}, {"3"}, {"2"}};
 constexpr Choice kGranularities[] = {
-    {"tensor", "one scale for all of it"},
-    {"channel", "one for each output channel"},
-    {"group", "one for each run of inputs of an output"},
+    {"tensor", "one scale per tensor"},
+    {"channel", "one scale per output channel"},
+    {"group", "one scale per run of inputs of an output"},
 };
 constexpr Choice kAxes[] = {{"auto"}, {"0"}, {"1"}};
-constexpr Choice kZeroPoints[] = {{"real", "the value of code 0"}, {"integer", "a code"}};
+constexpr Choice kZeroPoints[] = {{"real", "the value of code 0"}, {"integer", "a code, the one that stands for 0"}};
 constexpr Choice kRoundings[] = {{"nearest", "ties to even"}, {"truncate", "toward zero"}};
 constexpr Choice kRanges[] = {
     {"minmax", "from the smallest to the largest value"},
@@ -72,8 +72,8 @@ constexpr Option kOptions[] = {
         .manual = R"(Which tensors are quantized, and how. `lesson` is the lesson bit for bit:
             buffers, such as GPT-2's causal masks, are copied. `linear` quantizes the weights of
             Linear layers (of GPT-2: its Conv1D weights) symmetric in 8 bits with one float32 scale
-            an output (`s8-channel`), and copies all else; `framework_bytes` then counts two
-            activation scales a layer, as that library adds them ([seeds.md](seeds.md#flan-t5)).
+            per output (`s8-channel`), and copies all else; `framework_bytes` then counts two
+            activation scales per layer, as quanto adds them ([seeds.md](seeds.md#flan-t5)).
             `q8`, `q6` and `q4` quantize weights, embeddings and heads at [two
             levels](quantization.md#two-levels), copy all else, and take no other scheme option.)",
         .choices = kPresets,
@@ -85,10 +85,10 @@ constexpr Option kOptions[] = {
         .value = "PATTERN=SCHEME",
         .commands = kCoding,
         .group = Group::kChoose,
-        .help = "that scheme, or keep, for tensors that match a glob, re:REGEX or kind:KIND; the first match wins",
+        .help = "SCHEME, or keep, for tensors that match a glob, re:REGEX or kind:KIND; the first match wins",
         .manual =
-            R"(That scheme, or `keep`, for tensors whose names match a glob, or `re:` and a regular
-            expression, or whose kind is that of `kind:KIND`. The first rule that matches decides
+            R"(SCHEME, or `keep`, for tensors whose names match a glob, or `re:` and a regular
+            expression, or whose kind is KIND (`kind:KIND`). The first rule that matches decides
             ([Rules](#rules)).)",
         .repeatable = true,
         .set = [](Arguments& a, const Given& given) { a.coding.rules.push_back(parse_rule(given.text)); },
@@ -99,7 +99,7 @@ constexpr Option kOptions[] = {
         .commands = kCoding,
         .group = Group::kChoose,
         .help = "a JSON file of rules, after those of --rule",
-        .manual = "A JSON file of rules, which stand behind those of `--rule`.",
+        .manual = "A JSON file of rules, which follow those of `--rule`.",
         .set = add_rules,
     },
     {
@@ -111,7 +111,7 @@ constexpr Option kOptions[] = {
         .manual = R"(The [planner](quantization.md#the-planner) chooses the scheme of every tensor
             that no rule decides, or copies it, for the least error in data files of at most SIZE
             (`70MB`, `1.5GiB`). It reads the data once more. Preset and scheme options then decide
-            nothing. What cannot be reached is exit 1 with what can.)",
+            nothing. A size that cannot be reached is exit 1, and the message says what can be.)",
         .set = [](Arguments& a, const Given& given) { a.coding.max_size = given.size(); },
     },
     {
@@ -120,9 +120,9 @@ constexpr Option kOptions[] = {
         .commands = kCoding,
         .group = Group::kChoose,
         .help = "choose schemes for the smallest set with an SQNR of DB",
-        .manual = R"(As `--max-size`, which it excludes, for the smallest data files of the
-            planner's choices in which the quantized values, **buffers left out**, have an SQNR of
-            at least DB: `totals.sqnr_db`.)",
+        .manual = R"(The planner chooses the smallest data files in which the quantized values,
+            **buffers left out**, have an SQNR of at least DB (`totals.sqnr_db`). It excludes
+            `--max-size`.)",
         .set = [](Arguments& a, const Given& given) { a.coding.target_sqnr_db = given.number(); },
     },
     {
@@ -131,9 +131,9 @@ constexpr Option kOptions[] = {
         .commands = kCoding,
         .group = Group::kChoose,
         .help = "a safetensors file with a weight of the squared error for each input, as calibrate writes it",
-        .manual = R"(A safetensors file of F32 vectors, each named like a tensor and as long as that
-            has inputs: weights of the squared error, not negative, as `octet calibrate` writes
-            them. `--range mse` of groups and channels then minimizes the weighted sum. The sidecar
+        .manual = R"(A safetensors file of F32 vectors, as `octet calibrate` writes it. Each vector
+            has the name of a tensor and, for each input of the tensor, a weight of the squared
+            error that is not negative. `--range mse` of groups and channels then minimizes the weighted sum. The sidecar
             holds the file's checksum.)",
         .set = [](Arguments& a, const Given& given) { a.coding.importance = given.path(); },
     },
@@ -142,9 +142,10 @@ constexpr Option kOptions[] = {
         .value = "ACTION",
         .commands = kCoding,
         .group = Group::kChoose,
-        .help = "of a tensor with NaN or infinity",
-        .manual = R"(What to do with a tensor that holds NaN or infinity, or whose range is beyond
-            float32. `keep` reads the data once more.)",
+        .help = "what to do with a tensor that holds NaN or infinity",
+        .manual = R"(What to do with a tensor that holds NaN or infinity, whose range is beyond float32
+            or the dtype of its scale, or whose values would come back infinite. `keep` reads
+            the data once more.)",
         .choices = kOnNonFinite,
         .fallback = "error",
         .set = [](Arguments& a, const Given& given) { a.coding.on_non_finite = given.choice_of<OnNonFinite>(); },
@@ -154,10 +155,10 @@ constexpr Option kOptions[] = {
         .value = "N",
         .commands = kCoding,
         .group = Group::kScheme,
-        .help = "of one code",
+        .help = "bits of one code",
         .manual = R"(The bits of one code. This and the other options of the
-            [scheme](quantization.md) are about tensors of two or more dimensions; the others are
-            quantized per tensor, at 8 bits.)",
+            [scheme](quantization.md) apply to tensors of two or more dimensions; other tensors
+            have one scale per tensor and 8 bits.)",
         .choices = kBits,
         .fallback = "8",
         .set = set_bits,
@@ -178,7 +179,7 @@ constexpr Option kOptions[] = {
         .commands = kCoding,
         .group = Group::kScheme,
         .help = "inputs of one group, 16 to 1024",
-        .manual = "The inputs of one output that are a group, 16 to 1024; asks for groups.",
+        .manual = "The number of inputs in one group, 16 to 1024. It implies `--granularity group`.",
         .fallback = "64",
         .set =
             [](Arguments& a, const Given& given) {
@@ -191,7 +192,7 @@ constexpr Option kOptions[] = {
         .value = "AXIS",
         .commands = kCoding,
         .group = Group::kScheme,
-        .help = "which one counts the outputs",
+        .help = "which axis counts the outputs",
         .manual = "Which axis counts the outputs. `auto` is 1 for GPT-2's Conv1D weights and `wpe`, else 0.",
         .choices = kAxes,
         .fallback = "auto",
@@ -222,7 +223,7 @@ constexpr Option kOptions[] = {
         .value = "MODE",
         .commands = kCoding,
         .group = Group::kScheme,
-        .help = "of values to codes, instead of the preset's",
+        .help = "rounding of values to codes, instead of the preset's",
         .choices = kRoundings,
         .set = [](Arguments& a, const Given& given) { a.coding.scheme.rounding = given.choice_of<Rounding>(); },
     },
@@ -242,10 +243,10 @@ constexpr Option kOptions[] = {
         .value = "DTYPE",
         .commands = kCoding,
         .group = Group::kScheme,
-        .help = "of the scales of channels and groups",
+        .help = "dtype of the scales of channels and groups",
         .manual =
             R"(The dtype of the scales and real zero points of channels and groups. `two-level` is
-            for groups: small integers against F16 numbers.)",
+            for groups: small integers times F16 numbers.)",
         .choices = kScaleDtypes,
         .fallback = "f32",
         .set = [](Arguments& a, const Given& given) { a.coding.scheme.scale_dtype = given.choice_of<ScaleDtype>(); },

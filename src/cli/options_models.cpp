@@ -42,7 +42,7 @@ constexpr Option kOptions[] = {
         .value = "FILE",
         .commands = kGenerate,
         .group = Group::kPrompt,
-        .help = "the same from a file",
+        .help = "the prompt from a file",
         .set = [](Arguments& a, const Given& given) { a.prompt_file = given.text; },
     },
     {
@@ -51,7 +51,8 @@ constexpr Option kOptions[] = {
         .commands = kGenerate,
         .group = Group::kPrompt,
         .help = "token ids instead, such as 1,2,3",
-        .manual = "Token ids instead, such as `1,2,3`. They are read as they are: T5's end token has to be among them.",
+        .manual =
+            "Token ids instead of text, such as `1,2,3`. They are not changed: T5's end token has to be among them.",
         .set = set_ids,
     },
     {
@@ -59,8 +60,8 @@ constexpr Option kOptions[] = {
         .value = "N",
         .commands = kGenerate,
         .group = Group::kSampling,
-        .help = "at most that many, 1 to 1,000,000",
-        .manual = "At most that many, 1 to 1,000,000. Memory for them is taken as they come.",
+        .help = "the most tokens to generate, 1 to 1,000,000",
+        .manual = "The most tokens to generate, 1 to 1,000,000. Memory grows with the tokens.",
         .fallback = "32",
         .set = [](Arguments& a, const Given& given) { a.generate.max_new_tokens = given.count(1, kMostNewTokens); },
     },
@@ -79,7 +80,7 @@ constexpr Option kOptions[] = {
         .value = "K",
         .commands = kGenerate,
         .group = Group::kSampling,
-        .help = "sample among the K most likely, 1 or more",
+        .help = "sample among the K most likely tokens, 1 or more",
         .fallback = "all of them",
         .set = [](Arguments& a, const Given& given) { a.generate.sampling.top_k = given.count(1, kMostTopK); },
     },
@@ -88,7 +89,7 @@ constexpr Option kOptions[] = {
         .value = "P",
         .commands = kGenerate,
         .group = Group::kSampling,
-        .help = "sample among the most likely that reach P together",
+        .help = "sample among the most likely tokens whose probabilities add up to P",
         .fallback = "1",
         .set = [](Arguments& a, const Given& given) { a.generate.sampling.top_p = given.number(); },
     },
@@ -97,7 +98,7 @@ constexpr Option kOptions[] = {
         .value = "N",
         .commands = kGenerate,
         .group = Group::kSampling,
-        .help = "of sampling: the same one gives the same tokens",
+        .help = "seed of sampling: the same seed gives the same tokens",
         .fallback = "0",
         .set =
             [](Arguments& a, const Given& given) {
@@ -153,7 +154,7 @@ constexpr Option kOptions[] = {
         .commands = kEvaluate,
         .group = Group::kAgainst,
         .help = "each quantized tensor of MODEL alone in the reference",
-        .manual = "MODEL is a set: each of its quantized tensors alone in the reference, worst first.",
+        .manual = "MODEL is a set. Evaluates the reference with each quantized tensor of MODEL alone, worst first.",
         .set = [](Arguments& a, const Given& given) { a.evaluate.tensor_ablation = given.is_on(); },
     },
     {
@@ -164,7 +165,7 @@ constexpr Option kOptions[] = {
         .help = "exit 1 if the mean KL divergence is higher",
         .manual =
             R"(A gate against the reference, on `mean_kl`. A limit that no model could hold (below
-            0, a share above 1) is exit 2, of this and of the next two.)",
+            0, a share above 1) is exit 2. So it is for the next two options.)",
         .set = [](Arguments& a, const Given& given) { a.evaluate.gates.max_kl = given.number(); },
     },
     {

@@ -5,11 +5,10 @@ namespace octet::cli {
 namespace {
 
 constexpr Commands kJudged = kQuantize | kCompare;
-constexpr Commands kWriting = kQuantize | kDequantize | kCalibrate;
 
 constexpr Choice kDtypes[] = {{"source"}, {"f32"}, {"f16"}, {"bf16"}};
 constexpr Choice kSortKeys[] = {
-    {"file", "as they lie there"},
+    {"file", "in file order"},
     {"name", "from a to z"},
     {"size", "largest first"},
     {"sqnr", "worst first"},
@@ -60,8 +59,8 @@ constexpr Option kOptions[] = {
         .commands = kInspect | kCompare,
         .group = Group::kShow,
         .help = "only names that match: a glob, or re:REGEX",
-        .manual = R"(Only names that match: a glob (`*`, `?`, `[a-z]`, `[!a-z]`) or `re:` and a
-            regular expression (ECMAScript), for the whole name. No match is exit 2.)",
+        .manual = R"(Only tensors whose names match a glob (`*`, `?`, `[a-z]`, `[!a-z]`) or `re:` and a
+            regular expression (ECMAScript) for the whole name. No match is exit 2.)",
         .set = [](Arguments& a, const Given& given) { a.tensors = given.text; },
     },
     {
@@ -130,7 +129,7 @@ constexpr Option kOptions[] = {
         .commands = kJudged,
         .group = Group::kGates,
         .help = "exit 1 if the data files are larger, as in 70MB or 1.5GiB",
-        .manual = "The gate on `totals.output_bytes`: the data files, of compare those of B.",
+        .manual = "The gate on `totals.output_bytes`: the data files; for compare those of B.",
         .set = [](Arguments& a, const Given& given) { a.gates.max_output_size = given.size(); },
     },
     {
@@ -157,7 +156,7 @@ constexpr Option kOptions[] = {
         .value = "DTYPE",
         .commands = kDequantize,
         .group = Group::kWrite,
-        .help = "of every float tensor",
+        .help = "dtype of every float tensor",
         .manual =
             R"(The dtype of every float tensor, kept ones too. `source` is each tensor's own. F16
             that would overflow is exit 3.)",
@@ -170,7 +169,7 @@ constexpr Option kOptions[] = {
         .commands = kQuantize | kDequantize,
         .group = Group::kWrite,
         .help = "replace what octet wrote there before",
-        .manual = "Replace a set; for dequantize replace files of the same names, nothing else.",
+        .manual = "Replace a set. dequantize replaces files of the same names, and nothing else.",
         .set = [](Arguments& a, const Given& given) { a.write.force = given.is_on(); },
     },
     {
@@ -179,8 +178,9 @@ constexpr Option kOptions[] = {
         .group = Group::kWrite,
         .help = "also SHA-256 of every file, for those who publish it",
         .manual = R"(Also SHA-256 of every file, as `sha256sum` prints it: in the sidecar (of data
-            files and companions) and in the `--json` report. Uses OpenSSL's libcrypto, loaded when
-            it is asked for; without it exit 2. verify needs it too for a set that has such digests.)",
+            files and companions) and in the `--json` report. Needs OpenSSL's libcrypto, which is
+            loaded on demand; where it is missing, the exit code is 2. verify needs it too, for a
+            set that has such digests.)",
         .set = [](Arguments& a, const Given& given) { a.write.sha256 = given.is_on(); },
     },
     {
@@ -240,11 +240,21 @@ constexpr Option kOptions[] = {
         .set = [](Arguments& a, const Given& given) { a.progress = given.choice_of<When>(); },
     },
     {
+        .name = "--no-sandbox",
+        .commands = kEveryCommand,
+        .help = "keep rights that are given up before INPUT is read",
+        .manual = R"(Before INPUT is read, octet gives up what it does not need, by Landlock and
+            seccomp where the kernel has them: opening anything but the paths of the command line,
+            their folders (of a set also the one that it lies in) and the folder of the output;
+            networks; other programs. This option keeps these rights.)",
+        .set = [](Arguments& a, const Given& given) { a.sandbox = !given.is_on(); },
+    },
+    {
         .name = "--help",
         .letter = 'h',
         .commands = kEveryCommand | kProgram,
         .help = "print this help",
-        .manual = "Print what can be given, and an example.",
+        .manual = "Print the arguments and options, and an example.",
     },
     {
         .name = "--version",

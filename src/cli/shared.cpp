@@ -6,8 +6,8 @@
 
 #include "cli/command.hpp"
 #include "cli/signals.hpp"
+#include "formats/octet_set/sidecar.hpp"
 #include "octet/error.hpp"
-#include "state/sidecar.hpp"
 
 namespace octet::cli {
 
@@ -55,10 +55,10 @@ void note_overruled(Terminal& terminal, const QuantizeOptions& options) {
     if (!options.max_size && !options.target_sqnr_db) return;
     const bool with_scheme = options.scheme != SchemeOptions{};
     if (options.preset == Preset::kAll && !with_scheme) return;
-    terminal.note(fmt::format(
-        "{} chooses the scheme of every tensor that no rule decides; {} no say in that",
-        options.max_size ? "--max-size" : "--target-sqnr",
-        with_scheme ? "the scheme options have" : fmt::format("--preset {} has", state::preset_name(options.preset))));
+    terminal.note(fmt::format("{} chooses the scheme of every tensor that no rule decides; {} no say in that",
+                              options.max_size ? "--max-size" : "--target-sqnr",
+                              with_scheme ? "the scheme options have"
+                                          : fmt::format("--preset {} has", octet_set::preset_name(options.preset))));
 }
 
 }  // namespace octet::cli

@@ -72,7 +72,15 @@ Directory::~Directory() {
 }
 
 Directory Directory::open(const fs::path& path) {
-    const int fd = system_calls().open(AT_FDCWD, path.c_str(), kOpenFolder, 0);
+    return opened(path, kOpenFolder);
+}
+
+Directory Directory::open_to_look(const fs::path& path) {
+    return opened(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+Directory Directory::opened(const fs::path& path, int flags) {
+    const int fd = system_calls().open(AT_FDCWD, path.c_str(), flags, 0);
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         throw Error(ErrorCode::kUsage, printable(path.native()), "is no folder; create it first");
     if (fd < 0) throw_io_error(path, "open", errno);

@@ -25,6 +25,7 @@ struct DirectoryEntry {
     std::uint64_t links = 0;  ///< how many names the file has
 
     bool is_folder(const FileIdentity& id) const { return kind == Kind::kFolder && identity == id; }
+    bool is_folder(std::uint64_t inode) const { return kind == Kind::kFolder && identity.inode == inode; }
 };
 
 class Directory {
@@ -36,6 +37,9 @@ class Directory {
 
     /// Opens a folder at a path that the user named, links followed. Not found, or no folder: kUsage; kIo.
     static Directory open(const std::filesystem::path& path);
+
+    /// The same, where only names in it are looked at and opened: it may be one that must not be listed.
+    static Directory open_to_look(const std::filesystem::path& path);
 
     /// The folder of that name, or nothing where there is nothing of that name. A link or anything else: kIo, naming it.
     std::optional<Directory> find_folder(const std::string& name) const;
@@ -80,6 +84,7 @@ class Directory {
     explicit operator bool() const noexcept { return fd_ >= 0; }
 
   private:
+    static Directory opened(const std::filesystem::path& path, int flags);
     Directory(int fd, std::filesystem::path path) : fd_(fd), path_(std::move(path)) {}
 
     int fd_ = -1;

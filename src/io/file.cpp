@@ -50,6 +50,13 @@ bool find_status(const std::filesystem::path& path, struct stat& status) {
     return false;
 }
 
+void check_size(const File& file, std::uint64_t most_bytes) {
+    if (file.size() <= most_bytes) return;
+    throw Error(ErrorCode::kBadInput, printable(file.name()),
+                fmt::format("has {} bytes, more than the {} that such a file may have; is it the right file?",
+                            with_commas(file.size()), with_commas(most_bytes)));
+}
+
 }  // namespace
 
 void throw_io_error(const std::filesystem::path& path, std::string_view action, int error_number) {
@@ -111,6 +118,10 @@ constexpr int kOpenToRead = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
 
 File File::open_for_reading(const std::filesystem::path& path) {
     return of_opened(system_calls().open(AT_FDCWD, path.c_str(), kOpenToRead, 0), path);
+}
+
+File File::open_for_reading(int directory, const std::string& name, const std::filesystem::path& path) {
+    return of_opened(system_calls().open(directory, name.c_str(), kOpenToRead, 0), path);
 }
 
 File File::open_in(int directory, const std::string& name, const std::filesystem::path& path) {
@@ -197,16 +208,16 @@ void File::sync() const {
 
 File open_text_file(const std::filesystem::path& path, std::uint64_t most_bytes) {
     File file = File::open_for_reading(path);
-    if (file.size() > most_bytes) {
-        throw Error(ErrorCode::kBadInput, printable(path.native()),
-                    fmt::format("has {} bytes, more than the {} that such a file may have; is it the right file?",
-                                with_commas(file.size()), with_commas(most_bytes)));
-    }
+    check_size(file, most_bytes);
     return file;
 }
 
 std::string read_text_file(const std::filesystem::path& path, std::uint64_t most_bytes) {
-    const File file = open_text_file(path, most_bytes);
+    return read_text_file(File::open_for_reading(path), most_bytes);
+}
+
+std::string read_text_file(const File& file, std::uint64_t most_bytes) {
+    check_size(file, most_bytes);
     std::string text(file.size(), '\0');
     file.read_at(std::as_writable_bytes(std::span(text)), 0);
     return text;

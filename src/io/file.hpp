@@ -29,7 +29,10 @@ class File {
     /// Opens an existing regular file for reading. Not found or not a regular file: kBadInput; other failures: kIo.
     static File open_for_reading(const std::filesystem::path& path);
 
-    /// The same of the name `name` in an open directory; a link is an error. `path`: the file in messages.
+    /// The same of the name `name` in an open directory, links followed. `path`: the file in messages.
+    static File open_for_reading(int directory, const std::string& name, const std::filesystem::path& path);
+
+    /// The same, where a link is an error.
     static File open_in(int directory, const std::string& name, const std::filesystem::path& path);
 
     /// Creates a new file (0666 & ~umask) and reserves `byte_count` bytes for it; an existing one is an error. kIo.
@@ -87,6 +90,9 @@ File open_text_file(const std::filesystem::path& path, std::uint64_t most_bytes)
 
 /// The whole of a small file as text; larger than `most_bytes`: kBadInput.
 std::string read_text_file(const std::filesystem::path& path, std::uint64_t most_bytes);
+
+/// The same of an open file.
+std::string read_text_file(const File& file, std::uint64_t most_bytes);
 
 /// Fills a new file with `text`, on the disk when `sync`.
 void write_text(const File& file, std::string_view text, bool sync);

@@ -68,21 +68,21 @@ bool is_plain(const std::string& name) {
 /// Adds one line to `records`; false where it is no line of a journal.
 bool add_line(std::string_view line, JournalRecords& records) {
     const std::string_view key = take_word(line);
-    FileIdentity identity;
-    const bool has_identity = key == "built" || key == "saved" || key == "replace" || key == "old" || key == "new";
-    if (has_identity && (!take_number(line, identity.device) || !take_number(line, identity.inode))) return false;
+    std::uint64_t inode = 0;
+    const bool has_inode = key == "built" || key == "saved" || key == "replace" || key == "old" || key == "new";
+    if (has_inode && !take_number(line, inode)) return false;
     const auto name = unescaped(take_word(line));
     const bool has_name = key != "built" && key != "saved" && key != "replace";
     if (!name || has_name != is_plain(*name) || !line.empty()) return false;
     if (key == "build") records.build_name = *name;
-    if (key == "built") records.build = identity;
+    if (key == "built") records.build = inode;
     if (key == "file") records.built_files.push_back(*name);
     if (key == "save") records.save_name = *name;
-    if (key == "saved") records.save = identity;
-    if (key == "replace") records.replaced = identity;
-    if (key == "old") records.old_files.push_back({*name, identity});
-    if (key == "new") records.new_files.push_back({*name, identity});
-    return has_identity || key == "build" || key == "file" || key == "save";
+    if (key == "saved") records.save = inode;
+    if (key == "replace") records.replaced = inode;
+    if (key == "old") records.old_files.push_back({*name, inode});
+    if (key == "new") records.new_files.push_back({*name, inode});
+    return has_inode || key == "build" || key == "file" || key == "save";
 }
 
 /// The records of a journal's text, or nothing where it is none. A run that was killed at once left an empty file.
@@ -102,10 +102,6 @@ std::string text_of(const File& file) {
     std::string text(file.size(), '\0');
     file.read_at(std::as_writable_bytes(std::span(text)), 0);
     return text;
-}
-
-std::string identity_text(const FileIdentity& identity) {
-    return fmt::format("{} {}", identity.device, identity.inode);
 }
 
 }  // namespace
@@ -218,8 +214,8 @@ void Journal::note_build(const std::string& name) {
     add("build " + escaped(name));
 }
 
-void Journal::note_built(const FileIdentity& folder) {
-    add("built " + identity_text(folder));
+void Journal::note_built(std::uint64_t inode) {
+    add(fmt::format("built {}", inode));
 }
 
 void Journal::note_file(const std::string& name) {
@@ -230,20 +226,20 @@ void Journal::note_save(const std::string& name) {
     add("save " + escaped(name));
 }
 
-void Journal::note_saved(const FileIdentity& folder) {
-    add("saved " + identity_text(folder));
+void Journal::note_saved(std::uint64_t inode) {
+    add(fmt::format("saved {}", inode));
 }
 
-void Journal::note_replaced(const FileIdentity& folder) {
-    add("replace " + identity_text(folder));
+void Journal::note_replaced(std::uint64_t inode) {
+    add(fmt::format("replace {}", inode));
 }
 
 void Journal::note_old(const NamedFile& file) {
-    add("old " + identity_text(file.identity) + " " + escaped(file.name));
+    add(fmt::format("old {} {}", file.inode, escaped(file.name)));
 }
 
 void Journal::note_new(const NamedFile& file) {
-    add("new " + identity_text(file.identity) + " " + escaped(file.name));
+    add(fmt::format("new {} {}", file.inode, escaped(file.name)));
 }
 
 void Journal::sync() const {

@@ -1,17 +1,17 @@
 // The journal of a run that writes: which hidden folder it made, which files it puts there, which it moves. It is the claim to a
 // target, too: a file made in one step and locked while the run lives, so that a second run is refused and what a killed run left
-// is known by the free lock. Nothing that lies about is adopted or removed unless the journal names it by device and inode, which
-// nobody who plants files can foretell.
+// is known by the free lock. Nothing that lies about is adopted or removed unless the journal names it by inode, which nobody who
+// plants files can foretell (not by device, whose number may be another one after the system has started anew).
 //
 //   octet-journal 1
 //   build NAME                a hidden folder is about to be made
-//   built DEVICE INODE        it was made
-//   file NAME                 a file is about to be created in it
-//   save NAME                 the same two of the folder that takes the old files while new ones are moved in
-//   saved DEVICE INODE
-//   replace DEVICE INODE      the folder that is about to be exchanged with the one that was built
-//   old DEVICE INODE NAME     a file of the old set
-//   new DEVICE INODE NAME     a file that is about to be moved out of the hidden folder
+//   file NAME                 a file that may be created in it
+//   built INODE               it was made
+//   save NAME                 the same of the folder that takes the old files while new ones are moved in
+//   saved INODE
+//   replace INODE             the folder that is about to be exchanged with the one that was built
+//   old INODE NAME            a file of the old set
+//   new INODE NAME            a file that is about to be moved out of the hidden folder
 //
 // One line a record, bytes of names beyond printable ASCII as %XX. Lines are only ever added; a last one without its end does not
 // count.
@@ -29,17 +29,17 @@ namespace octet::io {
 /// A file by its name and by what it is.
 struct NamedFile {
     std::string name;
-    FileIdentity identity;
+    std::uint64_t inode = 0;
 };
 
 /// What a run has noted so far.
 struct JournalRecords {
     std::string build_name;
-    std::optional<FileIdentity> build;
+    std::optional<std::uint64_t> build;  ///< inode
     std::vector<std::string> built_files;
     std::string save_name;
-    std::optional<FileIdentity> save;
-    std::optional<FileIdentity> replaced;
+    std::optional<std::uint64_t> save;
+    std::optional<std::uint64_t> replaced;
     std::vector<NamedFile> old_files;
     std::vector<NamedFile> new_files;  ///< the one that makes the output valid is the last
 
@@ -71,11 +71,11 @@ class Journal {
     void keep() noexcept { kept_ = true; }
 
     void note_build(const std::string& name);
-    void note_built(const FileIdentity& folder);
+    void note_built(std::uint64_t inode);
     void note_file(const std::string& name);
     void note_save(const std::string& name);
-    void note_saved(const FileIdentity& folder);
-    void note_replaced(const FileIdentity& folder);
+    void note_saved(std::uint64_t inode);
+    void note_replaced(std::uint64_t inode);
     void note_old(const NamedFile& file);
     void note_new(const NamedFile& file);
 

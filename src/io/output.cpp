@@ -60,14 +60,15 @@ bool is_half_replaced(const fs::path& folder) {
     std::error_code error;
     const fs::path real = fs::canonical(folder, error);
     if (error) throw_io_error(folder, "examine", error.value());
-    const Directory target = Directory::open(real);
+    const Directory target = Directory::open_to_look(real);
     const auto is_unfinished = [&](const Directory& place, const std::string& journal) {
         const auto records = read_journal(place, journal);
         return records && !records->new_files.empty() && !is_complete(target, *records);
     };
     if (is_unfinished(target, hidden_name_of("", true, kJournal))) return true;
     const std::string beside = hidden_name_of(real.filename().native(), false, kJournal);
-    return io::exists(real.parent_path() / beside) && is_unfinished(Directory::open(real.parent_path()), beside);
+    return io::exists(real.parent_path() / beside) &&
+           is_unfinished(Directory::open_to_look(real.parent_path()), beside);
 }
 
 Output::Output(const fs::path& target, Kind kind, std::string last_file, bool sync, std::vector<std::string>& notes)
@@ -126,10 +127,10 @@ std::vector<std::string> Output::names_now(const JournalRecords& records) const 
     std::vector<std::string> names = folder_->names();
     if (!inside_) return names;
     // Of a folder that was made just before the kill the journal does not know yet what it is: it is empty.
-    const auto is_own_folder = [&](const std::string& name, const std::optional<FileIdentity>& identity) {
+    const auto is_own_folder = [&](const std::string& name, std::optional<std::uint64_t> inode) {
         const auto entry = folder_->look_at(name);
         if (!entry || entry->kind != DirectoryEntry::Kind::kFolder) return false;
-        return identity ? entry->identity == *identity : folder_->find_folder(name)->names().empty();
+        return inode ? entry->is_folder(*inode) : folder_->find_folder(name)->names().empty();
     };
     std::erase_if(names, [&](const std::string& name) {
         return name == hidden_name(kJournal) || (name == records.build_name && is_own_folder(name, records.build)) ||
@@ -147,7 +148,7 @@ void Output::examine() {
     for (const NamedFile& file : left.old_files) old.push_back(file.name);
     for (const NamedFile& file : left.new_files) {
         const auto entry = folder_->look_at(file.name);
-        if (entry && entry->identity == file.identity) std::erase(standing_.names, file.name);
+        if (entry && entry->identity.inode == file.inode) std::erase(standing_.names, file.name);
     }
     for (const std::string& name : old) {
         if (!contains(standing_.names, name)) standing_.names.push_back(name);
@@ -204,21 +205,26 @@ void Output::mend_left() {
     }
 }
 
-void Output::make_build() {
-    build_name_ = free_name(kBuilding);
-    journal_->note_build(build_name_);
-    build_ = hidden().make_folder(build_name_);
-    journal_->note_built(build_->identity());
-}
-
 void Output::begin() {
     check_may_replace();
     mend_left();
-    make_build();
+}
+
+/// After a power cut the journal knows whatever can lie in the hidden folder: it is on the disk before the first file.
+void Output::build(const std::vector<std::string>& names) {
+    build_name_ = free_name(kBuilding);
+    journal_->note_build(build_name_);
+    for (const std::string& name : names) journal_->note_file(name);
+    build_ = hidden().make_folder(build_name_);
+    journal_->note_built(build_->identity().inode);
+    if (!sync_) return;
+    journal_->sync();
+    hidden().sync();
 }
 
 File Output::create(const std::string& name, std::uint64_t byte_count) {
-    journal_->note_file(name);
+    if (!contains(journal_->records().built_files, name))
+        throw Error(ErrorCode::kInternal, printable(name), "is not among the files that were to be built");
     return build_->create_file(name, byte_count);
 }
 
@@ -241,7 +247,7 @@ void Output::note_old_files(const std::vector<std::string>& replaceable) {
     }
     std::stable_partition(names.begin(), names.end(), [&](const std::string& name) { return name == last_file_; });
     for (const std::string& name : names) {
-        if (const auto entry = folder_->look_at(name)) journal_->note_old({name, entry->identity});
+        if (const auto entry = folder_->look_at(name)) journal_->note_old({name, entry->identity.inode});
     }
 }
 
@@ -289,7 +295,7 @@ void Output::check_is_build(const std::string& name) const {
 }
 
 void Output::exchange_or_replace() {
-    journal_->note_replaced(folder_->identity());
+    journal_->note_replaced(folder_->identity().inode);
     if (sync_) journal_->sync();
     build_->open_to_others();
     check_is_build(build_name_);

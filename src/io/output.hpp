@@ -40,13 +40,19 @@ class Output {
 
     const Standing& standing() const noexcept { return standing_; }
 
-    /// Mends what a killed run left, and makes the hidden folder. The target cannot be replaced by this user: kIo; kIo.
+    /// Mends what a killed run left. The target cannot be replaced by this user: kIo; kIo.
     void begin();
 
-    /// The hidden folder. Valid after begin().
+    /// Where the files will lie, for a look at its free space.
+    const Directory& place() const { return hidden(); }
+
+    /// After begin(): makes the hidden folder, in which no other files than `names` will be created. kIo.
+    void build(const std::vector<std::string>& names);
+
+    /// The hidden folder. Valid after build().
     const Directory& building() const { return *build_; }
 
-    /// A new file of that name in it. kIo.
+    /// A new file of one of these names in it. kIo.
     File create(const std::string& name, std::uint64_t byte_count);
 
     /// A file that create() made, for reading. kIo.
@@ -69,7 +75,6 @@ class Output {
     void check_may_change_folder() const;
     void check_may_replace() const;
     void mend_left();
-    void make_build();
     void check_same_target() const;
     void look_again(MoveMode way_back);
     bool is_build(const std::string& name) const;

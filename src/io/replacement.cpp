@@ -11,17 +11,17 @@ namespace {
 
 bool is_there(const Directory& folder, const NamedFile& file) {
     const auto entry = folder.look_at(file.name);
-    return entry && entry->identity == file.identity;
+    return entry && entry->identity.inode == file.inode;
 }
 
 /// The hidden folder `name`, if it is still the one that the journal means.
 std::optional<Directory> find_noted(const Directory& hidden, const std::string& name,
-                                    const std::optional<FileIdentity>& identity) {
-    if (name.empty() || !identity) return std::nullopt;
+                                    std::optional<std::uint64_t> inode) {
+    if (name.empty() || !inode) return std::nullopt;
     const auto entry = hidden.look_at(name);
-    if (!entry || !entry->is_folder(*identity)) return std::nullopt;
+    if (!entry || !entry->is_folder(*inode)) return std::nullopt;
     std::optional<Directory> folder = hidden.find_folder(name);
-    if (!folder || folder->identity() != *identity) return std::nullopt;
+    if (!folder || folder->identity().inode != *inode) return std::nullopt;
     return folder;
 }
 
@@ -36,9 +36,9 @@ void remove_emptied(const Directory& hidden, const std::string& name, std::vecto
     left.push_back(printable((hidden.path() / name).native()));
 }
 
-bool remove_old_files(const Directory& hidden, const std::string& name, const std::optional<FileIdentity>& identity,
+bool remove_old_files(const Directory& hidden, const std::string& name, std::optional<std::uint64_t> inode,
                       const std::vector<NamedFile>& files, std::vector<std::string>& left) {
-    const std::optional<Directory> folder = find_noted(hidden, name, identity);
+    const std::optional<Directory> folder = find_noted(hidden, name, inode);
     if (!folder) return false;
     for (const NamedFile& file : files) {
         if (is_there(*folder, file)) remove_or_throw(*folder, file.name);
@@ -48,8 +48,8 @@ bool remove_old_files(const Directory& hidden, const std::string& name, const st
 }
 
 /// A folder of which the journal has the name and not yet what it is: the run was killed just after it was made, and it is empty.
-bool remove_unnoted(const Directory& hidden, const std::string& name, const std::optional<FileIdentity>& identity) {
-    if (name.empty() || identity) return false;
+bool remove_unnoted(const Directory& hidden, const std::string& name, std::optional<std::uint64_t> inode) {
+    if (name.empty() || inode) return false;
     const auto entry = hidden.look_at(name);
     return entry && entry->kind == DirectoryEntry::Kind::kFolder && hidden.remove_folder(name);
 }
@@ -121,14 +121,14 @@ void replace_files(const Places& places, const Directory& build, const std::stri
         if (!journal.records().old_files.empty()) {
             journal.note_save(save_name);
             saved = places.hidden.make_folder(save_name);
-            journal.note_saved(saved->identity());
+            journal.note_saved(saved->identity().inode);
         }
-        std::vector<std::string> names = journal.records().built_files;
+        std::vector<std::string> names = build.names();
         std::stable_partition(names.begin(), names.end(), [&](const std::string& name) { return name != last_file; });
         for (const std::string& name : names) {
             const auto entry = build.look_at(name);
             if (!entry) throw_io_error(build.path() / name, "find", ENOENT);
-            journal.note_new({name, entry->identity});
+            journal.note_new({name, entry->identity.inode});
         }
         if (places.sync) journal.sync();
         for (const NamedFile& file : journal.records().old_files)

@@ -5,13 +5,13 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "formats/safetensors/header.hpp"
 #include "io/file.hpp"
 #include "io/output.hpp"
 #include "io/sha256.hpp"
 #include "model/examples.hpp"
 #include "octet/error.hpp"
 #include "octet/model.hpp"
-#include "safetensors/header.hpp"
 
 namespace octet::model {
 namespace {
@@ -39,6 +39,7 @@ void write_whole(const std::filesystem::path& target, std::string_view text, con
     std::vector<std::string> notes;
     io::Output output(target, io::Output::Kind::kFile, name, write.sync, notes);
     output.begin();
+    output.build({name});
     for (const std::string& line : notes) {
         if (write.note) write.note(line);
     }

@@ -84,7 +84,7 @@ Generation generate(const std::filesystem::path& path, const GenerateOptions& op
         throw Error(ErrorCode::kUsage, "--max-new-tokens",
                     fmt::format("{} is not a number from 1 to 1,000,000", with_commas(options.max_new_tokens)));
     Machine machine(options.threads);
-    Loaded loaded(path, machine, Start::kAtOnce, options.ids || !is_utf8(options.prompt) ? "" : options.prompt);
+    Loaded loaded(path, machine, Start::kAtOnce);
     const Config& config = loaded.config();
     Generation result;
     result.input = path.native();

@@ -9,8 +9,7 @@
 
 namespace octet::model {
 
-Loaded::Loaded(const std::filesystem::path& path, Machine& machine, Start start, std::optional<std::string> only)
-    : team_(machine.team()), only_(std::move(only)) {
+Loaded::Loaded(const std::filesystem::path& path, Machine& machine, Start start) : team_(machine.team()) {
     if (start == Start::kAtOnce && team_.size() > 1) begin_tokenizer(path);
     weights_ = Weights::open(path);
     config_ = read_config(weights_.folder());
@@ -28,10 +27,12 @@ Loaded::Loaded(const std::filesystem::path& path, Machine& machine, Start start,
 void Loaded::begin_tokenizer(const std::filesystem::path& path) {
     try {
         const std::filesystem::path folder = checkpoint::locate(path).folder;
-        if (!may_have_tokenizer(folder)) return;
-        coming_tokenizer_.emplace([folder, only = only_] {
+        if (!tokenize::may_have_tokenizer(folder)) return;
+        coming_tokenizer_.emplace([folder] {
             const Config config = read_config(folder);
-            return has_tokenizer_files(folder, config) ? open_tokenizer(folder, config, only) : nullptr;
+            return tokenize::has_tokenizer_files(folder, config.family)
+                       ? tokenize::open_tokenizer(folder, config.family)
+                       : nullptr;
         });
     } catch (const Error&) {
         return;
@@ -43,7 +44,7 @@ bool Loaded::waits_for_tokenizer() const {
 }
 
 bool Loaded::has_tokenizer() {
-    if (!tokenizer_ && !has_tokenizer_files(weights_.folder(), config_)) return false;
+    if (!tokenizer_ && !tokenize::has_tokenizer_files(weights_.folder(), config_.family)) return false;
     try {
         return tokenizer(), true;
     } catch (const Error&) {
@@ -57,7 +58,7 @@ const Tokenizer& Loaded::tokenizer() {
         coming_tokenizer_.reset();
         team_.spread_out();
     }
-    if (!tokenizer_) tokenizer_ = open_tokenizer(weights_.folder(), config_, only_);
+    if (!tokenizer_) tokenizer_ = tokenize::open_tokenizer(weights_.folder(), config_.family);
     return *tokenizer_;
 }
 

@@ -10,11 +10,13 @@
 #include "model/aside.hpp"
 #include "model/config.hpp"
 #include "model/model.hpp"
-#include "model/tokenizer.hpp"
 #include "model/weight_pages.hpp"
 #include "model/weights.hpp"
+#include "tokenize/tokenizer.hpp"
 
 namespace octet::model {
+
+using tokenize::Tokenizer;
 
 /// When what a model needs comes into memory.
 enum class Start : std::uint8_t {
@@ -24,9 +26,7 @@ enum class Start : std::uint8_t {
 
 class Loaded {
   public:
-    /// `only`: the text that the tokenizer will be asked for, where that is known.
-    Loaded(const std::filesystem::path& path, Machine& machine, Start start = Start::kAsNeeded,
-           std::optional<std::string> only = std::nullopt);
+    Loaded(const std::filesystem::path& path, Machine& machine, Start start = Start::kAsNeeded);
     Loaded(const Loaded&) = delete;
     Loaded& operator=(const Loaded&) = delete;
 
@@ -49,7 +49,6 @@ class Loaded {
     bool waits_for_tokenizer() const;
 
     Team& team_;
-    std::optional<std::string> only_;
     std::optional<Aside<std::unique_ptr<Tokenizer>>> coming_tokenizer_;
     Weights weights_;
     Config config_;

@@ -12,10 +12,12 @@
 #include "model/layers.hpp"
 #include "model/matrix.hpp"
 #include "model/multiply.hpp"
-#include "model/tokenizer.hpp"
 #include "model/weights.hpp"
+#include "tokenize/tokenizer.hpp"
 
 namespace octet::model {
+
+using tokenize::Ids;
 
 /// A text that is being read or written, with everything that its next token depends on.
 struct Sequence {

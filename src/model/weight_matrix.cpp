@@ -176,7 +176,7 @@ void super_floats_of(const WeightMatrix& matrix, const std::byte* stored, std::u
 
 void restore_rows(const WeightMatrix& matrix, std::uint64_t first_row, std::size_t row_count,
                   std::uint64_t first_column, std::size_t count, float* out, std::size_t pitch) {
-    if (!matrix.is_codes || !quant::uses_blocks(matrix.state.scheme)) {
+    if (!matrix.is_codes || quant::is_plain(matrix.state.scheme)) {
         for (std::size_t r = 0; r < row_count; ++r)
             restore_plain_row(matrix, first_row + r, first_column, count, out + r * pitch);
         return;

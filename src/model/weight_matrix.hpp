@@ -10,7 +10,7 @@
 #include "kernels/products.hpp"
 #include "octet/dtype.hpp"
 #include "octet/scheme.hpp"
-#include "quant/stored_form.hpp"
+#include "quant/storage_layout.hpp"
 #include "quant/two_level.hpp"
 
 namespace octet::model {

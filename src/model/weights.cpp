@@ -8,9 +8,9 @@
 #include "base/set_names.hpp"
 #include "base/text.hpp"
 #include "checkpoint/checkpoint.hpp"
+#include "formats/octet_set/quantized_set.hpp"
 #include "octet/error.hpp"
 #include "quant/packing.hpp"
-#include "state/quantized_set.hpp"
 
 namespace octet::model {
 namespace {
@@ -51,8 +51,8 @@ void Weights::open_checkpoint(const fs::path& path) {
 }
 
 void Weights::open_set(const fs::path& folder) {
-    state::QuantizedSet set = state::open_set(folder);
-    for (state::DataFile& file : set.data_files) map(std::move(file.file));
+    octet_set::QuantizedSet set = octet_set::open_set(folder);
+    for (octet_set::DataFile& file : set.data_files) map(std::move(file.file));
     for (std::size_t i = 0; i < set.stored.size(); ++i) {
         TensorReport& t = set.sidecar.tensors[i];
         std::optional<CodeState> codes;
@@ -60,12 +60,12 @@ void Weights::open_set(const fs::path& folder) {
             codes = state_of(t, set.stored[i]);
             quantized_.push_back(t.name);
         }
-        const state::StoredTensor& stored = set.stored[i];
+        const octet_set::StoredTensor& stored = set.stored[i];
         add(std::move(t.name), t.shape, t.dtype, codes, {stored.file, stored.offset, stored.byte_count});
     }
 }
 
-CodeState Weights::state_of(const TensorReport& tensor, const state::StoredTensor& stored) const {
+CodeState Weights::state_of(const TensorReport& tensor, const octet_set::StoredTensor& stored) const {
     CodeState state;
     state.scheme = *tensor.scheme;
     state.grid = quant::grid_of(state.scheme, quant::matrix_of(tensor.shape));

@@ -11,11 +11,11 @@
 #include <unordered_set>
 #include <vector>
 
+#include "formats/octet_set/quantized_set.hpp"
 #include "io/file.hpp"
 #include "io/mapping.hpp"
 #include "model/weight_matrix.hpp"
 #include "octet/report.hpp"
-#include "state/quantized_set.hpp"
 
 namespace octet::model {
 
@@ -72,7 +72,7 @@ class Weights {
     void add(std::string name, const Shape& shape, Dtype dtype, std::optional<CodeState> codes, const Place& place);
     void open_checkpoint(const std::filesystem::path& path);
     void open_set(const std::filesystem::path& folder);
-    CodeState state_of(const TensorReport& tensor, const state::StoredTensor& stored) const;
+    CodeState state_of(const TensorReport& tensor, const octet_set::StoredTensor& stored) const;
     void map(io::File file);
 
     std::string input_;

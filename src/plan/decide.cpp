@@ -12,7 +12,7 @@
 #include "plan/spared.hpp"
 #include "quant/codecs.hpp"
 #include "quant/search_tile.hpp"
-#include "quant/stored_form.hpp"
+#include "quant/storage_layout.hpp"
 
 namespace octet::plan {
 namespace {
@@ -70,12 +70,12 @@ std::string preset_reason_to_keep(const TensorReport& tensor, Preset preset, che
     const bool wanted = tensor.kind == Kind::kWeight || tensor.kind == Kind::kEmbedding || tensor.kind == Kind::kHead;
     if (!is_budget(preset)) return "";
     if (!wanted || tensor.shape.size() < 2)
-        return fmt::format("no weight, embedding or head, which --preset {} is for", state::preset_name(preset));
+        return fmt::format("no weight, embedding or head, which --preset {} is for", octet_set::preset_name(preset));
     return element_count(tensor.shape) == 0U ? "" : spared_by_budget(preset, tensor, row);
 }
 
 /// Who decides, with the reason in `tensor` when it is to be kept. `rule` may be null.
-Decider decider_of(TensorReport& tensor, const state::CodeOptions& options, const TensorRule* rule, bool not_finite,
+Decider decider_of(TensorReport& tensor, const octet_set::CodeOptions& options, const TensorRule* rule, bool not_finite,
                    checkpoint::Family family, std::uint64_t row) {
     if (tensor.role == Role::kState) return Decider::kState;
     tensor.reason = dtype_reason_to_keep(tensor.dtype);
@@ -97,7 +97,7 @@ Decider decider_of(TensorReport& tensor, const state::CodeOptions& options, cons
 }
 
 /// The scheme of a tensor that is quantized, its axis resolved.
-Scheme scheme_for(const TensorReport& tensor, const state::CodeOptions& options, const TensorRule* rule,
+Scheme scheme_for(const TensorReport& tensor, const octet_set::CodeOptions& options, const TensorRule* rule,
                   std::uint64_t row) {
     const OutputAxis axis = tensor.output_axis;
     if (rule == nullptr && is_budget(options.preset))
@@ -121,7 +121,7 @@ void take_choice(TensorReport& tensor, const std::vector<std::optional<Scheme>>&
 }
 
 /// The preset itself, without a rule or scheme options.
-bool by_linear(Decider decider, const state::CodeOptions& options) {
+bool by_linear(Decider decider, const octet_set::CodeOptions& options) {
     return decider == Decider::kPreset && options.preset == Preset::kLinear;
 }
 
@@ -144,14 +144,14 @@ void explain_state(std::vector<TensorReport>& tensors) {
 
 }  // namespace
 
-bool asks_planner(const state::CodeOptions& options) noexcept {
+bool asks_planner(const octet_set::CodeOptions& options) noexcept {
     return options.max_size || options.target_sqnr_db;
 }
 
 std::optional<Scheme> asked_scheme(Preset preset, const SchemeOptions& options) {
     if (options == SchemeOptions{}) return std::nullopt;
     if (is_budget(preset))
-        throw Error(ErrorCode::kUsage, fmt::format("--preset {}", state::preset_name(preset)),
+        throw Error(ErrorCode::kUsage, fmt::format("--preset {}", octet_set::preset_name(preset)),
                     "chooses the whole scheme; leave out the other scheme options, or the preset");
     Scheme scheme = preset_scheme(preset);
     scheme.bits = options.bits.value_or(scheme.bits);
@@ -170,7 +170,7 @@ std::optional<Scheme> asked_scheme(Preset preset, const SchemeOptions& options) 
     return scheme;
 }
 
-Decisions decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOptions& options,
+Decisions decide(const checkpoint::Checkpoint& checkpoint, const octet_set::CodeOptions& options,
                  const std::vector<bool>& keep, const std::vector<std::optional<Scheme>>& chosen) {
     Decisions decisions;
     std::vector<TensorReport>& reports = decisions.tensors;

@@ -32,11 +32,11 @@ PlanReason by_rule(const TensorReport& tensor, const TensorRule& rule) {
 PlanReason by_preset(const TensorReport& tensor, Preset preset) {
     const bool options_apply = tensor.scheme && !is_budget(preset);
     return {
-        fmt::format("preset {}", state::preset_name(preset)), tensor.scheme ? preset_reason(preset) : tensor.reason,
+        fmt::format("preset {}", octet_set::preset_name(preset)), tensor.scheme ? preset_reason(preset) : tensor.reason,
         options_apply ? "a rule for it, scheme options, or another --preset" : "a rule for it, or another --preset"};
 }
 
-PlanReason by_planner(const TensorReport& tensor, const state::CodeOptions& options) {
+PlanReason by_planner(const TensorReport& tensor, const octet_set::CodeOptions& options) {
     const std::string goal =
         options.max_size ? fmt::format("the least total error within --max-size {}", with_commas(*options.max_size))
                          : fmt::format("the fewest bytes for --target-sqnr {}", *options.target_sqnr_db);
@@ -46,7 +46,7 @@ PlanReason by_planner(const TensorReport& tensor, const state::CodeOptions& opti
 
 }  // namespace
 
-PlanReason explain(const Decisions& decisions, std::size_t number, const state::CodeOptions& options) {
+PlanReason explain(const Decisions& decisions, std::size_t number, const octet_set::CodeOptions& options) {
     const TensorReport& tensor = decisions.tensors[number];
     switch (decisions.deciders[number]) {
         case Decider::kDtype:

@@ -3,7 +3,7 @@
 #include <functional>
 
 #include "base/checked.hpp"
-#include "quant/stored_form.hpp"
+#include "quant/storage_layout.hpp"
 #include "quant/two_level.hpp"
 
 namespace octet::plan {

@@ -12,7 +12,7 @@
 #include "octet/error.hpp"
 #include "octet/octet.hpp"
 #include "plan/output_plan.hpp"
-#include "quant/stored_form.hpp"
+#include "quant/storage_layout.hpp"
 
 namespace octet::plan {
 namespace {
@@ -225,14 +225,14 @@ Dtype restored_dtype(const TensorReport& tensor, std::optional<Dtype> dtype) noe
     return is_quantizable(tensor.dtype) ? dtype.value_or(tensor.dtype) : tensor.dtype;
 }
 
-OutputPlan plan_restored(const state::QuantizedSet& set, std::optional<Dtype> dtype,
+OutputPlan plan_restored(const octet_set::QuantizedSet& set, std::optional<Dtype> dtype,
                          const std::optional<std::string>& single_name) {
     const PartsOf parts_of = [&set, dtype](std::size_t i) {
         const TensorReport& t = set.sidecar.tensors[i];
         const Dtype restored = restored_dtype(t, dtype);
         const auto bytes = tensor_bytes(restored, t.shape);
         if (!bytes)
-            throw Error(ErrorCode::kBadInput, printable(set.folder.native()),
+            throw Error(ErrorCode::kBadInput, printable(set.folder.path().native()),
                         fmt::format("tensor {} would overflow 64 bits of size", in_quotes(t.name)));
         return std::vector<quant::StoredPart>{{"", restored, t.shape, *bytes}};
     };

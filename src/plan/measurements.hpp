@@ -2,11 +2,14 @@
 // flat arrays, of many no more than the choice among them needs. Plain memory; measuring is run/measure's business.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "base/json_text.hpp"
 #include "octet/report.hpp"
+#include "quant/wide_sum.hpp"
 
 namespace octet::plan {
 
@@ -20,7 +23,7 @@ struct SchemeLists {
 
 class Measurements {
   public:
-    /// So many tries keep all their figures, at 56 bytes each; of more only the RMSE stays, and one sum of squares a tensor.
+    /// So many tries keep all their figures, at 64 bytes each; of more only the RMSE stays, and one sum of squares a tensor.
     static constexpr std::size_t kMostKept = 32U << 10U;
 
     explicit Measurements(SchemeLists lists) : lists_(std::move(lists)) {
@@ -35,9 +38,11 @@ class Measurements {
     }
 
     /// The next try, tensor by tensor in the order of their lists. `signal` is the sum of the tensor's squares.
-    void add(std::size_t tensor, const TensorStatistics& statistics, double signal) {
+    void add(std::size_t tensor, const TensorStatistics& statistics, const quant::WideSum& signal) {
         const bool is_first = rmses_.size() == first_[tensor];
-        rmses_.push_back(static_cast<float>(statistics.rmse));
+        constexpr float kLeast = std::numeric_limits<float>::denorm_min();  // nothing that was lost becomes 0
+        const auto rmse = static_cast<float>(statistics.rmse);
+        rmses_.push_back(statistics.rmse > 0 ? std::max(rmse, kLeast) : rmse);
         if (keeps_all_) statistics_.push_back(statistics);
         if (!keeps_all_) signals_.resize(lists_.of.size());
         if (keeps_all_) signals_.push_back(signal);
@@ -48,12 +53,13 @@ class Measurements {
 
     const std::vector<Scheme>& schemes_of(std::size_t tensor) const { return lists_[tensor]; }
 
-    /// Six digits, which a float holds.
+    /// Six digits, which a float holds wherever the figure is a normal one.
     double rmse(std::size_t tensor, std::size_t number) const {
-        return six_digits(double{rmses_[first_[tensor] + number]});
+        const std::size_t place = first_[tensor] + number;
+        return keeps_all_ ? statistics_[place].rmse : six_digits(double{rmses_[place]});
     }
 
-    double signal(std::size_t tensor, std::size_t number) const {
+    const quant::WideSum& signal(std::size_t tensor, std::size_t number) const {
         return signals_[keeps_all_ ? first_[tensor] + number : tensor];
     }
 
@@ -67,7 +73,7 @@ class Measurements {
     std::vector<std::uint32_t> first_;  // of each tensor: the number of its first try
     bool keeps_all_ = true;
     std::vector<float> rmses_;
-    std::vector<double> signals_;  // of all tries, or of all tensors
+    std::vector<quant::WideSum> signals_;  // of all tries, or of all tensors
     std::vector<TensorStatistics> statistics_;
 };
 

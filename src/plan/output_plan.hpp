@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.hpp"
+#include "formats/octet_set/quantized_set.hpp"
+#include "formats/safetensors/header.hpp"
 #include "octet/options.hpp"
 #include "octet/report.hpp"
-#include "safetensors/header.hpp"
-#include "state/quantized_set.hpp"
 
 namespace octet::plan {
 
@@ -58,12 +58,12 @@ struct Decisions {
 };
 
 /// True if the planner is to decide what no rule does.
-bool asks_planner(const state::CodeOptions& options) noexcept;
+bool asks_planner(const octet_set::CodeOptions& options) noexcept;
 
 /// Decides for every tensor of `checkpoint`. `keep` (empty, or one flag a tensor) marks those whose values cannot be quantized; `chosen` (one a
 /// tensor, nothing: it is kept) is the planner's choice, and while it is empty tensors that the planner decides have the last of their candidate
 /// schemes. A rule that decides nothing, or a scheme that this octet has no codec for: kUsage.
-Decisions decide(const checkpoint::Checkpoint& checkpoint, const state::CodeOptions& options,
+Decisions decide(const checkpoint::Checkpoint& checkpoint, const octet_set::CodeOptions& options,
                  const std::vector<bool>& keep, const std::vector<std::optional<Scheme>>& chosen = {});
 
 /// Bytes of a set's data files without any tensor, at most: shards, metadata, padding.
@@ -84,7 +84,7 @@ std::uint64_t bytes_of_set(const checkpoint::Checkpoint& checkpoint, const std::
 Dtype restored_dtype(const TensorReport& tensor, std::optional<Dtype> dtype) noexcept;
 
 /// Lays out the restored files, roles filled in: the source's file names, or one file `single_name` with all tensors.
-OutputPlan plan_restored(const state::QuantizedSet& set, std::optional<Dtype> dtype,
+OutputPlan plan_restored(const octet_set::QuantizedSet& set, std::optional<Dtype> dtype,
                          const std::optional<std::string>& single_name);
 
 }  // namespace octet::plan

@@ -11,7 +11,7 @@
 #include "base/text.hpp"
 #include "octet/error.hpp"
 #include "quant/error_sums.hpp"
-#include "quant/stored_form.hpp"
+#include "quant/storage_layout.hpp"
 
 namespace octet::plan {
 namespace {
@@ -71,8 +71,22 @@ void Planner::count_digits() {
     }
 }
 
+/// Squares of float64 weights below 1e-150 have sums that are no doubles.
+void Planner::settle_unit() {
+    quant::WideSum all;
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+        if (!measured_.schemes_of(i).empty()) all += measured_.signal(i, 0);
+    }
+    unit_ = all.exponent / 2;
+}
+
+double Planner::in_unit(const quant::WideSum& sum) const {
+    return quant::WideSum::scaled(sum.value, sum.exponent - 2 * unit_).as_double();
+}
+
 /// An item for each tensor that has more than one choice; the others' only choices together are one item.
 void Planner::add_items() {
+    settle_unit();
     rest_ = {static_cast<double>(empty_set_bytes(checkpoint_)), 0, 0};
     std::unordered_map<std::string, std::uint32_t> known;
     for (std::uint32_t i = 0; i < tensors_.size(); ++i) {
@@ -99,8 +113,8 @@ Choice Planner::choice(std::size_t item, std::uint32_t number) const {
     const std::size_t tensor = items_[item];
     const double cost = costs_[first_cost_[item] + number];
     if (number == measured_.schemes_of(tensor).size()) return {cost, 0, 0};
-    const double rmse = measured_.rmse(tensor, number);  // the rounded figure, as totals take it
-    const double worth = tensors_[tensor].kind == Kind::kBuffer ? 0.0 : measured_.signal(tensor, number);
+    const double rmse = std::ldexp(measured_.rmse(tensor, number), -unit_);  // the rounded figure, as totals take it
+    const double worth = tensors_[tensor].kind == Kind::kBuffer ? 0.0 : in_unit(measured_.signal(tensor, number));
     return {cost, rmse * rmse * elements_of(tensors_[tensor]), worth};
 }
 
@@ -190,13 +204,14 @@ std::vector<CurvePoint> Planner::curve() const {
 
 Plan Planner::plan_of(const Selection& selection, double limit) const {
     Plan plan;
+    quant::WideSum sum_of_squares;
     plan.chosen.resize(tensors_.size());
     std::vector<std::uint32_t> numbers(tensors_.size(), 0);
     for (std::size_t i = 0; i < items_.size(); ++i) numbers[items_[i]] = selection.choices[i];
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
         if (choices_[i].as_of || numbers[i] >= measured_.schemes_of(i).size()) continue;
         plan.chosen[i] = measured_.schemes_of(i)[numbers[i]];
-        plan.sum_of_squares += measured_.signal(i, numbers[i]);
+        sum_of_squares += measured_.signal(i, numbers[i]);
         if (const TensorStatistics* const known = measured_.statistics(i, numbers[i])) {
             plan.statistics.resize(tensors_.size());
             plan.statistics[i] = *known;
@@ -207,7 +222,7 @@ Plan Planner::plan_of(const Selection& selection, double limit) const {
         plan.chosen[i] = plan.chosen[*choices_[i].as_of];
         if (!plan.statistics.empty()) plan.statistics[i] = plan.statistics[*choices_[i].as_of];
     }
-    plan.sum_of_squares = six_digits(plan.sum_of_squares);
+    plan.sum_of_squares = six_digits(sum_of_squares.as_double());
     plan.loss = selection.loss;
     plan.sqnr_db = six_digits(quant::sqnr_db(selection.worth, selection.loss));
     plan.byte_count = exact_bytes(plan.chosen);

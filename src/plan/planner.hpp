@@ -30,7 +30,7 @@ struct Plan {
     std::vector<TensorStatistics> statistics;
     double sum_of_squares = 0;  ///< of the quantized values, six digits; six or seven right ones without `statistics`
     double sqnr_db = 0;         ///< of the quantized tensors but buffers, six digits
-    double loss = 0;            ///< sum of (x - x')^2
+    double loss = 0;            ///< sum of (x - x')^2, in the planner's unit
     std::uint64_t byte_count = 0;  ///< of the data files, exactly
     std::optional<double>
         least_loss;  ///< what no choice of these schemes can beat in as many bytes; nothing where that is 0
@@ -68,6 +68,8 @@ class Planner {
     /// `limit` is the cost that the selection had to keep to.
     Plan plan_of(const Selection& selection, double limit) const;
     std::uint64_t exact_bytes(const std::vector<std::optional<Scheme>>& chosen) const;
+    void settle_unit();
+    double in_unit(const quant::WideSum& sum) const;
 
     const checkpoint::Checkpoint& checkpoint_;
     const std::vector<TensorReport>& tensors_;
@@ -81,6 +83,7 @@ class Planner {
     std::vector<double> costs_;              // of all choices of tensors that differ in it
     std::vector<std::uint32_t> first_cost_;  // of each item's tensor, in there
     std::optional<ChoiceFront> front_;
+    int unit_ = 0;  // squares are counted in 4^unit: 0 unless a double holds no sum of theirs
 };
 
 }  // namespace octet::plan

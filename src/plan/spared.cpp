@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "formats/octet_set/sidecar.hpp"
 #include "plan/fitting_scheme.hpp"
-#include "quant/stored_form.hpp"
-#include "state/sidecar.hpp"
+#include "quant/storage_layout.hpp"
 
 namespace octet::plan {
 namespace {
@@ -57,7 +57,7 @@ std::vector<std::string> spared_by_planner(const std::vector<TensorReport>& tens
 std::string spared_by_budget(Preset preset, const TensorReport& tensor, std::uint64_t row) {
     const quant::Matrix matrix = quant::matrix_of(tensor.shape);
     const std::uint64_t inputs = tensor.output_axis == OutputAxis::k1 ? matrix.rows : matrix.columns;
-    const std::string_view name = state::preset_name(preset);
+    const std::string_view name = octet_set::preset_name(preset);
     if (preset != Preset::kQ8 && tensor.role == Role::kRouter)
         return fmt::format("a router, which --preset {} leaves alone", name);
     if (is_depthwise(tensor) && preset != Preset::kQ8)

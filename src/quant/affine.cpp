@@ -66,8 +66,7 @@ double error_bound(const AffineState& state, const kernels::Range& range, Roundi
     const double scale = static_cast<double>(state.scale);
     const double rounded = rounding == Rounding::kNearest ? scale / 2 : scale;
     const double clipped = span - static_cast<double>(kMaxCode) * scale;
-    const bool subnormal = state.scale < std::numeric_limits<float>::min();
-    return (subnormal ? std::max(rounded, clipped) : rounded) + slack + narrowing;
+    return std::max(rounded, clipped) + slack + narrowing;
 }
 
 bool may_clip(const AffineState& state, const kernels::Range& range, Rounding rounding) noexcept {

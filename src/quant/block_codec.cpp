@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <vector>
 
 #include "base/checked.hpp"
 #include "quant/active_kernels.hpp"
 #include "quant/affine.hpp"
+#include "quant/exact_sums.hpp"
 #include "quant/order_statistics.hpp"
 #include "quant/point_search.hpp"
 #include "quant/search_tile.hpp"
@@ -151,6 +153,34 @@ void quantize_rows(const Tile& tile, const TilePart& part, kernels::BlockLoop lo
     }
 }
 
+/// The error sums of codes already made, where the loops' own squares overflowed or vanished.
+ErrorSums exact_sums_of(const Tile& tile, const Blocks& blocks, kernels::BlockLoop loop, const std::uint8_t* codes) {
+    const kernels::Kernels& k = active_kernels();
+    ChunkParameters parameters(blocks);
+    ExactSums sums;
+    loop.run = 1;
+    for (std::uint64_t row = 0; row < tile.rows; ++row) {
+        for (std::uint64_t column = 0; column < tile.columns; column += kChunk) {
+            const std::uint64_t count = std::min(kChunk, tile.columns - column);
+            const std::uint64_t at = row * tile.columns + column;
+            parameters.take(row, column, count, loop);
+            float restored[kChunk];
+            k.restore_block(codes + at, count, loop, restored);
+            if (tile.exact == nullptr) {
+                float values[kChunk];
+                std::memcpy(values, element(tile, row, column), count * sizeof(float));
+                sums.add(std::span<const float>(values, count), {restored, count});
+            } else {
+                double values[kChunk];
+                std::memcpy(values, static_cast<const std::byte*>(tile.exact) + at * sizeof(double),
+                            count * sizeof(double));
+                sums.add(std::span<const double>(values, count), {restored, count});
+            }
+        }
+    }
+    return sums.sums();
+}
+
 }  // namespace
 
 Blocks blocks_of(const BlockGrid& grid, std::uint64_t rows, std::uint64_t columns) noexcept {
@@ -218,7 +248,7 @@ SumFactors sum_factors(const Blocks& blocks) {
     kernels::LargestNumbers largest;
     active_kernels().largest_numbers(blocks.min, blocks.max, blocks.scale, blocks.count, largest);
     return {factor_for_squares(largest.magnitude), factor_for_squares(largest.scale),
-            largest.least_scale >= std::numeric_limits<float>::min()};
+            largest.least_scale >= std::numeric_limits<float>::min(), largest.magnitude, largest.scale};
 }
 
 ErrorSums quantize_tile(const Scheme& scheme, const Tile& tile, const Blocks& blocks, SumFactors factors,
@@ -257,7 +287,9 @@ ErrorSums quantize_tile(const Scheme& scheme, const Tile& tile, const Blocks& bl
             }
         }
     }
-    ErrorSums result = tile_sums(sums.lanes, {0, 0, 0, factors.signal, factors.noise, true});
+    const bool lossy = are_lossy(sums.lanes, tile.rows * tile.columns, factors.magnitude, tile.exact != nullptr);
+    ErrorSums result = lossy ? exact_sums_of(tile, blocks, loop, codes)
+                             : tile_sums(sums.lanes, {0, 0, 0, factors.signal, factors.noise, true});
     result.clipped = sums.clipped;
     return result;
 }

@@ -9,7 +9,7 @@
 #include "octet/scheme.hpp"
 #include "quant/block_state.hpp"
 #include "quant/error_sums.hpp"
-#include "quant/stored_form.hpp"
+#include "quant/storage_layout.hpp"
 
 namespace octet::quant {
 
@@ -57,7 +57,10 @@ bool make_states(const Scheme& scheme, const Tile& tile, const float* weights, c
 struct SumFactors {
     float signal = 1;
     float noise = 1;
-    bool has_normal_scales = false;  ///< no scale is 0 or subnormal
+    bool has_normal_scales =
+        false;  ///< no scale is 0 or subnormal, and none is below its range / largest code by more than its rounding
+    float magnitude = 0;  ///< the largest in the ranges
+    float scale = 0;      ///< the largest of them
 };
 
 SumFactors sum_factors(const Blocks& blocks);

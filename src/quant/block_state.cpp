@@ -96,9 +96,11 @@ double block_bound(const Scheme& scheme, const BlockState& state, const kernels:
     // Subtracting, dividing and multiplying err by half an ulp of the widest span or a hair more each, adding by one of the largest number.
     const double magnitude = std::max({std::fabs(min), std::fabs(max), std::fabs(ends.low), std::fabs(ends.high)});
     const double span = std::max(ends.high, max) - std::min(ends.low, min);
+    // With scale 0 there is but one restored value: the error is a difference, rounded to float32.
+    const double difference = state.scale == 0.0F ? static_cast<double>(static_cast<float>(clipped)) : 0.0;
     const double slack = state.scale == 0.0F ? 0.0 : ulp_of(magnitude) + 2 * ulp_of(span);
     const double narrowing = source == Dtype::kF64 ? ulp_of(std::max(std::fabs(min), std::fabs(max))) / 2 : 0.0;
-    return std::max(rounded, clipped) + slack + narrowing;
+    return std::max({rounded, clipped, difference}) + slack + narrowing;
 }
 
 kernels::BlockKind block_kind(const Scheme& scheme) noexcept {

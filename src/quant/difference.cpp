@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <type_traits>
 
 namespace octet::quant {
 namespace {
@@ -49,6 +51,12 @@ bool all_finite(const T* values, std::size_t count) {
     return std::all_of(std::begin(lanes), std::end(lanes), [](T lane) { return lane == T(0); });
 }
 
+/// True of magnitudes so far from 1 that sums of squares may leave a double's range.
+bool is_wide(double magnitude) {
+    constexpr int kHarmless = 440;
+    return magnitude != 0 && std::abs(std::ilogb(magnitude)) > kHarmless;
+}
+
 }  // namespace
 
 void DifferenceSums::merge(const DifferenceSums& later) noexcept {
@@ -67,9 +75,9 @@ void DifferenceSums::merge(const DifferenceSums& later) noexcept {
 }
 
 double cosine(const DifferenceSums& sums) noexcept {
-    if (sums.dot_aa == 0 && sums.dot_bb == 0) return 1;
-    if (sums.dot_aa == 0 || sums.dot_bb == 0) return 0;
-    return sums.dot_ab / (std::sqrt(sums.dot_aa) * std::sqrt(sums.dot_bb));
+    if (sums.dot_aa.value == 0 && sums.dot_bb.value == 0) return 1;
+    if (sums.dot_aa.value == 0 || sums.dot_bb.value == 0) return 0;
+    return over_roots(sums.dot_ab, sums.dot_aa, sums.dot_bb);
 }
 
 /// As many elements as a fold takes, filled up with zeros (which add nothing) to whole lanes.
@@ -81,7 +89,8 @@ struct DifferenceTile::Block {
     std::size_t count;   ///< elements
     std::size_t padded;  ///< with the zeros
 
-    Block(const T* from_a, const T* from_b, std::size_t size)
+    template <typename From>
+    Block(const From* from_a, const From* from_b, std::size_t size)
         : count(size), padded((size + kLanes - 1) / kLanes * kLanes) {
         std::copy(from_a, from_a + size, a);
         std::copy(from_b, from_b + size, b);
@@ -151,6 +160,26 @@ void DifferenceTile::add_products(const Block<T>& block) {
     }
 }
 
+/// Squares and products that may leave a double's range: summed in order, each factor scaled by its largest.
+void DifferenceTile::add_wide(const Block<double>& block) {
+    const auto sum_of = [&](const double* a, const double* b) {
+        const double largest_a = largest_of(a, block.padded);
+        const double largest_b = largest_of(b, block.padded);
+        if (largest_a == 0 || largest_b == 0) return WideSum();
+        if (std::isinf(largest_a) || std::isinf(largest_b)) return WideSum(kInfinity);
+        const int place_a = std::ilogb(largest_a);
+        const int place_b = std::ilogb(largest_b);
+        double sum = 0;
+        for (std::size_t i = 0; i < block.count; ++i) sum += std::ldexp(a[i], -place_a) * std::ldexp(b[i], -place_b);
+        return WideSum::scaled(sum, place_a + place_b);
+    };
+    wide_.signal += sum_of(block.a, block.a);
+    wide_.noise += sum_of(block.error, block.error);
+    wide_.dot_aa += sum_of(block.a, block.a);
+    wide_.dot_bb += sum_of(block.b, block.b);
+    wide_.dot_ab += sum_of(block.a, block.b);
+}
+
 template <typename T>
 void DifferenceTile::add_counts(const Block<T>& block) {
     unsigned flips = 0;
@@ -177,12 +206,27 @@ void DifferenceTile::add_block(Block<T>& block) {
     if (!all_finite(block.a, block.padded) || !all_finite(block.b, block.padded)) settle_non_finite(block);
     for (std::size_t i = 0; i < block.padded; ++i) block.error[i] = block.a[i] - block.b[i];
     const T largest_error = largest_of(block.error, block.padded);
+    if constexpr (std::is_same_v<T, float>) {
+        if (std::isinf(largest_error)) {  // which it is not in float64
+            Block<double> wider(block.a, block.b, block.count);
+            return add_block(wider);
+        }
+    }
     if (static_cast<double>(largest_error) > sums_.max_abs_error) {
         const T* const found = std::find_if(block.error, block.error + block.count,
                                             [&](T error) { return std::fabs(error) == largest_error; });
         note_error(static_cast<double>(largest_error), next_element_ + static_cast<std::uint64_t>(found - block.error));
     }
-    add_squares(block, largest_of(block.a, block.padded), largest_error);
+    const T largest_a = largest_of(block.a, block.padded);
+    if constexpr (std::is_same_v<T, double>) {
+        if (is_wide(largest_a) || is_wide(largest_of(block.b, block.padded)) || is_wide(largest_error)) {
+            add_wide(block);
+            add_counts(block);
+            next_element_ += block.count;
+            return;
+        }
+    }
+    add_squares(block, largest_a, largest_error);
     add_products(block);
     add_counts(block);
     next_element_ += block.count;
@@ -211,6 +255,7 @@ DifferenceSums DifferenceTile::sums() const {
     sums.dot_aa = tree_sum(dot_aa_);
     sums.dot_bb = tree_sum(dot_bb_);
     sums.dot_ab = tree_sum(dot_ab_);
+    sums.merge(wide_);
     return sums;
 }
 

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "kernels/kernels.hpp"
+#include "quant/wide_sum.hpp"
 
 namespace octet::quant {
 
@@ -20,11 +21,11 @@ inline constexpr std::size_t kHistogramBins = kHistogramEdges.size() - 1;
 
 /// What was found so far, in the unit of the weights.
 struct DifferenceSums {
-    double signal = 0;  ///< sum of a^2
-    double noise = 0;   ///< sum of (a - b)^2
-    double dot_aa = 0;  ///< sum of a^2 in double, to go with the next two
-    double dot_bb = 0;
-    double dot_ab = 0;
+    WideSum signal;  ///< sum of a^2
+    WideSum noise;   ///< sum of (a - b)^2
+    WideSum dot_aa;  ///< sum of a^2 in double, to go with the next two
+    WideSum dot_bb;
+    WideSum dot_ab;
     double max_abs_error = 0;
     std::uint64_t max_element = 0;  ///< the first with that error
     std::uint64_t sign_flips = 0;
@@ -66,6 +67,7 @@ class DifferenceTile {
     void add_squares(const Block<T>& block, T largest_value, T largest_error);
     template <typename T>
     void add_products(const Block<T>& block);
+    void add_wide(const Block<double>& block);
     template <typename T>
     void add_counts(const Block<T>& block);
 
@@ -78,6 +80,7 @@ class DifferenceTile {
     Lanes dot_aa_{};
     Lanes dot_bb_{};
     Lanes dot_ab_{};
+    DifferenceSums wide_;  // sums of the blocks that lanes cannot hold
     DifferenceSums sums_;
 };
 

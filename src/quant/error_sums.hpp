@@ -6,26 +6,27 @@
 
 #include "kernels/kernels.hpp"
 #include "octet/report.hpp"
+#include "quant/wide_sum.hpp"
 
 namespace octet::quant {
 
 /// Sums of one tile or of a whole tensor, in the unit of the weights.
 struct ErrorSums {
-    double signal = 0;         ///< sum of x^2
-    double noise = 0;          ///< sum of (x - x')^2
+    WideSum signal;            ///< sum of x^2
+    WideSum noise;             ///< sum of (x - x')^2
     double max_abs_error = 0;  ///< max |x - x'|
     std::uint64_t clipped = 0;
 
     void merge(const ErrorSums& later) noexcept;
 };
 
+/// The lanes of a reduction added up by a fixed tree.
+double lane_sum(const double (&lanes)[kernels::kLanes]) noexcept;
+
 /// A tile's lanes reduced by a fixed tree and brought back to the unit of the weights.
 ErrorSums tile_sums(const kernels::LaneSums& lanes, const kernels::Affine& affine) noexcept;
 
 /// The statistics of a tensor of `elements` elements, rounded to six significant digits, the bound upward.
 TensorStatistics tensor_statistics(const ErrorSums& sums, std::uint64_t elements, double bound);
-
-/// 10 log10(signal / noise): +inf without noise, not rounded.
-double sqnr_db(double signal, double noise) noexcept;
 
 }  // namespace octet::quant

@@ -40,7 +40,7 @@ BlockState search_points(const Scheme& scheme, const Tile& tile, const kernels::
     const auto noise_of = [&](const BlockState& state) {
         return sums_under(scheme, all, whole, state, codes.data()).noise;
     };
-    return noise_of(found) < noise_of(plain) ? found : plain;
+    return is_less(noise_of(found), noise_of(plain)) ? found : plain;
 }
 
 }  // namespace octet::quant

@@ -118,6 +118,10 @@ void restore_values(std::span<const std::byte> codes, const AffineState& state, 
 
 void convert_values(Dtype from, std::span<const std::byte> source, Dtype to, std::span<std::byte> target,
                     kernels::Narrowing& narrowing) {
+    const bool are_floats = reinterpret_cast<std::uintptr_t>(source.data()) % alignof(float) == 0;
+    if (from == Dtype::kF32 && are_floats)
+        return narrow(reinterpret_cast<const float*>(source.data()), source.size() / sizeof(float), to, target.data(),
+                      narrowing);
     for_each_block(from, source, [&](std::size_t first, std::size_t size, const float* values) {
         narrow(values, size, to, target.data() + first * bytes_each(to), narrowing);
     });

@@ -1,6 +1,6 @@
 #include <array>
 
-#include "quant/stored_form.hpp"
+#include "quant/storage_layout.hpp"
 #include "report/report_options.hpp"
 
 namespace octet::report {

@@ -1,4 +1,4 @@
-"""Hostile models of SentencePiece: 1,000 crafted ones of 33 kinds (99 with sanitizers) through the program. Each ends with exit code 0, or with 3 and one
+"""Hostile models of SentencePiece: 1,000 crafted ones of 34 kinds (102 with sanitizers) through the program. Each ends with exit code 0, or with 3 and one
 printable line; what is broken is refused, and nothing takes long."""
 import os
 import sys
@@ -13,7 +13,7 @@ import spiece  # noqa: E402
 
 T5 = TESTDATA / "tiny-flan-t5"
 PROMPT = "a aaaaaaaaaaaa where is Delhi?\u20ac  x\tA\u00c9 ab abc \ufb03 " + "a" * 300
-COUNT = 99 if os.environ.get("OCTET_SANITIZE") else 1000
+COUNT = 102 if os.environ.get("OCTET_SANITIZE") else 1000
 MOST_SECONDS = 10  # each takes milliseconds
 
 

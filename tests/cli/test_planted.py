@@ -45,11 +45,11 @@ class Planted(OctetCase):
         def forged_journal(path):
             status = self.victim.stat()
             name = "../victim"
-            path.write_text(f"octet-journal 1\nbuild {name}\nbuilt {status.st_dev} {status.st_ino}\nfile a\n")
+            path.write_text(f"octet-journal 1\nbuild {name}\nbuilt {status.st_ino}\nfile a\n")
 
         def forged_plain_journal(path):
-            path.write_text("octet-journal 1\nbuild .out.octet-building-00000000\nbuilt 1 1\nfile config.json\nsave sub\nsaved 1 1\n"
-                            f"old 1 1 a\nnew 1 1 {SIDECAR}\n")
+            path.write_text("octet-journal 1\nbuild .out.octet-building-00000000\nbuilt 1\nfile config.json\nsave sub\nsaved 1\n"
+                            f"old 1 a\nnew 1 {SIDECAR}\n")
 
         def other_users_folder(path):
             folder(path)

@@ -6,8 +6,8 @@
 #include <fstream>
 #include <string>
 
+#include "formats/safetensors/header.hpp"
 #include "octet/error.hpp"
-#include "safetensors/header.hpp"
 
 namespace {
 

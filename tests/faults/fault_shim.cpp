@@ -3,10 +3,12 @@
 //
 //   OCTET_FAULT=CLASS:N:ACTION    what happens to call N of a class. CLASS: open read map write reserve sync rename remove mkdir lock, or any
 //                                 of these; look (stat and its kin), follow (realpath, readlink), thread (pthread_create). N = 0: all of them.
-//                                 ACTION: a number (the call fails with that errno), kill (SIGKILL before the call), short (half of what
-//                                 was asked for, at least one byte)
+//                                 ACTION: a number (the call fails with that errno), kill (SIGKILL before the call), stop (SIGSTOP, the call
+//                                 comes after SIGCONT), short (half of what was asked for, at least one byte)
 //   OCTET_FAULT_NO_EXCHANGE=1     renameat2() fails with EINVAL, as on a file system that has no such thing
 //   OCTET_FAULT_NO_LIBCRYPTO=1    dlopen() finds nothing, as where OpenSSL is not installed
+//   OCTET_FAULT_ESCAPE=FILE       at the first read of data: tries to read FILE, to write beside it, to make a socket and to start a program, and says
+//                                 on stderr how that went: "escape: read 13 write 13 socket 1 exec 1" are the errnos, 0 is success
 //   OCTET_FAULT_LOG=FILE          at the end: a line "CLASS COUNT" for each class
 #include <dirent.h>
 #include <dlfcn.h>
@@ -14,6 +16,7 @@
 #include <pthread.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -57,6 +60,7 @@ struct Plan {
     unsigned long number = 0;
     int error_number = 0;
     bool kills = false;
+    bool stops = false;
     bool is_short = false;
 };
 
@@ -70,6 +74,7 @@ Plan read_plan() {
         if (std::strcmp(kNames[static_cast<std::size_t>(i)], name) == 0) plan.where = i;
     }
     plan.kills = std::strcmp(action, "kill") == 0;
+    plan.stops = std::strcmp(action, "stop") == 0;
     plan.is_short = std::strcmp(action, "short") == 0;
     plan.error_number = std::atoi(action);
     return plan;
@@ -91,6 +96,8 @@ Fate fate_of(Class what) {
         (p.where == what && (p.number == number || p.number == 0)) || (p.where == kAny && p.number == number_of_any);
     if (!is_the_one) return Fate::kLive;
     if (p.kills) std::raise(SIGKILL);
+    if (p.stops) std::raise(SIGSTOP);
+    if (p.stops) return Fate::kLive;
     if (p.is_short) return Fate::kShort;
     errno = p.error_number;
     return Fate::kFail;
@@ -105,16 +112,36 @@ std::size_t part_of(Fate fate, std::size_t count) {
     return fate == Fate::kShort && count > 1 ? count / 2 : count;
 }
 
-/// Writes what was counted once everything is over.
+/// Writes what was counted once everything is over. Opened at once: later octet may not.
 struct Log {
-    ~Log() {
+    Log() {
         const char* const path = std::getenv("OCTET_FAULT_LOG");
-        std::FILE* const file = path == nullptr ? nullptr : std::fopen(path, "w");
+        file = path == nullptr ? nullptr : std::fopen(path, "we");
+    }
+    std::FILE* file;
+
+    ~Log() {
         if (file == nullptr) return;
         for (std::size_t i = 0; i < kClasses; ++i) std::fprintf(file, "%s %lu\n", kNames[i], counts[i].load());
         std::fclose(file);
     }
 } log_at_the_end;
+
+/// What a hostile file would have octet do, if it could.
+void try_to_escape() {
+    static std::atomic<bool> has_tried{false};
+    const char* const path = std::getenv("OCTET_FAULT_ESCAPE");
+    if (path == nullptr || has_tried.exchange(true)) return;
+    const auto outcome = [](long result) { return result < 0 ? errno : 0; };
+    const int reading = outcome(::syscall(SYS_openat, AT_FDCWD, path, O_RDONLY));
+    std::array<char, 4096> beside{};
+    std::snprintf(beside.data(), beside.size(), "%s.escaped", path);
+    const int writing = outcome(::syscall(SYS_openat, AT_FDCWD, beside.data(), O_WRONLY | O_CREAT, 0600));
+    const int connecting = outcome(::syscall(SYS_socket, AF_INET, SOCK_STREAM, 0));
+    std::array<char*, 1> none{};
+    const int starting = outcome(::syscall(SYS_execve, "/bin/true", none.data(), none.data()));
+    std::fprintf(stderr, "escape: read %d write %d socket %d exec %d\n", reading, writing, connecting, starting);
+}
 
 /// The mode that follows in an open() that creates.
 mode_t mode_in(int flags, va_list arguments) {
@@ -160,6 +187,7 @@ ssize_t read(int fd, void* buffer, size_t count) {
 }
 
 ssize_t pread(int fd, void* buffer, size_t count, off_t offset) {
+    try_to_escape();
     const Fate fate = fate_of(kRead);
     if (fate == Fate::kFail) return -1;
     return real(&pread, "pread")(fd, buffer, part_of(fate, count), offset);

@@ -1,8 +1,8 @@
 // A hostile set: sidecar, data files and companions that may fit together or not, inspected, verified and restored. verify calls
 // a broken set a finding and never an error; dequantize either refuses it or writes a checkpoint that octet itself reads.
+#include "formats/octet_set/sidecar.hpp"
 #include "fuzz_support.hpp"
 #include "octet/octet.hpp"
-#include "state/sidecar.hpp"
 
 using namespace octet;
 
@@ -17,7 +17,7 @@ constexpr std::size_t kMostFiles = 4;
 constexpr std::string_view kSidecar = "quantization_state.json";
 
 /// The data files that the sidecar lists, as far as they can be made, each from the next part.
-void write_data_files(const fs::path& folder, const state::Sidecar& sidecar, unsigned control, fuzz::Parts& parts) {
+void write_data_files(const fs::path& folder, const octet_set::Sidecar& sidecar, unsigned control, fuzz::Parts& parts) {
     std::vector<std::string_view> headers;
     for (std::size_t i = 0; i < std::min(sidecar.files.size(), kMostFiles); ++i) headers.push_back(parts.text());
     for (std::size_t i = 0; i < headers.size(); ++i) {
@@ -37,11 +37,12 @@ void write_data_files(const fs::path& folder, const state::Sidecar& sidecar, uns
 void write_set(const fs::path& folder, unsigned control, fuzz::Parts& parts) {
     fs::create_directory(folder);
     const std::string_view given = parts.text();
-    const std::string text = (control & kUnsealed) != 0 ? std::string(given) : state::sealed_text(std::string(given));
+    const std::string text =
+        (control & kUnsealed) != 0 ? std::string(given) : octet_set::sealed_text(std::string(given));
     fuzz::write_file(folder / kSidecar, text);
-    state::Sidecar sidecar;
+    octet_set::Sidecar sidecar;
     sidecar.files = {{"model.octet.safetensors", 0, {}, {}}};
-    fuzz::accepted([&] { sidecar = state::parse_sidecar(text, "f"); });
+    fuzz::accepted([&] { sidecar = octet_set::parse_sidecar(text, "f"); });
     write_data_files(folder, sidecar, control, parts);
 }
 

@@ -11,8 +11,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
+#include "formats/safetensors/header_events.hpp"
 #include "report/report_options.hpp"
-#include "safetensors/header_events.hpp"
 
 namespace octet::fuzz {
 

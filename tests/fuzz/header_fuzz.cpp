@@ -2,8 +2,8 @@
 // that octet writes of it has to read back the same.
 #include <algorithm>
 
+#include "formats/safetensors/header.hpp"
 #include "fuzz_support.hpp"
-#include "safetensors/header.hpp"
 
 using namespace octet;
 

@@ -1,15 +1,15 @@
 // T5's tokenizer: the input is spiece.model. What octet takes must make ids of a text, and text of ids, without leaving the file.
 #include "base/text.hpp"
 #include "fuzz_support.hpp"
-#include "model/tokenizer.hpp"
+#include "tokenize/tokenizer.hpp"
 
 using namespace octet;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string model(reinterpret_cast<const char*>(data), size);
-    std::unique_ptr<model::Tokenizer> tokenizer;
-    if (!fuzz::accepted([&] { tokenizer = model::make_sentence_pieces(model, "f\x1b"); })) return 0;
-    model::Ids ids;
+    std::unique_ptr<tokenize::Tokenizer> tokenizer;
+    if (!fuzz::accepted([&] { tokenizer = tokenize::make_sentence_pieces(model, "f\x1b"); })) return 0;
+    tokenize::Ids ids;
     if (!fuzz::accepted([&] { ids = tokenizer->encode("where is Delhi?\xE2\x82\xAC  x"); })) return 0;
     ids.push_back(4'000'000'000U);
     ids.push_back(0);

@@ -2,8 +2,7 @@
 // NUL bytes. Of what is accepted, a text whose bytes all have tokens comes back from its ids as it was.
 #include "base/text.hpp"
 #include "fuzz_support.hpp"
-#include "model/bpe_of_text.hpp"
-#include "model/tokenizer.hpp"
+#include "tokenize/tokenizer.hpp"
 
 using namespace octet;
 
@@ -11,7 +10,7 @@ namespace {
 
 /// What stands for the text: itself, or a text of the first bytes that are valid UTF-8.
 std::string text_of(std::string_view given) {
-    return octet::is_utf8(given) ? std::string(given) : model::mended_utf8(given);
+    return octet::is_utf8(given) ? std::string(given) : tokenize::mended_utf8(given);
 }
 
 }  // namespace
@@ -22,25 +21,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view first = parts.text();
     const std::string_view merges = is_joined ? std::string_view() : parts.text();
     const std::string text = text_of(parts.text());
-    const auto quick = is_joined ? nullptr : model::make_bpe_of_text(first, merges, "");
-    std::unique_ptr<model::BpeTables> tables;
+    std::unique_ptr<tokenize::BpeTables> tables;
     if (!fuzz::accepted([&] {
-            tables = is_joined ? model::parse_tokenizer_json(first, "f\x1b")
-                               : model::parse_vocab_and_merges(first, "v\x1b", merges, "m\x1b");
+            tables = is_joined ? tokenize::parse_tokenizer_json(first, "f\x1b")
+                               : tokenize::parse_vocab_and_merges(first, "v\x1b", merges, "m\x1b");
         }))
-        return fuzz::expect(quick == nullptr, "what is refused was opened for one text"), 0;
-    const auto tokenizer = model::make_byte_level_bpe(std::move(tables));
-    model::Ids ids;
-    const bool has_ids = fuzz::accepted([&] { ids = tokenizer->encode(text); });
-    if (quick) {
-        std::unique_ptr<model::Tokenizer> of_text;
-        const bool is_accepted = fuzz::accepted([&] { of_text = model::make_bpe_of_text(first, merges, text); });
-        const bool is_too_long = is_accepted && !of_text;
-        fuzz::expect(is_too_long || is_accepted == has_ids, "a text has ids by one kind of tables only");
-        fuzz::expect(!of_text || of_text->encode(text) == ids, "a text has other ids by its own tables");
-        fuzz::expect(!of_text || of_text->decode(ids) == tokenizer->decode(ids), "ids have another text");
-    }
-    if (!has_ids) return 0;
+        return 0;
+    const auto tokenizer = tokenize::make_byte_level_bpe(std::move(tables));
+    tokenize::Ids ids;
+    if (!fuzz::accepted([&] { ids = tokenizer->encode(text); })) return 0;
     fuzz::expect(ids.size() <= text.size(), "more tokens than bytes");
     fuzz::expect(tokenizer->decode(ids) == text, "a text does not come back from its ids");
     if (!ids.empty()) ids.erase(ids.begin());

@@ -3,6 +3,8 @@
 
 Links lead to files and headings that exist, `folder/file.ext` in backticks is a file of the project, `cli.name` and `house.name` are tests,
 `ctest -R "unit..."` finds some, and the constants that docs/design.md lists have the values it gives. A path with a word in CAPITALS is a pattern.
+
+README.md and docs/ keep their lines within 100 columns and the cells of their tables within 100 characters; code blocks may be wider.
 """
 import re
 import sys
@@ -17,6 +19,7 @@ CASE = re.compile(r'TEST_CASE\(\s*"([^"]+)"')
 TEST = re.compile(r"`((?:cli|house)\.\w+)`")
 CONSTANT = re.compile(r"^\| `(k\w+)` = ([\d,]+) ?(\w*) \| `([\w/.]+)`", re.MULTILINE)
 ROOTS = ("", "src", "tests", "include", "docs")
+MOST_COLUMNS = 100
 
 
 def slug(heading):
@@ -68,10 +71,24 @@ def findings_in(path, root, tests):
             yield f"no test matches {pattern}"
 
 
+def layout_findings(path):
+    """Lines and cells that are too long. A line that is one picture or one link cannot be wrapped."""
+    text = FENCE.sub(lambda block: "\n" * block.group().count("\n"), path.read_text())
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("|"):
+            cells = re.split(r"(?<!\\)\|", line)
+            if max(len(cell.strip()) for cell in cells) > MOST_COLUMNS:
+                yield f"line {number} has a cell of more than {MOST_COLUMNS} characters"
+        elif len(line) > MOST_COLUMNS and " " in line.strip():
+            yield f"line {number} has {len(line)} columns, more than {MOST_COLUMNS}"
+
+
 def findings(root):
     tests = test_names(root)
-    for path in sorted([*root.glob("*.md"), *root.glob("docs/*.md")]):
+    for path in sorted([*root.glob("*.md"), *root.glob("docs/**/*.md")]):
         yield from (f"{path.name}: {finding}" for finding in findings_in(path, root, tests))
+    for path in sorted([root / "README.md", *root.glob("docs/**/*.md")]):
+        yield from (f"{path.name}: {finding}" for finding in layout_findings(path))
     listed = CONSTANT.findall((root / "docs/design.md").read_text())
     if not listed:
         yield "design.md: lists no constants"

@@ -6,7 +6,9 @@ from pathlib import Path
 import documents
 
 GOOD = {
-    "README.md": "# A b\n[here](#a-b) [there](docs/cli.md#the-c--d-of-it), [web](https://example.org/x.md#y), `src/run/steps.cpp`, `run/steps.cpp`\n"
+    "README.md": "# A b\n[here](#a-b) [there](docs/cli.md#the-c--d-of-it), [web](https://example.org/x.md#y),\n"
+                 "`src/run/steps.cpp`, `run/steps.cpp`\n"
+                 f"{'x' * 99}\n| {'x' * 100} | {'x' * 60}\\|{'x' * 38} |\n```\n{'x ' * 60}\n```\n"
                  "`cli.gates`, `house.layers`, `ctest -R \"unit.*every (bit\\|byte)\"`, `cli/COMMAND_command.cpp`\n```\n[no](link.md)\n```\n",
     "docs/cli.md": "## The `c` / d of it\n",
     "docs/design.md": "| `kBatchBytes` = 128 KiB | `run/steps.cpp` | why |\n| `kMost` = 1,000 | `run/steps.cpp` | |\n",
@@ -17,7 +19,8 @@ GOOD = {
 }
 BAD = {
     "README.md": ["[x](#b)", "[x](docs/gone.md)", "[x](docs/cli.md#c)", "`run/gone.cpp`", "`cli.gone`", "`house.gone`",
-                  '`ctest -R "unit.*gone"`'],
+                  '`ctest -R "unit.*gone"`', "x " * 51, f"| a | {'x' * 101} |"],
+    "docs/experiments/one.md": ["x " * 51, "[x](../gone.md)"],
     "docs/design.md": ["", "| `kBatchBytes` = 1 MiB | `run/steps.cpp` | |", "| `kGone` = 1 | `run/steps.cpp` | |"],
 }
 

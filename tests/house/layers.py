@@ -10,15 +10,17 @@ from pathlib import Path
 RANKS = [
     {"octet", "base"},  # include/octet and src/base: the basics
     {"kernels", "io"},
-    {"quant", "safetensors", "arch"},
-    {"state", "checkpoint"},
-    {"plan"},
-    {"run", "report", "model"},
+    {"quant", "formats/safetensors", "arch"},  # headers are read below checkpoint
+    {"checkpoint"},
+    {"formats", "tokenize"},
+    {"plan", "pipeline"},
+    {"codecs"},
+    {"commands", "report", "model"},
     {"(src)"},  # files directly in src/: the public functions put together; nobody includes them
     {"cli"},
 ]
 RANK = {folder: rank for rank, folders in enumerate(RANKS) for folder in folders}
-JSON_FOLDERS = {"safetensors", "checkpoint", "state", "plan", "report", "model"}
+JSON_FOLDERS = {"formats/safetensors", "checkpoint", "formats", "tokenize", "plan", "report", "model"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 PRINTS = re.compile(
     r"\bstd::(cout|cerr|clog|print|println)\b|\bstdout\b|\bstderr\b|\bSTD(OUT|ERR)_FILENO\b"
@@ -43,9 +45,15 @@ def sources(root):
                 yield path
 
 
+def room(parts):
+    """The folder of a path below src/ or include/: its first part, unless a folder in it has a rank of its own."""
+    inner = "/".join(parts[:2])
+    return inner if inner in RANK else parts[0]
+
+
 def folder_of(root, path):
     parts = path.relative_to(root).parts
-    return parts[1] if len(parts) > 2 else "(src)"
+    return room(parts[1:-1]) if len(parts) > 2 else "(src)"
 
 
 def check_include(folder, path, quote, target):
@@ -63,7 +71,7 @@ def check_include(folder, path, quote, target):
         return "a public header needs nothing but the standard library" if public and "/" in target else None
     if "/" not in target:
         return None if (path.parent / target).exists() else "write the folder: #include \"folder/file.hpp\""
-    other = target.split("/")[0]
+    other = room(target.split("/")[:-1])
     if other not in RANK:
         return f"the folder {other}/ has no place in the layers"
     if other == folder or RANK[other] < RANK[folder] or (folder == "base" and other == "octet"):

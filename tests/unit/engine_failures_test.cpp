@@ -6,16 +6,15 @@
 #include <cerrno>
 #include <functional>
 
+#include "codecs/quantize.hpp"
+#include "codecs/run.hpp"
+#include "formats/octet_set/octet_format.hpp"
 #include "io/file.hpp"
-#include "run/engine.hpp"
-#include "run/workers.hpp"
+#include "pipeline/workers.hpp"
 #include "support.hpp"
 
 namespace octet::test {
 namespace {
-
-using run::Codec;
-using run::TensorJob;
 
 std::atomic<int> calls_left;  ///< the call that makes this 0 fails
 std::atomic<unsigned> call_number;
@@ -82,17 +81,12 @@ class Road {
         std::uint64_t source = 3;  // unaligned, as in GPT-2's own file
         std::uint64_t target = 0;
         for (int i = 0; i < 13; ++i) {
-            TensorJob job;
-            job.codec = Codec::kQuantize;
-            job.source_dtype = Dtype::kF32;
-            job.elements = i == 6 ? (run::kBufferBytes + (26U << 20U)) / 4 + 77 : 400'000;
-            job.source_offset = source;
-            job.target_offset = target;
-            job.shape = &kShape;
-            job.name = "t";
-            source += job.source_bytes();
-            target += job.target_bytes();
-            jobs_.push_back(job);
+            const std::uint64_t elements = i == 6 ? (pipeline::kBufferBytes + (26U << 20U)) / 4 + 77 : 400'000;
+            shapes_.push_back({elements});
+            sources_.push_back({nullptr, source, elements * sizeof(float)});
+            targets_.push_back({nullptr, target, elements});
+            source += elements * sizeof(float);
+            target += elements;
         }
         source_bytes_ = source;
         target_bytes_ = target;
@@ -109,15 +103,22 @@ class Road {
 
     std::string run(unsigned threads) {
         std::filesystem::remove(folder_ / "target");
-        std::vector<TensorJob> jobs = jobs_;
         const io::File source = io::File::open_for_reading(folder_ / "source");
         const io::File target = io::File::create(folder_ / "target", target_bytes_);
-        for (TensorJob& job : jobs) {
-            job.source = &source;
-            job.target = &target;
+        const octet_set::OctetFormat format;
+        const codecs::TakeResult take = [](std::size_t, codecs::TensorResult&&) {};
+        const Scheme scheme;
+        codecs::TaskList tasks;
+        for (std::size_t i = 0; i < shapes_.size(); ++i) {
+            sources_[i].file = &source;
+            targets_[i].file = &target;
+            tasks.add<codecs::QuantizeTask>(codecs::QuantizeJob{Dtype::kF32, scheme, "t", shapes_[i]}, sources_[i],
+                                            targets_[i], format, i, take);
         }
+        WriteOptions options;
+        options.threads = threads;
         if (before_run_) before_run_();
-        return error_of([&] { run::run_jobs(jobs, threads, {}); });
+        return error_of([&] { tasks.run(options); });
     }
 
     void before_run(std::function<void()> call) { before_run_ = std::move(call); }
@@ -127,9 +128,10 @@ class Road {
     std::uint64_t source_bytes() const { return source_bytes_; }
 
   private:
-    inline static const Shape kShape = {};
     TemporaryFolder folder_;
-    std::vector<TensorJob> jobs_;
+    std::vector<Shape> shapes_;
+    std::vector<pipeline::Stretch> sources_;
+    std::vector<pipeline::Stretch> targets_;
     std::uint64_t source_bytes_ = 0;
     std::uint64_t target_bytes_ = 0;
     std::function<void()> before_run_;

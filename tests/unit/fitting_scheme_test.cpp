@@ -1,6 +1,6 @@
 // The budget presets: never over the budget where anything fits, and the smallest groups that do.
 #include "plan/fitting_scheme.hpp"
-#include "quant/stored_form.hpp"
+#include "quant/storage_layout.hpp"
 #include "support.hpp"
 
 namespace octet::test {

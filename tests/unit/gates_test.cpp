@@ -3,8 +3,8 @@
 #include <limits>
 
 #include "base/text.hpp"
+#include "commands/gates.hpp"
 #include "octet/octet.hpp"
-#include "run/gates.hpp"
 #include "support.hpp"
 
 namespace octet::test {
@@ -13,9 +13,9 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-std::vector<Check> checks_of(const Gates& gates, const std::vector<run::TensorFigures>& tensors,
+std::vector<Check> checks_of(const Gates& gates, const std::vector<commands::TensorFigures>& tensors,
                              const Totals& totals = {}) {
-    return run::check_gates(gates, tensors, totals);
+    return commands::check_gates(gates, tensors, totals);
 }
 
 TEST_CASE("sizes take SI and IEC units") {
@@ -79,23 +79,24 @@ TEST_CASE("a number is the whole text") {
 }
 
 TEST_CASE("a limit that nothing can be held against is refused") {
-    REQUIRE(error_of([] { run::check_limits({.min_sqnr_tensor = kNan}); }) ==
+    REQUIRE(error_of([] { commands::check_limits({.min_sqnr_tensor = kNan}); }) ==
             "2 --min-sqnr-tensor: nan is no limit; give a finite number");
-    REQUIRE(error_of([] { run::check_limits({.min_sqnr = kInfinity}); }) ==
+    REQUIRE(error_of([] { commands::check_limits({.min_sqnr = kInfinity}); }) ==
             "2 --min-sqnr: inf is no limit; give a finite number");
-    REQUIRE(error_of([] { run::check_limits({.max_abs_error = -kInfinity}); }) ==
+    REQUIRE(error_of([] { commands::check_limits({.max_abs_error = -kInfinity}); }) ==
             "2 --max-abs-error: -inf is no limit; give a finite number");
-    REQUIRE(error_of([] { run::check_limits({.max_abs_error = -0.5}); }) ==
+    REQUIRE(error_of([] { commands::check_limits({.max_abs_error = -0.5}); }) ==
             "2 --max-abs-error: -0.5 is negative; no error is below 0");
-    REQUIRE(error_of([] { run::check_limits({.min_sqnr_tensor = -10.0, .min_sqnr = 0.0, .max_abs_error = 0.0}); }) ==
-            "nothing");
+    REQUIRE(error_of([] {
+                commands::check_limits({.min_sqnr_tensor = -10.0, .min_sqnr = 0.0, .max_abs_error = 0.0});
+            }) == "nothing");
 }
 
 TEST_CASE("a figure exactly at its limit passes, the next one does not") {
     Totals totals;
     totals.sqnr_db = 40;
     totals.output_bytes = 1000;
-    const std::vector<run::TensorFigures> tensors = {{"t", 40, 0.5}};
+    const std::vector<commands::TensorFigures> tensors = {{"t", 40, 0.5}};
     REQUIRE(all_passed(checks_of({40.0, 40.0, 0.5, 1000}, tensors, totals)));
     const Gates tight{40.0001, 40.0001, 0.49999, 999};
     for (const Check& check : checks_of(tight, tensors, totals)) {
@@ -105,7 +106,7 @@ TEST_CASE("a figure exactly at its limit passes, the next one does not") {
 }
 
 TEST_CASE("a check names the worst tensor, how far it missed, and how many more did") {
-    const std::vector<run::TensorFigures> tensors = {{"good", 60, 0.001}, {"bad", 30, 0.25}, {"poor", 35, 0.125}};
+    const std::vector<commands::TensorFigures> tensors = {{"good", 60, 0.001}, {"bad", 30, 0.25}, {"poor", 35, 0.125}};
     Totals totals;
     totals.sqnr_db = 33.25;
     totals.output_bytes = 1'234'567;
@@ -124,7 +125,7 @@ TEST_CASE("a check names the worst tensor, how far it missed, and how many more 
 }
 
 TEST_CASE("NaN passes no gate and is the worst there is") {
-    const std::vector<run::TensorFigures> tensors = {
+    const std::vector<commands::TensorFigures> tensors = {
         {"low", -kInfinity, kInfinity}, {"nan", kNan, kNan}, {"good", 90, 0}};
     Totals totals;
     totals.sqnr_db = kNan;

@@ -1,7 +1,7 @@
 // What a safetensors header may hold, and the header that octet writes.
 #include <utility>
 
-#include "safetensors/header.hpp"
+#include "formats/safetensors/header.hpp"
 #include "support.hpp"
 
 namespace octet::test {

@@ -1,8 +1,8 @@
 // The safetensors header: what is accepted, and every refusal with its whole message.
 #include <chrono>
 
+#include "formats/safetensors/header.hpp"
 #include "io/file.hpp"
-#include "safetensors/header.hpp"
 #include "support.hpp"
 
 namespace octet::test {

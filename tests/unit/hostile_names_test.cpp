@@ -5,11 +5,11 @@
 #include "base/text.hpp"
 #include "checkpoint/checkpoint.hpp"
 #include "checkpoint/index.hpp"
+#include "formats/octet_set/quantized_set.hpp"
 #include "octet/octet.hpp"
 #include "report/report_options.hpp"
 #include "report/text_parts.hpp"
 #include "sidecar_sample.hpp"
-#include "state/quantized_set.hpp"
 
 namespace octet::test {
 namespace {
@@ -75,9 +75,9 @@ TEST_CASE("messages do not grow with a hostile value") {
 }
 
 /// What reading the sample with these changes says, beyond the folder.
-std::string names_refused(const TemporaryFolder& folder, const state::Sidecar& sidecar) {
-    write_file(folder / "quantization_state.json", state::sidecar_text(sidecar));
-    const std::string error = error_of([&] { state::read_sidecar(folder.path()); });
+std::string names_refused(const TemporaryFolder& folder, const octet_set::Sidecar& sidecar) {
+    write_file(folder / "quantization_state.json", octet_set::sidecar_text(sidecar));
+    const std::string error = error_of([&] { octet_set::read_sidecar(folder.path()); });
     const std::string subject = "3 " + (folder / "quantization_state.json").native() + ": ";
     return error.starts_with(subject) ? error.substr(subject.size()) : error;
 }
@@ -89,7 +89,7 @@ std::string two(const std::string& name) {
 TEST_CASE("a sidecar that gives two files one name is refused") {
     const TemporaryFolder folder;
     REQUIRE(names_refused(folder, sample()) == "nothing");
-    state::Sidecar shards = sample();
+    octet_set::Sidecar shards = sample();
     shards.files.push_back({"b.safetensors", 1, checksum(9)});
     shards.source_files.push_back(shards.source_files[0]);
     REQUIRE(names_refused(folder, shards) == two("model.safetensors"));
@@ -97,7 +97,7 @@ TEST_CASE("a sidecar that gives two files one name is refused") {
     REQUIRE(names_refused(folder, shards) == two("config.json"));
     shards.source_files[1].name = "other.safetensors";
     REQUIRE(names_refused(folder, shards) == "nothing");
-    shards.source_index = state::SourceIndex{"other.safetensors", ""};
+    shards.source_index = octet_set::SourceIndex{"other.safetensors", ""};
     REQUIRE(names_refused(folder, shards) == two("other.safetensors"));
     shards.source_index.reset();
     shards.files[1].name = shards.files[0].name;
@@ -109,12 +109,12 @@ TEST_CASE("a sidecar that gives two files one name is refused") {
 TEST_CASE("a set that would restore to a name of octet's own or to an impossible one is refused") {
     const TemporaryFolder folder;
     for (const std::string name : {"quantization_state.json", "model.safetensors.index.octet.json", ".octet-old"}) {
-        state::Sidecar sidecar = sample();
+        octet_set::Sidecar sidecar = sample();
         sidecar.source_files[0].name = name;
         REQUIRE(names_refused(folder, sidecar) ==
                 "restores to a file '" + name + "', a name of octet's own; restore the sidecar or quantize again");
     }
-    state::Sidecar sidecar = sample();
+    octet_set::Sidecar sidecar = sample();
     sidecar.source_files[0].name = std::string(256, 'n');
     REQUIRE(names_refused(folder, sidecar) == "names the file '" + std::string(80, 'n') + "..." + std::string(30, 'n') +
                                                   "', whose name has 256 bytes; 255 are the most that a file can have");

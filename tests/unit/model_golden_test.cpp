@@ -39,20 +39,20 @@ void check_variant(const fs::path& weights_path, const fs::path& folder, const s
     const json golden = json::parse(read_file(folder / "golden.json"));
     for (const json& prompt : golden["variants"][variant]["prompts"]) {
         CAPTURE(variant, prompt["prompt"].get<std::string>());
-        const auto ids = prompt["ids"].get<model::Ids>();
-        auto expected = prompt["greedy_ids"].get<model::Ids>();
+        const auto ids = prompt["ids"].get<tokenize::Ids>();
+        auto expected = prompt["greedy_ids"].get<tokenize::Ids>();
         if (is_t5) expected.erase(expected.begin());
         model::Matrix hidden;
         model::Matrix logits;
-        model::Sequence sequence = model->begin(is_t5 ? ids : model::Ids{}, ids.size() + 16);
-        model->advance(sequence, is_t5 ? model::Ids{config.start_token} : ids, hidden);
+        model::Sequence sequence = model->begin(is_t5 ? ids : tokenize::Ids{}, ids.size() + 16);
+        model->advance(sequence, is_t5 ? tokenize::Ids{config.start_token} : ids, hidden);
         model->logits(hidden, hidden.rows - 1, 1, logits);
         CHECK(largest_difference(logits, prompt[is_t5 ? "first_logits" : "last_logits"]) < 1e-3);
-        model::Ids made;
+        tokenize::Ids made;
         while (made.size() < expected.size()) {
             made.push_back(best_of(logits));
             if (made.size() == expected.size()) break;
-            model->advance(sequence, model::Ids{made.back()}, hidden);
+            model->advance(sequence, tokenize::Ids{made.back()}, hidden);
             model->logits(hidden, 0, 1, logits);
         }
         CHECK(made == expected);
@@ -69,8 +69,8 @@ TEST_CASE("tiny models say what torch says of the original weights", "[model]") 
 
 TEST_CASE("variants of the architectures have the logits that transformers has", "[model]") {
     const json golden = json::parse(read_file(kTestdata / "variants" / "golden.json"));
-    const auto source = golden["source"].get<model::Ids>();
-    const auto inputs = golden["inputs"].get<model::Ids>();
+    const auto source = golden["source"].get<tokenize::Ids>();
+    const auto inputs = golden["inputs"].get<tokenize::Ids>();
     REQUIRE(golden["logits"].size() == 5);
     for (const auto& [name, expected] : golden["logits"].items()) {
         CAPTURE(name);
@@ -81,14 +81,14 @@ TEST_CASE("variants of the architectures have the logits that transformers has",
         const bool is_t5 = config.family == checkpoint::Family::kT5;
         model::Matrix hidden;
         model::Matrix logits;
-        model::Sequence all = model->begin(is_t5 ? source : model::Ids{}, inputs.size());
+        model::Sequence all = model->begin(is_t5 ? source : tokenize::Ids{}, inputs.size());
         model->advance(all, inputs, hidden);
-        model::Sequence one_by_one = model->begin(is_t5 ? source : model::Ids{}, inputs.size());
+        model::Sequence one_by_one = model->begin(is_t5 ? source : tokenize::Ids{}, inputs.size());
         for (std::size_t t = 0; t < inputs.size(); ++t) {
             model->logits(hidden, t, 1, logits);
             CHECK(largest_difference(logits, expected[t]) < 1e-4);
             model::Matrix last;
-            model->advance(one_by_one, model::Ids{inputs[t]}, last);
+            model->advance(one_by_one, tokenize::Ids{inputs[t]}, last);
             model->logits(last, 0, 1, logits);
             CHECK(largest_difference(logits, expected[t]) < 1e-4);
         }
@@ -102,14 +102,15 @@ TEST_CASE("a sequence that grows says what one says that had the room at once", 
         const model::Config config = model::read_config(weights.folder());
         model::Machine machine(2);
         const auto model = model::open_model(weights, config, machine);
-        const model::Ids source = config.family == checkpoint::Family::kT5 ? model::Ids{4, 24, 3, 1} : model::Ids{};
+        const tokenize::Ids source =
+            config.family == checkpoint::Family::kT5 ? tokenize::Ids{4, 24, 3, 1} : tokenize::Ids{};
         constexpr std::uint32_t kTokens = 70;
         model::Sequence roomy = model->begin(source, kTokens);
         model::Sequence growing = model->begin(source, 1);
         model::Matrix hidden;
         model::Matrix grown;
         for (std::uint32_t t = 0; t < kTokens; t += 2) {
-            const model::Ids ids = {(7 * t + 3) % 400, (11 * t + 5) % 400};
+            const tokenize::Ids ids = {(7 * t + 3) % 400, (11 * t + 5) % 400};
             model->advance(roomy, ids, hidden);
             model->advance(growing, ids, grown);
             REQUIRE(hidden.values == grown.values);

@@ -7,15 +7,15 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
-#include "model/piece_model.hpp"
-#include "model/tokenizer.hpp"
 #include "support.hpp"
+#include "tokenize/piece_model.hpp"
+#include "tokenize/tokenizer.hpp"
 
 namespace octet::test {
 namespace {
 
-using model::Ids;
 using nlohmann::json;
+using tokenize::Ids;
 namespace fs = std::filesystem;
 
 const fs::path kTestdata = OCTET_TESTDATA_DIR;
@@ -48,8 +48,8 @@ std::string piece(std::string_view text, float score, std::uint64_t kind = 1) {
 const std::string kUnknown = piece("<unk>", 0, 2);
 const std::string kSpace = "\xE2\x96\x81";
 
-std::unique_ptr<model::Tokenizer> open(const std::string& file) {
-    return model::make_sentence_pieces(file, "f");
+std::unique_ptr<tokenize::Tokenizer> open(const std::string& file) {
+    return tokenize::make_sentence_pieces(file, "f");
 }
 
 std::string refusal(const std::string& file) {
@@ -162,6 +162,9 @@ TEST_CASE("a piece of SentencePiece that is none is refused with its place", "[m
     CHECK(why(with_rules(rules('b', "x\0"s).substr(0, 1000))) ==
           "its normalization rules have a trie of 2,048 bytes in 996");
     CHECK(why(with_rules(rules('b', "x\0"s, 0, 512))) == "unit 98 of its normalization rules leads out of their 512");
+    std::string leaf_first = rules('b', "x\0"s);
+    leaf_first.replace(4, 4, little_endian(1U << 31U | 1000U << 10U));
+    CHECK(why(with_rules(leaf_first)) == "the trie of its normalization rules begins with a leaf");
     CHECK(why(with_rules(rules('b', "x\0"s, 2))) ==
           "unit 98 of its normalization rules has no replacement among their 2 bytes");
     CHECK(why(with_rules(rules('b', "x\0"s, 0, 255))) ==
@@ -194,12 +197,37 @@ TEST_CASE("rules that go round or make a text grow out of proportion are refused
 TEST_CASE("pieces within pieces and a word of a million characters take time in proportion", "[model]") {
     std::string file = kUnknown;
     std::string text;
-    for (std::size_t size = 1; size <= model::kMostPieceBytes; ++size)
+    for (std::size_t size = 1; size <= tokenize::kMostPieceBytes; ++size)
         file += piece(text += 'a', -static_cast<float>(size));
     const auto tokenizer = open(file + piece(kSpace, -1));
     CHECK(tokenizer->encode(std::string(20'000, 'a')).size() > 20);
     const auto one = open(kUnknown + piece("a", -1) + piece(kSpace, -1));
     CHECK(one->encode(std::string(1'000'000, 'a')).size() == 1'000'001);
+}
+
+TEST_CASE("of 100,000 tries with units of chance none leads a text out of its array", "[model]") {
+    const std::string pieces = kUnknown + piece("a", -1);
+    const std::string whole = rules('a', std::string("x\0", 2));
+    std::mt19937 chance(2);
+    const auto below = [&](std::size_t end) { return chance() % end; };
+    constexpr std::array<std::uint32_t, 5> kMasks = {0xFFFFFFFF, 0x8007FFFF, 0x0007FDFF, 0x80000161, 0x7FFFFFFF};
+    std::size_t taken = 0;
+    for (int i = 0; i < 100'000; ++i) {
+        std::string changed = whole;
+        for (std::size_t edits = 1 + below(3); edits > 0; --edits) {
+            constexpr std::array<std::size_t, 3> kReached = {0, 'a', 256};  // by any text, by the letter, as its leaf
+            const std::size_t place = below(2) == 0 ? kReached[below(kReached.size())] : below(512);
+            const auto unit = static_cast<std::uint32_t>(chance()) & kMasks[below(kMasks.size())];
+            changed.replace(4 + 4 * place, 4, little_endian(unit));
+        }
+        const std::string error = error_of([&] {
+            open(pieces + field(3, field(2, changed)))->encode("aab\xC3\xA9 \xE2\x82\xAC a");
+            ++taken;
+        });
+        if (error != "nothing" && !error.starts_with("3 f: is not a SentencePiece model (")) FAIL(i << ": " << error);
+    }
+    CHECK(taken > 1'000);
+    CHECK(taken < 99'000);
 }
 
 TEST_CASE("of 100,000 mutated SentencePiece models none crashes, and each refusal is one line", "[model]") {

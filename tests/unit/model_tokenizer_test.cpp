@@ -3,10 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "model/bpe_of_text.hpp"
-#include "model/merges.hpp"
-#include "model/tokenizer.hpp"
 #include "support.hpp"
+#include "tokenize/merges.hpp"
+#include "tokenize/tokenizer.hpp"
 
 namespace octet::test {
 namespace {
@@ -16,23 +15,24 @@ namespace fs = std::filesystem;
 
 const fs::path kTestdata = OCTET_TESTDATA_DIR;
 
-void check_prompts(const model::Tokenizer& tokenizer, const fs::path& golden, std::size_t ends) {
+void check_prompts(const tokenize::Tokenizer& tokenizer, const fs::path& golden, std::size_t ends) {
     const json file = json::parse(read_file(golden));
     for (const json& prompt : file["variants"]["original"]["prompts"]) {
-        model::Ids expected = prompt["ids"].get<model::Ids>();
+        tokenize::Ids expected = prompt["ids"].get<tokenize::Ids>();
         expected.resize(expected.size() - ends);
         REQUIRE(tokenizer.encode(prompt["prompt"].get<std::string>()) == expected);
-        REQUIRE(tokenizer.decode(prompt["greedy_ids"].get<model::Ids>()) == prompt["greedy_text"].get<std::string>());
+        REQUIRE(tokenizer.decode(prompt["greedy_ids"].get<tokenize::Ids>()) ==
+                prompt["greedy_text"].get<std::string>());
     }
 }
 
 /// Texts with their ids and the texts of those; or ids alone.
 void check_cases(const json& cases, const fs::path& gpt2_folder, const fs::path& t5_folder) {
-    const auto gpt2 = model::open_byte_level_bpe(gpt2_folder);
-    const auto t5 = model::open_sentence_pieces(t5_folder);
+    const auto gpt2 = tokenize::open_byte_level_bpe(gpt2_folder);
+    const auto t5 = tokenize::open_sentence_pieces(t5_folder);
     for (const json& entry : cases) {
-        const auto gpt2_ids = entry["gpt2"].get<model::Ids>();
-        const auto t5_ids = entry["t5"].get<model::Ids>();
+        const auto gpt2_ids = entry["gpt2"].get<tokenize::Ids>();
+        const auto t5_ids = entry["t5"].get<tokenize::Ids>();
         const auto text = entry.value("text", std::string());
         CAPTURE(text, gpt2_ids, t5_ids);
         if (entry.contains("text")) {
@@ -47,9 +47,9 @@ void check_cases(const json& cases, const fs::path& gpt2_folder, const fs::path&
 }  // namespace
 
 TEST_CASE("prompts of the tiny models have the golden ids and texts", "[model]") {
-    check_prompts(*model::open_byte_level_bpe(kTestdata / "tiny-gpt2"), kTestdata / "tiny-gpt2" / "golden.json", 0);
-    check_prompts(*model::open_sentence_pieces(kTestdata / "tiny-flan-t5"), kTestdata / "tiny-flan-t5" / "golden.json",
-                  1);
+    check_prompts(*tokenize::open_byte_level_bpe(kTestdata / "tiny-gpt2"), kTestdata / "tiny-gpt2" / "golden.json", 0);
+    check_prompts(*tokenize::open_sentence_pieces(kTestdata / "tiny-flan-t5"),
+                  kTestdata / "tiny-flan-t5" / "golden.json", 1);
 }
 
 TEST_CASE("awkward strings have the ids of the full-size tokenizers", "[model]") {
@@ -87,9 +87,9 @@ TEST_CASE("tokenizer json alone gives the same ids", "[model]") {
                  {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}}};
     file["model"]["vocab"] = json::parse(read_file(kTestdata / "tiny-gpt2" / "vocab.json"));
     write_file(folder / "tokenizer.json", file.dump());
-    check_prompts(*model::open_byte_level_bpe(folder.path()), kTestdata / "tiny-gpt2" / "golden.json", 0);
+    check_prompts(*tokenize::open_byte_level_bpe(folder.path()), kTestdata / "tiny-gpt2" / "golden.json", 0);
     file["model"].update({{"dropout", nullptr}, {"ignore_merges", false}, {"end_of_word_suffix", ""}});
-    REQUIRE_NOTHROW(model::parse_tokenizer_json(file.dump(), "f"));
+    REQUIRE_NOTHROW(tokenize::parse_tokenizer_json(file.dump(), "f"));
     // What would make other ids of some texts.
     for (const auto& [key, value] : std::vector<std::pair<std::string, json>>{{"dropout", 0.1},
                                                                               {"ignore_merges", true},
@@ -99,34 +99,35 @@ TEST_CASE("tokenizer json alone gives the same ids", "[model]") {
         changed["model"][key] = value;
         CAPTURE(key);
         REQUIRE(error_of([&] {
-                    model::parse_tokenizer_json(changed.dump(), "f");
+                    tokenize::parse_tokenizer_json(changed.dump(), "f");
                 }).starts_with("3 f: is not a byte-level BPE"));
     }
     file["pre_tokenizer"]["add_prefix_space"] = true;
-    REQUIRE(
-        error_of([&] { model::parse_tokenizer_json(file.dump(), "f"); }).starts_with("3 f: is not a byte-level BPE"));
-    REQUIRE(error_of([&] { model::parse_tokenizer_json("{\"model\": {", "f"); }) ==
+    REQUIRE(error_of([&] {
+                tokenize::parse_tokenizer_json(file.dump(), "f");
+            }).starts_with("3 f: is not a byte-level BPE"));
+    REQUIRE(error_of([&] { tokenize::parse_tokenizer_json("{\"model\": {", "f"); }) ==
             "3 f: is not a JSON object; fetch the tokenizer again");
 }
 
 TEST_CASE("a long word without spaces takes no quadratic time", "[model]") {
-    const auto tokenizer = model::open_byte_level_bpe(kTestdata / "tiny-gpt2");
+    const auto tokenizer = tokenize::open_byte_level_bpe(kTestdata / "tiny-gpt2");
     std::string word;
     for (int i = 0; i < 200'000; ++i) word += static_cast<char>('a' + i * 7 % 26);
-    const model::Ids ids = tokenizer->encode(word);
+    const tokenize::Ids ids = tokenizer->encode(word);
     REQUIRE(tokenizer->decode(ids) == word);
 }
 
 TEST_CASE("what is cut off in the middle of a character becomes one sign", "[model]") {
-    REQUIRE(model::mended_utf8("a\xC3") == "a\xEF\xBF\xBD");
-    REQUIRE(model::mended_utf8("\xC3\xA9\xFFz") == "\xC3\xA9\xEF\xBF\xBDz");
-    REQUIRE(model::mended_utf8("\xE2\x82z\xF0\x9F\x98") == "\xEF\xBF\xBDz\xEF\xBF\xBD");
-    REQUIRE(model::mended_utf8("\xE0\x80") == "\xEF\xBF\xBD\xEF\xBF\xBD");  // no character begins so
+    REQUIRE(tokenize::mended_utf8("a\xC3") == "a\xEF\xBF\xBD");
+    REQUIRE(tokenize::mended_utf8("\xC3\xA9\xFFz") == "\xC3\xA9\xEF\xBF\xBDz");
+    REQUIRE(tokenize::mended_utf8("\xE2\x82z\xF0\x9F\x98") == "\xEF\xBF\xBDz\xEF\xBF\xBD");
+    REQUIRE(tokenize::mended_utf8("\xE0\x80") == "\xEF\xBF\xBD\xEF\xBF\xBD");  // no character begins so
 }
 
 TEST_CASE("tokenizers that are none are refused with their place", "[model]") {
     const auto error = [](std::string_view vocab, std::string_view merges) {
-        return error_of([&] { model::parse_vocab_and_merges(vocab, "v", merges, "m"); });
+        return error_of([&] { tokenize::parse_vocab_and_merges(vocab, "v", merges, "m"); });
     };
     CHECK(error("[", "") ==
           "3 v: the vocabulary is not a JSON object of tokens and numbers; fetch the tokenizer again");
@@ -138,87 +139,16 @@ TEST_CASE("tokenizers that are none are refused with their place", "[model]") {
     CHECK(error(R"({"a": 1})", "a a\n").starts_with("3 m: merge 1 of 'a' and 'a': the vocabulary has no 'aa'"));
     CHECK(error(R"({"a": 1, "aa": 2})", "a a\naa a\nb\n").starts_with("3 m: merge 2 of 'aa' and 'a': the vocabulary"));
     const TemporaryFolder folder;
-    CHECK(error_of([&] { model::open_byte_level_bpe(folder.path()); }).find("has no tokenizer") != std::string::npos);
-    CHECK(error_of([&] { model::open_sentence_pieces(folder.path()); }).find("no spiece.model") != std::string::npos);
+    CHECK(error_of([&] { tokenize::open_byte_level_bpe(folder.path()); }).find("has no tokenizer") !=
+          std::string::npos);
+    CHECK(error_of([&] { tokenize::open_sentence_pieces(folder.path()); }).find("no spiece.model") !=
+          std::string::npos);
     // A model of one piece, of no characters: SentencePiece throws where other models make it say what is wrong.
     CHECK(error_of([&] {
-              model::make_sentence_pieces(std::string("\x0a\x09\x0a\x05<unk>\x18\x02\x0a\x02\x0a\x00", 15), "p");
+              tokenize::make_sentence_pieces(std::string("\x0a\x09\x0a\x05<unk>\x18\x02\x0a\x02\x0a\x00", 15), "p");
           }).starts_with("3 p: is not a SentencePiece model ("));
     write_file(folder / "spiece.model", "nonsense");
-    CHECK(error_of([&] { model::open_sentence_pieces(folder.path()); }).find("is not a SentencePiece") !=
-          std::string::npos);
-}
-
-TEST_CASE("a tokenizer made for one text gives the ids and texts of the whole one", "[model]") {
-    const std::string vocab = read_file(kTestdata / "tiny-gpt2" / "vocab.json");
-    const std::string merges = read_file(kTestdata / "tiny-gpt2" / "merges.txt");
-    const auto whole = model::make_byte_level_bpe(model::parse_vocab_and_merges(vocab, "v", merges, "m"));
-    const std::string text = read_file(kTestdata / "tiny-gpt2" / "eval.txt");
-    for (std::size_t size = 0; size < 400; ++size) {
-        const std::string piece = text.substr(97 * size, size);
-        const auto one = model::make_bpe_of_text(vocab, merges, piece);
-        CAPTURE(piece);
-        REQUIRE(one != nullptr);
-        const model::Ids ids = whole->encode(piece);
-        REQUIRE(one->encode(piece) == ids);
-        REQUIRE(one->decode(ids) == piece);
-    }
-    const auto one = model::make_bpe_of_text(vocab, merges, "\t A caf\xC3\xA9's  \n\n12 o'clock \xF0\x9F\x98\x80!");
-    REQUIRE(one != nullptr);
-    REQUIRE(one->encode("another text") == whole->encode("another text"));
-    for (std::uint32_t id = 0; id < 2000; ++id) REQUIRE(one->decode(std::vector{id}) == whole->decode(std::vector{id}));
-    REQUIRE(one->decode(std::vector{0xFFFFFFFFU}).empty());
-    REQUIRE(model::make_bpe_of_text(vocab, merges, std::string(5000, 'a')) == nullptr);  // too long: all of the tables
-    REQUIRE(model::make_bpe_of_text(vocab, merges, std::string(200, 'a')) == nullptr);
-    std::string ended = merges;
-    for (std::size_t at = 0; (at = ended.find('\n', at)) != ended.npos; at += 2) ended.insert(at, "\r");
-    REQUIRE(model::make_bpe_of_text(vocab, ended + "\r\n", "the fox")->encode("the fox") == whole->encode("the fox"));
-}
-
-TEST_CASE("merges that two threads look at give the same ids, and are refused, wherever they are cut", "[model]") {
-    const std::string vocab = read_file(kTestdata / "tiny-gpt2" / "vocab.json");
-    const std::string merges = read_file(kTestdata / "tiny-gpt2" / "merges.txt");
-    const std::size_t body = merges.find('\n') + 1;
-    const std::string text = read_file(kTestdata / "tiny-gpt2" / "eval.txt").substr(0, 40);
-    const model::Ids ids = model::make_bpe_of_text(vocab, merges, text)->encode(text);
-    const std::size_t most = merges.size();
-    for (std::size_t before = 0; before <= 2 * most; before += most / 8) {
-        const std::string empty_lines(100'000, '\n');
-        const std::string all = merges.substr(0, body) + empty_lines + std::string(before, '\n') + merges.substr(body) +
-                                empty_lines + std::string(2 * most - before, '\n');
-        const auto shared = model::make_bpe_of_text(vocab, all, text);
-        REQUIRE(shared != nullptr);
-        REQUIRE(shared->encode(text) == ids);
-        for (const std::size_t place : {body, all.size() / 4, all.size() / 2, all.size() - 1}) {
-            std::string broken = all;
-            broken.insert(broken.find('\n', place), "\nno-such-token x\n");
-            REQUIRE(model::make_bpe_of_text(vocab, broken, text) == nullptr);
-        }
-    }
-}
-
-TEST_CASE("files that are broken anywhere are not taken for one text", "[model]") {
-    const auto is_taken = [](std::string_view vocab, std::string_view merges) {
-        return model::make_bpe_of_text(vocab, merges, "a") != nullptr;
-    };
-    CHECK(is_taken(R"({"a": 1, "\u0120b": 5, "aa": 2})", "#version\na a\n\n\r\n"));
-    CHECK(is_taken(R"({"a": 1})", "#version"));
-    CHECK_FALSE(is_taken("[", ""));
-    CHECK_FALSE(is_taken(R"({"a": 1} x)", ""));
-    CHECK_FALSE(is_taken(R"({"a": -1})", ""));
-    CHECK_FALSE(is_taken(R"({"a": 1, "b": 1})", ""));               // the number of another
-    CHECK_FALSE(is_taken(R"({"a": 1, "x": 2, "\u0078": 3})", ""));  // twice
-    CHECK_FALSE(is_taken("{\"a\": 1, \"\xFF\": 2}", ""));           // no UTF-8
-    CHECK_FALSE(is_taken(R"({"a": 1, "\ud83d\ude00": 2})", ""));    // what the JSON library has to read
-    CHECK_FALSE(is_taken(R"({"a": 1, "b": 9999999})", ""));         // a number far beyond the others
-    CHECK_FALSE(is_taken(R"({"a": 1, "b": 2})", "a b\n"));          // what none of the text needs, too:
-    CHECK_FALSE(is_taken(R"({"a": 1, "b": 2, "bb": 3})", "b b\nb c\n"));
-    CHECK_FALSE(is_taken(R"({"a": 1, "b": 2, "bb": 3})", "b b b\n"));
-    CHECK_FALSE(is_taken(R"({"a": 1, "b": 2, "bb": 3})", "b b\nb \n"));
-    CHECK_FALSE(is_taken(R"({"a": 1, "b": 2, "bb": 3})", " b\n"));
-    CHECK_FALSE(is_taken(R"({"a": 1, "b": 2, "bb": 3})", "b\n"));
-    CHECK_FALSE(is_taken(R"({"a": 1, "b": 2, "bb": 3})", "b b\n#version\n"));
-    CHECK(error_of([] { model::make_bpe_of_text(R"({"a": 1})", "", "ab"); }).find("byte 0x62 has no token") !=
+    CHECK(error_of([&] { tokenize::open_sentence_pieces(folder.path()); }).find("is not a SentencePiece") !=
           std::string::npos);
 }
 

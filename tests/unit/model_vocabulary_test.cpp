@@ -1,18 +1,14 @@
-// What tokenizers are read with: tokens in two registers, tables of them, and the plain form of a vocabulary beside the JSON library.
+// What tokenizers are read with: tables of tokens and merges, and the plain form of a vocabulary beside the JSON library.
 #include <algorithm>
 #include <array>
 #include <memory_resource>
 #include <random>
-#include <tuple>
 
 #include <nlohmann/json.hpp>
 
-#include "model/find_byte.hpp"
-#include "model/hash_set.hpp"
-#include "model/merges.hpp"
-#include "model/short_text.hpp"
-#include "model/vocabulary_text.hpp"
 #include "support.hpp"
+#include "tokenize/merges.hpp"
+#include "tokenize/vocabulary_text.hpp"
 
 namespace octet::test {
 namespace {
@@ -22,31 +18,12 @@ namespace fs = std::filesystem;
 
 const fs::path kTestdata = OCTET_TESTDATA_DIR;
 
-/// Tokens with their numbers as the scanner takes them, short ones by themselves where it is asked to; nothing where not all is plain.
-std::optional<json> scanned(std::string_view text, bool takes_short) {
-    json tokens = json::object();
-    model::VocabularyScanner scanner(text);
-    model::VocabularyScanner::ShortToken one;
-    model::VocabularyScanner::Token token;
-    while (true) {
-        while (takes_short && scanner.take_short(one)) {
-            const std::string whole = model::token_at(text, one.start);
-            REQUIRE(whole.size() == one.text.size);
-            REQUIRE(model::hash_of(one.text) == model::hash_of(model::short_text(whole)));
-            tokens[whole] = one.number;
-        }
-        if (!scanner.take(token)) break;
-        CHECK(model::token_at(text, token.start) == token.text);
-        tokens[std::string(token.text)] = token.number;
-    }
-    return scanner.is_all() ? std::optional(tokens) : std::nullopt;
-}
-
-/// The same either way.
+/// Tokens with their numbers as the scanner takes them; nothing where not all is plain.
 std::optional<json> scanned(std::string_view text) {
-    const std::optional<json> tokens = scanned(text, false);
-    CHECK(scanned(text, true) == tokens);
-    return tokens;
+    json tokens = json::object();
+    tokenize::VocabularyScanner scanner(text);
+    for (tokenize::VocabularyScanner::Token token; scanner.take(token);) tokens[std::string(token.text)] = token.number;
+    return scanner.is_all() ? std::optional(tokens) : std::nullopt;
 }
 
 /// An object of tokens of up to 30 bytes, written in every way that is plain.
@@ -71,21 +48,20 @@ std::string random_vocabulary(std::mt19937& random) {
 }  // namespace
 
 TEST_CASE("token tables find every token and merge, however many there are", "[model]") {
+    using Added = tokenize::TokenTable::Added;
     std::pmr::monotonic_buffer_resource memory;
-    model::TokenTable tokens(&memory);
-    model::MergeTable merges(&memory);
+    tokenize::TokenTable tokens(&memory);
+    tokenize::MergeTable merges(&memory);
     constexpr std::uint32_t kCount = 5000;  // more than there is room for at first
     const auto text_of = [](std::uint32_t i) { return std::string(i % 13, 'x') + std::to_string(i); };
-    for (std::uint32_t i = 0; i < kCount; ++i) tokens.append(text_of(i), (kCount - i) * 3000);
-    CHECK(!tokens.find(tokens.ask(text_of(7))));
-    CHECK(!tokens.index());
+    CHECK(!tokens.find(text_of(7)));
+    for (std::uint32_t i = 0; i < kCount; ++i) REQUIRE(tokens.add(text_of(i), (kCount - i) * 3000) == Added::kNew);
     for (std::uint32_t i = 0; i < kCount; ++i) {
-        REQUIRE(tokens.find(tokens.ask(text_of(i))) == (kCount - i) * 3000);
-        REQUIRE(tokens.find_next(text_of(i)) == (kCount - i) * 3000);
+        REQUIRE(tokens.find(text_of(i)) == (kCount - i) * 3000);
         REQUIRE(tokens.text_of((kCount - i) * 3000) == text_of(i));
         REQUIRE(merges.insert({i, i / 2, i + 1}));
     }
-    CHECK(!tokens.find(tokens.ask("y")));
+    CHECK(!tokens.find("y"));
     CHECK(tokens.text_of(1).empty());
     CHECK(tokens.text_of(0xFFFFFFFF).empty());
     REQUIRE(merges.insert({4, 2, 9}));  // the first one stays
@@ -95,54 +71,13 @@ TEST_CASE("token tables find every token and merge, however many there are", "[m
         REQUIRE(merges[i].merged == i + 1);
     }
     CHECK(merges.rank_of(kCount, 0) >= merges.size());
-    tokens.append("new", 1);
-    tokens.append(text_of(9), 2);
-    const auto found = tokens.index();
-    REQUIRE(found);
-    CHECK(found->text == text_of(9));
-    CHECK(!found->has_its_number);
-}
-
-TEST_CASE("short texts are loaded, joined and hashed as what they stand for", "[model]") {
-    const std::string_view bytes = "0123456789abcdefghijklmnop\xFF\x80\x01 ...";
-    for (std::size_t size = 0; size <= model::ShortText::kMost; ++size) {
-        const std::string_view text = bytes.substr(13, size);
-        const model::ShortText whole = model::short_text(text);
-        const model::ShortText loaded = model::load_short(text.data(), size);
-        REQUIRE(std::tie(loaded.low, loaded.high, loaded.size) == std::tie(whole.low, whole.high, size));
-        for (std::size_t left = 0; left <= size; ++left) {
-            const std::string parted = std::string(text).insert(left, " ") + std::string(16, '!');
-            const model::ShortText both = model::load_joined(parted.data(), left, size - left);
-            REQUIRE(std::tie(both.low, both.high, both.size) == std::tie(whole.low, whole.high, size));
-        }
-        if (size > 0) CHECK(model::hash_of(whole) != model::hash_of(model::short_text(text.substr(1))));
-        for (const std::size_t place : {size, size + 3, std::size_t{15}}) {
-            std::string line = std::string(place, 'a') + "q" + std::string(20, '\n');
-            CHECK(model::find_byte_of_16<0x20, 'q', 'r'>(line.data()) == std::min<std::size_t>(place, 16));
-            line[place] = '\xFF';
-            CHECK(model::find_byte_of_16<0, 0xFF, 'r'>(line.data()) == std::min<std::size_t>(place, 16));
-            CHECK(model::find_byte_of_16<1, 'r'>(line.data()) == 16);
-        }
-    }
-}
-
-TEST_CASE("a set of hashes has what was inserted and little else, however full it is", "[model]") {
-    alignas(16) std::array<std::uint32_t, 64> slots{};
-    model::HashSet hashes(slots);
-    std::mt19937_64 random(3);
-    std::vector<std::uint64_t> inserted;
-    while (inserted.size() < slots.size() * 4 / 5) {  // all begin in few groups
-        for (const std::uint64_t hash : inserted) REQUIRE(hashes.has(hash));
-        REQUIRE(!hashes.has(random()));
-        const std::uint64_t next = random() | 0x38;
-        REQUIRE(hashes.insert(next));
-        inserted.push_back(next);
-    }
-    CHECK(!hashes.insert(random()));  // no room
-    slots = {};
-    model::HashSet doubles(slots);
-    for (int i = 0; i < 5; ++i) CHECK(doubles.insert((std::uint64_t{7} + 2 * static_cast<unsigned>(i)) << 32U));
-    CHECK(!doubles.insert(std::uint64_t{15} << 32U));  // in the second group
+    CHECK(tokens.add("new", 3000) == Added::kNumberTaken);
+    CHECK(tokens.add(text_of(9), 2) == Added::kTextTwice);
+    CHECK(tokens.add("new", 2) == Added::kNew);
+    CHECK(tokens.find("new") == 2);
+    tokens.clear();
+    CHECK(!tokens.find("new"));
+    CHECK(tokens.add("new", 2) == Added::kNew);
 }
 
 TEST_CASE("the plain form of a vocabulary is read as the JSON library reads it", "[model]") {
@@ -204,7 +139,7 @@ TEST_CASE("a vocabulary of any other form is left to the JSON library", "[model]
         CHECK(!scanned("{" + entry + rest));
         CHECK(!scanned(R"({"b": 2, )" + entry + rest));
     }
-    const auto tables = model::parse_vocab_and_merges(R"({"b": 7, "\ud83d\ude00": 5})", "v", "", "m");
+    const auto tables = tokenize::parse_vocab_and_merges(R"({"b": 7, "\ud83d\ude00": 5})", "v", "", "m");
     CHECK(tables->tokens.text_of(5) == "\xF0\x9F\x98\x80");
     CHECK(tables->tokens.text_of(7) == "b");
 }

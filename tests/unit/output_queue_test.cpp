@@ -3,18 +3,17 @@
 #include <cerrno>
 #include <thread>
 
+#include "pipeline/output_queue.hpp"
 #include "quant/checksum.hpp"
-#include "run/output_queue.hpp"
 #include "support.hpp"
 
 namespace octet::test {
 namespace {
 
-using run::OutputQueue;
-using run::OutputStream;
-using run::TensorJob;
+using pipeline::OutputQueue;
+using pipeline::OutputStream;
 
-constexpr std::uint64_t kChunkBytes = run::kHashedChunkBytes;
+constexpr std::uint64_t kChunkBytes = pipeline::kHashedChunkBytes;
 constexpr std::uint64_t kStart = 1003;  // an odd place: headers end anywhere
 constexpr std::uint64_t kTensorBytes = 3 * kChunkBytes + 12'345;
 constexpr std::uint64_t kTensors = 6;
@@ -26,22 +25,19 @@ std::vector<std::byte> made_bytes(std::uint64_t size) {
     return bytes;
 }
 
-/// A file of six tensors, its "header" written, and jobs that copy them there.
+/// A file of six tensors, its "header" written.
 struct Target {
     TemporaryFolder folder;
     std::vector<std::byte> bytes = made_bytes(kStart + kTensors * kTensorBytes);
     io::File file = io::File::create(folder.path() / "out", bytes.size());
-    std::vector<TensorJob> jobs;
 
-    Target() {
-        file.write_at(std::span(bytes).first(kStart), 0);
-        for (std::uint64_t i = 0; i < kTensors; ++i) {
-            TensorJob job;
-            job.target = &file;
-            job.target_offset = kStart + i * kTensorBytes;
-            job.elements = kTensorBytes;
-            jobs.push_back(job);
-        }
+    Target() { file.write_at(std::span(bytes).first(kStart), 0); }
+
+    /// A queue with that much memory for the tensors behind the header.
+    OutputQueue queue(std::uint64_t memory_bytes) const {
+        std::vector<pipeline::FileHasher> files;
+        files.emplace_back(file, kStart, kStart + kTensors * kTensorBytes);
+        return OutputQueue(std::move(files), true, memory_bytes);
     }
 
     void put(OutputQueue& queue, std::uint64_t tensor) {
@@ -66,7 +62,7 @@ struct Target {
 
     /// Pieces that were hashed in passing are right; returns how many.
     std::size_t known_pieces(OutputQueue& queue) const {
-        std::vector<run::FileHasher> hashers = queue.take_hashers();
+        std::vector<pipeline::FileHasher> hashers = queue.take_hashers();
         REQUIRE(hashers.size() == 1);
         const auto pieces = hashers[0].take_pieces();
         REQUIRE(pieces.size() == all_pieces());
@@ -85,7 +81,7 @@ struct Target {
 
 TEST_CASE("output that is handed in in order is written and hashed whole") {
     Target target;
-    OutputQueue queue(target.jobs, 2 * kChunkBytes);
+    OutputQueue queue = target.queue(2 * kChunkBytes);
     for (std::uint64_t i = 0; i < kTensors; ++i) target.put(queue, i);
     queue.finish();
     REQUIRE(target.written() == target.bytes);
@@ -94,7 +90,7 @@ TEST_CASE("output that is handed in in order is written and hashed whole") {
 
 TEST_CASE("output that waits for its turn is written and hashed in order") {
     Target target;
-    OutputQueue queue(target.jobs, 16 * kChunkBytes);
+    OutputQueue queue = target.queue(16 * kChunkBytes);
     for (const std::uint64_t i : {1U, 0U, 3U, 2U, 4U, 5U}) target.put(queue, i);
     queue.finish();
     REQUIRE(target.written() == target.bytes);
@@ -103,7 +99,7 @@ TEST_CASE("output that waits for its turn is written and hashed in order") {
 
 TEST_CASE("where memory is short output goes out of order, and only whole pieces count as hashed") {
     Target target;
-    OutputQueue queue(target.jobs, 2 * kChunkBytes);
+    OutputQueue queue = target.queue(2 * kChunkBytes);
     for (std::uint64_t i = kTensors; i-- > 0;) target.put(queue, i);
     queue.finish();
     REQUIRE(target.written() == target.bytes);
@@ -113,7 +109,7 @@ TEST_CASE("where memory is short output goes out of order, and only whole pieces
 TEST_CASE("a stretch has the checksums of its own pieces where it comes in order, and none of those that do not") {
     for (const bool in_order : {true, false}) {
         Target target;
-        OutputQueue queue(target.jobs, (in_order ? 16 : 2) * kChunkBytes);
+        OutputQueue queue = target.queue((in_order ? 16 : 2) * kChunkBytes);
         // Two tensors each; of the second the last tensor never comes.
         const std::uint64_t begins[] = {kStart, kStart + 3 * kTensorBytes};
         for (const std::uint64_t begin : begins) queue.hash_stretch(target.file, begin, 2 * kTensorBytes);
@@ -144,7 +140,7 @@ TEST_CASE("a stretch has the checksums of its own pieces where it comes in order
 TEST_CASE("many workers with few chunks write everything", "[pipeline]") {
     for (const std::uint64_t chunks : {1U, 2U, 5U}) {
         Target target;
-        OutputQueue queue(target.jobs, chunks * kChunkBytes);
+        OutputQueue queue = target.queue(chunks * kChunkBytes);
         {
             std::vector<std::jthread> workers;
             for (std::uint64_t i = 0; i < kTensors; ++i) workers.emplace_back([&, i] { target.put(queue, i); });
@@ -162,7 +158,7 @@ ssize_t full_disk(int, const void*, std::size_t, off_t) {
 
 TEST_CASE("a chunk that cannot be written is an error, and leaves the queue usable") {
     Target target;
-    OutputQueue queue(target.jobs, kChunkBytes);
+    OutputQueue queue = target.queue(kChunkBytes);
     {
         const SystemCallsGuard guard;
         io::system_calls().pwrite = full_disk;

@@ -41,8 +41,9 @@ struct Run {
     explicit Run(const fs::path& target, bool sync = false)
         : output(target, io::Output::Kind::kFolder, kLast, sync, notes) {
         output.begin();
-        for (const std::string& name : {std::string("model.octet.safetensors"), std::string("config.json"), kLast})
-            io::write_text(output.create(name, 3), "new", sync);
+        const std::vector<std::string> names{"model.octet.safetensors", "config.json", kLast};
+        output.build(names);
+        for (const std::string& name : names) io::write_text(output.create(name, 3), "new", sync);
     }
     std::vector<std::string> notes;
     io::Output output;

@@ -273,6 +273,7 @@ TEST_CASE("files go among others one by one and replace only their names") {
     {
         io::Output output(folder / "model.safetensors", io::Output::Kind::kFile, "", true, notes);
         output.begin();
+        output.build({"model.safetensors"});
         io::write_text(output.create("model.safetensors", 3), "new", true);
         REQUIRE(read_file(folder / "model.safetensors") == "old");
         output.publish_files({"model.safetensors"}, true);
@@ -286,6 +287,7 @@ TEST_CASE("a file that appears while octet works is not replaced unless that was
     {
         io::Output output(folder / "m.safetensors", io::Output::Kind::kFile, "", false, notes);
         output.begin();
+        output.build({"m.safetensors"});
         io::write_text(output.create("m.safetensors", 3), "new", false);
         write_file(folder / "m.safetensors", "mine");
         REQUIRE(error_of([&] { output.publish_files({"m.safetensors"}, false); }) ==

@@ -3,9 +3,9 @@
 #include <cstdlib>
 
 #include "base/json_text.hpp"
+#include "commands/choose_schemes.hpp"
 #include "octet/octet.hpp"
 #include "plan/planner.hpp"
-#include "run/planning.hpp"
 #include "support.hpp"
 
 namespace octet::test {
@@ -24,10 +24,10 @@ std::uint64_t bytes_of(const checkpoint::Checkpoint& checkpoint, const std::vect
 /// Budgets of even ratios from the smallest set to one as large as the source.
 void sweep(const fs::path& path, int budgets) {
     const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path);
-    state::CodeOptions options;
+    octet_set::CodeOptions options;
     options.max_size = 1;
     const plan::Decisions decisions = plan::decide(checkpoint, options, {});
-    const auto planner = run::make_planner(checkpoint, decisions, nullptr, {});
+    const auto planner = commands::make_planner(checkpoint, decisions, nullptr, {});
     const std::vector<CurvePoint> curve = planner->curve();
     REQUIRE(curve.size() >= 10);
     const auto smallest = static_cast<double>(curve.front().byte_count);
@@ -45,7 +45,7 @@ void sweep(const fs::path& path, int budgets) {
         before = found.loss;
         if (found.least_loss) REQUIRE(found.loss >= *found.least_loss * 0.999999);
         std::vector<TensorReport> tensors = plan::decide(checkpoint, options, {}, found.chosen).tensors;
-        run::tie_equal(checkpoint, tensors, {});
+        commands::tie_equal(checkpoint, tensors, {});
         REQUIRE(bytes_of(checkpoint, tensors) == found.byte_count);
     }
     REQUIRE(lower >= budgets * 2 / 3);
@@ -95,14 +95,14 @@ TEST_CASE("what the planner measured is what quantize does") {
 TEST_CASE("statistics that are measured once more are those that the planner kept") {
     for (const char* const name : {"tiny-gpt2", "tiny-flan-t5"}) {
         const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(kTestdata / name);
-        state::CodeOptions options;
+        octet_set::CodeOptions options;
         options.max_size = fs::file_size(kTestdata / name / "model.safetensors") / 6;
         const plan::Decisions decisions = plan::decide(checkpoint, options, {});
-        const plan::Plan found = run::make_planner(checkpoint, decisions, nullptr, {})->within(*options.max_size);
+        const plan::Plan found = commands::make_planner(checkpoint, decisions, nullptr, {})->within(*options.max_size);
         REQUIRE(found.statistics.size() == decisions.tensors.size());
         std::vector<TensorReport> tensors = plan::decide(checkpoint, options, {}, found.chosen).tensors;
-        run::tie_equal(checkpoint, tensors, {});
-        REQUIRE(run::add_statistics(checkpoint, tensors, nullptr, {}) == found.sum_of_squares);
+        commands::tie_equal(checkpoint, tensors, {});
+        REQUIRE(commands::add_statistics(checkpoint, tensors, nullptr, {}) == found.sum_of_squares);
         for (std::size_t i = 0; i < tensors.size(); ++i) {
             CAPTURE(tensors[i].name);
             REQUIRE(tensors[i].statistics.has_value() == tensors[i].scheme.has_value());

@@ -51,8 +51,8 @@ TEST_CASE("a planted journal whose folders are others removes and installs nothi
     fs::create_directory(planted);
     write_file(planted / "file", "mine");
     write_file(folder / ".out.octet-journal",
-               "octet-journal 1\nbuild .out.octet-building-00000001\nbuilt 1 2\nfile file\nreplace 1 2\nold 1 2 file\n"
-               "save .out.octet-building-00000001\nsaved 1 2\nnew 1 3 config.json\n");
+               "octet-journal 1\nbuild .out.octet-building-00000001\nbuilt 2\nfile file\nreplace 2\nold 2 file\n"
+               "save .out.octet-building-00000001\nsaved 2\nnew 3 config.json\n");
     {
         Run run(target);
         run.output.publish_folder(kOldFiles);
@@ -63,8 +63,8 @@ TEST_CASE("a planted journal whose folders are others removes and installs nothi
 
 TEST_CASE("a journal whose names lead elsewhere is none of octet's") {
     const TemporaryFolder folder;
-    for (const std::string line : {"build ../x", "file a/b", "file ..", "old 1 2 a%2Fb", "built 1", "built x 1",
-                                   "file a b", "what 1", "built 99999999999999999999 1", "file %zz", ""}) {
+    for (const std::string line : {"build ../x", "file a/b", "file ..", "old 2 a%2Fb", "built 1 2", "built x",
+                                   "file a b", "what 1", "built 99999999999999999999", "file %zz", ""}) {
         write_file(folder / ".out.octet-journal", "octet-journal 1\n" + line + "\n");
         INFO(line);
         REQUIRE(error_of([&] { const Run run(folder / "out"); }).rfind("4 ", 0) == 0);

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <numeric>
 
+#include "formats/safetensors/header.hpp"
 #include "octet/octet.hpp"
 #include "quant/affine.hpp"
 #include "quant/values.hpp"
-#include "safetensors/header.hpp"
 #include "support.hpp"
 
 namespace octet::test {

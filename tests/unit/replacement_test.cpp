@@ -98,6 +98,7 @@ void replace(const fs::path& target) {
     std::vector<std::string> notes;
     io::Output output(target, io::Output::Kind::kFolder, kLast, false, notes);
     output.begin();
+    output.build(files_of("new"));
     for (const std::string& name : files_of("new")) io::write_text(output.create(name, 3), "new", false);
     output.publish_folder(files_of("old"));
 }

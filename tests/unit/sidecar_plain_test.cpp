@@ -1,6 +1,6 @@
 // A sidecar as octet writes it is read without the JSON library, and never otherwise than with it.
+#include "formats/octet_set/json_nodes.hpp"
 #include "sidecar_sample.hpp"
-#include "state/json_nodes.hpp"
 
 namespace octet::test {
 namespace {
@@ -8,8 +8,8 @@ namespace {
 constexpr std::string_view kOpening = "\n  \"tensors\": {";
 
 /// A sidecar with a tensor of each form, all of whose names are plain.
-state::Sidecar plain_sample() {
-    state::Sidecar sidecar = sample();
+octet_set::Sidecar plain_sample() {
+    octet_set::Sidecar sidecar = sample();
     sidecar.tensors[0].name = "wte.weight";
     TensorReport two_levels = sidecar.tensors[0];
     two_levels.name = "two";
@@ -37,7 +37,7 @@ std::string without_seal(const std::string& text) {
 /// What comes of a text: the sidecar's text, or why it is refused.
 std::string outcome(const std::string& text) {
     std::string read;
-    const std::string refusal = error_of([&] { read = state::sidecar_text(state::parse_sidecar(text, "f")); });
+    const std::string refusal = error_of([&] { read = octet_set::sidecar_text(octet_set::parse_sidecar(text, "f")); });
     // Where the JSON library stops is shifted by a space before it.
     return refusal == "nothing" ? read : refusal.substr(0, refusal.find("not valid JSON"));
 }
@@ -46,25 +46,25 @@ std::string outcome(const std::string& text) {
 std::string roundabout_outcome(std::string unsealed) {
     const std::size_t at = unsealed.find(kOpening);
     if (at != unsealed.npos) unsealed.insert(at + kOpening.size() - 1, " ");
-    const std::string text = state::sealed_text(unsealed);
-    REQUIRE(!state::parse_plain_sidecar(text));
+    const std::string text = octet_set::sealed_text(unsealed);
+    REQUIRE(!octet_set::parse_plain_sidecar(text));
     return outcome(text);
 }
 
 TEST_CASE("a sidecar as it is written is read without the JSON library") {
-    const std::string text = state::sidecar_text(plain_sample());
-    const auto plain = state::parse_plain_sidecar(text);
+    const std::string text = octet_set::sidecar_text(plain_sample());
+    const auto plain = octet_set::parse_plain_sidecar(text);
     REQUIRE(plain);
     REQUIRE(plain->tensors.size() == 6);
-    REQUIRE(state::sidecar_text(*plain) == text);
+    REQUIRE(octet_set::sidecar_text(*plain) == text);
     REQUIRE(roundabout_outcome(without_seal(text)) == text);
-    REQUIRE(!state::parse_plain_sidecar(state::sidecar_text(sample())));  // an escape in a name
-    state::Sidecar empty;
-    REQUIRE(state::parse_plain_sidecar(state::sidecar_text(empty)));
+    REQUIRE(!octet_set::parse_plain_sidecar(octet_set::sidecar_text(sample())));  // an escape in a name
+    octet_set::Sidecar empty;
+    REQUIRE(octet_set::parse_plain_sidecar(octet_set::sidecar_text(empty)));
 }
 
 TEST_CASE("a changed sidecar is read or refused as by the JSON library") {
-    const std::string unsealed = without_seal(state::sidecar_text(plain_sample()));
+    const std::string unsealed = without_seal(octet_set::sidecar_text(plain_sample()));
     std::size_t plain = 0;
     std::size_t refused = 0;
     std::size_t removed = 0;
@@ -72,10 +72,10 @@ TEST_CASE("a changed sidecar is read or refused as by the JSON library") {
         for (const std::string_view piece : {"", "0", "-", ".", "\"", ",", "}", " ", "\xE9"}) {
             std::string changed = unsealed;
             changed.replace(at, removed ^= 1, piece);
-            const std::string text = state::sealed_text(changed);
+            const std::string text = octet_set::sealed_text(changed);
             const std::string read = outcome(text);
             if (read.starts_with("3 ")) ++refused;
-            if (state::parse_plain_sidecar(text)) ++plain;
+            if (octet_set::parse_plain_sidecar(text)) ++plain;
             INFO(changed);
             REQUIRE(read == roundabout_outcome(changed));
         }
@@ -88,34 +88,34 @@ TEST_CASE("more values than any entry has are left to the JSON library") {
     const auto is_plain = [](std::size_t count) {
         std::string text = "[0";
         for (std::size_t i = 1; i < count; ++i) text += ",0";
-        std::vector<state::JsonNode> nodes;
-        return state::PlainJson(text + "]", 0).value(nodes);
+        std::vector<octet_set::JsonNode> nodes;
+        return octet_set::PlainJson(text + "]", 0).value(nodes);
     };
     CHECK(is_plain(100));
     CHECK(!is_plain(1000));
 }
 
 TEST_CASE("what only looks like the tensors is none") {
-    state::Sidecar sidecar = plain_sample();
-    sidecar.source_index = state::SourceIndex{"model.safetensors.index.json", "{}"};
-    const std::string text = state::sidecar_text(sidecar);
+    octet_set::Sidecar sidecar = plain_sample();
+    sidecar.source_index = octet_set::SourceIndex{"model.safetensors.index.json", "{}"};
+    const std::string text = octet_set::sidecar_text(sidecar);
     const std::size_t begin = text.find(kOpening);
     const std::string tensors = without_seal(text).substr(begin);
     // Inside another member, before the real ones and in their place.
     std::string unsealed = without_seal(text);
     const std::string metadata = "\"metadata\": {";
     unsealed.insert(unsealed.find(metadata) + metadata.size(), tensors);
-    REQUIRE(!state::parse_plain_sidecar(state::sealed_text(unsealed)));
-    REQUIRE(outcome(state::sealed_text(unsealed)).starts_with("{\n  \"format\": \"octet\""));
+    REQUIRE(!octet_set::parse_plain_sidecar(octet_set::sealed_text(unsealed)));
+    REQUIRE(outcome(octet_set::sealed_text(unsealed)).starts_with("{\n  \"format\": \"octet\""));
     std::string nested = text.substr(0, begin) + "\n  \"options\": {" + tensors + "\n  }";
-    REQUIRE(!state::parse_plain_sidecar(state::sealed_text(nested)));
-    REQUIRE(outcome(state::sealed_text(nested)) == refused("the key 'options' stands twice"));
+    REQUIRE(!octet_set::parse_plain_sidecar(octet_set::sealed_text(nested)));
+    REQUIRE(outcome(octet_set::sealed_text(nested)) == refused("the key 'options' stands twice"));
     // Twice, and with the seal of another text.
-    REQUIRE(outcome(state::sealed_text(without_seal(text) + "," + tensors)) ==
+    REQUIRE(outcome(octet_set::sealed_text(without_seal(text) + "," + tensors)) ==
             refused("the key 'tensors' stands twice"));
     std::string broken = text;
     broken[text.size() - 5] = broken[text.size() - 5] == '0' ? '1' : '0';
-    REQUIRE(!state::parse_plain_sidecar(broken));
+    REQUIRE(!octet_set::parse_plain_sidecar(broken));
     REQUIRE(outcome(broken) == refused("does not match its own checksum: it was changed after it was written"));
 }
 

@@ -7,7 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "state/sidecar.hpp"
+#include "formats/octet_set/sidecar.hpp"
 #include "support.hpp"
 
 namespace octet::test {
@@ -20,8 +20,8 @@ inline Checksum checksum(unsigned char number) {
     return checksum;
 }
 
-inline state::Sidecar sample() {
-    state::Sidecar sidecar;
+inline octet_set::Sidecar sample() {
+    octet_set::Sidecar sidecar;
     sidecar.generator = "octet 0.1.0";
     sidecar.source_files = {{"model.safetensors", 548105171}};
     sidecar.source_framework_bytes = 510342192;
@@ -60,7 +60,7 @@ inline state::Sidecar sample() {
 
 /// The sample without its seal.
 inline nlohmann::ordered_json unsealed_sample() {
-    nlohmann::ordered_json sidecar = nlohmann::ordered_json::parse(state::sidecar_text(sample()));
+    nlohmann::ordered_json sidecar = nlohmann::ordered_json::parse(octet_set::sidecar_text(sample()));
     sidecar.erase("xxh3_128");
     return sidecar;
 }
@@ -69,11 +69,11 @@ inline nlohmann::ordered_json unsealed_sample() {
 inline std::string sealed(const nlohmann::ordered_json& sidecar) {
     std::string text = sidecar.dump();
     text.pop_back();
-    return state::sealed_text(std::move(text));
+    return octet_set::sealed_text(std::move(text));
 }
 
 inline std::string refusal(std::string_view text) {
-    return error_of([&] { state::parse_sidecar(text, "f"); });
+    return error_of([&] { octet_set::parse_sidecar(text, "f"); });
 }
 
 inline std::string refused(std::string_view what) {

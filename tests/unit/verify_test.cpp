@@ -6,8 +6,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "formats/octet_set/quantized_set.hpp"
 #include "octet/octet.hpp"
-#include "state/quantized_set.hpp"
 #include "support.hpp"
 
 namespace octet::test {
@@ -168,12 +168,12 @@ struct Place {
     std::string tensor;
 };
 
-Place random_place(const state::QuantizedSet& set, std::mt19937_64& random) {
+Place random_place(const octet_set::QuantizedSet& set, std::mt19937_64& random) {
     const std::size_t file = random() % set.sidecar.files.size();
     while (true) {
         const std::uint64_t byte = random() % set.sidecar.files[file].byte_count;
         for (std::size_t i = 0; i < set.stored.size(); ++i) {
-            const state::StoredTensor& stored = set.stored[i];
+            const octet_set::StoredTensor& stored = set.stored[i];
             if (stored.file == file && byte >= stored.offset && byte < stored.offset + stored.byte_count)
                 return {set.sidecar.files[file].name, 8 * byte + random() % 8, set.sidecar.tensors[i].name};
         }
@@ -186,7 +186,7 @@ TEST_CASE("the bits of the headers of the small models' sets count") {
     const TemporaryFolder folder;
     for (const std::string_view model : kModels) {
         quantize_there(fs::path(OCTET_TESTDATA_DIR) / model, folder / model);
-        const state::QuantizedSet set = state::open_set(folder / model);
+        const octet_set::QuantizedSet set = octet_set::open_set(folder / model);
         check_flips(folder / model, set.sidecar.files[0].name, set.stored[0].offset, stride());
         REQUIRE(verified(folder / model).findings.empty());
     }
@@ -206,7 +206,7 @@ TEST_CASE("of thousands of flips in the data each is found in its tensor") {
     std::mt19937_64 random(9);
     for (const std::string_view model : kModels) {
         quantize_there(fs::path(OCTET_TESTDATA_DIR) / model, folder / model);
-        const state::QuantizedSet set = state::open_set(folder / model);
+        const octet_set::QuantizedSet set = octet_set::open_set(folder / model);
         for (int i = 0; i < kDataFlips; ++i) {
             const Place place = random_place(set, random);
             check_flip(folder / model, place.file, place.bit, place.tensor);
@@ -219,7 +219,7 @@ TEST_CASE("of 1000 flips in the companions each is found") {
     std::mt19937_64 random(10);
     for (const std::string_view model : kModels) {
         quantize_there(fs::path(OCTET_TESTDATA_DIR) / model, folder / model);
-        const state::Sidecar sidecar = state::read_sidecar(folder / model);
+        const octet_set::Sidecar sidecar = octet_set::read_sidecar(folder / model);
         REQUIRE_FALSE(sidecar.companions.empty());
         for (int i = 0; i < 500; ++i) {
             const FileReport& companion = sidecar.companions[random() % sidecar.companions.size()];

@@ -6,13 +6,13 @@
 #include <stdexcept>
 #include <thread>
 
-#include "run/workers.hpp"
+#include "pipeline/workers.hpp"
 #include "support.hpp"
 
 namespace octet::test {
 namespace {
 
-using run::Workers;
+using pipeline::Workers;
 
 const std::function<bool()> kNeverStop;
 
@@ -27,7 +27,7 @@ TEST_CASE("every step is done once and settled once with memory of its own", "[p
                 steps,
                 [&](std::uint64_t number, std::span<std::byte> memory) {
                     ++done[number];
-                    if (memory.size() != run::kBufferBytes / threads) enough = false;
+                    if (memory.size() != pipeline::kBufferBytes / threads) enough = false;
                     memory.front() = memory.back() = std::byte{1};
                 },
                 [&](std::uint64_t number) { ++settled[number]; });
@@ -111,7 +111,7 @@ TEST_CASE("progress told by many workers never goes back", "[pipeline]") {
         last = done;
         --inside;
     };
-    run::ProgressMeter meter(progress, 80'000);
+    pipeline::ProgressMeter meter(progress, 80'000);
     Workers workers(8, kNeverStop);
     workers.run(80'000, [&](std::uint64_t, std::span<std::byte>) { meter.add(1); });
     meter.finish();
@@ -121,9 +121,9 @@ TEST_CASE("progress told by many workers never goes back", "[pipeline]") {
 }
 
 TEST_CASE("more than 1024 threads are a usage error and 0 means the cores") {
-    REQUIRE(run::worker_count(1024) == 1024);
-    REQUIRE(run::worker_count(0) >= 1);
-    REQUIRE(error_of([] { run::worker_count(1025); }) == "2 --threads: 1025 is more than 1024");
+    REQUIRE(pipeline::worker_count(1024) == 1024);
+    REQUIRE(pipeline::worker_count(0) >= 1);
+    REQUIRE(error_of([] { pipeline::worker_count(1025); }) == "2 --threads: 1025 is more than 1024");
 }
 
 }  // namespace

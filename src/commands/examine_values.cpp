@@ -1,0 +1,189 @@
+#include "commands/examine_values.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "checkpoint/kind.hpp"
+#include "codecs/run.hpp"
+#include "codecs/scan.hpp"
+#include "commands/jobs.hpp"
+#include "commands/measure.hpp"
+#include "commands/output.hpp"
+#include "octet/error.hpp"
+#include "plan/output_plan.hpp"
+#include "quant/affine.hpp"
+#include "quant/finite_state.hpp"
+#include "quant/storage_layout.hpp"
+
+namespace octet::commands {
+namespace {
+
+/// The ranges of the tensors that have a scheme and are no other's; of the others nothing.
+std::vector<std::optional<kernels::Range>> ranges_of(const checkpoint::Checkpoint& checkpoint,
+                                                     const std::vector<TensorReport>& tensors,
+                                                     const WriteOptions& options) {
+    std::vector<std::optional<kernels::Range>> ranges(tensors.size());
+    const codecs::TakeResult take = [&](std::size_t i, codecs::TensorResult&& result) { ranges[i] = result.range; };
+    codecs::TaskList tasks;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        if (tensors[i].scheme && tensors[i].same_as.empty())
+            tasks.add<codecs::ScanTask>(source_of(checkpoint, i), checkpoint.tensors[i].dtype, i, take);
+    }
+    tasks.run(options);
+    return ranges;
+}
+
+/// What quantize may refuse a tensor for. Which range is too wide for a scheme only a try can tell.
+enum class RangeIssue : std::uint8_t { kNone, kIsNotFinite, kMayBeTooWide };
+
+RangeIssue issue_of(const kernels::Range& range, const Scheme& scheme, Dtype dtype) {
+    if (!range.finite) return RangeIssue::kIsNotFinite;
+    // A scale or zero point is at most twice the largest value; the largest F16 is 65,504.
+    constexpr float kMostF16 = 32'000;
+    const float magnitude = std::max(range.max, -range.min);
+    const bool is_far = quant::is_far_from_infinite(magnitude, dtype);
+    return is_far && (scheme.scale_dtype == ScaleDtype::kF32 || magnitude < kMostF16) ? RangeIssue::kNone
+                                                                                      : RangeIssue::kMayBeTooWide;
+}
+
+/// The number of the tensor that tensor `i` may be stored with, by all that headers and options say.
+std::vector<std::optional<std::size_t>> possible_ties(const checkpoint::Checkpoint& checkpoint,
+                                                      const std::vector<TensorReport>& tensors) {
+    auto ties = checkpoint::declared_ties(checkpoint::detect_family(tensors), tensors);
+    for (std::size_t i = 0; i < ties.size(); ++i) {
+        if (!ties[i]) continue;
+        const bool same_file = checkpoint.tensors[i].shard == checkpoint.tensors[*ties[i]].shard;
+        if (!same_file || tensors[i].scheme != tensors[*ties[i]].scheme) ties[i].reset();
+    }
+    return ties;
+}
+
+bool have_equal_bytes(const checkpoint::Checkpoint& checkpoint, const checkpoint::Tensor& a,
+                      const checkpoint::Tensor& b, const WriteOptions& options) {
+    constexpr std::uint64_t kPart = 1U << 20U;
+    std::vector<std::byte> parts_of_a(std::min(kPart, a.byte_count));
+    std::vector<std::byte> parts_of_b(parts_of_a.size());
+    for (std::uint64_t at = 0; at < a.byte_count; at += kPart) {
+        check_stop(options);
+        const std::uint64_t count = std::min(kPart, a.byte_count - at);
+        const std::span<std::byte> of_a = std::span(parts_of_a).first(count);
+        const std::span<std::byte> of_b = std::span(parts_of_b).first(count);
+        checkpoint.shards[a.shard].file.read_at(of_a, a.offset + at);
+        checkpoint.shards[b.shard].file.read_at(of_b, b.offset + at);
+        if (!std::equal(of_a.begin(), of_a.end(), of_b.begin())) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+std::vector<std::optional<std::uint32_t>> equal_ties(const checkpoint::Checkpoint& checkpoint,
+                                                     const std::vector<TensorReport>& tensors,
+                                                     const WriteOptions& options) {
+    const auto ties = possible_ties(checkpoint, tensors);
+    std::vector<std::optional<std::uint32_t>> equal(ties.size());
+    for (std::size_t i = 0; i < ties.size(); ++i) {
+        if (ties[i] && have_equal_bytes(checkpoint, checkpoint.tensors[i], checkpoint.tensors[*ties[i]], options))
+            equal[i] = static_cast<std::uint32_t>(*ties[i]);
+    }
+    return equal;
+}
+
+void tie_equal(const checkpoint::Checkpoint& checkpoint, std::vector<TensorReport>& tensors,
+               const WriteOptions& options) {
+    const auto ties = equal_ties(checkpoint, tensors, options);
+    for (std::size_t i = 0; i < ties.size(); ++i) {
+        if (!ties[i]) continue;
+        tensors[i].same_as = tensors[*ties[i]].name;
+        tensors[i].output_bytes = 0;
+    }
+}
+
+bool may_tie(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors) {
+    const auto ties = possible_ties(checkpoint, tensors);
+    return std::any_of(ties.begin(), ties.end(), [](const auto& tie) { return tie.has_value(); });
+}
+
+CodeInputs code_inputs(const QuantizeOptions& options) {
+    CodeInputs inputs;
+    if (options.max_size && options.target_sqnr_db)
+        throw Error(ErrorCode::kUsage, "--max-size and --target-sqnr", "each says how far to go; give one of the two");
+    if (options.target_sqnr_db && !std::isfinite(*options.target_sqnr_db))
+        throw Error(ErrorCode::kUsage, "--target-sqnr",
+                    fmt::format("{} is no target; give a finite number", *options.target_sqnr_db));
+    inputs.options.preset = options.preset;
+    inputs.options.max_size = options.max_size;
+    inputs.options.target_sqnr_db = options.target_sqnr_db;
+    inputs.options.scheme = plan::asked_scheme(options.preset, options.scheme);
+    inputs.options.on_non_finite = options.on_non_finite;
+    inputs.options.rules = options.rules;
+    if (!options.importance) return inputs;
+    inputs.importance = std::make_unique<plan::Importance>(*options.importance);
+    inputs.options.importance = inputs.importance->checksum();
+    return inputs;
+}
+
+namespace {
+
+/// Of a tensor alone, by trying it.
+bool can_be_quantized(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+                      std::size_t number, const plan::Importance* importance, const WriteOptions& options) {
+    plan::SchemeLists tries{{{}, {*tensors[number].scheme}}, std::vector<std::uint32_t>(tensors.size())};
+    tries.of[number] = 1;
+    WriteOptions quiet = options;
+    quiet.progress = {};
+    try {
+        measure(checkpoint, tries, importance, quiet,
+                [](std::size_t, const TensorStatistics&, const quant::WideSum&) {});
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::kBadInput) throw;
+        return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+                                  const plan::Importance* importance, const WriteOptions& options) {
+    const auto ranges = ranges_of(checkpoint, tensors, options);
+    std::vector<bool> found;
+    for (std::size_t i = 0; i < ranges.size(); ++i) {
+        const RangeIssue issue =
+            ranges[i] ? issue_of(*ranges[i], *tensors[i].scheme, tensors[i].dtype) : RangeIssue::kNone;
+        found.push_back(issue == RangeIssue::kMayBeTooWide
+                            ? !can_be_quantized(checkpoint, tensors, i, importance, options)
+                            : issue != RangeIssue::kNone);
+    }
+    return found;
+}
+
+void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+                       const plan::Importance* importance, const WriteOptions& options) {
+    const auto ranges = ranges_of(checkpoint, tensors, options);
+    plan::SchemeLists tries{{{}}, std::vector<std::uint32_t>(tensors.size())};
+    for (std::size_t i = 0; i < ranges.size(); ++i) {
+        const RangeIssue issue =
+            ranges[i] ? issue_of(*ranges[i], *tensors[i].scheme, tensors[i].dtype) : RangeIssue::kNone;
+        if (issue == RangeIssue::kNone) continue;
+        tries.of[i] = static_cast<std::uint32_t>(tries.lists.size());
+        tries.lists.push_back({*tensors[i].scheme});
+        if (issue == RangeIssue::kIsNotFinite) break;
+    }
+    WriteOptions quiet = options;
+    quiet.progress = {};
+    measure(checkpoint, tries, importance, quiet, [](std::size_t, const TensorStatistics&, const quant::WideSum&) {});
+}
+
+std::uint64_t companion_bytes(const checkpoint::Checkpoint& checkpoint) {
+    std::uint64_t bytes = 0;
+    for (const std::filesystem::path& companion : checkpoint.companions)
+        bytes += io::File::open_for_reading(companion).size();
+    return bytes;
+}
+
+}  // namespace octet::commands

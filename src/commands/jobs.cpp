@@ -1,0 +1,18 @@
+#include "commands/jobs.hpp"
+
+namespace octet::commands {
+
+pipeline::Stretch source_of(const checkpoint::Checkpoint& checkpoint, std::size_t tensor) {
+    const checkpoint::Tensor& source = checkpoint.tensors[tensor];
+    return {&checkpoint.shards[source.shard].file, source.offset, source.byte_count};
+}
+
+codecs::QuantizeJob quantize_job(const checkpoint::Checkpoint& checkpoint, std::size_t tensor, const Scheme& scheme,
+                                 const plan::Importance* importance) {
+    const checkpoint::Tensor& source = checkpoint.tensors[tensor];
+    const auto* const weights =
+        importance != nullptr ? importance->weights_of(source.name, source.shape, scheme) : nullptr;
+    return {source.dtype, scheme, source.name, source.shape, weights};
+}
+
+}  // namespace octet::commands

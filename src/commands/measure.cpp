@@ -1,0 +1,75 @@
+#include "commands/measure.hpp"
+
+#include <vector>
+
+#include "codecs/measure.hpp"
+#include "codecs/run.hpp"
+#include "commands/jobs.hpp"
+#include "pipeline/workers.hpp"
+
+namespace octet::commands {
+namespace {
+
+/// Tries of one run: what is remembered of each until its end is small, but not nothing.
+constexpr std::size_t kMostTries = 1024;
+
+/// The tensors from `first` on that are measured in one run.
+struct Part {
+    std::size_t first = 0;
+    std::size_t end = 0;
+    std::uint64_t source_bytes = 0;  ///< each as often as it is tried
+};
+
+Part part_from(std::size_t first, const checkpoint::Checkpoint& checkpoint, const plan::SchemeLists& schemes) {
+    Part part{first, first, 0};
+    std::size_t tries = 0;
+    for (; part.end < schemes.of.size() && tries < kMostTries; ++part.end) {
+        tries += schemes[part.end].size();
+        part.source_bytes += checkpoint.tensors[part.end].byte_count * schemes[part.end].size();
+    }
+    return part;
+}
+
+void measure_part(const Part& part, const checkpoint::Checkpoint& checkpoint, const plan::SchemeLists& schemes,
+                  const plan::Importance* importance, const WriteOptions& options, const OnMeasured& on_measured) {
+    std::vector<codecs::TensorResult> results;
+    const codecs::TakeResult take = [&](std::size_t number, codecs::TensorResult&& result) {
+        results[number] = std::move(result);
+    };
+    codecs::TaskList tasks;
+    std::size_t count = 0;
+    for (std::size_t i = part.first; i < part.end; ++i) {
+        for (const Scheme& scheme : schemes[i])
+            tasks.add<codecs::MeasureTask>(quantize_job(checkpoint, i, scheme, importance), source_of(checkpoint, i),
+                                           count++, take);
+    }
+    results.resize(count);
+    tasks.run(options);
+    std::size_t number = 0;
+    for (std::size_t i = part.first; i < part.end; ++i) {
+        const std::uint64_t elements = element_count(checkpoint.tensors[i].shape).value_or(0);
+        for (std::size_t k = 0; k < schemes[i].size(); ++k, ++number) {
+            const codecs::TensorResult& result = results[number];
+            on_measured(i, quant::tensor_statistics(result.sums, elements, result.bound), result.sums.signal);
+        }
+    }
+}
+
+}  // namespace
+
+void measure(const checkpoint::Checkpoint& checkpoint, const plan::SchemeLists& schemes,
+             const plan::Importance* importance, const WriteOptions& options, const OnMeasured& on_measured) {
+    std::uint64_t total_bytes = 0;
+    for (std::size_t i = 0; i < schemes.of.size(); ++i)
+        total_bytes += checkpoint.tensors[i].byte_count * schemes[i].size();
+    std::uint64_t done_bytes = 0;
+    for (Part part = part_from(0, checkpoint, schemes); part.end > part.first;
+         part = part_from(part.end, checkpoint, schemes)) {
+        WriteOptions part_options = options;
+        part_options.progress = pipeline::part_of(options.progress, done_bytes, total_bytes);
+        measure_part(part, checkpoint, schemes, importance, part_options, on_measured);
+        done_bytes += part.source_bytes;
+    }
+}
+
+}  // namespace octet::commands

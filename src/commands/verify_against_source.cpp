@@ -1,0 +1,188 @@
+#include "commands/verify_against_source.hpp"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "codecs/run.hpp"
+#include "codecs/verify.hpp"
+#include "commands/jobs.hpp"
+#include "formats/octet_set/octet_format.hpp"
+#include "pipeline/piece_checksums.hpp"
+
+namespace octet::commands {
+namespace {
+
+/// A tensor of the set and its namesake in the source.
+struct Pair {
+    std::uint32_t stored;
+    std::uint32_t source;
+};
+
+class SourceCheck {
+  public:
+    SourceCheck(const octet_set::QuantizedSet& set, const checkpoint::Checkpoint& source,
+                const plan::Importance* importance, const WriteOptions& options)
+        : set_(set), source_(source), importance_(importance), options_(options) {}
+
+    std::vector<Finding> run() {
+        pair_up();
+        const octet_set::OctetFormat format;
+        const codecs::TakeVerdict take = [this](std::size_t i, codecs::Verdict&& verdict) {
+            judge(i, std::move(verdict));
+        };
+        codecs::TaskList tasks;
+        tasks.reserve(pairs_.size());
+        for (std::size_t i = 0; i < pairs_.size(); ++i) add_task(i, format, take, tasks);
+        tasks.run(options_);
+        judge_unknown();
+        for (auto& [number, what] : faults_) add(pairs_[number].stored, std::move(what));
+        return std::move(findings_);
+    }
+
+  private:
+    const TensorReport& tensor_of(const Pair& pair) const { return set_.sidecar.tensors[pair.stored]; }
+
+    void add(std::size_t stored, std::string what) {
+        const std::string& file = set_.sidecar.files[set_.stored[stored].file].name;
+        findings_.push_back({file, set_.sidecar.tensors[stored].name, std::move(what)});
+    }
+
+    /// Tensors by name; what has no partner, or one of another dtype or shape, is a finding.
+    void pair_up() {
+        std::vector<std::uint32_t> by_name(source_.tensors.size());
+        for (std::uint32_t i = 0; i < by_name.size(); ++i) by_name[i] = i;
+        const auto name_of = [&](std::uint32_t i) -> const std::string& { return source_.tensors[i].name; };
+        std::sort(by_name.begin(), by_name.end(), [&](auto a, auto b) { return name_of(a) < name_of(b); });
+        std::vector<bool> paired(by_name.size());
+        for (std::uint32_t i = 0; i < set_.stored.size(); ++i) {
+            const TensorReport& tensor = set_.sidecar.tensors[i];
+            const auto found = std::lower_bound(by_name.begin(), by_name.end(), tensor.name,
+                                                [&](auto a, const std::string& name) { return name_of(a) < name; });
+            if (found == by_name.end() || name_of(*found) != tensor.name) {
+                add(i, "is not in the source");
+                continue;
+            }
+            paired[*found] = true;
+            const checkpoint::Tensor& other = source_.tensors[*found];
+            if (other.dtype == tensor.dtype && other.shape == tensor.shape) {
+                pairs_.push_back({i, *found});
+            } else {
+                add(i, fmt::format("was made from {} {}, the source has {} {}", dtype_name(tensor.dtype),
+                                   shape_text(tensor.shape), dtype_name(other.dtype), shape_text(other.shape)));
+            }
+        }
+        for (const std::uint32_t i : by_name) {
+            if (paired[i]) continue;
+            const checkpoint::Tensor& tensor = source_.tensors[i];
+            findings_.push_back(
+                {source_.shards[tensor.shard].base_name, tensor.name, "is in the source, not in the set"});
+        }
+    }
+
+    void add_task(std::size_t number, const formats::Format& format, const codecs::TakeVerdict& take,
+                  codecs::TaskList& tasks) const {
+        const Pair& pair = pairs_[number];
+        const TensorReport& tensor = tensor_of(pair);
+        const octet_set::StoredTensor& place = set_.stored[pair.stored];
+        const pipeline::Stretch stored{&set_.data_files[place.file].file, place.offset, place.byte_count};
+        if (!tensor.scheme) {
+            tasks.add<codecs::VerifyCopyTask>(source_of(source_, pair.source), stored, number, take);
+        } else {
+            tasks.add<codecs::VerifyTask>(quantize_job(source_, pair.source, *tensor.scheme, importance_),
+                                          source_of(source_, pair.source), stored, format, number, take);
+        }
+    }
+
+    /// What is wrong with a quantized tensor whose stored form begins at `offset`: one thing, the plainest.
+    static std::optional<std::string> fault_of(const TensorReport& tensor, std::uint64_t offset,
+                                               const codecs::Verdict& verdict) {
+        if (!verdict.problem.empty()) return "its source cannot be quantized: " + verdict.problem;
+        const quant::BlockState& state = verdict.made.state;
+        const bool same_scale = !tensor.scale || *tensor.scale == state.scale;
+        const bool same_zero_point = !tensor.zero_point || *tensor.zero_point == state.zero_point;
+        if (!same_scale || !same_zero_point) {
+            if (!tensor.zero_point)
+                return fmt::format("scale {} does not follow from the source, which gives {}", *tensor.scale,
+                                   state.scale);
+            return fmt::format("scale {} and zero point {} do not follow from the source, whose range gives {} and {}",
+                               *tensor.scale, *tensor.zero_point, state.scale, state.zero_point);
+        }
+        if (verdict.first_difference && quant::is_plain(*tensor.scheme))
+            return fmt::format("the code at {} is not what its scale and zero point give",
+                               index_text(*verdict.first_difference, tensor.shape));
+        if (verdict.first_difference)
+            return fmt::format("codes or state do not follow from the source; the first other byte is {}",
+                               with_commas(offset + *verdict.first_difference));
+        if (verdict.made.sums.max_abs_error <= verdict.made.bound) return std::nullopt;
+        return fmt::format("its largest error {:.6g} is beyond its bound {:.6g}", verdict.made.sums.max_abs_error,
+                           verdict.made.bound);
+    }
+
+    /// From any worker: a hundred thousand verdicts would take more room than what they come to.
+    void judge(std::size_t number, codecs::Verdict&& verdict) {
+        const Pair& pair = pairs_[number];
+        const TensorReport& tensor = tensor_of(pair);
+        std::optional<std::string> fault;
+        if (tensor.scheme) {
+            fault = fault_of(tensor, set_.stored[pair.stored].offset, verdict);
+        } else if (verdict.first_difference) {
+            fault = fmt::format("is not a copy of its source: byte {} differs", with_commas(*verdict.first_difference));
+        }
+        const auto checksum = pipeline::checksum_of(verdict.made.source_pieces);
+        if (!fault && checksum) fault = fault_of_checksum(tensor, *checksum);
+        const std::lock_guard lock(mutex_);
+        if (fault) {
+            faults_.emplace(number, std::move(*fault));
+        } else if (!checksum) {
+            unknown_.push_back({source_of(source_, pair.source), std::move(verdict.made.source_pieces)});
+            unknown_numbers_.push_back(number);
+        }
+    }
+
+    /// All else holds, but of other values: codes can hide a small change.
+    static std::optional<std::string> fault_of_checksum(const TensorReport& tensor, const Checksum& checksum) {
+        if (checksum == *tensor.source_checksum) return std::nullopt;
+        return fmt::format(
+            "was made from other bytes than the source has, though the same codes follow: the source's have the "
+            "checksum "
+            "{}, the sidecar says {}",
+            checksum_text(checksum), checksum_text(*tensor.source_checksum));
+    }
+
+    /// Sources that were not hashed on the way.
+    void judge_unknown() {
+        WriteOptions quiet = options_;  // its bytes are counted where it is quantized
+        quiet.progress = {};
+        const std::vector<Checksum> read = pipeline::piece_checksums(unknown_, quiet);
+        for (std::size_t k = 0; k < read.size(); ++k) {
+            const std::size_t number = unknown_numbers_[k];
+            if (auto fault = fault_of_checksum(tensor_of(pairs_[number]), read[k]))
+                faults_.emplace(number, std::move(*fault));
+        }
+    }
+
+    const octet_set::QuantizedSet& set_;
+    const checkpoint::Checkpoint& source_;
+    const plan::Importance* importance_;
+    const WriteOptions& options_;
+    std::vector<Pair> pairs_;
+    std::vector<Finding> findings_;
+    std::mutex mutex_;                           ///< of what follows
+    std::map<std::size_t, std::string> faults_;  ///< of pairs
+    std::vector<pipeline::Region> unknown_;      ///< sources to be hashed
+    std::vector<std::size_t> unknown_numbers_;   ///< parallel to it: their pairs
+};
+
+}  // namespace
+
+std::vector<Finding> verify_against_source(const octet_set::QuantizedSet& set, const checkpoint::Checkpoint& source,
+                                           const plan::Importance* importance, const WriteOptions& options) {
+    return SourceCheck(set, source, importance, options).run();
+}
+
+}  // namespace octet::commands
