@@ -41,7 +41,7 @@ Totals totals_of(std::size_t count, const std::function<const TensorReport&(std:
     std::uint64_t quantized_elements = 0;
     std::uint64_t quantized_bytes = 0;
     quant::WideSum noise;
-    quant::WideSum noise_of_buffers;
+    quant::WideSum noise_but_buffers;
     quant::WideSum signal;
     quant::WideSum signal_but_buffers;
     std::uint64_t buffers = 0;
@@ -61,12 +61,12 @@ Totals totals_of(std::size_t count, const std::function<const TensorReport&(std:
         if (!t.statistics) continue;
         const quant::WideSum own = quant::times_square(t.statistics->rmse, static_cast<double>(elements));
         const quant::WideSum own_signal = signal_of(t.statistics->sqnr_db, t.statistics->rmse, t);
+        noise += own;
         if (is_tiny) signal += own_signal;
         if (t.kind == Kind::kBuffer) {
             ++buffers;
-            noise_of_buffers += own;
         } else {
-            noise += own;
+            noise_but_buffers += own;
             signal_but_buffers += own_signal;
         }
         largest = std::max(largest, t.statistics->max_abs_error);
@@ -78,12 +78,11 @@ Totals totals_of(std::size_t count, const std::function<const TensorReport&(std:
             six_digits(8.0 * static_cast<double>(quantized_bytes) / static_cast<double>(quantized_elements));
     // Squares of float64 numbers below 1e-150 add up to what no double holds; each tensor's own SQNR says it, too.
     if (!is_tiny) signal = sum_of_squares;
-    noise_of_buffers += noise;
-    const double with_buffers = six_digits(quant::sqnr_db(signal, noise_of_buffers));
+    const double with_buffers = six_digits(quant::sqnr_db(signal, noise));
     if (buffers > 0) totals.sqnr_db_with_buffers = with_buffers;
     if (buffers == 0) totals.sqnr_db = with_buffers;
     if (buffers > 0 && buffers < totals.quantized)
-        totals.sqnr_db = six_digits(quant::sqnr_db(six_digits_of(signal_but_buffers), noise));
+        totals.sqnr_db = six_digits(quant::sqnr_db(six_digits_of(signal_but_buffers), noise_but_buffers));
     totals.max_abs_error = largest;
     return totals;
 }
