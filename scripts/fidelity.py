@@ -21,9 +21,8 @@ codes with the original by `octet evaluate` ([cli.md](cli.md#evaluate) describes
 * **bits/weight** counts the quantized tensors alone; **bytes** are the data files, with all copied
   tensors. The picture counts the bytes. In tiny-gpt2 they include 0.26 MB of mask buffers, which
   `all` quantizes and the other presets copy.
-* **SQNR** is over the quantized tensors. That of `all` on tiny-gpt2 counts the masks of 0 and 1,
-  which are restored without loss; without them (`--rule 'kind:buffer=keep'`) it is 41.03 dB, which
-  compares with the others.
+* **SQNR** is over the quantized tensors but buffers. That of `all` on tiny-gpt2 leaves out the
+  masks of 0 and 1, which are restored without loss.
 * **mean KL** is in nats per token, ± its standard error. **99 % below** is the 99th percentile.
 * **same top** is the share of tokens for which both models find the same token most likely.
 * **exact** counts the answers whose every token is the most likely one.

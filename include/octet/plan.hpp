@@ -27,7 +27,7 @@ std::optional<double> bits_per_weight(const TensorReport& tensor);
 /// The best choice of the planner for a number of bytes.
 struct CurvePoint {
     std::uint64_t byte_count = 0;  ///< of the data files, exactly; as `max_size` it gives this choice
-    double sqnr_db = 0;            ///< of all float tensors but buffers, kept tensors included; six digits
+    double sqnr_db = 0;            ///< of the quantized tensors but buffers; six digits
 };
 
 /// How good the planner's choice is.

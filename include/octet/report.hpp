@@ -27,6 +27,16 @@ inline constexpr int kKindCount = 8;
 /// "weight", "embedding", ...
 std::string_view kind_name(Kind kind) noexcept;
 
+/// What else names say of a tensor, beside its kind.
+enum class Role : std::uint8_t {
+    kNone,
+    kRouter,  ///< it chooses the experts of a token: small, and everything depends on it
+    kState,   ///< the scale, zero point or the like of a weight that came quantized: never changed
+};
+
+/// What `TensorReport::reason` of a Role::kState begins with; the weight's name in quotes follows.
+inline constexpr std::string_view kStateReason = "the state of a weight that came quantized: ";
+
 /// How far the restored float32 values are from the source.
 struct TensorStatistics {
     double sqnr_db = 0;         ///< 10 log10(sum x^2 / sum (x - x')^2); +inf when nothing was lost
@@ -70,6 +80,8 @@ struct TensorReport {
     /// The name of the tensor to which this one is tied. Both are stored once, under that name, and
     /// share everything but their sizes. Empty: not tied.
     std::string same_as = {};
+    Role role = Role::kNone;
+    OutputAxis output_axis = OutputAxis::k0;  ///< of a matrix: which axis counts the outputs
 };
 
 /// A name and a size: one file of a checkpoint or set.
@@ -102,14 +114,15 @@ struct Totals {
     std::uint64_t tensors = 0;
     std::uint64_t quantized = 0;
     std::uint64_t kept = 0;
-    std::uint64_t parameters = 0;           ///< elements of all tensors
-    std::uint64_t source_bytes = 0;         ///< whole safetensors files, headers included
-    std::uint64_t output_bytes = 0;         ///< the same for the files that were written
-    std::uint64_t state_bytes = 0;          ///< scales and zero points, 4 bytes each where the sidecar holds them
-    std::optional<double> bits_per_weight;  ///< (codes + state) of the quantized tensors / their elements
-    std::optional<double> sqnr_db;          ///< over the quantized tensors
-    std::optional<double> max_abs_error;    ///< over the quantized tensors
-    std::uint64_t framework_bytes = 0;      ///< memory as a framework counts it (docs/seeds.md)
+    std::uint64_t parameters = 0;                ///< elements of all tensors
+    std::uint64_t source_bytes = 0;              ///< whole safetensors files, headers included
+    std::uint64_t output_bytes = 0;              ///< the same for the files that were written
+    std::uint64_t state_bytes = 0;               ///< scales and zero points, 4 bytes each where the sidecar holds them
+    std::optional<double> bits_per_weight;       ///< (codes + state) of the quantized tensors / their elements
+    std::optional<double> sqnr_db;               ///< over the quantized tensors but buffers
+    std::optional<double> sqnr_db_with_buffers;  ///< over buffers, too; empty where none is quantized
+    std::optional<double> max_abs_error;         ///< over the quantized tensors
+    std::uint64_t framework_bytes = 0;           ///< memory as a framework counts it (docs/seeds.md)
     std::optional<std::uint64_t> source_framework_bytes;  ///< the same for the source of a set
     std::optional<double> narrowed_max_abs_error;         ///< dequantize: over the narrowed tensors
 };
@@ -143,6 +156,7 @@ struct Report {
     std::vector<Check> checks;            ///< one for each requested gate, in the order of Gates
     bool written = true;                  ///< quantize: false when a gate failed and nothing was written
     std::vector<std::string> notes;       ///< things the user should know, such as leftovers that were removed
+    std::string hint;                     ///< quantize: what the user may want to do next; mostly empty
     double seconds = 0;                   ///< wall time of the operation
 };
 

@@ -1,5 +1,5 @@
-// What a tensor is for, told from its name and shape, and what a framework's footprint counts. Profiles know GPT-2 (with and
-// without the `transformer.` prefix) and T5; names of any other architecture are read by their usual words.
+// What src/arch says of the tensors of a checkpoint, put together, and what a framework's footprint counts. Profiles know what GPT-2 (with
+// and without the prefixes of wrappers) and T5 tie and count.
 #pragma once
 
 #include <cstddef>
@@ -20,23 +20,16 @@ enum class Family : std::uint8_t { kUnknown, kGpt2, kT5 };
 /// The family that these tensor names belong to.
 Family detect_family(const std::vector<TensorReport>& tensors);
 
-/// The kind of one tensor.
-Kind kind_of(Family family, std::string_view name, const Shape& shape);
-
-/// Fills in `kind` of every tensor and returns the family.
+/// Fills in `kind`, `role` and `output_axis` of every tensor and returns the family.
 Family assign_kinds(std::vector<TensorReport>& tensors);
-
-/// The output axis of a matrix: 1 for GPT-2's Conv1D weights and position embedding, which are stored [in, out]; 0 for Linear weights
-/// [out, in], token embeddings, heads, and what no profile knows.
-OutputAxis output_axis(Family family, std::string_view name, Kind kind);
 
 /// For each tensor the number of the one that a framework keeps only once together with it, as the family's profile declares, if there is one
 /// with equal dtype and shape. Whether their bytes are equal is not asked.
 std::vector<std::optional<std::size_t>> declared_ties(Family family, const std::vector<TensorReport>& tensors);
 
 /// True for the weight matrix of a layer that frameworks call Linear (of GPT-2: Conv1D): weights and heads of two dimensions, but for
-/// GPT-2's head, which is its embedding.
-bool is_linear_weight(Family family, std::string_view name, const Shape& shape);
+/// GPT-2's head, which is its embedding. Kinds are filled in.
+bool is_linear_weight(Family family, const TensorReport& tensor);
 
 /// Which bytes of a tensor the footprint counts.
 enum class Counted : std::uint8_t {

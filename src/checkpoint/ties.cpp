@@ -7,7 +7,7 @@
 namespace octet::checkpoint {
 namespace {
 
-enum class Role { kNone, kEmbedding, kHead };
+enum class TieRole { kNone, kEmbedding, kHead };
 
 template <std::size_t N>
 bool ends_in_any(std::string_view name, const std::array<std::string_view, N>& modules) {
@@ -18,17 +18,17 @@ bool ends_in_any(std::string_view name, const std::array<std::string_view, N>& m
     return std::find(modules.begin(), modules.end(), module) != modules.end();
 }
 
-Role role_of(const TensorReport& tensor) {
+TieRole role_of(const TensorReport& tensor) {
     static constexpr std::array<std::string_view, 9> kEmbeddings = {"embed_tokens",    "shared",     "wte",
                                                                     "word_embeddings", "embed_in",   "tok_embeddings",
                                                                     "token_embedding", "embeddings", "tokens_embed"};
     static constexpr std::array<std::string_view, 8> kHeads = {
         "lm_head", "proj_out", "embed_out", "output", "decoder", "output_layer", "head", "output_projection"};
-    if (tensor.shape.size() != 2) return Role::kNone;
-    if (ends_in_any(tensor.name, kHeads)) return Role::kHead;
-    if (ends_in_any(tensor.name, kEmbeddings)) return Role::kEmbedding;
-    if (tensor.kind == Kind::kHead) return Role::kHead;
-    return tensor.kind == Kind::kEmbedding ? Role::kEmbedding : Role::kNone;
+    if (tensor.shape.size() != 2) return TieRole::kNone;
+    if (ends_in_any(tensor.name, kHeads)) return TieRole::kHead;
+    if (ends_in_any(tensor.name, kEmbeddings)) return TieRole::kEmbedding;
+    if (tensor.kind == Kind::kHead) return TieRole::kHead;
+    return tensor.kind == Kind::kEmbedding ? TieRole::kEmbedding : TieRole::kNone;
 }
 
 }  // namespace
@@ -42,7 +42,7 @@ std::vector<std::vector<std::size_t>> tie_candidates(Family family, const std::v
     if (family != Family::kUnknown) return candidates;
     constexpr std::size_t kMost = 64;  // more embeddings and heads has no model; what a hostile file has stays apart
     std::vector<std::size_t> found;    // embeddings first, so that a head is the one that is tied
-    for (const Role role : {Role::kEmbedding, Role::kHead}) {
+    for (const TieRole role : {TieRole::kEmbedding, TieRole::kHead}) {
         for (std::size_t i = 0; i < tensors.size() && found.size() < kMost; ++i) {
             if (role_of(tensors[i]) == role) found.push_back(i);
         }

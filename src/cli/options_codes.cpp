@@ -121,10 +121,8 @@ constexpr Option kOptions[] = {
         .group = Group::kChoose,
         .help = "choose schemes for the smallest set with an SQNR of DB",
         .manual = R"(The planner chooses the smallest data files in which the quantized values,
-            **buffers left out**, have an SQNR of at least DB. It excludes `--max-size`. `totals.sqnr_db` counts quantized buffers as well. It is never below DB
-            and may be far above, because masks of 0 and 1 are restored without loss
-            (`--target-sqnr 40` on `testdata/tiny-gpt2`: `totals.sqnr_db` is 48.22, without its
-            masks 40.00).)",
+            **buffers left out**, have an SQNR of at least DB. That SQNR is `totals.sqnr_db`. It
+            excludes `--max-size`.)",
         .set = [](Arguments& a, const Given& given) { a.coding.target_sqnr_db = given.number(); },
     },
     {

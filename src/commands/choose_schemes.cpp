@@ -5,12 +5,12 @@
 #include <unordered_map>
 
 #include "base/json_text.hpp"
-#include "checkpoint/kind.hpp"
 #include "codecs/block_layout.hpp"
 #include "commands/measure.hpp"
 #include "formats/octet_set/sidecar.hpp"
 #include "octet/error.hpp"
 #include "plan/candidates.hpp"
+#include "plan/spared.hpp"
 #include "quant/storage_layout.hpp"
 
 namespace octet::commands {
@@ -39,8 +39,10 @@ class ListMaker {
     std::vector<std::vector<Scheme>> lists_ = {std::vector<Scheme>()};
 };
 
-plan::SchemeLists schemes_to_measure(const plan::Decisions& decisions) {
-    const checkpoint::Family family = checkpoint::detect_family(decisions.tensors);
+/// With `spares` what plan::spared_by_planner() names has no choice but to be copied.
+plan::SchemeLists schemes_to_measure(const plan::Decisions& decisions, bool spares) {
+    const std::vector<std::string> spared =
+        spares ? plan::spared_by_planner(decisions.tensors) : std::vector<std::string>(decisions.tensors.size());
     ListMaker lists;
     plan::SchemeLists schemes;
     schemes.of.reserve(decisions.tensors.size());
@@ -49,8 +51,8 @@ plan::SchemeLists schemes_to_measure(const plan::Decisions& decisions) {
         std::vector<Scheme> own;
         if (decisions.deciders[i] != plan::Decider::kPlanner) {
             if (tensor.scheme) own.push_back(*tensor.scheme);
-        } else {
-            own = plan::candidate_schemes(tensor, checkpoint::output_axis(family, tensor.name, tensor.kind));
+        } else if (spared[i].empty()) {
+            own = plan::candidate_schemes(tensor, tensor.output_axis);
             std::erase_if(own, [&](const Scheme& scheme) { return !can_be_cut(scheme, tensor); });
             if (own.empty()) own.push_back({});  // u8
         }
@@ -74,9 +76,10 @@ std::vector<std::optional<std::uint32_t>> equal_tensors(const checkpoint::Checkp
 }  // namespace
 
 std::unique_ptr<plan::Planner> make_planner(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions,
-                                            const plan::Importance* importance, const WriteOptions& options) {
+                                            const plan::Importance* importance, const WriteOptions& options,
+                                            bool spares) {
     const auto equal = equal_tensors(checkpoint, decisions, options);
-    plan::SchemeLists schemes = schemes_to_measure(decisions);
+    plan::SchemeLists schemes = schemes_to_measure(decisions, spares);
     std::vector<plan::TensorChoices> choices(schemes.of.size());
     for (std::size_t i = 0; i < choices.size(); ++i) {
         if (equal[i]) schemes.of[i] = 0;
@@ -91,8 +94,27 @@ std::unique_ptr<plan::Planner> make_planner(const checkpoint::Checkpoint& checkp
     return std::make_unique<plan::Planner>(checkpoint, decisions.tensors, std::move(measured), std::move(choices));
 }
 
-plan::Plan plan_for(const plan::Planner& planner, const octet_set::CodeOptions& options) {
-    return options.max_size ? planner.within(*options.max_size) : planner.reaching(options.target_sqnr_db.value());
+namespace {
+
+PlannedChoice choice_of(std::unique_ptr<plan::Planner> planner, const octet_set::CodeOptions& options) {
+    plan::Plan choice =
+        options.max_size ? planner->within(*options.max_size) : planner->reaching(options.target_sqnr_db.value());
+    return {std::move(planner), std::move(choice)};
+}
+
+}  // namespace
+
+PlannedChoice make_choice(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions,
+                          const octet_set::CodeOptions& code_options, const plan::Importance* importance,
+                          const WriteOptions& options) {
+    try {
+        return choice_of(make_planner(checkpoint, decisions, importance, options, true), code_options);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::kCheckFailed) throw;
+    }
+    WriteOptions quiet = options;  // its progress was that of measuring once
+    quiet.progress = {};
+    return choice_of(make_planner(checkpoint, decisions, importance, quiet, false), code_options);
 }
 
 double add_statistics(const checkpoint::Checkpoint& checkpoint, std::vector<TensorReport>& tensors,
@@ -115,7 +137,7 @@ double add_statistics(const checkpoint::Checkpoint& checkpoint, std::vector<Tens
 }
 
 std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions) {
-    const plan::SchemeLists schemes = schemes_to_measure(decisions);
+    const plan::SchemeLists schemes = schemes_to_measure(decisions, true);
     std::uint64_t bytes = 0;
     for (std::size_t i = 0; i < schemes.of.size(); ++i) bytes += checkpoint.tensors[i].byte_count * schemes[i].size();
     return bytes;

@@ -187,16 +187,15 @@ std::vector<bool> find_counted_with_another(const FloatSource& a, const FloatSou
     return found;
 }
 
-/// The sum as a report states it.
-quant::WideSum six_digits_of(const quant::WideSum& sum) {
-    return quant::WideSum::scaled(six_digits(sum.value), sum.exponent);
-}
-
 /// Sums as quantize makes them: what a set keeps as it is and does not differ has no part in its SQNR.
 Totals totals_of(const FloatSource& a, const FloatSource& b, const std::vector<TensorPair>& pairs,
                  const std::vector<quant::WideSum>& signals, const std::vector<TensorComparison>& tensors) {
     quant::WideSum signal;
     quant::WideSum noise;
+    quant::WideSum signal_but_buffers;
+    quant::WideSum noise_but_buffers;
+    std::uint64_t buffers = 0;
+    std::uint64_t others = 0;
     std::optional<double> largest;
     const std::vector<bool> counted_with_another = find_counted_with_another(a, b, pairs, signals, tensors);
     for (std::size_t i = 0; i < pairs.size(); ++i) {
@@ -205,14 +204,26 @@ Totals totals_of(const FloatSource& a, const FloatSource& b, const std::vector<T
         const bool kept = (a.is_set() || b.is_set()) && !tensors[i].scheme;
         largest = std::max(largest.value_or(0.0), d.max_abs_error);
         if (kept && d.max_abs_error == 0) continue;
+        const auto elements = static_cast<double>(element_count(tensors[i].shape).value_or(0));
+        const quant::WideSum its_noise = quant::times_square(d.rmse, elements);
         signal += signals[i];
-        noise += quant::times_square(d.rmse, static_cast<double>(element_count(tensors[i].shape).value_or(0)));
+        noise += its_noise;
+        ++(tensors[i].kind == Kind::kBuffer ? buffers : others);
+        if (tensors[i].kind == Kind::kBuffer) continue;
+        const TensorReport& stored = b.is_set() ? b.tensors()[pairs[i].b] : a.tensors()[pairs[i].a];
+        // Of a set as inspect tells it, which knows no more than the rounded figures.
+        signal_but_buffers += stored.scheme ? octet_set::signal_of(d.sqnr_db, d.rmse, stored) : signals[i];
+        noise_but_buffers += its_noise;
     }
     const auto in_b = [&](std::size_t i) -> const TensorReport& { return b.tensors()[pairs[i].b]; };
     Totals totals = octet_set::totals_of(pairs.size(), in_b, 0.0);
     totals.sqnr_db.reset();
+    totals.sqnr_db_with_buffers.reset();
     totals.max_abs_error = largest;
-    if (largest) totals.sqnr_db = six_digits(quant::sqnr_db(six_digits_of(signal), noise));
+    if (largest && buffers == 0) totals.sqnr_db = six_digits(quant::sqnr_db(octet_set::six_digits_of(signal), noise));
+    if (buffers > 0) totals.sqnr_db_with_buffers = six_digits(quant::sqnr_db(octet_set::six_digits_of(signal), noise));
+    if (buffers > 0 && others > 0)
+        totals.sqnr_db = six_digits(quant::sqnr_db(octet_set::six_digits_of(signal_but_buffers), noise_but_buffers));
     totals.source_bytes = a.file_bytes();
     totals.output_bytes = b.file_bytes();
     totals.framework_bytes = b.framework_bytes();

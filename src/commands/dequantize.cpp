@@ -7,6 +7,7 @@
 #include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "checkpoint/config_dtype.hpp"
+#include "checkpoint/declared_method.hpp"
 #include "checkpoint/index.hpp"
 #include "checkpoint/kind.hpp"
 #include "codecs/copy.hpp"
@@ -174,6 +175,7 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     const bool single = destination.is_single_file();
     if (!single && names_a_file)  // it was a link
         opened = open_with_companions(fs::path(set.folder.path()), links, true);
+    const checkpoint::Family family = checkpoint::assign_kinds(set.sidecar.tensors);
     plan::OutputPlan plan =
         plan::plan_restored(set, options.dtype, single ? std::optional(destination.single_name()) : std::nullopt);
     const std::vector<std::string> names = output_names(plan, set.sidecar, single);
@@ -207,7 +209,6 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     commands::check_stop(options.write);
     destination.publish(names);
 
-    const checkpoint::Family family = checkpoint::assign_kinds(set.sidecar.tensors);
     take_results(narrowings, options.dtype, set.sidecar.tensors, report.totals);
     std::vector<std::uint64_t> stored_bytes;  // codes and state, as every command counts them
     for (std::size_t i = 0; i < set.stored.size(); ++i) {
@@ -217,6 +218,8 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     report.totals.framework_bytes =
         checkpoint::framework_bytes(family, set.sidecar.tensors, checkpoint::Counted::kSource);
     for (std::size_t i = 0; i < set.stored.size(); ++i) set.sidecar.tensors[i].source_bytes = stored_bytes[i];
+    if (options.dtype)
+        checkpoint::note_came_quantized(set.sidecar.tensors, set.folder.path() / "config.json", notes.lines);
     report.notes = notes.lines;
     report.input = path.native();
     report.output = output.native();

@@ -11,6 +11,7 @@
 #include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "checkpoint/companions.hpp"
+#include "checkpoint/declared_method.hpp"
 #include "checkpoint/kind.hpp"
 #include "commands/choose_schemes.hpp"
 #include "commands/examine_values.hpp"
@@ -29,6 +30,7 @@ Totals planned_totals(const checkpoint::Checkpoint& checkpoint, const std::vecto
     Totals totals = octet_set::totals_of(tensors, sum_of_squares.value_or(0.0));
     if (!sum_of_squares) {
         totals.sqnr_db.reset();
+        totals.sqnr_db_with_buffers.reset();
         totals.max_abs_error.reset();
     }
     for (const checkpoint::Shard& shard : checkpoint.shards) totals.source_bytes += shard.file.size();
@@ -105,9 +107,10 @@ PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptio
     if (planned) {
         plan::Plan choice;
         {
-            const auto planner = commands::make_planner(checkpoint, decisions, inputs.importance.get(), options.write);
-            choice = commands::plan_for(*planner, inputs.options);
-            report.planner = planner_report(*planner, choice);
+            commands::PlannedChoice made =
+                commands::make_choice(checkpoint, decisions, inputs.options, inputs.importance.get(), options.write);
+            report.planner = planner_report(*made.planner, made.plan);
+            choice = std::move(made.plan);
         }
         sum_of_squares = take_choice(checkpoint, inputs, not_finite, decisions, choice, options.write);
     } else if (reads) {
@@ -120,15 +123,17 @@ PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptio
     report.scanned = reads;
     report.depends_on_values = !reads && (keeps || commands::may_tie(checkpoint, decisions.tensors));
     report.totals = planned_totals(checkpoint, decisions.tensors, files, options.preset, sum_of_squares);
+    // The same figure from rounded parts.
+    if (report.planner && report.totals.sqnr_db) report.planner->sqnr_db = *report.totals.sqnr_db;
     report.free_space_bytes =
         commands::bytes_needed(files, checkpoint::total_bytes(companions), decisions.tensors.size());
     for (const checkpoint::Shard& shard : checkpoint.shards)
         report.input_files.push_back({shard.base_name, shard.file.size()});
     for (const plan::FilePlan& file : files) report.output_files.push_back({file.name, file.byte_count});
     add_tensors(decisions, inputs.options, report);
-    for (const std::string& line : checkpoint.notes) {
-        if (options.write.note) options.write.note(line);
-    }
+    commands::Notes notes(options.write);
+    notes.lines = checkpoint.notes;
+    checkpoint::note_came_quantized(report.tensors, checkpoint::config_of(checkpoint, links), notes.lines);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }

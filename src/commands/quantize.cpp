@@ -4,9 +4,11 @@
 #include "base/set_names.hpp"
 #include "checkpoint/checkpoint.hpp"
 #include "checkpoint/companions.hpp"
+#include "checkpoint/declared_method.hpp"
 #include "commands/choose_schemes.hpp"
 #include "commands/examine_values.hpp"
 #include "commands/gates.hpp"
+#include "commands/hint.hpp"
 #include "commands/output.hpp"
 #include "commands/output_name.hpp"
 #include "commands/set_folder.hpp"
@@ -46,11 +48,8 @@ void choose(const checkpoint::Checkpoint& checkpoint, const commands::CodeInputs
         };
     };
     writing.progress = part_from(0);
-    plan::Plan choice;
-    {
-        const auto planner = commands::make_planner(checkpoint, decisions, inputs.importance.get(), writing);
-        choice = commands::plan_for(*planner, inputs.options);
-    }
+    const plan::Plan choice =
+        commands::make_choice(checkpoint, decisions, inputs.options, inputs.importance.get(), writing).plan;
     decisions = {};  // not both at a time
     decisions = plan::decide(checkpoint, inputs.options, keep, choice.chosen);
     writing.progress = part_from(measured_bytes);
@@ -105,6 +104,7 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     report.input = input.native();
     report.output = out_dir.native();
     report.checks = commands::check_gates(options.gates, report);
+    report.hint = commands::hint_of(checkpoint, report, options, inputs.importance.get());
     report.written = options.keep_on_failure || all_passed(report.checks);
     commands::check_stop(options.write);
     if (report.written) output.publish_folder(replaceable);
@@ -112,6 +112,8 @@ Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOp
     if (report.written) notes.lines.insert(notes.lines.end(), checkpoint.notes.begin(), checkpoint.notes.end());
     if (std::string line = checkpoint::left_out_line(report.left_out); !line.empty() && report.written)
         notes.lines.push_back(std::move(line));
+    if (report.written)  // a failure is one line
+        checkpoint::note_came_quantized(report.tensors, checkpoint::config_of(checkpoint, links), notes.lines);
     report.notes = notes.lines;
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;

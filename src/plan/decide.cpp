@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include "arch/came_quantized.hpp"
+#include "arch/experts.hpp"
 #include "base/text.hpp"
 #include "checkpoint/kind.hpp"
 #include "octet/error.hpp"
@@ -7,6 +9,7 @@
 #include "plan/fitting_scheme.hpp"
 #include "plan/output_plan.hpp"
 #include "plan/rules.hpp"
+#include "plan/spared.hpp"
 #include "quant/codecs.hpp"
 #include "quant/search_tile.hpp"
 #include "quant/storage_layout.hpp"
@@ -51,19 +54,30 @@ std::string dtype_reason_to_keep(Dtype dtype) {
     return dtype == Dtype::kC64 ? "complex dtype" : "integer dtype";
 }
 
-std::string preset_reason_to_keep(const TensorReport& tensor, Preset preset, checkpoint::Family family) {
+/// What is told of all tensors together.
+struct Surroundings {
+    checkpoint::Family family;
+    std::vector<std::uint64_t> rows;  ///< of each tensor, as of fitting_scheme(), or empty
+
+    std::uint64_t row_of(std::size_t number) const { return rows.empty() ? 0 : rows[number]; }
+};
+
+std::string preset_reason_to_keep(const TensorReport& tensor, Preset preset, checkpoint::Family family,
+                                  std::uint64_t row) {
     if (preset == Preset::kLesson && tensor.kind == Kind::kBuffer) return "a buffer, not a parameter";
-    if (preset == Preset::kLinear && !checkpoint::is_linear_weight(family, tensor.name, tensor.shape))
+    if (preset == Preset::kLinear && !checkpoint::is_linear_weight(family, tensor))
         return "no weight of a Linear layer, which --preset linear is for";
     const bool wanted = tensor.kind == Kind::kWeight || tensor.kind == Kind::kEmbedding || tensor.kind == Kind::kHead;
-    if (is_budget(preset) && (!wanted || tensor.shape.size() < 2))
+    if (!is_budget(preset)) return "";
+    if (!wanted || tensor.shape.size() < 2)
         return fmt::format("no weight, embedding or head, which --preset {} is for", octet_set::preset_name(preset));
-    return "";
+    return element_count(tensor.shape) == 0U ? "" : spared_by_budget(preset, tensor, row);
 }
 
 /// Who decides, with the reason in `tensor` when it is to be kept. `rule` may be null.
 Decider decider_of(TensorReport& tensor, const octet_set::CodeOptions& options, const TensorRule* rule, bool not_finite,
-                   checkpoint::Family family) {
+                   checkpoint::Family family, std::uint64_t row) {
+    if (tensor.role == Role::kState) return Decider::kState;
     tensor.reason = dtype_reason_to_keep(tensor.dtype);
     if (!tensor.reason.empty()) return Decider::kDtype;
     if (rule != nullptr && !rule->scheme) {
@@ -71,7 +85,7 @@ Decider decider_of(TensorReport& tensor, const octet_set::CodeOptions& options, 
         return Decider::kRule;
     }
     const bool planned = rule == nullptr && asks_planner(options);
-    if (rule == nullptr && !planned) tensor.reason = preset_reason_to_keep(tensor, options.preset, family);
+    if (rule == nullptr && !planned) tensor.reason = preset_reason_to_keep(tensor, options.preset, family, row);
     if (!tensor.reason.empty()) return Decider::kPreset;
     if (not_finite) {
         tensor.reason = "holds values that are not finite";
@@ -84,8 +98,10 @@ Decider decider_of(TensorReport& tensor, const octet_set::CodeOptions& options, 
 
 /// The scheme of a tensor that is quantized, its axis resolved.
 Scheme scheme_for(const TensorReport& tensor, const octet_set::CodeOptions& options, const TensorRule* rule,
-                  OutputAxis axis) {
-    if (rule == nullptr && is_budget(options.preset)) return fitting_scheme(options.preset, tensor.shape, axis);
+                  std::uint64_t row) {
+    const OutputAxis axis = tensor.output_axis;
+    if (rule == nullptr && is_budget(options.preset))
+        return fitting_scheme(options.preset, tensor.shape, axis, row).value_or(Scheme{});  // Scheme{}: of no elements
     Scheme scheme = rule != nullptr ? *rule->scheme : options.scheme.value_or(preset_scheme(options.preset));
     if (tensor.shape.size() < 2) scheme = rule != nullptr ? rule_scheme_of_vectors(scheme) : scheme_of_vectors(scheme);
     if (scheme.granularity != Granularity::kTensor && scheme.axis == OutputAxis::kAuto) scheme.axis = axis;
@@ -94,14 +110,36 @@ Scheme scheme_for(const TensorReport& tensor, const octet_set::CodeOptions& opti
 }
 
 /// What the planner decided; before that, a scheme with a search where there is one: what weights for the error can be held against.
-void take_choice(TensorReport& tensor, const std::vector<std::optional<Scheme>>& chosen, std::size_t number,
-                 OutputAxis axis) {
+void take_choice(TensorReport& tensor, const std::vector<std::optional<Scheme>>& chosen,
+                 const std::vector<std::string>& spared, std::size_t number, OutputAxis axis) {
     if (chosen.empty()) {
         tensor.scheme = candidate_schemes(tensor, axis).back();
         return;
     }
     tensor.scheme = chosen[number];
-    if (!tensor.scheme) tensor.reason = "the planner's choice";
+    if (!tensor.scheme) tensor.reason = spared[number].empty() ? "the planner's choice" : spared[number];
+}
+
+/// The preset itself, without a rule or scheme options.
+bool by_linear(Decider decider, const octet_set::CodeOptions& options) {
+    return decider == Decider::kPreset && options.preset == Preset::kLinear;
+}
+
+/// Of so few inputs that the scales outweigh what the codes save.
+void keep_as_small(TensorReport& tensor) {
+    if (tensor.source_bytes == 0) return;
+    tensor.scheme.reset();
+    tensor.reason = "codes and scales would not be smaller than the tensor";
+    tensor.output_bytes = tensor.source_bytes;
+}
+
+/// Before everything else: whatever is asked for, a weight that came quantized keeps its state.
+void explain_state(std::vector<TensorReport>& tensors) {
+    const std::vector<std::uint32_t> owners = arch::quantized_weights(tensors);
+    for (std::size_t i = 0; i < owners.size(); ++i) {
+        if (owners[i] == arch::kNobody) continue;
+        tensors[i].reason = std::string(kStateReason) + in_quotes(tensors[owners[i]].name);
+    }
 }
 
 }  // namespace
@@ -144,27 +182,32 @@ Decisions decide(const checkpoint::Checkpoint& checkpoint, const octet_set::Code
         reports[i].shape = tensor.shape;
         reports[i].source_bytes = tensor.byte_count;
     }
-    const checkpoint::Family family = checkpoint::assign_kinds(reports);
+    Surroundings around{checkpoint::assign_kinds(reports), {}};
+    around.rows = arch::inputs_of_fused_experts(reports);
+    explain_state(reports);
     quant::check_has_codec(options.scheme.value_or(preset_scheme(options.preset)));
     for (const TensorRule& rule : options.rules) {
         if (rule.scheme) quant::check_has_codec(*rule.scheme);
     }
     decisions.rules = assign_rules(options.rules, reports);
+    const std::vector<std::string> spared = chosen.empty() ? std::vector<std::string>() : spared_by_planner(reports);
     for (std::size_t i = 0; i < reports.size(); ++i) {
         TensorReport& report = reports[i];
         const TensorRule* const rule = decisions.rules[i] ? &options.rules[*decisions.rules[i]] : nullptr;
-        decisions.deciders.push_back(decider_of(report, options, rule, !keep.empty() && keep[i], family));
+        decisions.deciders.push_back(
+            decider_of(report, options, rule, !keep.empty() && keep[i], around.family, around.row_of(i)));
         report.output_bytes = report.source_bytes;
         if (!report.reason.empty()) continue;
-        const OutputAxis axis = checkpoint::output_axis(family, report.name, report.kind);
         if (decisions.deciders.back() == Decider::kPlanner) {
-            take_choice(report, chosen, i, axis);
+            take_choice(report, chosen, spared, i, report.output_axis);
         } else {
-            report.scheme = scheme_for(report, options, rule, axis);
+            report.scheme = scheme_for(report, options, rule, around.row_of(i));
         }
         if (!report.scheme) continue;
         report.output_bytes =
             quant::stored_bytes(*report.scheme, report.shape) + quant::sidecar_state_bytes(*report.scheme);
+        if (by_linear(decisions.deciders.back(), options) && report.output_bytes >= report.source_bytes)
+            keep_as_small(report);
     }
     return decisions;
 }

@@ -40,7 +40,7 @@ PlanReason by_planner(const TensorReport& tensor, const octet_set::CodeOptions& 
     const std::string goal =
         options.max_size ? fmt::format("the least total error within --max-size {}", with_commas(*options.max_size))
                          : fmt::format("the fewest bytes for --target-sqnr {}", *options.target_sqnr_db);
-    return {"planner", tensor.scheme ? goal : goal + ": copied",
+    return {"planner", tensor.scheme ? goal : tensor.reason + "; " + goal,
             fmt::format("a rule for it, or another {}", options.max_size ? "--max-size" : "--target-sqnr")};
 }
 
@@ -51,6 +51,8 @@ PlanReason explain(const Decisions& decisions, std::size_t number, const octet_s
     switch (decisions.deciders[number]) {
         case Decider::kDtype:
             return {"dtype", tensor.reason, "nothing: octet quantizes F16, BF16, F32 and F64"};
+        case Decider::kState:
+            return {"came quantized", tensor.reason, "nothing: without it that weight cannot be restored"};
         case Decider::kRule:
             return by_rule(tensor, options.rules[*decisions.rules[number]]);
         case Decider::kNotFinite:

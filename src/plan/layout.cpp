@@ -205,6 +205,7 @@ std::uint64_t bytes_of_set(const checkpoint::Checkpoint& checkpoint, const std::
 }
 
 Dtype restored_dtype(const TensorReport& tensor, std::optional<Dtype> dtype) noexcept {
+    if (tensor.role == Role::kState) return tensor.dtype;
     return is_quantizable(tensor.dtype) ? dtype.value_or(tensor.dtype) : tensor.dtype;
 }
 

@@ -43,6 +43,7 @@ std::optional<Scheme> asked_scheme(Preset preset, const SchemeOptions& options);
 /// What decided that a tensor is quantized, or kept.
 enum class Decider : std::uint8_t {
     kDtype,      ///< kept: octet does not quantize that dtype
+    kState,      ///< kept: the state of a weight that came quantized
     kRule,       ///< the rule in Decisions::rules
     kNotFinite,  ///< kept: its values cannot be quantized
     kPlanner,    ///< the planner, for a size or an SQNR
@@ -79,10 +80,10 @@ std::uint64_t bytes_of_set(const checkpoint::Checkpoint& checkpoint, const std::
                            const std::function<std::optional<Scheme>(std::size_t)>& scheme,
                            const std::function<bool(std::size_t)>& is_tied);
 
-/// The dtype of a restored tensor: the source's, or `dtype` for float tensors.
+/// The dtype of a restored tensor: the source's, or `dtype` for float tensors but the state of weights that came quantized.
 Dtype restored_dtype(const TensorReport& tensor, std::optional<Dtype> dtype) noexcept;
 
-/// Lays out the restored files: the source's file names, or one file `single_name` with all tensors.
+/// Lays out the restored files, roles filled in: the source's file names, or one file `single_name` with all tensors.
 OutputPlan plan_restored(const octet_set::QuantizedSet& set, std::optional<Dtype> dtype,
                          const std::optional<std::string>& single_name);
 

@@ -17,7 +17,7 @@ namespace octet::plan {
 namespace {
 
 /// What rounding figures to six digits can take from a ratio that holds.
-constexpr double kRoundingMargin = 1e-5;
+constexpr double kRoundingMargin = 2e-5;
 
 /// Points of the curve, before those that are equal are left out.
 constexpr int kCurvePoints = 32;
@@ -91,8 +91,6 @@ void Planner::add_items() {
     std::unordered_map<std::string, std::uint32_t> known;
     for (std::uint32_t i = 0; i < tensors_.size(); ++i) {
         if (choices_[i].as_of) continue;
-        if (!measured_.schemes_of(i).empty() && tensors_[i].kind != Kind::kBuffer)
-            signal_ += in_unit(measured_.signal(i, 0));
         const auto [found, is_new] = known.emplace(cost_key(i), static_cast<std::uint32_t>(costs_.size()));
         if (is_new) add_costs(i);
         items_.push_back(i);
@@ -204,10 +202,6 @@ std::vector<CurvePoint> Planner::curve() const {
     return points;
 }
 
-double Planner::sqnr_of(double loss) const {
-    return six_digits(quant::sqnr_db(signal_, loss));
-}
-
 Plan Planner::plan_of(const Selection& selection, double limit) const {
     Plan plan;
     quant::WideSum sum_of_squares;
@@ -230,7 +224,7 @@ Plan Planner::plan_of(const Selection& selection, double limit) const {
     }
     plan.sum_of_squares = six_digits(sum_of_squares.as_double());
     plan.loss = selection.loss;
-    plan.sqnr_db = sqnr_of(selection.loss);
+    plan.sqnr_db = six_digits(quant::sqnr_db(selection.worth, selection.loss));
     plan.byte_count = exact_bytes(plan.chosen);
     const double bound = front_->least_loss(limit + slack_);
     if (bound > 0) plan.least_loss = bound;

@@ -29,7 +29,7 @@ struct Plan {
     /// Of the chosen schemes, parallel to the tensors; empty where there were too many tries to keep (Measurements::kMostKept).
     std::vector<TensorStatistics> statistics;
     double sum_of_squares = 0;  ///< of the quantized values, six digits; six or seven right ones without `statistics`
-    double sqnr_db = 0;         ///< of all float tensors but buffers, kept ones too, six digits
+    double sqnr_db = 0;         ///< of the quantized tensors but buffers, six digits
     double loss = 0;            ///< sum of (x - x')^2, in the planner's unit
     std::uint64_t byte_count = 0;  ///< of the data files, exactly
     std::optional<double>
@@ -68,7 +68,6 @@ class Planner {
     /// `limit` is the cost that the selection had to keep to.
     Plan plan_of(const Selection& selection, double limit) const;
     std::uint64_t exact_bytes(const std::vector<std::optional<Scheme>>& chosen) const;
-    double sqnr_of(double loss) const;
     void settle_unit();
     double in_unit(const quant::WideSum& sum) const;
 
@@ -84,8 +83,7 @@ class Planner {
     std::vector<double> costs_;              // of all choices of tensors that differ in it
     std::vector<std::uint32_t> first_cost_;  // of each item's tensor, in there
     std::optional<ChoiceFront> front_;
-    int unit_ = 0;       // squares are counted in 4^unit: 0 unless a double holds no sum of theirs
-    double signal_ = 0;  // of all float tensors but buffers
+    int unit_ = 0;  // squares are counted in 4^unit: 0 unless a double holds no sum of theirs
 };
 
 }  // namespace octet::plan

@@ -54,6 +54,7 @@ std::string json(const Report& report, const ReportOptions& options, const TextS
         write_companions(writer, report.companions, report.left_out);
         write_files(writer, report.written ? report.output_files : std::vector<FileReport>());
     }
+    if (!report.hint.empty()) writer.key("hint").string(report.hint);
     writer.key("seconds").statistic(report.seconds);
     write_failure(writer, failure(report));
     writer.end_object();

@@ -33,6 +33,7 @@ void write_total_keys(JsonWriter& writer, const Totals& t) {
     writer.key("state_bytes").integer(t.state_bytes);
     if (t.bits_per_weight) writer.key("bits_per_weight").statistic(*t.bits_per_weight);
     if (t.sqnr_db) writer.key("sqnr_db").statistic(*t.sqnr_db);
+    if (t.sqnr_db_with_buffers) writer.key("sqnr_db_with_buffers").statistic(*t.sqnr_db_with_buffers);
     if (t.max_abs_error) writer.key("max_abs_error").statistic(*t.max_abs_error);
     if (t.narrowed_max_abs_error) writer.key("narrowed_max_abs_error").statistic(*t.narrowed_max_abs_error);
     writer.key("framework_bytes").integer(t.framework_bytes);

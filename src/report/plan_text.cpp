@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -13,7 +15,18 @@ std::string scheme_of(const TensorReport& tensor) {
     return tensor.scheme ? scheme_name(*tensor.scheme) : "keep";
 }
 
-void add_table(Lines& lines, const PlanReport& report) {
+/// Of each reason the first that reads like it: those that differ in the name of a weight are one here.
+std::vector<std::uint32_t> first_alike(const std::vector<PlanReason>& reasons) {
+    std::vector<std::uint32_t> first(reasons.size());
+    std::map<std::tuple<std::string, std::string, std::string>, std::uint32_t> known;
+    for (std::uint32_t i = 0; i < reasons.size(); ++i) {
+        const auto key = std::tuple(reasons[i].rule, short_reason(reasons[i].reason), reasons[i].change);
+        first[i] = known.emplace(key, static_cast<std::uint32_t>(known.size())).first->second;
+    }
+    return first;
+}
+
+void add_table(Lines& lines, const PlanReport& report, const std::vector<std::uint32_t>& numbers) {
     std::vector<std::string_view> names;
     names.reserve(report.tensors.size());
     std::size_t width = 6;
@@ -31,17 +44,21 @@ void add_table(Lines& lines, const PlanReport& report) {
         const TensorReport& tensor = report.tensors[i];
         const std::optional<double> bits = bits_per_weight(tensor);
         row(fitted(tensor.name, column), scheme_of(tensor), with_commas(tensor.output_bytes),
-            bits ? fmt::format("{:.5g}", *bits) : "-", fmt::format("[{}]", report.reason_of[i] + 1));
+            bits ? fmt::format("{:.5g}", *bits) : "-", fmt::format("[{}]", numbers[report.reason_of[i]] + 1));
     }
 }
 
-void add_reasons(Lines& lines, const PlanReport& report) {
+void add_reasons(Lines& lines, const PlanReport& report, const std::vector<std::uint32_t>& numbers) {
     std::vector<std::uint64_t> counts(report.reasons.size());
-    for (const std::uint32_t number : report.reason_of) ++counts[number];
+    for (const std::uint32_t number : report.reason_of) ++counts[numbers[number]];
+    std::uint32_t next = 0;
     for (std::size_t i = 0; i < report.reasons.size(); ++i) {
+        if (numbers[i] != next) continue;
         const PlanReason& why = report.reasons[i];
-        lines.line(fmt::format("  [{}] {}, {}: {}", i + 1, counted(counts[i], "tensor"), why.rule, why.reason));
+        lines.line(fmt::format("  [{}] {}, {}: {}", next + 1, counted(counts[next], "tensor"), why.rule,
+                               short_reason(why.reason)));
         lines.line(fmt::format("      what changes it: {}", why.change));
+        ++next;
     }
 }
 
@@ -64,7 +81,7 @@ void add_curve(Lines& lines, const PlannerReport& planner, std::uint64_t chosen_
 }
 
 void add_planner(Lines& lines, const PlannerReport& planner) {
-    lines.fact("planner", decibels(planner.sqnr_db) + " over all float tensors but buffers, kept ones too");
+    lines.fact("planner", decibels(planner.sqnr_db) + " over all quantized values but buffers");
     if (planner.over_bound)
         lines.fact("", fmt::format("its error is at most {:.2g} % above the least possible among its schemes",
                                    100 * *planner.over_bound));
@@ -77,9 +94,10 @@ std::string plan_text(const PlanReport& report, bool color, const TextSink& sink
     const Totals& t = report.totals;
     lines.heading(fmt::format("the plan for {}: nothing was written", printable(report.input)));
     if (!report.tensors.empty()) {
-        add_table(lines, report);
+        const std::vector<std::uint32_t> numbers = first_alike(report.reasons);
+        add_table(lines, report, numbers);
         lines.heading("why");
-        add_reasons(lines, report);
+        add_reasons(lines, report, numbers);
     }
     if (report.planner) add_curve(lines, *report.planner, t.output_bytes);
     lines.heading("in all");
@@ -92,7 +110,7 @@ std::string plan_text(const PlanReport& report, bool color, const TextSink& sink
     const std::string bits = t.bits_per_weight ? fmt::format(", {:.4g} bits per weight", *t.bits_per_weight) : "";
     lines.fact("codes", fmt::format("{} quantized, {} kept, {} bytes of state{}", t.quantized, t.kept,
                                     with_commas(t.state_bytes), bits));
-    if (t.sqnr_db) lines.fact("SQNR", decibels(*t.sqnr_db) + " over all quantized values");
+    add_sqnr(lines, t);
     if (report.planner) add_planner(lines, *report.planner);
     lines.fact("free space", full_size(report.free_space_bytes) + " needed, sidecar and companions included");
     lines.fact("framework", full_size(t.framework_bytes) + " as a framework counts its memory");

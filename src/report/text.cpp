@@ -68,7 +68,7 @@ void add_kept(Lines& lines, const Report& report) {
     std::map<std::string, std::pair<std::uint64_t, std::string>> reasons;  // count and first name
     for (const TensorReport& t : report.tensors) {
         if (t.scheme || t.reason.empty()) continue;
-        auto& [count, first] = reasons[t.reason];
+        auto& [count, first] = reasons[short_reason(t.reason)];
         if (count++ == 0) first = t.name;
     }
     for (const auto& [reason, kept] : reasons) {
@@ -85,7 +85,7 @@ void add_files(Lines& lines, const Report& report) {
 
 void add_error_facts(Lines& lines, const Report& report) {
     const Totals& t = report.totals;
-    if (t.sqnr_db) lines.fact("SQNR", decibels(*t.sqnr_db) + " over all quantized values");
+    add_sqnr(lines, t);
     if (t.max_abs_error) lines.fact("max error", fmt::format("{:.6g}", *t.max_abs_error));
     if (t.narrowed_max_abs_error)
         lines.fact("", fmt::format("at most {:.6g} after narrowing", *t.narrowed_max_abs_error));
@@ -115,6 +115,7 @@ void add_run_report(Lines& lines, const Report& report, const ReportOptions& opt
     }
     add_checks(lines, report.checks);
     lines.line(fmt::format("done in {:.3g} s", report.seconds));
+    if (!report.hint.empty()) lines.line("hint: " + printable(report.hint));
 }
 
 void add_metadata(Lines& lines, const Report& report) {

@@ -40,6 +40,10 @@ std::string fitted(std::string_view name, std::size_t width) {
     return text.substr(0, head_end) + ".." + text.substr(tail_begin);
 }
 
+std::string short_reason(const std::string& reason) {
+    return reason.starts_with(kStateReason) ? "the state of weights that came quantized" : reason;
+}
+
 std::size_t name_width(const std::vector<std::string_view>& names, std::size_t least) {
     std::size_t longest = least;
     for (const std::string_view name : names) longest = std::max(longest, printable(name).size());
@@ -51,6 +55,13 @@ std::size_t name_width(const std::vector<std::string_view>& names, std::size_t l
         if (cut.size() == different.size()) break;
     }
     return std::min(width, longest);
+}
+
+void add_sqnr(Lines& lines, const Totals& t) {
+    const std::string_view what =
+        t.sqnr_db_with_buffers ? " over all quantized values but buffers" : " over all quantized values";
+    if (t.sqnr_db) lines.fact("SQNR", decibels(*t.sqnr_db) + std::string(what));
+    if (t.sqnr_db_with_buffers) lines.fact("", decibels(*t.sqnr_db_with_buffers) + " with the buffers");
 }
 
 void add_checks(Lines& lines, const std::vector<Check>& checks) {

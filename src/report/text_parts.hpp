@@ -44,9 +44,15 @@ std::string decibels(double value);
 /// The name in `width` columns, cut in the middle when it is longer.
 std::string fitted(std::string_view name, std::size_t width);
 
+/// A reason to keep, without the name of the weight whose state a tensor is: such tensors are many.
+std::string short_reason(const std::string& reason);
+
 /// The width of a column for these names: that of the longest, from `least` to 60; more, to 240 at most, where names that differ would
 /// look the same when cut.
 std::size_t name_width(const std::vector<std::string_view>& names, std::size_t least);
+
+/// The SQNR of all quantized values, buffers left out; where some are quantized, also with them.
+void add_sqnr(Lines& lines, const Totals& totals);
 
 /// A line for each gate that was asked for.
 void add_checks(Lines& lines, const std::vector<Check>& checks);

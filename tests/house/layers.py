@@ -10,7 +10,7 @@ from pathlib import Path
 RANKS = [
     {"octet", "base"},  # include/octet and src/base: the basics
     {"kernels", "io"},
-    {"quant", "formats/safetensors"},  # headers are read below checkpoint
+    {"quant", "formats/safetensors", "arch"},  # headers are read below checkpoint
     {"checkpoint"},
     {"formats", "tokenize"},
     {"plan", "pipeline"},

@@ -1,6 +1,7 @@
 // What a tensor is for, and the footprint that the seed documents count.
 #include <cstdlib>
 
+#include "arch/kinds.hpp"
 #include "checkpoint/kind.hpp"
 #include "octet/octet.hpp"
 #include "support.hpp"
@@ -47,7 +48,7 @@ TEST_CASE("families are told from their tensor names") {
 TEST_CASE("the tensors of GPT-2 have their kinds with and without the prefix") {
     for (const std::string prefix : {"", "transformer."}) {
         const auto kind = [&](const std::string& name, const Shape& shape) {
-            return checkpoint::kind_of(Family::kGpt2, prefix + name, shape);
+            return arch::kind_by_name(prefix + name, shape);
         };
         REQUIRE(kind("wte.weight", {16, 4}) == Kind::kEmbedding);
         REQUIRE(kind("wpe.weight", {8, 4}) == Kind::kPosition);
@@ -59,13 +60,11 @@ TEST_CASE("the tensors of GPT-2 have their kinds with and without the prefix") {
         REQUIRE(kind("h.11.attn.c_attn.weight", {4, 12}) == Kind::kWeight);
         REQUIRE(kind("h.11.mlp.c_fc.weight", {4, 16}) == Kind::kWeight);
     }
-    REQUIRE(checkpoint::kind_of(Family::kGpt2, "lm_head.weight", {16, 4}) == Kind::kHead);
+    REQUIRE(arch::kind_by_name("lm_head.weight", {16, 4}) == Kind::kHead);
 }
 
 TEST_CASE("the tensors of T5 have their kinds") {
-    const auto kind = [](std::string_view name, const Shape& shape) {
-        return checkpoint::kind_of(Family::kT5, name, shape);
-    };
+    const auto kind = [](std::string_view name, const Shape& shape) { return arch::kind_by_name(name, shape); };
     REQUIRE(kind("shared.weight", {16, 4}) == Kind::kEmbedding);
     REQUIRE(kind("encoder.embed_tokens.weight", {16, 4}) == Kind::kEmbedding);
     REQUIRE(kind("lm_head.weight", {16, 4}) == Kind::kHead);
@@ -76,9 +75,7 @@ TEST_CASE("the tensors of T5 have their kinds") {
 }
 
 TEST_CASE("names of other architectures are read by their usual words") {
-    const auto kind = [](std::string_view name, const Shape& shape) {
-        return checkpoint::kind_of(Family::kUnknown, name, shape);
-    };
+    const auto kind = [](std::string_view name, const Shape& shape) { return arch::kind_by_name(name, shape); };
     REQUIRE(kind("model.embed_tokens.weight", {16, 4}) == Kind::kEmbedding);
     REQUIRE(kind("model.layers.0.self_attn.q_proj.weight", {4, 4}) == Kind::kWeight);
     REQUIRE(kind("model.layers.0.self_attn.q_proj.bias", {4}) == Kind::kBias);

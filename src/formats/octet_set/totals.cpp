@@ -18,6 +18,18 @@ constexpr double kMostDecibels = 1e5;
 
 }  // namespace
 
+quant::WideSum six_digits_of(const quant::WideSum& sum) {
+    return quant::WideSum::scaled(six_digits(sum.value), sum.exponent);
+}
+
+quant::WideSum signal_of(double sqnr_db, double rmse, const TensorReport& tensor) {
+    const auto elements = static_cast<double>(element_count(tensor.shape).value_or(0));
+    if (rmse > 0 && std::fabs(sqnr_db) >= kMostDecibels) return {};
+    if (rmse > 0) return quant::times_decibels(quant::times_square(rmse, elements), sqnr_db);
+    const bool constant = tensor.scale && *tensor.scale == 0.0F && tensor.zero_point;
+    return constant ? quant::times_square(static_cast<double>(*tensor.zero_point), elements) : quant::WideSum{};
+}
+
 Totals totals_of(const std::vector<TensorReport>& tensors, double sum_of_squares) {
     const auto tensor = [&](std::size_t i) -> const TensorReport& { return tensors[i]; };
     return totals_of(tensors.size(), tensor, sum_of_squares);
@@ -29,7 +41,10 @@ Totals totals_of(std::size_t count, const std::function<const TensorReport&(std:
     std::uint64_t quantized_elements = 0;
     std::uint64_t quantized_bytes = 0;
     quant::WideSum noise;
+    quant::WideSum noise_but_buffers;
     quant::WideSum signal;
+    quant::WideSum signal_but_buffers;
+    std::uint64_t buffers = 0;
     const bool is_tiny = sum_of_squares < kLeastSum;
     double largest = 0;
     for (std::size_t i = 0; i < count; ++i) {
@@ -45,9 +60,15 @@ Totals totals_of(std::size_t count, const std::function<const TensorReport&(std:
         quantized_bytes += t.output_bytes;
         if (!t.statistics) continue;
         const quant::WideSum own = quant::times_square(t.statistics->rmse, static_cast<double>(elements));
+        const quant::WideSum own_signal = signal_of(t.statistics->sqnr_db, t.statistics->rmse, t);
         noise += own;
-        if (is_tiny && std::fabs(t.statistics->sqnr_db) < kMostDecibels)
-            signal += quant::times_decibels(own, t.statistics->sqnr_db);
+        if (is_tiny) signal += own_signal;
+        if (t.kind == Kind::kBuffer) {
+            ++buffers;
+        } else {
+            noise_but_buffers += own;
+            signal_but_buffers += own_signal;
+        }
         largest = std::max(largest, t.statistics->max_abs_error);
     }
     totals.kept = totals.tensors - totals.quantized;
@@ -57,7 +78,11 @@ Totals totals_of(std::size_t count, const std::function<const TensorReport&(std:
             six_digits(8.0 * static_cast<double>(quantized_bytes) / static_cast<double>(quantized_elements));
     // Squares of float64 numbers below 1e-150 add up to what no double holds; each tensor's own SQNR says it, too.
     if (!is_tiny) signal = sum_of_squares;
-    totals.sqnr_db = six_digits(quant::sqnr_db(signal, noise));
+    const double with_buffers = six_digits(quant::sqnr_db(signal, noise));
+    if (buffers > 0) totals.sqnr_db_with_buffers = with_buffers;
+    if (buffers == 0) totals.sqnr_db = with_buffers;
+    if (buffers > 0 && buffers < totals.quantized)
+        totals.sqnr_db = six_digits(quant::sqnr_db(six_digits_of(signal_but_buffers), noise_but_buffers));
     totals.max_abs_error = largest;
     return totals;
 }

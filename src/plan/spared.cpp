@@ -1,0 +1,70 @@
+#include "plan/spared.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "formats/octet_set/sidecar.hpp"
+#include "plan/fitting_scheme.hpp"
+#include "quant/storage_layout.hpp"
+
+namespace octet::plan {
+namespace {
+
+/// Rows of fewer inputs are not worth a scale.
+constexpr std::uint64_t kLeastInputs = 16;
+
+/// The part of all bytes that nobody misses.
+constexpr std::uint64_t kNegligible = 1000;
+
+/// One kernel for each channel, [channels, 1, ...].
+bool is_depthwise(const TensorReport& tensor) {
+    return tensor.shape.size() >= 3 && tensor.shape[0] > 1 && tensor.shape[1] == 1;
+}
+
+std::string by_kind(const TensorReport& tensor) {
+    constexpr std::string_view kCopied = "which the planner copies where the size allows";
+    if (tensor.role == Role::kRouter) return fmt::format("a router, {}", kCopied);
+    if (tensor.kind == Kind::kNorm) return fmt::format("a norm, {}", kCopied);
+    if (tensor.kind == Kind::kPosition) return fmt::format("a table of positions, {}", kCopied);
+    return "";
+}
+
+}  // namespace
+
+std::vector<std::string> spared_by_planner(const std::vector<TensorReport>& tensors) {
+    std::vector<std::string> reasons(tensors.size());
+    std::vector<std::uint32_t> others;
+    std::uint64_t bytes = 0;
+    for (std::uint32_t i = 0; i < tensors.size(); ++i) {
+        if (!is_quantizable(tensors[i].dtype)) continue;
+        bytes += tensors[i].source_bytes;
+        reasons[i] = by_kind(tensors[i]);
+        if (reasons[i].empty()) others.push_back(i);
+    }
+    std::stable_sort(others.begin(), others.end(), [&](std::uint32_t a, std::uint32_t b) {
+        return tensors[a].source_bytes < tensors[b].source_bytes;
+    });
+    std::uint64_t together = 0;
+    for (const std::uint32_t i : others) {
+        together += tensors[i].source_bytes;
+        if (together >= bytes / kNegligible) break;
+        reasons[i] = "one of the smallest tensors, which have under 0.1 % of the bytes together";
+    }
+    return reasons;
+}
+
+std::string spared_by_budget(Preset preset, const TensorReport& tensor, std::uint64_t row) {
+    const quant::Matrix matrix = quant::matrix_of(tensor.shape);
+    const std::uint64_t inputs = tensor.output_axis == OutputAxis::k1 ? matrix.rows : matrix.columns;
+    const std::string_view name = octet_set::preset_name(preset);
+    if (preset != Preset::kQ8 && tensor.role == Role::kRouter)
+        return fmt::format("a router, which --preset {} leaves alone", name);
+    if (is_depthwise(tensor) && preset != Preset::kQ8)
+        return fmt::format("a depthwise convolution, which --preset {} leaves alone", name);
+    if (inputs < kLeastInputs) return fmt::format("its rows have under {} inputs, too few for a scale", kLeastInputs);
+    if (fitting_scheme(preset, tensor.shape, tensor.output_axis, row)) return "";
+    return fmt::format("too short to be cut: no scheme fits into the bits a weight of --preset {}", name);
+}
+
+}  // namespace octet::plan

@@ -1,0 +1,20 @@
+// What is too small to gain anything by, and too much to lose: the planner, and the presets of few bits, copy it. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "octet/options.hpp"
+#include "octet/report.hpp"
+
+namespace octet::plan {
+
+/// For each tensor why the planner copies it where the size allows, or nothing: routers, norms, tables of positions, and of the other float
+/// tensors the smallest ones, as long as those have less than a thousandth of all bytes together. Kinds and roles are filled in.
+std::vector<std::string> spared_by_planner(const std::vector<TensorReport>& tensors);
+
+/// Why the preset, one of a number of bits, copies a matrix that its kind would have quantized, or nothing: routers, depthwise
+/// convolutions, rows of under 16 inputs, and what no scheme brings into the budget. `row` as of fitting_scheme().
+std::string spared_by_budget(Preset preset, const TensorReport& tensor, std::uint64_t row);
+
+}  // namespace octet::plan
