@@ -130,7 +130,8 @@ void replace_files(const Places& places, const Directory& build, const std::stri
             saved = places.hidden.make_folder(save_name);
             journal.note_saved(saved->identity().inode);
         }
-        std::vector<std::string> names = build.names();
+        std::vector<std::string> names = journal.records().built_files;
+        std::erase_if(names, [&](const std::string& name) { return !look_at_path(build, name); });  // never created
         std::stable_partition(names.begin(), names.end(), [&](const std::string& name) { return name != last_file; });
         for (const std::string& name : names) {
             const auto entry = look_at_path(build, name);
