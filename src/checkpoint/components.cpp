@@ -20,10 +20,10 @@ bool holds_weights(const fs::path& folder) {
 
 std::vector<std::string> components_of(const fs::path& folder) {
     if (io::kind_at(folder) != io::EntryKind::kFolder) return {};
-    if (io::kind_at(folder / kPipelineName) != io::EntryKind::kFile) return {};
     for (const std::string_view name : {kSidecarName, kIndexName, std::string_view("model.safetensors")}) {
         if (io::exists(folder / name)) return {};
     }
+    if (io::kind_at(folder / kPipelineName) != io::EntryKind::kFile) return {};
     std::vector<std::string> components;
     for (const std::string& name : io::folder_names(folder)) {
         const fs::path path = folder / name;
