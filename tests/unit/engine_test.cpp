@@ -131,7 +131,10 @@ class Pipe {
     std::uint64_t pieces_of(std::size_t number, std::uint64_t memory_bytes) const {
         const codecs::TakeResult take = [](std::size_t, TensorResult&&) {};
         codecs::TaskList tasks;
-        tensors_[number].add_task(tensors_[number], number, take, tasks);
+        Tensor tensor = tensors_[number];
+        const io::File none;
+        tensor.source.file = tensor.target.file = &none;  // cutting opens nothing
+        tensor.add_task(tensor, number, take, tasks);
         return tasks.front().cut(memory_bytes);
     }
 
