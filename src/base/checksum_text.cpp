@@ -12,10 +12,11 @@ int digit_value(char c) {
 
 std::string checksum_text(const Checksum& checksum) {
     static constexpr std::string_view kDigits = "0123456789abcdef";
-    std::string text;
+    std::string text(2 * checksum.bytes.size(), '0');
+    char* digit = text.data();
     for (const unsigned char byte : checksum.bytes) {
-        text += kDigits[byte >> 4U];
-        text += kDigits[byte & 15U];
+        *digit++ = kDigits[byte >> 4U];
+        *digit++ = kDigits[byte & 15U];
     }
     return text;
 }

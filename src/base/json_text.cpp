@@ -1,9 +1,11 @@
 #include "base/json_text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
 #include <limits>
 
 #include <fmt/format.h>
@@ -18,6 +20,19 @@ std::string_view float_digits(float value, int digits, std::array<char, 64>& buf
     const auto result = digits == 0 ? std::to_chars(first, last, value, std::chars_format::scientific)
                                     : std::to_chars(first, last, value, std::chars_format::scientific, digits - 1);
     return {first, static_cast<std::size_t>(result.ptr - first)};
+}
+
+/// The fewest digits that read back to the same double.
+std::string_view shortest_text(double value, std::array<char, 64>& buffer) {
+    const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+    return {buffer.data(), static_cast<std::size_t>(result.ptr - buffer.data())};
+}
+
+/// How many significant digits a number in decimal has at most: zeros at its end may be none.
+std::size_t most_digits(std::string_view text) {
+    text = text.substr(0, text.find('e'));
+    text.remove_prefix(std::min(text.find_first_not_of("-0."), text.size()));
+    return text.size() - (text.find('.') == std::string_view::npos ? 0 : 1);
 }
 
 /// "-1.25e+02" as "-125.0": positional between 1e-4 and 1e16, as Python prints it, scientific elsewhere.
@@ -45,36 +60,60 @@ void append_number_text(std::string& out, std::string_view text) {
     if (text.find_first_of(".e") == std::string_view::npos) out += ".0";
 }
 
+/// The characters that a JSON string escapes: looked up, as every character of every name is asked for.
+constexpr std::array<bool, 256> escaped_characters() {
+    std::array<bool, 256> escaped{};
+    for (std::size_t c = 0; c < 0x20; ++c) escaped[c] = true;
+    escaped['"'] = escaped['\\'] = true;
+    return escaped;
+}
+
+bool is_escaped(char c) {
+    static constexpr std::array<bool, 256> kEscaped = escaped_characters();
+    return kEscaped[static_cast<unsigned char>(c)];
+}
+
+void append_escaped(std::string& out, char c) {
+    switch (c) {
+        case '"':
+            out += "\\\"";
+            break;
+        case '\\':
+            out += "\\\\";
+            break;
+        case '\n':
+            out += "\\n";
+            break;
+        case '\r':
+            out += "\\r";
+            break;
+        case '\t':
+            out += "\\t";
+            break;
+        default:
+            if (is_escaped(c)) {
+                out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+            } else {
+                out += c;
+            }
+    }
+}
+
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
     out += '"';
-    for (const char c : text) {
-        switch (c) {
-            case '"':
-                out += "\\\"";
-                break;
-            case '\\':
-                out += "\\\\";
-                break;
-            case '\n':
-                out += "\\n";
-                break;
-            case '\r':
-                out += "\\r";
-                break;
-            case '\t':
-                out += "\\t";
-                break;
-            default:
-                if (static_cast<unsigned char>(c) < 0x20) {
-                    out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-                } else {
-                    out += c;
-                }
-        }
+    if (std::none_of(text.begin(), text.end(), is_escaped)) {
+        out += text;
+    } else {
+        for (const char c : text) append_escaped(out, c);
     }
     out += '"';
+}
+
+void append_json_integer(std::string& out, std::uint64_t value) {
+    char digits[std::numeric_limits<std::uint64_t>::digits10 + 1];
+    out.append(digits, std::to_chars(std::begin(digits), std::end(digits), value).ptr);
 }
 
 void append_json_float(std::string& out, float value) {
@@ -93,8 +132,10 @@ void append_json_statistic(std::string& out, double value) {
         out += value > 0 ? "\"inf\"" : "\"-inf\"";
     } else {
         std::array<char, 64> buffer;
-        const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), six_digits(value));
-        append_number_text(out, {buffer.data(), static_cast<std::size_t>(result.ptr - buffer.data())});
+        // What was rounded before, as most of them were, is not rounded again: no number of six digits is nearer.
+        std::string_view text = shortest_text(value, buffer);
+        if (most_digits(text) > 6) text = shortest_text(six_digits(value), buffer);
+        append_number_text(out, text);
     }
 }
 
@@ -194,7 +235,7 @@ JsonWriter& JsonWriter::string(std::string_view value) {
 
 JsonWriter& JsonWriter::integer(std::uint64_t value) {
     separate();
-    out_ += std::to_string(value);
+    append_json_integer(out_, value);
     return *this;
 }
 

@@ -15,6 +15,8 @@ namespace octet {
 /// control characters are escaped, everything else stands as it is.
 void append_json_string(std::string& out, std::string_view text);
 
+void append_json_integer(std::string& out, std::uint64_t value);
+
 /// A finite float32 with the fewest digits that read back to the same float, both directly and by way of a double (which is what
 /// Python's json does). Integral values keep a ".0", so that a float is never taken for an integer.
 void append_json_float(std::string& out, float value);

@@ -13,9 +13,6 @@
 namespace octet::codecs {
 namespace {
 
-/// What a tile of many short rows is filled up to: codes, values and parameters stay in the second-level cache.
-constexpr std::uint64_t kTargetTileElements = 64U << 10U;
-
 /// Searches take so many outputs at a time.
 constexpr std::uint64_t kSearchedTogether = kernels::kBlockColumns;
 static_assert(quant::kMostColumnInputs * kSearchedTogether <= kMostSuperblockTileElements);
@@ -101,6 +98,17 @@ BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std
     layout.tiles_per_domain = scheme.granularity == Granularity::kTensor ? layout.tiles()
                               : by_columns                               ? layout.tiles_down
                                                                          : layout.tiles_across;
+    return layout;
+}
+
+BlockLayout one_tile_layout(const Scheme& scheme, Dtype dtype, std::uint64_t elements) {
+    BlockLayout layout;
+    layout.scheme = scheme;
+    layout.dtype = dtype;
+    layout.matrix = {1, elements, elements};
+    layout.grid = {1, elements, 1, 1};
+    layout.tile_columns = elements;
+    layout.tiles_down = layout.tiles_across = 1;
     return layout;
 }
 

@@ -16,6 +16,9 @@ namespace octet::codecs {
 /// Elements that a tile has at most, and blocks.
 inline constexpr std::uint64_t kMostTileElements = 256U << 10U;
 
+/// What a tile of many short rows is filled up to: codes, values and parameters stay in the second-level cache.
+inline constexpr std::uint64_t kTargetTileElements = 64U << 10U;
+
 /// The same of two levels down columns, whose tiles hold superblocks of a thousand rows, and of channels down columns whose range is searched, or
 /// a percentile, and whose tiles hold all rows: narrow panels of those would be read and written in many small pieces.
 inline constexpr std::uint64_t kMostSuperblockTileElements = 1U << 20U;
@@ -46,6 +49,9 @@ struct BlockLayout {
 /// The layout of a tensor. Throws kUsage where codes of fewer than 8 bits cannot be cut at whole bytes: more than two dimensions, rows longer than
 /// a tile, and a last dimension that is no multiple of 8 and too long for a tile to end with it and with a group. `name` stands in the message.
 BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std::string_view name);
+
+/// The same of a plain tensor that is one tile, at once.
+BlockLayout one_tile_layout(const Scheme& scheme, Dtype dtype, std::uint64_t elements);
 
 quant::TilePlace place_of(const BlockLayout& layout, std::uint64_t tile) noexcept;
 

@@ -37,8 +37,9 @@ struct BlockTask::Shared {
     bool in_place = false;  ///< tiles may be looked at where they are mapped
     std::vector<Domain> domains;
     std::vector<Sums> sums;  ///< of the steps
-    pipeline::PieceChecksums source_pieces;
-    quant::BlockState state;
+    TensorResult result;     ///< what is not a step's
+
+    // Of a tensor of one tile only `layout`, `in_order` and `result` are made.
 
     bool makes_codes(const Piece& piece) const noexcept {
         return piece.has_domains || steps[piece.first_step].kind == StepKind::kCodes;

@@ -12,9 +12,6 @@ namespace {
 /// How far ahead a domain of many tiles is asked for when codes are made: it has left the second-level cache by then.
 constexpr std::uint64_t kDomainAheadBytes = 8192;
 
-/// What the steps of a plain tensor have at least (work_plan.cpp).
-constexpr std::uint64_t kPlainStepElements = 1U << 20U;
-
 bool is_in_order(const BlockLayout& layout) {
     const bool one_row_tiles = layout.tile_rows == 1 && (!layout.down_first || layout.matrix.rows == 1);
     return layout.tiles_across == 1 || one_row_tiles;
@@ -33,15 +30,31 @@ bool BlockTask::searches_ahead() const noexcept {
 }
 
 std::uint64_t BlockTask::memory_needed() const {
+    if (is_one_tile()) return one_tile_needs().byte_count();
     return needs_of(layout_of(job.scheme, job.dtype, job.shape, job.name)).byte_count();
+}
+
+/// True of a plain tensor of one tile: it is one piece and one step, and needs no work plan.
+bool BlockTask::is_one_tile() const noexcept {
+    return quant::is_plain(job.scheme) && elements() > 0 && elements() <= kTargetTileElements;
+}
+
+std::uint64_t BlockTask::elements() const noexcept {
+    return source.byte_count / bytes_each(job.dtype);
+}
+
+MemoryNeeds BlockTask::one_tile_needs() const noexcept {
+    MemoryNeeds needs;
+    needs.elements = elements();
+    needs.blocks = 1;
+    if (job.dtype != Dtype::kF32) needs.raw_bytes = source.byte_count;
+    return needs;
 }
 
 /// A run may have a hundred thousand tasks of one piece: what that needs is made again for it.
 std::uint64_t BlockTask::cut(std::uint64_t memory_bytes) {
     memory_bytes_ = memory_bytes;
-    // Of most small tensors nothing has to be worked out to know that they are one step.
-    const std::uint64_t elements = source.byte_count / bytes_each(job.dtype);
-    if (quant::is_plain(job.scheme) && elements > 0 && elements <= kPlainStepElements) return 1;
+    if (is_one_tile()) return 1;
     prepare();
     const std::uint64_t pieces = shared_->pieces.size();
     if (pieces == 1) release();
@@ -56,6 +69,12 @@ void BlockTask::release() noexcept {
 void BlockTask::prepare() {
     shared_ = std::make_unique<Shared>();
     Shared& all = *shared_;
+    all.result.source_pieces.resize(divide_up(source.byte_count, quant::kPieceBytes));
+    if (is_one_tile()) {
+        all.layout = one_tile_layout(job.scheme, job.dtype, elements());
+        all.in_order = true;
+        return;
+    }
     all.layout = layout_of(job.scheme, job.dtype, job.shape, job.name);
     all.steps = steps_of(all.layout);
     all.sums.resize(all.steps.size());
@@ -68,7 +87,6 @@ void BlockTask::prepare() {
     const bool keeps_domains = all.layout.tiles_per_domain == 1 || all.needs.domain_bytes > 0;
     all.pieces = pieces_of(all.layout, all.steps, {keeps_domains, is_alone(), memory_bytes_});
     all.needs.state_bytes = state_bytes(all);
-    all.source_pieces.resize(divide_up(source.byte_count, quant::kPieceBytes));
     if (all.pieces.empty() || all.pieces.front().has_domains) return;
     all.domains = std::vector<Shared::Domain>(all.layout.tiles() / all.layout.tiles_per_domain);
     for (const Step& step : all.steps) {
@@ -78,8 +96,8 @@ void BlockTask::prepare() {
 }
 
 void BlockTask::do_piece(std::uint64_t number, pipeline::Workspace& workspace) {
-    std::unique_ptr<Shared> only;
     if (!shared_) prepare();
+    if (is_one_tile()) return do_one_tile(workspace);
     const Shared& all = *shared_;
     const Piece& piece = all.pieces[number];
     const Step& front = all.steps[piece.first_step];
@@ -105,10 +123,45 @@ void BlockTask::do_piece(std::uint64_t number, pipeline::Workspace& workspace) {
     }
     if (pass.source) {
         read_rest(*pass.source, pass);
-        pass.source->store(shared_->source_pieces);
+        pass.source->store(shared_->result.source_pieces);
     }
     end(pass, all.makes_codes(piece));
     if (piece.has_domains || front.kind == StepKind::kCodes) workspace.add_progress(size);
+}
+
+/// The short road: of a hundred thousand small tensors the work plans would cost as much as the codes.
+void BlockTask::do_one_tile(pipeline::Workspace& workspace) {
+    Pass pass(workspace, one_tile_needs(), job.dtype);
+    pass.end = source.byte_count;
+    if (makes_checksums) pass.source.emplace(pass.begin, pass.end, source.byte_count);
+    begin(pass, true);
+    Shared::Sums sums;
+    pass.sums = &sums;
+    const auto look = [&](const std::byte* mapped) {
+        pass.mapped = mapped;
+        code_one_tile(pass);
+    };
+    if (!workspace.visit_mapped(0, source.byte_count, look)) look(nullptr);
+    TensorResult& result = shared_->result;
+    result.sums = sums.sums;
+    result.bound = sums.bound;
+    if (pass.source) pass.source->store(result.source_pieces);
+    end(pass, true);
+    workspace.add_progress(source.byte_count);
+}
+
+void BlockTask::code_one_tile(Pass& pass) {
+    const quant::TilePlace place{0, 0, 1, elements()};
+    quant::Blocks blocks = pass.arrays;
+    blocks.columns_each = place.columns;
+    blocks.count = 1;
+    quant::clear_ranges(blocks);
+    quant::Tile tile;
+    look_at(place, source_of(place, pass.raw, pass), blocks, tile, pass);
+    code_tile(place, tile, blocks, make_states(place, tile, blocks), pass);
+    pass.sums->bound = quant::largest_bound(job.scheme, blocks, job.dtype);
+    take_blocks(place, blocks, pass);
+    note_state(blocks);
 }
 
 /// What these steps go over.
@@ -175,20 +228,18 @@ void BlockTask::settled(std::uint64_t number) {
 }
 
 void BlockTask::finish(pipeline::PieceChecksums stored) {
-    TensorResult result;
+    TensorResult& result = shared_->result;
     for (const Shared::Sums& step : shared_->sums) {
         result.sums.merge(step.sums);
         result.bound = std::max(result.bound, step.bound);
     }
-    result.state = shared_->state;
-    result.source_pieces = std::move(shared_->source_pieces);
     result.stored_pieces = std::move(stored);
     take_result(std::move(result));
 }
 
 /// A tensor's own state goes to the sidecar.
 void BlockTask::note_state(const quant::Blocks& blocks) {
-    if (!quant::has_state_tensors(job.scheme)) shared_->state = {blocks.scale[0], blocks.zero_point[0]};
+    if (!quant::has_state_tensors(job.scheme)) shared_->result.state = {blocks.scale[0], blocks.zero_point[0]};
 }
 
 std::uint8_t* BlockTask::room_for_codes(const quant::TilePlace& /*place*/, Pass& pass) {

@@ -105,6 +105,11 @@ class BlockTask : public pipeline::TensorTask {
     std::uint64_t worker_memory() const noexcept { return memory_bytes_; }
 
   private:
+    bool is_one_tile() const noexcept;
+    std::uint64_t elements() const noexcept;
+    MemoryNeeds one_tile_needs() const noexcept;
+    void do_one_tile(pipeline::Workspace& workspace);
+    void code_one_tile(Pass& pass);
     void locate(const Piece& piece, Pass& pass) const;
     void begin_source(const Piece& piece, Pass& pass) const;
     void do_mapped(const Piece& piece, Pass& pass);

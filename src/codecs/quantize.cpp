@@ -138,12 +138,15 @@ void QuantizeTask::begin(Pass& pass, bool makes_codes) {
     states_->keep(pass.workspace.spare);
     const Shared& all = shared();
     if (!makes_codes || !all.in_order) return;
-    const std::uint64_t at = states_->encoder->code_offset(place_of(all.layout, pass.first_tile));
-    const std::uint64_t end = all.pieces.size() == 1 && states_->follow_in_piece
-                                  ? target.byte_count
-                                  : states_->encoder->code_offset(place_of(all.layout, pass.last_tile)) +
-                                        states_->encoder->code_bytes(place_of(all.layout, pass.last_tile));
-    pass.output = &pass.workspace.open_output(at, end - at);
+    if (all.pieces.size() <= 1) {
+        const std::uint64_t size = states_->follow_in_piece ? target.byte_count : states_->begin();
+        pass.output = &pass.workspace.open_output(0, size);
+        return;
+    }
+    const formats::TensorEncoder& encoder = *states_->encoder;
+    const quant::TilePlace last = place_of(all.layout, pass.last_tile);
+    const std::uint64_t at = encoder.code_offset(place_of(all.layout, pass.first_tile));
+    pass.output = &pass.workspace.open_output(at, encoder.code_offset(last) + encoder.code_bytes(last) - at);
 }
 
 std::uint8_t* QuantizeTask::room_for_codes(const quant::TilePlace& place, Pass& pass) {

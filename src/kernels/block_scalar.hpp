@@ -109,7 +109,7 @@ inline void restore_part(const std::uint8_t* codes, std::size_t first, std::size
                          float* out) {
     for_each_run<kKind>(block, first, last, [&](std::size_t from, std::size_t to, const BlockParameters& p) {
         for (std::size_t i = from; i < to; ++i)
-            out[i] = block_value<kKind>(loaded_code<kKind>(codes[i], block.max_code, p.zero_point), p);
+            store(out, i, block_value<kKind>(loaded_code<kKind>(codes[i], block.max_code, p.zero_point), p));
     });
 }
 

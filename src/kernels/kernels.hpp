@@ -154,7 +154,7 @@ struct Kernels {
     void (*quantize_block)(const void* values, std::size_t rows, std::size_t count, const BlockLoop& block,
                            std::uint8_t* codes, BlockSums& sums);
 
-    /// out = what the codes of one row stand for, each operation rounded to float32.
+    /// out = what the codes of one row stand for, each operation rounded to float32; at any address.
     void (*restore_block)(const std::uint8_t* codes, std::size_t count, const BlockLoop& block, float* out);
 
     /// The error statistics of one row of a float64 source as in error_f64.

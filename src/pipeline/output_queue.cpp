@@ -148,7 +148,7 @@ void OutputStream::begin_hash() {
 void OutputStream::end_hash(std::optional<Checksum>* pieces) {
     if (!hasher_) return;
     hash_filled();
-    for (const Checksum& piece : hasher_->take_pieces()) *pieces++ = piece;
+    hasher_->take_pieces([&](const Checksum& piece) { *pieces++ = piece; });
     hasher_.reset();
 }
 

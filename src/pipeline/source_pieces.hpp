@@ -49,7 +49,7 @@ class SourcePieces {
     /// Puts the checksums at the places of their pieces.
     void store(PieceChecksums& pieces) {
         std::uint64_t at = first_;
-        for (const Checksum& piece : hasher_.take_pieces()) pieces[at++] = piece;
+        hasher_.take_pieces([&](const Checksum& piece) { pieces[at++] = piece; });
     }
 
   private:

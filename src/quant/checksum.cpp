@@ -27,9 +27,9 @@ Checksum checksum_of(std::span<const std::byte> bytes) {
     return end_hash(state);
 }
 
-Checksum checksum_of_pieces(const std::vector<Checksum>& pieces) {
+Checksum checksum_of_pieces(std::span<const Checksum> pieces) {
     static_assert(sizeof(Checksum) == 16, "checksums of pieces are hashed as they lie in memory");
-    return checksum_of(std::as_bytes(std::span(pieces)));
+    return checksum_of(std::as_bytes(pieces));
 }
 
 PieceHasher::PieceHasher() : kernels_(active_kernels()) {
@@ -42,7 +42,7 @@ void PieceHasher::add_parts(std::span<const std::byte> bytes, AddPart add_part) 
         const auto part = bytes.first(std::min<std::uint64_t>(bytes.size(), kPieceBytes - piece_bytes_));
         add_part(part);
         piece_bytes_ += part.size();
-        if (piece_bytes_ == kPieceBytes) end_piece();
+        if (piece_bytes_ == kPieceBytes) pieces_.push_back(end_piece());
         bytes = bytes.subspan(part.size());
     }
 }
@@ -57,14 +57,15 @@ void PieceHasher::add_values(std::span<const std::byte> bytes, kernels::Range& r
     });
 }
 
-void PieceHasher::end_piece() {
-    pieces_.push_back(end_hash(state_));
+Checksum PieceHasher::end_piece() {
+    const Checksum piece = end_hash(kernels_, state_);
     kernels_.hash_begin(state_);
     piece_bytes_ = 0;
+    return piece;
 }
 
 std::vector<Checksum> PieceHasher::take_pieces() {
-    if (piece_bytes_ > 0) end_piece();
+    if (piece_bytes_ > 0) pieces_.push_back(end_piece());
     return std::exchange(pieces_, {});
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/kernels.hpp"
@@ -26,7 +27,7 @@ Checksum end_hash(kernels::HashState& state);
 Checksum checksum_of(std::span<const std::byte> bytes);
 
 /// The checksum of the checksums of pieces, in order. Of no pieces: of the empty string.
-Checksum checksum_of_pieces(const std::vector<Checksum>& pieces);
+Checksum checksum_of_pieces(std::span<const Checksum> pieces);
 
 /// Hashes bytes that come one after the other, piece by piece.
 class PieceHasher {
@@ -41,10 +42,17 @@ class PieceHasher {
     /// The pieces' checksums, the last one included; the hasher is as new afterwards.
     std::vector<Checksum> take_pieces();
 
+    /// The same with visit(checksum) for each: of a single piece nothing is kept in between.
+    template <typename Visit>
+    void take_pieces(Visit visit) {
+        for (const Checksum& piece : std::exchange(pieces_, {})) visit(piece);
+        if (piece_bytes_ > 0) visit(end_piece());
+    }
+
   private:
     template <typename AddPart>
     void add_parts(std::span<const std::byte> bytes, AddPart add_part);
-    void end_piece();
+    Checksum end_piece();
 
     const kernels::Kernels& kernels_;
     kernels::HashState state_;

@@ -46,7 +46,7 @@ void narrow(const float* values, std::size_t count, Dtype dtype, std::byte* out,
             k.widen_to_f64(values, count, out);
             break;
         default:
-            std::memcpy(out, values, count * sizeof(float));
+            if (count != 0) std::memcpy(out, values, count * sizeof(float));
     }
 }
 

@@ -131,7 +131,10 @@ class Pipe {
     std::uint64_t pieces_of(std::size_t number, std::uint64_t memory_bytes) const {
         const codecs::TakeResult take = [](std::size_t, TensorResult&&) {};
         codecs::TaskList tasks;
-        tensors_[number].add_task(tensors_[number], number, take, tasks);
+        Tensor tensor = tensors_[number];
+        const io::File none;
+        tensor.source.file = tensor.target.file = &none;  // cutting opens nothing
+        tensor.add_task(tensor, number, take, tasks);
         return tasks.front().cut(memory_bytes);
     }
 
@@ -219,6 +222,12 @@ void fill(Pipe& pipe, std::size_t large) {
     pipe.quantize(Dtype::kBF16, random_words<std::uint16_t>(69, large / 2, 0xBFFF), Rounding::kTruncate);
     pipe.quantize(Dtype::kF32, std::vector<float>{});
     pipe.quantize(Dtype::kF32, std::vector<float>(70'000, 1.0F));
+    // Up to one tile takes the short road, one element more the long one.
+    for (const std::size_t one_tile : {codecs::kTargetTileElements, codecs::kTargetTileElements + 1}) {
+        pipe.quantize(Dtype::kF32, normal_floats(71, one_tile));
+        pipe.quantize(Dtype::kF32, normal_floats(72, one_tile - 1), Rounding::kTruncate);
+        pipe.quantize(Dtype::kBF16, random_words<std::uint16_t>(73, one_tile, 0xBFFF));
+    }
 }
 
 TEST_CASE("the result does not depend on the number of threads or the way of reading", "[pipeline]") {

@@ -1,4 +1,5 @@
 // The JSON that octet writes: numbers that read back, statistics, layout.
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -55,6 +56,14 @@ bool shorter_exists(float value, int digits) {
         if (reads_back(buffer, value)) return true;
     }
     return false;
+}
+
+/// What is rounded, whether it has to be or not.
+std::string rounded_text(double value) {
+    char buffer[64];
+    std::string text(buffer, std::to_chars(std::begin(buffer), std::end(buffer), six_digits(value)).ptr);
+    if (text.find_first_of(".e") == text.npos) text += ".0";
+    return text;
 }
 
 std::vector<float> sample_floats(std::size_t count) {
@@ -159,6 +168,25 @@ TEST_CASE("rounding to six digits keeps order and what has six digits") {
         if (std::fpclassify(a) != FP_NORMAL) continue;
         REQUIRE(std::fabs(rounded - a) <= 5.0001e-6 * std::fabs(a));
         REQUIRE((a > 0 ? rounded <= six_digits(b) : rounded >= six_digits(b)));
+    }
+}
+
+TEST_CASE("a statistic is printed as it is rounded, whether it was rounded before or not") {
+    std::mt19937_64 random(43);
+    constexpr double kLeast = std::numeric_limits<double>::denorm_min();
+    std::vector<double> values{0.0,      -0.0, kLeast,      123 * kLeast,      1e22, 1e23, 100000.0,
+                               999999.0, 1e6,  0.000123456, 9007199254740993.0};
+    for (int i = 0; i < 20'000; ++i) {
+        values.push_back(bits_as<double>(random()));
+        values.push_back(bits_as<double>(random() % (1ULL << (i % 53))));  // subnormal
+        values.push_back(std::ldexp(1.0, i % 2000 - 1000));                // neighbours are nearer below than above
+        values.push_back(static_cast<double>(random() % 2'000'000) / 1000);
+    }
+    for (const double value : values) {
+        if (!std::isfinite(value)) continue;
+        INFO(value);
+        REQUIRE(statistic_text(value) == rounded_text(value));
+        REQUIRE(statistic_text(six_digits(value)) == rounded_text(value));
     }
 }
 

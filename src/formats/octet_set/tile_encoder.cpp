@@ -16,9 +16,9 @@ TileEncoder::TileEncoder(const Scheme& scheme, const Shape& shape)
       matrix_(quant::matrix_of(shape)),
       grid_(quant::grid_of(scheme, matrix_)),
       parts_(quant::stored_parts(scheme, shape)) {
-    for (const quant::StoredPart& part : parts_) {
-        offsets_.push_back(byte_count_);
-        byte_count_ += part.byte_count;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+        offsets_.at(i) = byte_count_;
+        byte_count_ += parts_[i].byte_count;
     }
 }
 

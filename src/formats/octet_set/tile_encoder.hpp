@@ -2,6 +2,7 @@
 // (docs/format.md). Of two levels the state tensors are small numbers, packed, and the floats of superblocks.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "formats/format.hpp"
@@ -32,6 +33,8 @@ class TileEncoder final : public formats::TensorEncoder {
         formats::ByteSink& sink;
     };
 
+    static constexpr std::size_t kMostParts = 5;  ///< codes, and two tensors of state on each of two levels
+
     void put_numbers(std::size_t part, const float* values, std::uint64_t first, const Run& run) const;
     void put_packed(std::size_t part, unsigned bits, const float* values, const Run& run) const;
     void put_two_levels(const quant::TilePlace& place, const quant::Blocks& blocks, Run run) const;
@@ -40,7 +43,7 @@ class TileEncoder final : public formats::TensorEncoder {
     quant::Matrix matrix_;
     quant::BlockGrid grid_;
     std::vector<quant::StoredPart> parts_;
-    std::vector<std::uint64_t> offsets_;  ///< of the parts
+    std::array<std::uint64_t, kMostParts> offsets_{};  ///< of the parts
     std::uint64_t byte_count_ = 0;
 };
 

@@ -165,8 +165,19 @@ void HeaderWriter::add(std::string_view name, Dtype dtype, const Shape& shape, s
     if (has_member_) text_ += ',';
     has_member_ = true;
     append_json_string(text_, name);
-    fmt::format_to(std::back_inserter(text_), ":{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
-                   dtype_name(dtype), fmt::join(shape, ","), begin, end);
+    // Piece by piece: a format string takes several times the instructions.
+    text_ += ":{\"dtype\":\"";
+    text_ += dtype_name(dtype);
+    text_ += "\",\"shape\":[";
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+        if (i > 0) text_ += ',';
+        append_json_integer(text_, shape[i]);
+    }
+    text_ += "],\"data_offsets\":[";
+    append_json_integer(text_, begin);
+    text_ += ',';
+    append_json_integer(text_, end);
+    text_ += "]}";
     constexpr std::size_t kPieceBytes = 256U << 10U;
     if (sink_ && text_.size() >= kPieceBytes) give();
 }
