@@ -99,7 +99,7 @@ class Ties(OctetCase):
     def test_embeddings_and_heads_of_no_known_family_are_stored_once(self):
         same = [0.5, 1, 2, 3]
         make_file(self.dir / "m.safetensors", [f32("shared.weight", same, [2, 2]), f32("decoder.embed_tokens.weight", same, [2, 2]),
-                                               f32("wte.weight", same, [2, 2]), f32("lm_head.weight", same, [2, 2]), f32("a.weight", same, [2, 2])])
+                                               f32("wte.weight", same, [2, 2]), f32("lm_head.weight", same, [2, 2]), f32("layers.0.a.weight", same, [2, 2])])
         self.assertEqual(self.ties(), {name: "shared.weight" for name in ("decoder.embed_tokens.weight", "wte.weight", "lm_head.weight")})
         self.assert_complete("m.safetensors")
 
