@@ -26,7 +26,6 @@ if(OCTET_SANITIZE)
     # Directory-wide, so that a fetched Catch2 is instrumented as well.
     add_compile_options(-fsanitize=${OCTET_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     add_link_options(-fsanitize=${OCTET_SANITIZE})
-    add_compile_definitions(OCTET_SANITIZED)
 endif()
 
 # What a program that reads files from anywhere is compiled with (OCTET_HARDEN): stack canaries, checked copies, branches that

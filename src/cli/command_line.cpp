@@ -40,13 +40,6 @@ std::vector<std::string> with_help_as_option(std::vector<std::string> words) {
     return words;
 }
 
-#ifdef OCTET_SANITIZED
-// A sanitizer examines its own process at the end, as a debugger does, and must be allowed to.
-constexpr bool kMayConfine = false;
-#else
-constexpr bool kMayConfine = true;
-#endif
-
 bool writes(const Command& command) {
     return (command.bit & kWriting) != 0;
 }
@@ -74,8 +67,7 @@ int run_words(Terminal& terminal, std::vector<std::string> words, Arguments& arg
     const std::vector<std::string> components = components_given(command, arguments);
     // Before INPUT is read and before there are threads: what is given up is given up by those that
     // are started later.
-    if (arguments.sandbox && kMayConfine)
-        io::enter_sandbox(allowed_paths(words, writes(command) ? arguments.output : ""));
+    if (arguments.sandbox) io::enter_sandbox(allowed_paths(words, writes(command) ? arguments.output : ""));
     return components.empty() ? command.run(terminal, arguments)
                               : run_components(terminal, command, arguments, components);
 }
