@@ -40,6 +40,15 @@ std::vector<std::string> with_help_as_option(std::vector<std::string> words) {
     return words;
 }
 
+// A sanitizer examines its own process at the end, as a debugger does, and must be allowed to.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kIsSanitized = true;
+#elif defined(__has_feature)
+constexpr bool kIsSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool kIsSanitized = false;
+#endif
+
 bool writes(const Command& command) {
     return (command.bit & kWriting) != 0;
 }
@@ -67,7 +76,8 @@ int run_words(Terminal& terminal, std::vector<std::string> words, Arguments& arg
     const std::vector<std::string> components = components_given(command, arguments);
     // Before INPUT is read and before there are threads: what is given up is given up by those that
     // are started later.
-    if (arguments.sandbox) io::enter_sandbox(allowed_paths(words, writes(command) ? arguments.output : ""));
+    if (arguments.sandbox && !kIsSanitized)
+        io::enter_sandbox(allowed_paths(words, writes(command) ? arguments.output : ""));
     return components.empty() ? command.run(terminal, arguments)
                               : run_components(terminal, command, arguments, components);
 }
