@@ -1,3 +1,4 @@
+// Directories by descriptor: thin wrappers around openat(2) and its kin that say in one line what failed.
 #include "io/directory.hpp"
 
 #include <dirent.h>

@@ -1,3 +1,5 @@
+// The journal as text: escaping, parsing what a killed run left, and the claim, which is to create the file in
+// one step or to lock the one that is there. What is found is never written to before it is known as octet's own.
 #include "io/journal.hpp"
 
 #include <fcntl.h>

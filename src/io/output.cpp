@@ -1,3 +1,5 @@
+// Output from the claim to the last removal, in the order in which a run goes through it: the constructor
+// claims and examines, begin() mends, build() makes the hidden folder, publish_*() makes it visible.
 #include "io/output.hpp"
 
 #include <sys/random.h>

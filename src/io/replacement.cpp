@@ -1,3 +1,5 @@
+// Moving files in place of others, and mending from a journal. Both take the same records, so that a run that
+// fails undoes its work as the next run would undo that of a killed one.
 #include "io/replacement.hpp"
 
 #include <algorithm>
