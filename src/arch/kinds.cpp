@@ -160,11 +160,6 @@ bool is_router(const Name& name, const std::unordered_set<std::string_view>& wit
 
 }  // namespace
 
-Kind kind_by_name(std::string_view name, const Shape& shape) {
-    Words words;
-    return kind_of_parts(parts_of(name), shape, words);
-}
-
 void assign_kinds(std::vector<TensorReport>& tensors) {
     Neighbours neighbours(tensors);
     Words words;

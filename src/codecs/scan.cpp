@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/checked.hpp"
-#include "quant/affine.hpp"
+#include "quant/block_state.hpp"
 #include "quant/values.hpp"
 
 namespace octet::codecs {

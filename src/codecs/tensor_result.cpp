@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "quant/affine.hpp"
+#include "quant/block_state.hpp"
 
 namespace octet::codecs {
 namespace {

@@ -16,7 +16,6 @@
 #include "commands/output.hpp"
 #include "octet/error.hpp"
 #include "plan/output_plan.hpp"
-#include "quant/affine.hpp"
 #include "quant/finite_state.hpp"
 #include "quant/storage_layout.hpp"
 

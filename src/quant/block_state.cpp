@@ -66,6 +66,10 @@ Ends ends_of(const Scheme& scheme, const BlockState& state) {
 
 }  // namespace
 
+kernels::Range empty_range() noexcept {
+    return {kInfinity, -kInfinity, true};
+}
+
 float rounded_up(float value, ScaleDtype dtype) noexcept {
     if (dtype == ScaleDtype::kBF16) return with_fewer_bits(value, 16);
     if (dtype != ScaleDtype::kF16) return value;

@@ -31,9 +31,8 @@ void ErrorSums::merge(const ErrorSums& later) noexcept {
     clipped += later.clipped;
 }
 
-ErrorSums tile_sums(const kernels::LaneSums& lanes, const kernels::Affine& affine) noexcept {
-    return {unscaled(lane_sum(lanes.signal), affine.signal_factor),
-            unscaled(lane_sum(lanes.noise), affine.noise_factor), lanes.max_abs_error, 0};
+ErrorSums tile_sums(const kernels::LaneSums& lanes, float signal, float noise) noexcept {
+    return {unscaled(lane_sum(lanes.signal), signal), unscaled(lane_sum(lanes.noise), noise), lanes.max_abs_error, 0};
 }
 
 TensorStatistics tensor_statistics(const ErrorSums& sums, std::uint64_t elements, double bound) {

@@ -197,15 +197,6 @@ bool settle_state(const Scheme& scheme, const kernels::Range& range, Dtype sourc
     return settle_scale(scheme, range, source, state);
 }
 
-bool settle_state(Rounding rounding, const kernels::Range& range, Dtype source, AffineState& state) noexcept {
-    Scheme scheme;
-    scheme.rounding = rounding;
-    BlockState own = {state.scale, state.zero_point};
-    if (!settle_state(scheme, range, source, own)) return false;
-    state.scale = own.scale;
-    return true;
-}
-
 std::uint64_t settle_states(const Scheme& scheme, const Blocks& blocks, Dtype source, SumFactors& factors) {
     if (is_far_from_infinite(std::max(factors.magnitude, factors.scale), source)) return blocks.count;
     const bool two_levels = scheme.scale_dtype == ScaleDtype::kTwoLevel;

@@ -62,13 +62,6 @@ void TokenTable::reserve(std::size_t tokens, std::size_t text_bytes) {
     if (slots_for(tokens) > slots_.size()) grow(slots_for(tokens));
 }
 
-void TokenTable::clear() noexcept {
-    std::fill(slots_.begin(), slots_.end(), Slot{});
-    tokens_.clear();
-    texts_.clear();
-    places_ = {};
-}
-
 TokenTable::Added TokenTable::add(std::string_view text, std::uint32_t number) {
     if (is_full(slots_.size(), tokens_.size() + 1)) grow(slots_for(2 * (tokens_.size() + 1)));
     std::uint32_t& place = place_of(number);

@@ -183,17 +183,6 @@ std::uint64_t write_sidecar(const Sidecar& sidecar, const std::function<void(std
     return parts.finish();
 }
 
-std::string sidecar_text(const Sidecar& sidecar) {
-    std::string text;
-    write_sidecar(sidecar, [&](std::string_view part) { text += part; });
-    return text;
-}
-
-std::string sealed_text(std::string text) {
-    text += kBeforeSeal;
-    return text + seal_of(text);
-}
-
 // Every byte before the last member is hashed by it, and the bytes from there on can only be one text.
 bool is_sealed(std::string_view text) {
     const std::size_t length = seal_of("").size();

@@ -126,13 +126,6 @@ Header read_header(const io::File& file) {
     }
 }
 
-const std::string* find_metadata(const Metadata& metadata, std::string_view key) {
-    for (const auto& [name, value] : metadata) {
-        if (name == key) return &value;
-    }
-    return nullptr;
-}
-
 bool has_octet_metadata(const Metadata& metadata) {
     return std::any_of(metadata.begin(), metadata.end(),
                        [](const auto& pair) { return pair.first.starts_with("octet."); });
