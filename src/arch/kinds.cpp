@@ -1,3 +1,6 @@
+// Two passes: the first gives every tensor the kind that its name and shape say and lets neighbours
+// in the same module correct it; the second looks for a matrix outside of the layers that has the
+// shape of the token embedding.
 #include "arch/kinds.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// Opens what checkpoint/locate found: headers of all shards, then the index against them. Every
+// name that the index lists must be in the shard that it names; what else the shards hold is left
+// out with a note.
 #include "checkpoint/checkpoint.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Components are the subfolders with weights beside a model_index.json that stands without a model
+// of its own; its text is not read. Links are no components.
 #include "checkpoint/components.hpp"
 
 #include <algorithm>

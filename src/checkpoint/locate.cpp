@@ -1,3 +1,6 @@
+// From a path that a user gives to the files of one checkpoint: a file, an index, or a folder with
+// one of the usual names. Several candidates are refused with their names, and so is what only
+// looks like a path: the id of a repository, a file of another format.
 #include <algorithm>
 #include <cerrno>
 #include <system_error>

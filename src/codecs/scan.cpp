@@ -1,3 +1,5 @@
+// Each piece has a range of its own, merged in the end; parts are small enough to be asked for
+// ahead.
 #include "codecs/scan.hpp"
 
 #include <algorithm>

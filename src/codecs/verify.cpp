@@ -1,3 +1,6 @@
+// VerifyTask is the road of quantize (codecs/block_task) whose bytes are compared with those on the
+// disk, 16 KiB at a time, instead of being written. Words for what does not hold are made here,
+// too.
 #include "codecs/verify.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// Three parts: the schemes that each tensor may have, their measurement in runs of some 1,024
+// tries, and the planner's choice. What is chosen is measured once more where its statistics are
+// wanted.
 #include "commands/choose_schemes.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// A scan finds the ranges; only where a range is so large that a scheme may not hold it is the
+// tensor quantized for a try, as quantize would.
 #include "commands/examine_values.hpp"
 
 #include <algorithm>

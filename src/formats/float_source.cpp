@@ -1,3 +1,5 @@
+// A tensor's place is a file and an offset; restorers of codes are made for each piece, as those of
+// a hundred thousand tensors would take much memory.
 #include "formats/float_source.hpp"
 
 #include <cstring>

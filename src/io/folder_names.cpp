@@ -1,3 +1,4 @@
+// Sorted, so that no order of a file system shows.
 #include "io/folder_names.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// A name is one component, or several with '/' between them, none of which is empty, `.`, `..` or
+// too long; what it leads to may not be a link out of the folder.
 #include "io/plain_name.hpp"
 
 #include <algorithm>

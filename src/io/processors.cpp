@@ -1,3 +1,5 @@
+// Affinity is set for a moment and put back: the scheduler moves the thread at once and is free
+// again afterwards.
 #include "io/processors.hpp"
 
 #include <sched.h>

@@ -1,3 +1,4 @@
+// Ranges are collected, sorted, joined and given back by one madvise each.
 #include "io/used_pages.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// calibrate(): runs a model over texts and adds up, for every weight, the squares of the inputs
+// that meet it. The result is a safetensors file with one F32 vector a weight, the mean squares,
+// which --importance reads.
 #include <chrono>
 #include <map>
 #include <span>

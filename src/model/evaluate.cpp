@@ -1,3 +1,5 @@
+// evaluate(): models run over the same examples, each token scored against its label and against
+// the reference. Logits of a bounded number of places are in memory at once.
 #include <algorithm>
 #include <chrono>
 

@@ -1,3 +1,5 @@
+// generate(): the prompt in one pass, then a token at a time, until the end token, the number asked
+// for, the end of the context, or a network that computes no number.
 #include <algorithm>
 #include <chrono>
 #include <cmath>

@@ -1,3 +1,5 @@
+// Sums in 16 lanes where they are long. Keys are kept transposed, so that the scores of a query are
+// sums of rows; softmax subtracts the largest score first.
 #include "model/layers.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// The tokenizer is opened on a thread of its own while this one opens weights, config and network;
+// what is wrong with it is told when it is asked for.
 #include "model/loaded.hpp"
 
 #include <algorithm>

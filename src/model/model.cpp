@@ -1,3 +1,5 @@
+// What both families share: the embedding of tokens, the check that a config does not leave out
+// layers of the checkpoint, logits as a product with the head.
 #include "model/model.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Chooses the path by the number of tokens: few go through registers (model/multiply_few), many
+// through panels of 32 outputs that are restored once for all tokens.
 #include "model/multiply.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// A call is a counter of tasks that members claim from; those without work spin for tens of
+// microseconds and then wait on an atomic. Nobody waits for a member that has claimed nothing.
 #include "model/team.hpp"
 
 #include <utility>

@@ -1,3 +1,5 @@
+// Where state lies (in the sidecar, as floats, as small numbers of two levels) is decided here
+// once; restoring uses the loops that dequantize uses, so the floats are the same to the bit.
 #include "model/weight_matrix.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// Pieces of 2 MiB in the order of the files. From the first one that is not cached on, all are read
+// before the network starts; cached ones are mapped by the team meanwhile. At the end each member
+// takes one share out.
 #include "model/weight_pages.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Vectors are read, checked and divided by their mean, so that weighted sums stay in the range of
+// plain ones.
 #include "plan/importance.hpp"
 
 #include <cmath>

@@ -1,3 +1,6 @@
+// Tiles are given to the loops by rows, by runs or, where blocks are neither, in chunks with the
+// parameters of each element copied out. Sums that the loops could not hold (quant/exact_sums) are
+// formed once more.
 #include "quant/block_codec.hpp"
 
 #include <algorithm>

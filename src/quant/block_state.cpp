@@ -1,3 +1,6 @@
+// The formulas of docs/quantization.md, one function a kind of state: ranges to scale and zero
+// point with the roundings of the scale's dtype, and the bound with every float32 rounding
+// accounted for.
 #include "quant/block_state.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Lanes are added as a tree of fixed shape; powers of two that the loops multiplied with are taken
+// out again exactly.
 #include "quant/error_sums.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Each run is scaled by its own powers of two, squared and added in double, and scaled back as a
+// WideSum.
 #include "quant/exact_sums.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// The largest scale that keeps both ends finite is found by doubling steps and then halving them,
+// as finiteness at one scale holds at every lower one. Two levels lower the floats of the
+// superblock instead.
 #include "quant/finite_state.hpp"
 
 #include <algorithm>

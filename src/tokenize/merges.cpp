@@ -1,3 +1,5 @@
+// vocab.json is read as events of the JSON library, without a document in memory; tokenizer.json,
+// whose parts stand in any order, as a document. Numbers and pairs are checked as they come.
 #include "tokenize/merges.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Open addressing with hashes of 64 bits; a text of at most 8 bytes is compared as a number.
 #include "tokenize/token_table.hpp"
 
 #include <algorithm>

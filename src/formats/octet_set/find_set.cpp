@@ -1,3 +1,5 @@
+// A set is a folder with a sidecar, or a file of such a folder. Metadata of octet in a safetensors
+// file without a sidecar tell that its codes are of no use alone.
 #include "formats/octet_set/find_set.hpp"
 
 #include "base/set_names.hpp"

@@ -1,3 +1,5 @@
+// Headers and sidecar are paired by names, then dtypes, shapes, offsets and lengths are held
+// against each other; ties are resolved last, as no data file has them.
 #include "formats/octet_set/quantized_set.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// A sidecar is read in one pass: entries of tensors become nodes, are checked and dropped, so that
+// a sidecar of a hundred thousand tensors is never in memory as JSON. The seal is checked before
+// anything is believed.
 #include <algorithm>
 #include <optional>
 #include <unordered_set>

@@ -1,3 +1,6 @@
+// Keys in a fixed order, numbers by base/json_text, tensors one by one: the same bytes for the same
+// set on every machine, in parts that are hashed on their way out. The last member is that hash,
+// the seal.
 #include <algorithm>
 #include <array>
 

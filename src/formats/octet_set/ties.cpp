@@ -1,3 +1,5 @@
+// A tie leads to a tensor that is stored, never to another tie; dtype, shape and scheme agree. Its
+// figures are those of the tensor that it is stored with.
 #include <algorithm>
 #include <string_view>
 #include <unordered_map>

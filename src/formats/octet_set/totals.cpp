@@ -1,3 +1,5 @@
+// One loop over the tensors. SQNR comes from the sum of squares of the source and the rounded
+// RMSEs, or, where that sum is below what a double holds, from each tensor's own SQNR.
 #include "formats/octet_set/totals.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// The events of header_events make the entries; here they are held against each other and against
+// the file: names once, lengths as dtype and shape say, offsets without gap or overlap, the last at
+// the end of the file.
 #include "formats/safetensors/header.hpp"
 
 #include <algorithm>
