@@ -1,3 +1,5 @@
+// The set's tensors and those of the source are paired by name; every pair becomes a task that quantizes again, or compares copies, and
+// ends with a verdict (codecs/verify). Sources that were not hashed as a whole on the way are hashed afterwards.
 #include "commands/verify_against_source.hpp"
 
 #include <algorithm>
