@@ -13,8 +13,7 @@
 #include "base/set_names.hpp"
 #include "base/text.hpp"
 #include "checkpoint/index.hpp"
-#include "io/folder_names.hpp"
-#include "io/plain_name.hpp"
+#include "io/names.hpp"
 #include "octet/error.hpp"
 
 namespace octet::checkpoint {

@@ -12,7 +12,7 @@
 
 #include "base/set_names.hpp"
 #include "base/text.hpp"
-#include "io/folder_names.hpp"
+#include "io/names.hpp"
 #include "io/subfolders.hpp"
 
 namespace octet::checkpoint {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/set_names.hpp"
-#include "io/folder_names.hpp"
+#include "io/names.hpp"
 
 namespace octet::checkpoint {
 namespace {

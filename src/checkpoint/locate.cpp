@@ -12,8 +12,8 @@
 #include "checkpoint/checkpoint.hpp"
 #include "formats/safetensors/foreign.hpp"
 #include "io/file.hpp"
-#include "io/folder_names.hpp"
 #include "io/held_folder.hpp"
+#include "io/names.hpp"
 #include "octet/error.hpp"
 
 namespace octet::checkpoint {

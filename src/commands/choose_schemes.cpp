@@ -9,6 +9,7 @@
 
 #include "base/json_text.hpp"
 #include "codecs/block_layout.hpp"
+#include "commands/equal_ties.hpp"
 #include "commands/measure.hpp"
 #include "formats/octet_set/sidecar.hpp"
 #include "octet/error.hpp"

@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "formats/octet_set/find_set.hpp"
+#include "formats/octet_set/quantized_set.hpp"
 #include "quant/values.hpp"
 
 namespace octet::formats {

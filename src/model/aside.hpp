@@ -8,7 +8,7 @@
 #include <thread>
 #include <utility>
 
-#include "io/processors.hpp"
+#include "io/tuning/processors.hpp"
 
 namespace octet::model {
 

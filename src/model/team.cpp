@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "io/mapping.hpp"
-#include "io/processors.hpp"
+#include "io/tuning/processors.hpp"
 #include "octet/error.hpp"
 
 namespace octet::model {

@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "io/large_buffer.hpp"
-#include "io/processors.hpp"
+#include "io/tuning/large_buffer.hpp"
+#include "io/tuning/processors.hpp"
 #include "octet/error.hpp"
 
 namespace octet::pipeline {

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "io/large_buffer.hpp"
+#include "io/tuning/large_buffer.hpp"
 #include "tokenize/token_table.hpp"
 
 namespace octet::tokenize {

@@ -1,6 +1,6 @@
 // Affinity is set for a moment and put back: the scheduler moves the thread at once and is free
 // again afterwards.
-#include "io/processors.hpp"
+#include "io/tuning/processors.hpp"
 
 #include <sched.h>
 

@@ -1,5 +1,5 @@
 // Ranges are collected, sorted, joined and given back by one madvise each.
-#include "io/used_pages.hpp"
+#include "io/tuning/used_pages.hpp"
 
 #include <algorithm>
 #include <tuple>
