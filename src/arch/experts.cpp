@@ -13,7 +13,7 @@ namespace {
 enum class Order : std::uint8_t { kUnknown, kOutputsFirst, kInputsFirst };
 
 bool is_fused_experts(const TensorReport& t) {
-    if (t.kind != Kind::kWeight || t.shape.size() != 3) return false;
+    if (t.kind != Kind::kWeight || t.shape.size() != 3 || t.source_bytes == 0) return false;
     const std::string_view name = t.name;
     return name.find("expert") != name.npos || name.find("moe") != name.npos;
 }
@@ -66,8 +66,8 @@ Order order_by_bias(const TensorReport& t, const std::unordered_map<std::string,
 
 }  // namespace
 
-std::vector<std::uint64_t> inputs_of_fused_experts(const std::vector<TensorReport>& tensors) {
-    if (std::none_of(tensors.begin(), tensors.end(), is_fused_experts)) return {};
+void find_batches(std::vector<TensorReport>& tensors) {
+    if (std::none_of(tensors.begin(), tensors.end(), is_fused_experts)) return;
     std::unordered_map<std::string, std::uint64_t> biases;
     for (const TensorReport& t : tensors) {
         if (t.kind == Kind::kBias && t.shape.size() == 2) biases.emplace(t.name, t.shape[1]);
@@ -80,13 +80,13 @@ std::vector<std::uint64_t> inputs_of_fused_experts(const std::vector<TensorRepor
         if (order == Order::kUnknown) order = order_by_hidden(t, hidden);
         if (order != Order::kUnknown) of_siblings.emplace(siblings_of(parts_of(t.name)), order);
     }
-    std::vector<std::uint64_t> inputs(tensors.size());
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-        if (!is_fused_experts(tensors[i])) continue;
-        const auto order = of_siblings.find(siblings_of(parts_of(tensors[i].name)));
-        if (order != of_siblings.end() && order->second == Order::kOutputsFirst) inputs[i] = tensors[i].shape[2];
+    for (TensorReport& t : tensors) {
+        if (!is_fused_experts(t)) continue;
+        const auto order = of_siblings.find(siblings_of(parts_of(t.name)));
+        const bool inputs_first = order != of_siblings.end() && order->second == Order::kInputsFirst;
+        t.batch = true;
+        t.output_axis = inputs_first ? OutputAxis::k1 : OutputAxis::k0;
     }
-    return inputs;
 }
 
 }  // namespace octet::arch
