@@ -61,12 +61,12 @@ struct Scheme {
     std::uint32_t bits = 8;  ///< of one code: 2, 3, 4, 5, 6 or 8
     bool symmetric = false;  ///< codes around 0 and no zero point; otherwise codes from 0 up
     Granularity granularity = Granularity::kTensor;
-    std::uint32_t group_size = 0;  ///< inputs of one group, 16 .. 1024; 0 without groups
-    OutputAxis axis = OutputAxis::kAuto;
     bool batch = false;  ///< the first of three or more dimensions counts matrices (fused experts), `axis` is theirs
     /// Codes of fewer than 8 bits are packed as rows of the matrix; otherwise as rows of the last
     /// dimension, which wastes bits where those do not fill whole bytes (3 x 3 kernels).
     bool row_packing = false;
+    std::uint32_t group_size = 0;  ///< inputs of one group, 16 .. 1024; 0 without groups
+    OutputAxis axis = OutputAxis::kAuto;
     ZeroPoint zero_point = ZeroPoint::kReal;
     Rounding rounding = Rounding::kNearest;
     RangeSearch range = RangeSearch::kMinMax;
@@ -75,6 +75,7 @@ struct Scheme {
 
     friend bool operator==(const Scheme&, const Scheme&) = default;
 };
+static_assert(sizeof(Scheme) == 24, "there is one for each of a hundred thousand tensors: members fill up what they leave");
 
 /// Bounds of Scheme::group_size, and its default.
 inline constexpr std::uint32_t kLeastGroupSize = 16;
