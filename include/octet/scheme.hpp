@@ -75,7 +75,6 @@ struct Scheme {
 
     friend bool operator==(const Scheme&, const Scheme&) = default;
 };
-static_assert(sizeof(Scheme) == 24, "there is one for each of a hundred thousand tensors: members fill up what they leave");
 
 /// Bounds of Scheme::group_size, and its default.
 inline constexpr std::uint32_t kLeastGroupSize = 16;

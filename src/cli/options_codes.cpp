@@ -193,8 +193,9 @@ constexpr Option kOptions[] = {
         .commands = kCoding,
         .group = Group::kScheme,
         .help = "which axis counts the outputs",
-        .manual = "Which axis counts the outputs (of fused experts, of each expert's matrix). `auto` is 1 for GPT-2's Conv1D "
-                  "weights and `wpe`, and wherever biases or the hidden size say so, else 0.",
+        .manual =
+            "Which axis counts the outputs (of fused experts, of each expert's matrix). `auto` is 1 for GPT-2's Conv1D "
+            "weights and `wpe`, and wherever biases or the hidden size say so, else 0.",
         .choices = kAxes,
         .fallback = "auto",
         .set = set_axis,

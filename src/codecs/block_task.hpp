@@ -33,7 +33,8 @@ struct QuantizeJob {
     const Scheme& scheme;   ///< with its axis resolved
     std::string_view name;  ///< for messages
     const Shape& shape;
-    const std::vector<float>* weights = nullptr;  ///< of the squared errors of the inputs (of each matrix) of a search; null: all 1
+    /// Of the squared errors of the inputs, or of those of each matrix of a batch, in a search; null: all 1.
+    const std::vector<float>* weights = nullptr;
 };
 
 class BlockTask : public pipeline::TensorTask {

@@ -194,8 +194,7 @@ Decisions decide(const checkpoint::Checkpoint& checkpoint, const octet_set::Code
     for (std::size_t i = 0; i < reports.size(); ++i) {
         TensorReport& report = reports[i];
         const TensorRule* const rule = decisions.rules[i] ? &options.rules[*decisions.rules[i]] : nullptr;
-        decisions.deciders.push_back(
-            decider_of(report, options, rule, !keep.empty() && keep[i], family));
+        decisions.deciders.push_back(decider_of(report, options, rule, !keep.empty() && keep[i], family));
         report.output_bytes = report.source_bytes;
         if (!report.reason.empty()) continue;
         if (decisions.deciders.back() == Decider::kPlanner) {

@@ -65,10 +65,11 @@ Importance::Importance(const std::filesystem::path& path) : input_(printable(pat
 
 Importance::Weights Importance::read(const io::File& data, const checkpoint::Tensor& tensor) const {
     if (tensor.dtype != Dtype::kF32 || tensor.shape.empty() || tensor.shape.size() > 2)
-        throw Error(ErrorCode::kBadInput, input_,
-                    fmt::format("tensor {} is {} {}, not an F32 vector of one weight for each input, or a matrix of one "
-                                "row for each expert",
-                                in_quotes(tensor.name), dtype_name(tensor.dtype), shape_text(tensor.shape)));
+        throw Error(
+            ErrorCode::kBadInput, input_,
+            fmt::format("tensor {} is {} {}, not an F32 vector of one weight for each input, or a matrix of one "
+                        "row for each expert",
+                        in_quotes(tensor.name), dtype_name(tensor.dtype), shape_text(tensor.shape)));
     Weights weights{tensor.shape, std::vector<float>(tensor.byte_count / sizeof(float))};
     data.read_at(std::as_writable_bytes(std::span(weights.values)), tensor.offset);
     if (!are_weights(weights.values) || !scale_rows_to_mean_1(weights.values, weights.shape.back()))

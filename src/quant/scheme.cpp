@@ -9,6 +9,8 @@
 namespace octet {
 namespace {
 
+static_assert(sizeof(Scheme) == 24, "a report of a hundred thousand tensors has as many: order members by size");
+
 constexpr std::uint32_t kPpm = 1'000'000;
 constexpr std::uint32_t kPpmOfOne = 10'000;  // of one percent
 

@@ -64,8 +64,7 @@ TEST_CASE("rows of the matrix are packed where the last dimension wastes bits, a
             std::uint64_t columns = 1;
             for (std::size_t i = 1; i < shape.size(); ++i) columns *= shape[i];
             REQUIRE(codes.byte_count == shape[0] * quant::packed_bytes(columns, scheme.bits));
-            if (scheme.row_packing)
-                REQUIRE(codes.shape == Shape{shape[0], quant::packed_bytes(columns, scheme.bits)});
+            if (scheme.row_packing) REQUIRE(codes.shape == Shape{shape[0], quant::packed_bytes(columns, scheme.bits)});
             if (!scheme.row_packing) REQUIRE(codes.shape.size() == shape.size());
         }
     }
@@ -84,7 +83,8 @@ TEST_CASE("tiles of a batch cover every element once and keep to one matrix") {
                 CAPTURE(name, i, place.row, place.rows);
                 if (place.row / shape[1] != (place.row + place.rows - 1) / shape[1]) FAIL("two matrices");
                 const bool whole = layout.tiles_per_domain > 1 || place.row % shape[1] % layout.grid.rows_each == 0;
-                if (!whole || place.rows * place.columns > codecs::most_tile_elements(scheme)) FAIL("a part of a block");
+                if (!whole || place.rows * place.columns > codecs::most_tile_elements(scheme))
+                    FAIL("a part of a block");
                 for (std::uint64_t row = 0; row < place.rows; ++row) seen[place.row + row] += place.columns;
             }
             REQUIRE(std::all_of(seen.begin(), seen.end(), [&](std::uint64_t count) { return count == shape[2]; }));

@@ -42,7 +42,8 @@ void for_each_combination(const std::function<void(const Scheme&)>& visit) {
                s.group_size = 1025;
            }});
     times({nothing, [](Scheme& s) { s.axis = OutputAxis::k0; }, [](Scheme& s) { s.axis = OutputAxis::k1; }});
-    times({nothing, [](Scheme& s) { s.batch = true; }, [](Scheme& s) { s.row_packing = true; }, [](Scheme& s) {
+    times({nothing, [](Scheme& s) { s.batch = true; }, [](Scheme& s) { s.row_packing = true; },
+           [](Scheme& s) {
                s.batch = true;
                s.row_packing = true;
            }});
@@ -89,8 +90,8 @@ TEST_CASE("scheme names of the whole grid parse back to themselves and impossibl
 TEST_CASE("scheme names are those of the command line's contract") {
     for (const char* const name :
          {"u8", "u8-trunc", "s8-channel", "s8-channel-axis0", "u4-group32-mse-two", "u4-group32-axis1-mse-two",
-          "u2-group1024-axis0-intzp-trunc-pct99.9-f16", "s6-group16-pct50.0001-bf16", "u8-pct99.9999", "s8-channel-axis1-batch",
-          "u4-group32-axis0-rows-mse-two", "u6-rows-mse"}) {
+          "u2-group1024-axis0-intzp-trunc-pct99.9-f16", "s6-group16-pct50.0001-bf16", "u8-pct99.9999",
+          "s8-channel-axis1-batch", "u4-group32-axis0-rows-mse-two", "u6-rows-mse"}) {
         CAPTURE(name);
         const auto scheme = parse_scheme(name);
         REQUIRE(scheme);

@@ -32,7 +32,7 @@ class TensorEntries {
 
     SidecarFields fields_;
     Sidecar& sidecar_;
-    std::string newer_;  ///< the first tensor with a scheme that version 1 does not know
+    std::string newer_;        ///< the first tensor with a scheme that version 1 does not know
     std::string scheme_name_;  ///< the last one: most tensors have that of the one before
     std::optional<Scheme> scheme_;
 };
