@@ -254,6 +254,16 @@ class Experts(Architectures):
                     self.assertIn(f"-axis{axis}-batch", found[t.name]["scheme"], (shapes, options))
 
 
+    def test_experts_without_the_word_are_told_by_the_hidden_size(self):
+        """JetMoE calls them mlp.input_linear; convolutions and vocoders are none."""
+        table = zeros("model.embed_tokens.weight", "BF16", 300, 96)
+        experts = [zeros("model.layers.0.mlp.input_linear.weight", "BF16", 4, 80, 96), zeros("model.layers.0.mlp.output_linear.weight", "BF16", 4, 96, 40)]
+        others = [zeros("encoder.conv1.weight", "BF16", 96, 80, 3), zeros("encoder.pos_conv_embed.conv.weight", "BF16", 96, 48, 128), zeros("ups.0.weight", "BF16", 192, 96, 16),
+                  zeros("input_proj.weight", "BF16", 96, 96, 1)]
+        found = self.plan([table] + experts + others, "--preset", "q8")
+        self.assertEqual({name for name, t in found.items() if "-batch" in t["scheme"]}, {t.name for t in experts})
+
+
 class Presets(Architectures):
     def schemes(self, preset, *tensors):
         return {name: t["scheme"] for name, t in self.plan(tensors, "--preset", preset).items()}

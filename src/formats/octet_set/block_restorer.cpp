@@ -110,7 +110,8 @@ BlockRestorer::States BlockRestorer::read_two_levels(std::uint64_t first, std::u
     const std::uint64_t supers_down = supers.down / supers.batch;
     const auto super_of = [&](std::uint64_t block) {
         const std::uint64_t row = block / grid_.across;
-        const std::uint64_t super_row = row / down * supers_down + row % down / groups_down;
+        const std::uint64_t super_row =
+            supers.batch == 1 ? row / groups_down : row / down * supers_down + row % down / groups_down;
         return super_row * supers.across + block % grid_.across / groups_across;
     };
     const std::uint64_t count = last - first + 1;
