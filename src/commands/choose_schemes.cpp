@@ -8,7 +8,6 @@
 #include <unordered_map>
 
 #include "base/json_text.hpp"
-#include "codecs/block_layout.hpp"
 #include "commands/equal_ties.hpp"
 #include "commands/measure.hpp"
 #include "formats/octet_set/sidecar.hpp"
@@ -19,15 +18,6 @@
 
 namespace octet::commands {
 namespace {
-
-bool can_be_cut(const Scheme& scheme, const TensorReport& tensor) {
-    try {
-        codecs::layout_of(scheme, tensor.dtype, tensor.shape, tensor.name);
-        return true;
-    } catch (const Error&) {
-        return false;
-    }
-}
 
 /// Lists that are equal stand there once.
 class ListMaker {
@@ -56,9 +46,7 @@ plan::SchemeLists schemes_to_measure(const plan::Decisions& decisions, bool spar
         if (decisions.deciders[i] != plan::Decider::kPlanner) {
             if (tensor.scheme) own.push_back(*tensor.scheme);
         } else if (spared[i].empty()) {
-            own = plan::candidate_schemes(tensor, tensor.output_axis);
-            std::erase_if(own, [&](const Scheme& scheme) { return !can_be_cut(scheme, tensor); });
-            if (own.empty()) own.push_back({});  // u8
+            own = plan::candidate_schemes(tensor);
         }
         schemes.of.push_back(lists.number_of(own));
     }
