@@ -201,10 +201,15 @@ struct RangeSearch {
         const R found = best_scale;
         const R zero_point = best_zero;
         const R fine = L::all(0.5F / limits.largest_code) * found;  // moves the outermost code by half a step
+        // Normal F16 scales are never coarse, and equal values have no scale.
+        const bool is_f16 = limits.rounding == StateRounding::kF16;
+        const R least_step = L::if_less(low, high, L::all(is_f16 ? 0x1p-24F : 0.0F), L::all(0.0F));
+        if (is_f16 && !any_less<L>(fine, least_step)) return;
         const R next = above(found);
-        if (!any_less<L>(fine, next - found)) return;
-        const R first = L::if_less(fine, next - found, next, found);
-        const R second = L::if_less(fine, next - found, above(next), found);
+        const R step = L::if_less(low, high, next - found, L::all(0.0F));
+        if (!any_less<L>(fine, step)) return;
+        const R first = L::if_less(fine, step, next, found);
+        const R second = L::if_less(fine, step, above(next), found);
         const auto sums = sums_of<L, kWeighted>(x, w, inputs, fit_of(found, zero_point));
         const R safe_weight = L::if_less(L::all(0.0F), weight, weight, L::all(1.0F));
         for (const R scale : {first, second}) {

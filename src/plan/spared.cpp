@@ -17,8 +17,8 @@ constexpr std::uint64_t kLeastInputs = 16;
 /// The part of all bytes that nobody misses.
 constexpr std::uint64_t kNegligible = 1000;
 
-/// The part of the size that copies may take: a small model's positions are much of it.
-static const std::uint64_t kSparedShare = getenv("SPARE") ? strtoull(getenv("SPARE"), 0, 10) : 50;
+/// The part of the size that copies may take: a small model's table of positions is a tenth of it.
+constexpr std::uint64_t kSparedShare = 200;
 
 /// One kernel for each channel, [channels, 1, ...].
 bool is_depthwise(const TensorReport& tensor) {
@@ -61,9 +61,8 @@ std::vector<std::string> spared_by_planner(const Decisions& decisions, std::opti
             if (others >= bytes / kNegligible) continue;
             reason = "one of the smallest tensors, which have under 0.1 % of the bytes together";
         }
-        if (spared + size > most) break;
-        spared += size;
-        reasons[i] = std::move(reason);
+        if (tensors[i].role != Role::kRouter) spared += size;
+        if (spared <= most || tensors[i].role == Role::kRouter) reasons[i] = std::move(reason);
     }
     return reasons;
 }
