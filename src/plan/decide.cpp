@@ -192,22 +192,27 @@ Decisions decide(const checkpoint::Checkpoint& checkpoint, const octet_set::Code
         if (rule.scheme) quant::check_has_codec(*rule.scheme);
     }
     decisions.rules = assign_rules(options.rules, reports);
-    const std::vector<std::string> spared = chosen.empty() ? std::vector<std::string>() : spared_by_planner(reports);
+    const auto rule_of = [&](std::size_t i) {
+        return decisions.rules[i] ? &options.rules[*decisions.rules[i]] : nullptr;
+    };
+    for (std::size_t i = 0; i < reports.size(); ++i) {
+        reports[i].output_bytes = reports[i].source_bytes;
+        decisions.deciders.push_back(decider_of(reports[i], options, rule_of(i), !keep.empty() && keep[i], family));
+    }
+    const std::vector<std::string> spared =
+        chosen.empty() ? std::vector<std::string>() : spared_by_planner(decisions, options.max_size);
     for (std::size_t i = 0; i < reports.size(); ++i) {
         TensorReport& report = reports[i];
-        const TensorRule* const rule = decisions.rules[i] ? &options.rules[*decisions.rules[i]] : nullptr;
-        decisions.deciders.push_back(decider_of(report, options, rule, !keep.empty() && keep[i], family));
-        report.output_bytes = report.source_bytes;
         if (!report.reason.empty()) continue;
-        if (decisions.deciders.back() == Decider::kPlanner) {
+        if (decisions.deciders[i] == Decider::kPlanner) {
             take_choice(report, chosen, spared, i);
         } else {
-            report.scheme = scheme_for(report, options, rule);
+            report.scheme = scheme_for(report, options, rule_of(i));
         }
         if (!report.scheme) continue;
         report.output_bytes =
             quant::stored_bytes(*report.scheme, report.shape) + quant::sidecar_state_bytes(*report.scheme);
-        if (by_linear(decisions.deciders.back(), options) && report.output_bytes >= report.source_bytes)
+        if (by_linear(decisions.deciders[i], options) && report.output_bytes >= report.source_bytes)
             keep_as_small(report);
     }
     return decisions;
