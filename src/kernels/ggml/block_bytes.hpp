@@ -1,0 +1,53 @@
+// The bytes of 16 blocks as they are put together: byte b of all blocks side by side, then each
+// block on its own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/ggml/blocks.hpp"
+#include "kernels/scalar_text.hpp"
+
+namespace octet::kernels::ggml {
+namespace {
+
+using Sixteen = unsigned char[kRows];
+
+/// Whole numbers from 0 to 255, or from -128 in two's complement, of floats [count][16].
+inline void to_bytes(const float* codes, std::size_t count, Sixteen* bytes) {
+    for (std::size_t i = 0; i < count; ++i) {
+        for (std::size_t lane = 0; lane < kRows; ++lane)
+            bytes[i][lane] = static_cast<unsigned char>(static_cast<std::int32_t>(codes[i * kRows + lane]));
+    }
+}
+
+/// Two bytes of F16. Returns false where one is infinite.
+inline bool put_f16(const float* numbers, Sixteen* bytes) {
+    unsigned infinite = 0;
+    for (std::size_t lane = 0; lane < kRows; ++lane) {
+        const unsigned half = f32_to_f16(numbers[lane]);
+        bytes[0][lane] = static_cast<unsigned char>(half & 0xFFU);
+        bytes[1][lane] = static_cast<unsigned char>(half >> 8U);
+        infinite |= (half & 0x7C00U) == 0x7C00U ? 1U : 0U;
+    }
+    return infinite == 0;
+}
+
+/// Low halves from `low`, high halves from `high`.
+inline void put_halves(const Sixteen* low, const Sixteen* high, std::size_t count, Sixteen* bytes) {
+    for (std::size_t i = 0; i < count; ++i) {
+        for (std::size_t lane = 0; lane < kRows; ++lane)
+            bytes[i][lane] = static_cast<unsigned char>((low[i][lane] & 15U) | (high[i][lane] & 15U) << 4U);
+    }
+}
+
+/// Writes the blocks.
+template <std::size_t kBytes>
+inline void put_blocks(const Sixteen (&bytes)[kBytes], unsigned char* const* blocks) {
+    for (std::size_t lane = 0; lane < kRows; ++lane) {
+        for (std::size_t i = 0; i < kBytes; ++i) blocks[lane][i] = bytes[i][lane];
+    }
+}
+
+}  // namespace
+}  // namespace octet::kernels::ggml
