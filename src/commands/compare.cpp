@@ -13,6 +13,7 @@
 #include "base/pattern.hpp"
 #include "base/text.hpp"
 #include "codecs/compare.hpp"
+#include "codecs/open_source.hpp"
 #include "codecs/run.hpp"
 #include "commands/gates.hpp"
 #include "formats/float_source.hpp"
@@ -45,7 +46,8 @@ Candidate candidate_of(const FloatSource& a, std::size_t place_a, const FloatSou
     Candidate candidate;
     candidate.pair.a = place_a;
     candidate.pair.b = place_b;
-    if (in_a.dtype != in_b.dtype) candidate.what = dtype_difference(in_a, in_b);
+    const bool is_of_format = a.is_gguf() || b.is_gguf();  // which decides dtypes, tensor by tensor
+    if (in_a.dtype != in_b.dtype && !is_of_format) candidate.what = dtype_difference(in_a, in_b);
     if (in_a.shape != in_b.shape) {
         candidate.has_data = false;
         candidate.what += fmt::format("{}shape {} in A, {} in B", candidate.what.empty() ? "" : ", ",
@@ -134,13 +136,14 @@ TensorComparison comparison_of(const FloatSource& a, const FloatSource& b, const
                                const quant::DifferenceSums& sums) {
     const TensorReport& in_a = a.tensors()[pair.a];
     const TensorReport& in_b = b.tensors()[pair.b];
-    const TensorReport& quantized = in_b.scheme ? in_b : in_a;
+    const TensorReport& quantized = in_b.scheme || b.is_gguf() ? in_b : in_a;
     TensorComparison comparison;
     comparison.name = in_a.name;
     comparison.dtype = in_a.dtype;
     comparison.shape = in_a.shape;
     comparison.kind = in_a.kind;
     comparison.scheme = quantized.scheme;
+    comparison.type = in_b.type.empty() ? in_a.type : in_b.type;
     comparison.scale = quantized.scale;
     comparison.zero_point = quantized.zero_point;
     comparison.source_bytes = in_a.output_bytes;
@@ -201,7 +204,8 @@ Totals totals_of(const FloatSource& a, const FloatSource& b, const std::vector<T
     for (std::size_t i = 0; i < pairs.size(); ++i) {
         if (!tensors[i].differences || counted_with_another[i]) continue;
         const Differences& d = *tensors[i].differences;
-        const bool kept = (a.is_set() || b.is_set()) && !tensors[i].scheme;
+        const bool is_quantized = a.is_quantized(pairs[i].a) || b.is_quantized(pairs[i].b);
+        const bool kept = (a.what() != FloatSource::What::kCheckpoint || b.what() != FloatSource::What::kCheckpoint) && !is_quantized;
         largest = std::max(largest.value_or(0.0), d.max_abs_error);
         if (kept && d.max_abs_error == 0) continue;
         const auto elements = static_cast<double>(element_count(tensors[i].shape).value_or(0));
@@ -267,13 +271,17 @@ CompareReport compare(const std::filesystem::path& path_a, const std::filesystem
     const auto start = std::chrono::steady_clock::now();
     commands::check_limits(options.gates);
     const io::Links links = io::links_of(options.read.follow_links);
-    const FloatSource a(path_a, links);
-    const FloatSource b(path_b, links);
+    const std::unique_ptr<FloatSource> opened_a = codecs::open_source(path_a, links);
+    const std::unique_ptr<FloatSource> opened_b = codecs::open_source(path_b, links);
+    const FloatSource& a = *opened_a;
+    const FloatSource& b = *opened_b;
     CompareReport report;
     report.input = path_a.native();
     report.output = path_b.native();
     report.input_is_set = a.is_set();
     report.output_is_set = b.is_set();
+    report.input_format = a.format();
+    report.output_format = b.format();
     const Matches matches = match(a, b, options.tensors, report);
     const std::vector<TensorPair>& pairs = matches.pairs;
     report.tensors.resize(pairs.size());
