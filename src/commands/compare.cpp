@@ -16,6 +16,7 @@
 #include "codecs/open_source.hpp"
 #include "codecs/run.hpp"
 #include "commands/gates.hpp"
+#include "commands/partners.hpp"
 #include "formats/float_source.hpp"
 #include "formats/octet_set/totals.hpp"
 #include "octet/error.hpp"
@@ -80,28 +81,37 @@ struct Matches {
         remarkable;  ///< those among them that differ before their data are read, and all that are not
 };
 
-/// `missing` and `extra` of the report are filled in.
+/// `missing`, `extra` and `dropped` of the report are filled in.
 Matches match(const FloatSource& a, const FloatSource& b, const std::string& tensors, CompareReport& report) {
     const Pattern pattern(tensors.empty() ? "*" : tensors, "--tensors");
+    const commands::Partners partners(a, b);
     Matches matches;
     matches.pairs.reserve(a.tensors().size());
-    for (std::size_t i = 0; i < a.tensors().size(); ++i) {
-        const std::string& name = a.tensors()[i].name;
-        if (!pattern.matches(name)) continue;
-        const std::optional<std::size_t> in_b = b.find(name);
-        if (!in_b) {
-            report.missing.push_back(name);
-            continue;
-        }
-        Candidate candidate = candidate_of(a, i, b, *in_b);
+    const auto add_pair = [&](std::size_t place_a, std::size_t place_b) {
+        Candidate candidate = candidate_of(a, place_a, b, place_b);
         const bool has_data = has_comparable_data(a, b, candidate);
         if (has_data) matches.pairs.push_back(candidate.pair);
         if (!has_data || !candidate.what.empty()) matches.remarkable.push_back(std::move(candidate));
+    };
+    for (std::size_t i = 0; i < a.tensors().size(); ++i) {
+        const std::string& name = a.tensors()[i].name;
+        if (!pattern.matches(name)) continue;
+        if (const auto in_b = partners.in_b_or_tied(i)) {
+            add_pair(i, *in_b);
+        } else {
+            (b.has_no_place_for(name) ? report.dropped : report.missing).push_back(name);
+        }
     }
-    for (const TensorReport& tensor : b.tensors()) {
-        if (pattern.matches(tensor.name) && !a.find(tensor.name)) report.extra.push_back(tensor.name);
+    for (std::size_t i = 0; i < b.tensors().size(); ++i) {
+        const std::string& name = b.tensors()[i].name;
+        if (!pattern.matches(name) || partners.in_a(i)) continue;
+        if (const auto tied = partners.tied_in_a(i)) {
+            add_pair(*tied, i);
+        } else {
+            (a.has_no_place_for(name) ? report.dropped : report.extra).push_back(name);
+        }
     }
-    const bool matched = !matches.pairs.empty() || !matches.remarkable.empty();
+    const bool matched = !matches.pairs.empty() || !matches.remarkable.empty() || !report.dropped.empty();
     if (!tensors.empty() && !matched && report.missing.empty() && report.extra.empty()) {
         throw Error(ErrorCode::kUsage, "--tensors",
                     in_quotes(tensors) + " matches no tensor; octet inspect PATH lists their names");
@@ -138,10 +148,11 @@ TensorComparison comparison_of(const FloatSource& a, const FloatSource& b, const
     const TensorReport& in_b = b.tensors()[pair.b];
     const TensorReport& quantized = in_b.scheme || b.is_gguf() ? in_b : in_a;
     TensorComparison comparison;
-    comparison.name = in_a.name;
+    const bool is_tied_head = in_b.kind == Kind::kHead && in_a.kind == Kind::kEmbedding;
+    comparison.name = is_tied_head ? in_b.name : in_a.name;
     comparison.dtype = in_a.dtype;
     comparison.shape = in_a.shape;
-    comparison.kind = in_a.kind;
+    comparison.kind = is_tied_head ? in_b.kind : in_a.kind;
     comparison.scheme = quantized.scheme;
     comparison.type = in_b.type.empty() ? in_a.type : in_b.type;
     comparison.scale = quantized.scale;

@@ -41,6 +41,9 @@ class FloatSource {
     /// The place of a tensor in tensors().
     std::optional<std::size_t> find(std::string_view name) const;
 
+    /// True of a tensor of a checkpoint that the format drops, as it follows from others: masks, further names of the embedding.
+    virtual bool has_no_place_for(std::string_view /*name*/) const { return false; }
+
     /// The files that it reads.
     const std::vector<io::File>& files() const noexcept { return files_; }
 

@@ -59,7 +59,10 @@ Dtype dtype_of(ggml::Type type, const ViewedTensor& viewed) noexcept {
 GgufSource::GgufSource(GgufFile&& file) : GgufSource(std::move(file), view_of(file)) {}
 
 GgufSource::GgufSource(GgufFile&& file, CheckpointView&& view)
-    : FloatSource(contents_of(file, view)), keys_(std::move(file.keys)), view_(std::move(view.tensors)) {
+    : FloatSource(contents_of(file, view)),
+      architecture_(std::move(view.architecture)),
+      keys_(std::move(file.keys)),
+      view_(std::move(view.tensors)) {
     types_.reserve(view_.size());
     for (const ViewedTensor& tensor : view_) types_.push_back(file.tensors[tensor.stored].type);
 }

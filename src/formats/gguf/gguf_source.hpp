@@ -15,6 +15,7 @@ class GgufSource final : public formats::FloatSource {
     /// Of the first file.
     const std::vector<ReadKey>& keys() const noexcept { return keys_; }
 
+    bool has_no_place_for(std::string_view name) const override { return is_dropped(architecture_, name); }
     bool is_quantized(std::size_t tensor) const override;
     std::uint64_t good_run(std::size_t tensor) const override;
     bool is_plain(std::size_t tensor) const override;
@@ -34,6 +35,7 @@ class GgufSource final : public formats::FloatSource {
                       std::span<std::byte> scratch) const;
     void decode_transposed(std::size_t tensor, std::uint64_t first, std::uint64_t count, float* values) const;
 
+    std::string architecture_;
     std::vector<ReadKey> keys_;
     std::vector<ggml::Type> types_;   ///< parallel to tensors()
     std::vector<ViewedTensor> view_;  ///< the same
