@@ -133,6 +133,9 @@ struct QuantizeOptions {
 struct DequantizeOptions {
     std::optional<Dtype> dtype;  ///< F32, F16 or BF16 for every float tensor; empty: each tensor's source dtype
     WriteOptions write;
+    /// Of a GGUF file, which has none: the folder of the model whose companions (config.json, the
+    /// tokenizer) go along.
+    std::filesystem::path like = {};
 };
 
 }  // namespace octet

@@ -13,8 +13,10 @@
 #include "base/pattern.hpp"
 #include "base/text.hpp"
 #include "codecs/compare.hpp"
+#include "codecs/open_source.hpp"
 #include "codecs/run.hpp"
 #include "commands/gates.hpp"
+#include "commands/partners.hpp"
 #include "formats/float_source.hpp"
 #include "formats/octet_set/totals.hpp"
 #include "octet/error.hpp"
@@ -45,7 +47,8 @@ Candidate candidate_of(const FloatSource& a, std::size_t place_a, const FloatSou
     Candidate candidate;
     candidate.pair.a = place_a;
     candidate.pair.b = place_b;
-    if (in_a.dtype != in_b.dtype) candidate.what = dtype_difference(in_a, in_b);
+    const bool is_of_format = a.is_gguf() || b.is_gguf();  // which decides dtypes, tensor by tensor
+    if (in_a.dtype != in_b.dtype && !is_of_format) candidate.what = dtype_difference(in_a, in_b);
     if (in_a.shape != in_b.shape) {
         candidate.has_data = false;
         candidate.what += fmt::format("{}shape {} in A, {} in B", candidate.what.empty() ? "" : ", ",
@@ -78,28 +81,37 @@ struct Matches {
         remarkable;  ///< those among them that differ before their data are read, and all that are not
 };
 
-/// `missing` and `extra` of the report are filled in.
+/// `missing`, `extra` and `dropped` of the report are filled in.
 Matches match(const FloatSource& a, const FloatSource& b, const std::string& tensors, CompareReport& report) {
     const Pattern pattern(tensors.empty() ? "*" : tensors, "--tensors");
+    const commands::Partners partners(a, b);
     Matches matches;
     matches.pairs.reserve(a.tensors().size());
-    for (std::size_t i = 0; i < a.tensors().size(); ++i) {
-        const std::string& name = a.tensors()[i].name;
-        if (!pattern.matches(name)) continue;
-        const std::optional<std::size_t> in_b = b.find(name);
-        if (!in_b) {
-            report.missing.push_back(name);
-            continue;
-        }
-        Candidate candidate = candidate_of(a, i, b, *in_b);
+    const auto add_pair = [&](std::size_t place_a, std::size_t place_b) {
+        Candidate candidate = candidate_of(a, place_a, b, place_b);
         const bool has_data = has_comparable_data(a, b, candidate);
         if (has_data) matches.pairs.push_back(candidate.pair);
         if (!has_data || !candidate.what.empty()) matches.remarkable.push_back(std::move(candidate));
+    };
+    for (std::size_t i = 0; i < a.tensors().size(); ++i) {
+        const std::string& name = a.tensors()[i].name;
+        if (!pattern.matches(name)) continue;
+        if (const auto in_b = partners.in_b_or_tied(i)) {
+            add_pair(i, *in_b);
+        } else {
+            (b.has_no_place_for(name) ? report.dropped : report.missing).push_back(name);
+        }
     }
-    for (const TensorReport& tensor : b.tensors()) {
-        if (pattern.matches(tensor.name) && !a.find(tensor.name)) report.extra.push_back(tensor.name);
+    for (std::size_t i = 0; i < b.tensors().size(); ++i) {
+        const std::string& name = b.tensors()[i].name;
+        if (!pattern.matches(name) || partners.in_a(i)) continue;
+        if (const auto tied = partners.tied_in_a(i)) {
+            add_pair(*tied, i);
+        } else {
+            (a.has_no_place_for(name) ? report.dropped : report.extra).push_back(name);
+        }
     }
-    const bool matched = !matches.pairs.empty() || !matches.remarkable.empty();
+    const bool matched = !matches.pairs.empty() || !matches.remarkable.empty() || !report.dropped.empty();
     if (!tensors.empty() && !matched && report.missing.empty() && report.extra.empty()) {
         throw Error(ErrorCode::kUsage, "--tensors",
                     in_quotes(tensors) + " matches no tensor; octet inspect PATH lists their names");
@@ -134,13 +146,15 @@ TensorComparison comparison_of(const FloatSource& a, const FloatSource& b, const
                                const quant::DifferenceSums& sums) {
     const TensorReport& in_a = a.tensors()[pair.a];
     const TensorReport& in_b = b.tensors()[pair.b];
-    const TensorReport& quantized = in_b.scheme ? in_b : in_a;
+    const TensorReport& quantized = in_b.scheme || b.is_gguf() ? in_b : in_a;
     TensorComparison comparison;
-    comparison.name = in_a.name;
+    const bool is_tied_head = in_b.kind == Kind::kHead && in_a.kind == Kind::kEmbedding;
+    comparison.name = is_tied_head ? in_b.name : in_a.name;
     comparison.dtype = in_a.dtype;
     comparison.shape = in_a.shape;
-    comparison.kind = in_a.kind;
+    comparison.kind = is_tied_head ? in_b.kind : in_a.kind;
     comparison.scheme = quantized.scheme;
+    comparison.type = in_b.type.empty() ? in_a.type : in_b.type;
     comparison.scale = quantized.scale;
     comparison.zero_point = quantized.zero_point;
     comparison.source_bytes = in_a.output_bytes;
@@ -201,7 +215,8 @@ Totals totals_of(const FloatSource& a, const FloatSource& b, const std::vector<T
     for (std::size_t i = 0; i < pairs.size(); ++i) {
         if (!tensors[i].differences || counted_with_another[i]) continue;
         const Differences& d = *tensors[i].differences;
-        const bool kept = (a.is_set() || b.is_set()) && !tensors[i].scheme;
+        const bool is_quantized = a.is_quantized(pairs[i].a) || b.is_quantized(pairs[i].b);
+        const bool kept = (a.what() != FloatSource::What::kCheckpoint || b.what() != FloatSource::What::kCheckpoint) && !is_quantized;
         largest = std::max(largest.value_or(0.0), d.max_abs_error);
         if (kept && d.max_abs_error == 0) continue;
         const auto elements = static_cast<double>(element_count(tensors[i].shape).value_or(0));
@@ -267,13 +282,17 @@ CompareReport compare(const std::filesystem::path& path_a, const std::filesystem
     const auto start = std::chrono::steady_clock::now();
     commands::check_limits(options.gates);
     const io::Links links = io::links_of(options.read.follow_links);
-    const FloatSource a(path_a, links);
-    const FloatSource b(path_b, links);
+    const std::unique_ptr<FloatSource> opened_a = codecs::open_source(path_a, links);
+    const std::unique_ptr<FloatSource> opened_b = codecs::open_source(path_b, links);
+    const FloatSource& a = *opened_a;
+    const FloatSource& b = *opened_b;
     CompareReport report;
     report.input = path_a.native();
     report.output = path_b.native();
     report.input_is_set = a.is_set();
     report.output_is_set = b.is_set();
+    report.input_format = a.format();
+    report.output_format = b.format();
     const Matches matches = match(a, b, options.tensors, report);
     const std::vector<TensorPair>& pairs = matches.pairs;
     report.tensors.resize(pairs.size());

@@ -6,10 +6,12 @@
 
 #include "checkpoint/checkpoint.hpp"
 #include "checkpoint/kind.hpp"
-#include "formats/float_source.hpp"
+#include "formats/gguf/gguf_source.hpp"
+#include "formats/gguf/read_values.hpp"
 #include "formats/octet_set/find_set.hpp"
 #include "formats/octet_set/quantized_set.hpp"
 #include "formats/octet_set/totals.hpp"
+#include "formats/plain_source.hpp"
 #include "octet/octet.hpp"
 
 namespace octet {
@@ -35,6 +37,7 @@ Report inspect_set(const std::filesystem::path& path, io::Links links) {
     octet_set::QuantizedSet set = octet_set::open_set(octet_set::find_set_folder(path), links);
     Report report;
     report.is_set = true;
+    report.format = "octet";
     const checkpoint::Family family = checkpoint::assign_kinds(set.sidecar.tensors);
     report.totals = octet_set::totals_of(set.sidecar.tensors, set.sidecar.source_sum_of_squares);
     report.totals.source_bytes = octet_set::total_bytes(set.sidecar.source_files);
@@ -52,6 +55,7 @@ Report inspect_set(const std::filesystem::path& path, io::Links links) {
 Report inspect_checkpoint(const std::filesystem::path& path, io::Links links) {
     const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path, links);
     Report report;
+    report.format = "safetensors";
     report.tensors = formats::tensors_of(checkpoint);
     const checkpoint::Family family = checkpoint::assign_kinds(report.tensors);
     for (const checkpoint::Shard& shard : checkpoint.shards) {
@@ -65,12 +69,35 @@ Report inspect_checkpoint(const std::filesystem::path& path, io::Links links) {
     return report;
 }
 
+Report inspect_gguf(const std::filesystem::path& path, io::Links links) {
+    gguf::GgufFile file = gguf::open_gguf(path, links);
+    Report report;
+    report.format = "gguf";
+    for (std::size_t i = 0; i < file.files.size(); ++i)
+        report.input_files.push_back({file.base_names[i], file.files[i].size()});
+    for (const gguf::ReadKey& key : file.keys)
+        report.metadata.emplace_back(key.name, gguf::shown_value(file.files.front(), key));
+    const gguf::GgufSource source(std::move(file));
+    report.tensors = source.tensors();
+    report.totals = octet_set::totals_of(report.tensors, 0.0);
+    report.totals.sqnr_db.reset();
+    report.totals.max_abs_error.reset();
+    report.totals.source_bytes = report.totals.output_bytes = source.file_bytes();
+    report.totals.framework_bytes = source.framework_bytes();
+    return report;
+}
+
+Report inspect_any(const std::filesystem::path& path, io::Links links) {
+    if (checkpoint::locate(path).what == checkpoint::Location::What::kGguf) return inspect_gguf(path, links);
+    return octet_set::is_set(path) ? inspect_set(path, links) : inspect_checkpoint(path, links);
+}
+
 }  // namespace
 
 Report inspect(const std::filesystem::path& path, bool follow_links) {
     const auto start = std::chrono::steady_clock::now();
     const io::Links links = io::links_of(follow_links);
-    Report report = octet_set::is_set(path) ? inspect_set(path, links) : inspect_checkpoint(path, links);
+    Report report = inspect_any(path, links);
     report.input = path.native();
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "base/json_text.hpp"
-#include "octet/compare.hpp"
 #include "octet/report.hpp"
 
 namespace octet::report {
@@ -28,22 +27,13 @@ void write_totals(JsonWriter& writer, const Totals& totals);
 /// Its members alone, for a command that has more of them.
 void write_total_keys(JsonWriter& writer, const Totals& totals);
 
-/// How it is stored: the scheme of a set, the type of another format, or "keep".
-inline std::string scheme_text(const TensorReport& t) {
-    if (!t.type.empty()) return t.type;
-    return t.scheme ? scheme_name(*t.scheme) : "keep";
-}
-inline std::string scheme_text(const TensorComparison& t) {
-    return t.scheme ? scheme_name(*t.scheme) : "keep";
-}
-
 /// What each object of "tensors" begins with. `Tensor` is a TensorReport or TensorComparison.
 template <typename Tensor>
 void write_identity(JsonWriter& writer, const Tensor& t) {
     writer.key("name").string(t.name).key("dtype").string(dtype_name(t.dtype));
     write_numbers(writer, "shape", t.shape);
     writer.key("kind").string(kind_name(t.kind));
-    writer.key("scheme").string(scheme_text(t));
+    writer.key("scheme").string(!t.type.empty() ? t.type : t.scheme ? scheme_name(*t.scheme) : "keep");
 }
 
 /// One of the array "tensors".
