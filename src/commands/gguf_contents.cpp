@@ -7,7 +7,7 @@
 
 #include "base/text.hpp"
 #include "checkpoint/kind.hpp"
-#include "formats/float_source.hpp"
+#include "formats/plain_source.hpp"
 #include "formats/gguf/tokenizer_keys.hpp"
 #include "octet/error.hpp"
 #include "plan/rules.hpp"
@@ -57,6 +57,15 @@ std::string name_of(const checkpoint::Checkpoint& checkpoint, const gguf::ModelC
     const std::filesystem::path folder = std::filesystem::absolute(checkpoint.folder).lexically_normal();
     const std::filesystem::path name = folder.has_filename() ? folder.filename() : folder.parent_path().filename();
     return is_utf8(name.native()) ? name.native() : "model";
+}
+
+/// Of a tensor that the checkpoint has not.
+TensorReport report_of_made(const gguf::FileTensor& tensor) {
+    TensorReport report;
+    report.name = tensor.name;
+    report.shape = tensor.shape;
+    report.kind = Kind::kBuffer;
+    return report;
 }
 
 /// One run of the decisions.
@@ -124,9 +133,9 @@ class ContentsMaker {
             gguf::FileTensor& tensor = contents_.arrangement.tensors[i];
             const std::optional<std::size_t> rule = contents_.rules[i];
             gguf::TypedFileTensor one{std::move(tensor), types[i]};
-            const Dtype dtype = checkpoint_.tensors[one.tensor.source].dtype;
+            const Dtype dtype = one.tensor.is_made() ? Dtype::kF32 : checkpoint_.tensors[one.tensor.source].dtype;
             if (rule) take_rule(options_.rules[*rule], dtype, one);
-            if (!not_finite_.empty() && not_finite_[one.tensor.source]) {
+            if (!one.tensor.is_made() && !not_finite_.empty() && not_finite_[one.tensor.source]) {
                 one.type = one.tensor.may_be_quantized ? type_of(dtype) : ggml::Type::kF32;
                 one.reason = "holds values that are not finite";
             }
@@ -143,7 +152,7 @@ class ContentsMaker {
         std::vector<TensorReport> own;
         std::vector<std::string> names;
         for (const gguf::FileTensor& tensor : contents_.arrangement.tensors) {
-            own.push_back(reports[tensor.source]);
+            own.push_back(tensor.is_made() ? report_of_made(tensor) : reports[tensor.source]);
             names.push_back(tensor.name);
         }
         contents_.rules = plan::assign_rules(options_.rules, own, names);
@@ -200,6 +209,10 @@ void check_gguf_options(const QuantizeOptions& options) {
     if (other != SchemeOptions{}) refuse("--type", "chooses the blocks whole; leave out the other scheme options");
     if (options.scheme.range == RangeSearch::kPercentile)
         refuse("--range", "percentile is for octet's own sets; GGUF types take minmax or mse");
+    if (options.importance && options.scheme.range == RangeSearch::kMinMax)
+        refuse("--importance", "weighs what a search finds, and --range minmax makes none; leave out one of the two");
+    if (options.max_size || options.target_sqnr_db)
+        refuse(options.max_size ? "--max-size" : "--target-sqnr", "is for octet's own sets; --type says what a GGUF file holds");
     for (const TensorRule& rule : options.rules) {
         if (rule.scheme)
             refuse("rule " + in_quotes(rule_text(rule)),
@@ -219,7 +232,7 @@ std::vector<TensorReport> gguf_reports(const checkpoint::Checkpoint& checkpoint,
     checkpoint::assign_kinds(all);
     std::vector<TensorReport> reports;
     for (const gguf::TypedFileTensor& one : contents.tensors) {
-        TensorReport report = all[one.tensor.source];
+        TensorReport report = one.tensor.is_made() ? report_of_made(one.tensor) : all[one.tensor.source];
         report.stored_name = one.tensor.name;
         report.type = ggml::traits_of(one.type).name;
         report.reason = one.reason;

@@ -20,6 +20,7 @@
 #include "commands/jobs.hpp"
 #include "commands/output.hpp"
 #include "commands/output_name.hpp"
+#include "formats/plain_source.hpp"
 #include "io/free_space.hpp"
 #include "io/output.hpp"
 #include "io/sha256.hpp"
@@ -102,6 +103,7 @@ class GgufRun {
         if (options_.on_non_finite == OnNonFinite::kKeep)
             contents_ = gguf_contents(checkpoint_, options_, find_not_finite(checkpoint_, options_.write));
         reports_ = gguf_reports(checkpoint_, contents_);
+        note_importance();
         facts_ = {target.filename().native(), std::move(contents_.keys), source_bytes()};
         layout_ = gguf::lay_out(facts_, contents_.tensors);
         io::check_free_space(output.place(), target, layout_.files.front().byte_count);
@@ -157,15 +159,37 @@ class GgufRun {
         codecs::TaskList tasks;
         for (std::size_t i = 0; i < contents_.tensors.size(); ++i) {
             const gguf::TypedFileTensor& one = contents_.tensors[i];
+            if (one.tensor.is_made()) {
+                const pipeline::Stretch to = target_of(i);
+                to.file->write_at(std::as_bytes(std::span(one.tensor.values)), to.offset);
+                continue;
+            }
             const checkpoint::Tensor& source = checkpoint_.tensors[one.tensor.source];
             const pipeline::Stretch from = source_of(checkpoint_, one.tensor.source);
             if (is_copy(one, source.dtype)) {
                 tasks.add<codecs::CopyTask>(from, target_of(i), i, take);
             } else {
-                tasks.add<codecs::EncodeRowsTask>(rows_job(one, source, search), from, target_of(i), i, take);
+                codecs::RowsJob job = rows_job(one, source, search);
+                job.weights = weights_of(one, source);
+                tasks.add<codecs::EncodeRowsTask>(job, from, target_of(i), i, take);
             }
         }
         tasks.run(options_.write);
+    }
+
+    /// Of a tensor whose blocks are searched.
+    const float* weights_of(const gguf::TypedFileTensor& one, const checkpoint::Tensor& source) const {
+        if (!importance_ || ggml::traits_of(one.type).block_elements == 1) return nullptr;
+        const std::vector<float>* const weights = importance_->weights_of_inputs(source.name, one.tensor.row());
+        return weights == nullptr ? nullptr : weights->data();
+    }
+
+    /// As llama.cpp notes it.
+    void note_importance() {
+        if (!importance_) return;
+        importance_->check_names(formats::tensors_of(checkpoint_));
+        contents_.keys.push_back({"quantize.imatrix.file", options_.importance->filename().native()});
+        contents_.keys.push_back({"quantize.imatrix.entries_count", static_cast<std::uint32_t>(importance_->size())});
     }
 
     /// What nobody hashed on the way is read again.
@@ -185,7 +209,7 @@ class GgufRun {
             const std::uint64_t elements = element_count(reports_[i].shape).value_or(0);
             const TensorStatistics figures =
                 quant::tensor_statistics(results_[i].sums, elements, results_[i].sums.max_abs_error);
-            const bool counts = is_lossy(contents_.tensors[i].type, reports_[i].dtype);
+            const bool counts = !contents_.tensors[i].tensor.is_made() && is_lossy(contents_.tensors[i].type, reports_[i].dtype);
             if (counts) reports_[i].statistics = figures;
             reports_[i].stored_checksum = known[i];
             records.push_back({known[i], figures.sqnr_db, figures.rmse, figures.max_abs_error});

@@ -65,11 +65,29 @@ Importance::Importance(const std::filesystem::path& path) : input_(printable(pat
     }
 }
 
-void Importance::check(const std::vector<TensorReport>& tensors) const {
+void Importance::check_names(const std::vector<TensorReport>& tensors) const {
     std::unordered_set<std::string_view> names;
+    for (const TensorReport& tensor : tensors) names.insert(tensor.name);
+    for (const auto& [name, weights] : vectors_) {
+        if (!names.contains(name))
+            throw Error(ErrorCode::kBadInput, input_,
+                        fmt::format("tensor {} is for no tensor of the checkpoint", in_quotes(name)));
+    }
+}
+
+const std::vector<float>* Importance::weights_of_inputs(std::string_view name, std::uint64_t inputs) const {
+    const auto found = vectors_.find(name);
+    if (found == vectors_.end()) return nullptr;
+    if (found->second.size() != inputs)
+        throw Error(ErrorCode::kBadInput, input_,
+                    fmt::format("tensor {} has {} weights, its namesake {} inputs", in_quotes(name),
+                                with_commas(found->second.size()), with_commas(inputs)));
+    return &found->second;
+}
+
+void Importance::check(const std::vector<TensorReport>& tensors) const {
     bool used = false;
     for (const TensorReport& tensor : tensors) {
-        names.insert(tensor.name);
         const auto found = vectors_.find(tensor.name);
         if (found == vectors_.end() || !tensor.scheme) continue;
         if (!uses_weights(*tensor.scheme, tensor.shape)) continue;
@@ -80,11 +98,7 @@ void Importance::check(const std::vector<TensorReport>& tensors) const {
                                 in_quotes(tensor.name), with_commas(found->second.size()),
                                 with_commas(inputs_of(tensor)), tensor.scheme->axis == OutputAxis::k1 ? 0 : 1));
     }
-    for (const auto& [name, weights] : vectors_) {
-        if (!names.contains(name))
-            throw Error(ErrorCode::kBadInput, input_,
-                        fmt::format("tensor {} is for no tensor of the checkpoint", in_quotes(name)));
-    }
+    check_names(tensors);
     if (!used)
         throw Error(ErrorCode::kUsage, "--importance",
                     "no tensor of it is quantized with a search that knows its inputs; choose --range mse with "

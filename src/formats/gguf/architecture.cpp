@@ -14,10 +14,22 @@ namespace {
 
 constexpr std::string_view kGpt2[] = {"gpt2"};
 constexpr std::string_view kT5[] = {"t5"};
+constexpr std::string_view kLlama[] = {"llama", "mistral"};
+constexpr std::string_view kQwen2[] = {"qwen2"};
+constexpr std::string_view kQwen3[] = {"qwen3"};
+constexpr std::string_view kPhi3[] = {"phi3"};
+constexpr std::string_view kGemma2[] = {"gemma2"};
+constexpr std::string_view kGemma3[] = {"gemma3_text"};
 
 constexpr Architecture kArchitectures[] = {
     {"gpt2", kGpt2, gpt2_names, true, add_gpt2_keys},
     {"t5", kT5, t5_names, true, add_t5_keys},
+    {"llama", kLlama, llama_names, false, add_llama_keys, llama_frequencies},
+    {"qwen2", kQwen2, qwen_names, false, add_qwen2_keys},
+    {"qwen3", kQwen3, qwen_names, false, add_qwen3_keys},
+    {"phi3", kPhi3, phi3_names, false, add_phi3_keys},
+    {"gemma2", kGemma2, gemma_names, true, add_gemma2_keys},
+    {"gemma3", kGemma3, gemma_names, true, add_gemma3_keys},
 };
 
 }  // namespace

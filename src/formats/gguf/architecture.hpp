@@ -4,6 +4,7 @@
 
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "formats/gguf/gguf_format.hpp"
 #include "formats/gguf/model_config.hpp"
@@ -20,6 +21,9 @@ struct Architecture {
 
     /// Adds the keys of the architecture, each of which begins with its name. kBadInput.
     void (*add_keys)(const ModelConfig& config, Keys& keys);
+
+    /// The values of `rope_freqs.weight`, which llama.cpp takes from the file; null, or none: there is no such tensor.
+    std::vector<float> (*frequencies)(const ModelConfig& config) = nullptr;
 };
 
 /// All of them.
@@ -37,5 +41,12 @@ const Architecture& need_architecture(const ModelConfig& config);
 // The functions of the rows, a family a file.
 void add_gpt2_keys(const ModelConfig& config, Keys& keys);
 void add_t5_keys(const ModelConfig& config, Keys& keys);
+void add_llama_keys(const ModelConfig& config, Keys& keys);
+std::vector<float> llama_frequencies(const ModelConfig& config);
+void add_qwen2_keys(const ModelConfig& config, Keys& keys);
+void add_qwen3_keys(const ModelConfig& config, Keys& keys);
+void add_phi3_keys(const ModelConfig& config, Keys& keys);
+void add_gemma2_keys(const ModelConfig& config, Keys& keys);
+void add_gemma3_keys(const ModelConfig& config, Keys& keys);
 
 }  // namespace octet::gguf

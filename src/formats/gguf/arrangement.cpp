@@ -48,6 +48,7 @@ class Arranger {
         for (std::size_t i = 0; i < checkpoint_.tensors.size(); ++i) add(i);
         settle_aliases();
         for (const FileTensor& tensor : result_.tensors) note(tensor);
+        add_frequencies();
         if (result_.rows == 0)
             throw Error(ErrorCode::kBadInput, printable(checkpoint_.input),
                         fmt::format("has no {}, which a model of \"{}\" needs", in_quotes(embedding_name()),
@@ -77,6 +78,16 @@ class Arranger {
             return;
         }
         place(number, *renamed);
+    }
+
+    void add_frequencies() {
+        if (architecture_.frequencies == nullptr) return;
+        FileTensor made;
+        made.name = "rope_freqs.weight";
+        made.values = architecture_.frequencies(config_);
+        made.shape = {made.values.size()};
+        made.may_be_quantized = false;
+        if (made.is_made()) result_.tensors.push_back(std::move(made));
     }
 
     void leave_out(std::size_t number, std::string why) { result_.left_out.push_back({number, std::move(why)}); }

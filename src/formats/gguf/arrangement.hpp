@@ -21,7 +21,9 @@ struct FileTensor {
     float factor = 1;             ///< of every value, before `addend`
     float addend = 0;
     bool may_be_quantized = true;
+    std::vector<float> values = {};  ///< of a tensor that no checkpoint has; else empty
 
+    bool is_made() const noexcept { return !values.empty(); }
     std::uint64_t row() const { return shape.empty() ? 1 : shape.back(); }
 };
 

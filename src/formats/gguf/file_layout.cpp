@@ -1,7 +1,5 @@
 #include "formats/gguf/file_layout.hpp"
 
-#include <fmt/format.h>
-
 #include "base/checked.hpp"
 #include "base/text.hpp"
 #include "formats/gguf/header_writer.hpp"
@@ -11,8 +9,6 @@
 
 namespace octet::gguf {
 namespace {
-
-constexpr std::size_t kChecksumDigits = 32;
 
 /// Octet's own keys; the seal, which is the last, of zeros.
 Keys own_keys(const DataFile& file, const FileFacts& facts, const std::vector<TensorRecord>& records) {
@@ -38,7 +34,7 @@ Keys own_keys(const DataFile& file, const FileFacts& facts, const std::vector<Te
     return keys;
 }
 
-std::string unsealed_header(const Layout& layout, std::size_t file, const FileFacts& facts,
+HeaderText unsealed_header(const Layout& layout, std::size_t file, const FileFacts& facts,
                             const std::vector<TypedFileTensor>& tensors, const std::vector<TensorRecord>& records) {
     const DataFile& data = layout.files[file];
     Keys keys = data.keys;
@@ -50,7 +46,7 @@ std::string unsealed_header(const Layout& layout, std::size_t file, const FileFa
         const std::uint64_t offset = layout.places[number].offset - data.header_bytes;
         infos.push_back({one.tensor.name, one.tensor.shape, static_cast<std::uint32_t>(one.type), offset});
     }
-    return header_bytes(keys, infos);
+    return header_text(keys, infos);
 }
 
 /// Puts the tensors of one file one behind the other.
@@ -59,7 +55,7 @@ void place_tensors(DataFile& file, std::uint32_t number, const FileFacts& facts,
     for (const std::uint32_t i : file.tensors) layout.places[i].offset = 0;
     layout.files.push_back(file);
     DataFile& placed = layout.files.back();
-    placed.header_bytes = unsealed_header(layout, number, facts, tensors, {}).size();
+    placed.header_bytes = unsealed_header(layout, number, facts, tensors, {}).bytes.size();
     std::uint64_t end = placed.header_bytes;
     for (const std::uint32_t i : placed.tensors) {
         const std::uint64_t bytes = stored_bytes(tensors[i].type, tensors[i].tensor.shape);
@@ -70,6 +66,10 @@ void place_tensors(DataFile& file, std::uint32_t number, const FileFacts& facts,
 }
 
 }  // namespace
+
+std::string seal_of(std::string_view header) {
+    return checksum_text(quant::checksum_of(std::as_bytes(std::span(header))));
+}
 
 std::uint64_t stored_bytes(ggml::Type type, const Shape& shape) {
     if (shape.empty()) return ggml::row_bytes(type, 1);
@@ -91,12 +91,9 @@ Layout lay_out(const FileFacts& facts, const std::vector<TypedFileTensor>& tenso
 
 std::string header_of(const Layout& layout, std::size_t file, const FileFacts& facts,
                       const std::vector<TypedFileTensor>& tensors, const std::vector<TensorRecord>& records) {
-    std::string header = unsealed_header(layout, file, facts, tensors, records);
-    const std::string zeros(kChecksumDigits, '0');
-    const std::string_view key = "octet.seal";
-    const std::size_t at = header.find(zeros, header.find(key) + key.size());
-    header.replace(at, kChecksumDigits, checksum_text(quant::checksum_of(std::as_bytes(std::span(header)))));
-    return header;
+    HeaderText header = unsealed_header(layout, file, facts, tensors, records);
+    header.bytes.replace(header.keys_end - kChecksumDigits, kChecksumDigits, seal_of(header.bytes));
+    return std::move(header.bytes);
 }
 
 }  // namespace octet::gguf

@@ -69,6 +69,12 @@ Layout lay_out(const FileFacts& facts, const std::vector<TypedFileTensor>& tenso
 std::string header_of(const Layout& layout, std::size_t file, const FileFacts& facts,
                       const std::vector<TypedFileTensor>& tensors, const std::vector<TensorRecord>& records);
 
+/// Digits of a checksum, and so of the seal.
+inline constexpr std::size_t kChecksumDigits = 32;
+
+/// The seal of a header in which zeros stand for it.
+std::string seal_of(std::string_view header);
+
 /// Bytes of a tensor in the file.
 std::uint64_t stored_bytes(ggml::Type type, const Shape& shape);
 

@@ -83,8 +83,10 @@ class ValueWriter {
 
 }  // namespace
 
-std::string header_bytes(const Keys& keys, const std::vector<TensorInfo>& tensors) {
-    std::string out(kMagic);
+HeaderText header_text(const Keys& keys, const std::vector<TensorInfo>& tensors) {
+    HeaderText text;
+    std::string& out = text.bytes;
+    out = kMagic;
     add_number(out, kVersion);
     add_number<std::uint64_t>(out, tensors.size());
     add_number<std::uint64_t>(out, keys.size());
@@ -92,6 +94,7 @@ std::string header_bytes(const Keys& keys, const std::vector<TensorInfo>& tensor
         add_string(out, key.name);
         std::visit(ValueWriter(out), key.value);
     }
+    text.keys_end = out.size();
     for (const TensorInfo& tensor : tensors) {
         add_string(out, tensor.name);
         add_number(out, static_cast<std::uint32_t>(tensor.shape.size()));
@@ -100,7 +103,7 @@ std::string header_bytes(const Keys& keys, const std::vector<TensorInfo>& tensor
         add_number(out, tensor.offset);
     }
     out.resize(aligned(out.size()));
-    return out;
+    return text;
 }
 
 }  // namespace octet::gguf

@@ -9,7 +9,12 @@
 
 namespace octet::gguf {
 
+struct HeaderText {
+    std::string bytes;
+    std::size_t keys_end = 0;  ///< behind the last key
+};
+
 /// Magic, counts, keys, infos, and zeros up to the alignment.
-std::string header_bytes(const Keys& keys, const std::vector<TensorInfo>& tensors);
+HeaderText header_text(const Keys& keys, const std::vector<TensorInfo>& tensors);
 
 }  // namespace octet::gguf

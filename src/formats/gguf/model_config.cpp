@@ -117,6 +117,10 @@ std::string ModelConfig::text_or(const char* key, std::string_view otherwise) co
     return value.get<std::string>();
 }
 
+bool ModelConfig::is_text(const char* key) const {
+    return has(key) && node_->object[key].is_string();
+}
+
 ModelConfig ModelConfig::part(const char* key) const {
     auto node = std::make_unique<Node>(Node{json::object()});
     if (has(key)) node->object = node_->object[key];

@@ -35,6 +35,8 @@ class ModelConfig {
     bool flag_or(const char* key, bool otherwise) const;
     std::string text_or(const char* key, std::string_view otherwise) const;
 
+    bool is_text(const char* key) const;
+
     /// The object under the key; one without members where it is missing.
     ModelConfig part(const char* key) const;
 

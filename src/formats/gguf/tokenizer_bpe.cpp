@@ -56,10 +56,10 @@ class Bpe {
         place_tokens();
         keys.push_back({"tokenizer.ggml.model", std::string("gpt2")});
         keys.push_back({"tokenizer.ggml.pre", cut_name()});
+        add_special_keys(source_, tokens_, keys);
         keys.push_back({"tokenizer.ggml.tokens", std::move(tokens_)});
         keys.push_back({"tokenizer.ggml.token_type", std::move(kinds_)});
         keys.push_back({"tokenizer.ggml.merges", std::move(text_.merges)});
-        add_token_numbers(source_.config, source_.rows, keys);
     }
 
   private:

@@ -25,9 +25,10 @@ struct TokenizerSource {
 /// llama.cpp would not cut text with as the model's own does, or that has more tokens than the embedding rows: kBadInput.
 void add_tokenizer_keys(const TokenizerSource& source, Keys& keys, std::vector<std::string>& notes);
 
-// The two kinds, a file each.
+// The kinds: byte-level BPE, and SentencePiece's two.
 void add_bpe_keys(const TokenizerSource& source, Keys& keys);
-void add_piece_keys(const TokenizerSource& source, const std::filesystem::path& file, Keys& keys);
+void add_unigram_keys(const TokenizerSource& source, const std::filesystem::path& file, Keys& keys);
+void add_piece_bpe_keys(const TokenizerSource& source, const std::filesystem::path& file, Keys& keys);
 
 /// Kinds of tokens, by their numbers in a file.
 enum class TokenKind : std::int32_t { kNormal = 1, kUnknown, kControl, kUserDefined, kUnused, kByte };
@@ -35,7 +36,8 @@ enum class TokenKind : std::int32_t { kNormal = 1, kUnknown, kControl, kUserDefi
 /// The name of a token that fills a row of the embedding which the tokenizer has no token for.
 std::string padding_token(std::uint64_t number);
 
-/// `tokenizer.ggml.bos_token_id` and its like, of those that config.json has.
-void add_token_numbers(const ModelConfig& config, std::uint64_t rows, Keys& keys);
+/// `tokenizer.ggml.bos_token_id` and its like, as tokenizer_config.json names the tokens or config.json numbers them; whether texts begin and
+/// end with them; and the template of chats.
+void add_special_keys(const TokenizerSource& source, const std::vector<std::string>& tokens, Keys& keys);
 
 }  // namespace octet::gguf
