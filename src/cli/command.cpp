@@ -11,7 +11,7 @@ constexpr std::string_view kModel = "a checkpoint or set, config.json and tokeni
 
 constexpr Positional kQuantizePaths[] = {
     {"INPUT", kCheckpoint, &Arguments::input},
-    {"OUT_DIR", "a new or empty folder for the set", &Arguments::output},
+    {"OUT_DIR", "a new or empty folder for the set; with --type a file that ends in .gguf", &Arguments::output},
 };
 constexpr Positional kDequantizePaths[] = {
     {"SET", "a folder that octet quantize wrote", &Arguments::input},

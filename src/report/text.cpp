@@ -42,6 +42,7 @@ void add_quality_table(Lines& lines, const Report& report, const std::vector<std
     const std::size_t column = name_width(names_of(report, order), 34);
     const auto scheme_of = [&](std::uint32_t i) {
         const TensorReport& t = report.tensors[i];
+        if (!t.type.empty()) return t.type;
         return t.scheme ? scheme_name(*t.scheme) : "keep";
     };
     std::size_t width = 9;
@@ -67,7 +68,7 @@ void add_quality_table(Lines& lines, const Report& report, const std::vector<std
 void add_kept(Lines& lines, const Report& report) {
     std::map<std::string, std::pair<std::uint64_t, std::string>> reasons;  // count and first name
     for (const TensorReport& t : report.tensors) {
-        if (t.scheme || t.reason.empty()) continue;
+        if (t.scheme || t.reason.empty() || !t.type.empty()) continue;
         auto& [count, first] = reasons[short_reason(t.reason)];
         if (count++ == 0) first = t.name;
     }
