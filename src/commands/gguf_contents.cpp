@@ -7,7 +7,7 @@
 
 #include "base/text.hpp"
 #include "checkpoint/kind.hpp"
-#include "formats/float_source.hpp"
+#include "formats/plain_source.hpp"
 #include "formats/gguf/tokenizer_keys.hpp"
 #include "octet/error.hpp"
 #include "plan/rules.hpp"

@@ -128,7 +128,8 @@ class Viewer {
 
     static void undo_heads(std::uint64_t heads, ViewedTensor& tensor) {
         const std::uint64_t rows = tensor.shape.empty() ? 0 : tensor.shape.front();
-        if (heads == 0 || rows == 0 || rows % (2 * heads) != 0) return;  // no order of heads to undo
+        const bool has_heads = heads > 0 && rows > 0 && tensor.shape.size() <= 2 && heads <= rows / 2 && rows % (2 * heads) == 0;
+        if (!has_heads) return;
         tensor.undo = Undo::kHeadOrder;
         tensor.head_rows = rows / heads;
     }
