@@ -12,7 +12,6 @@
 #include "base/text.hpp"
 #include "formats/gguf/gguf_source.hpp"
 #include "formats/gguf/read_values.hpp"
-#include "formats/octet_set/totals.hpp"
 #include "octet/error.hpp"
 #include "pipeline/piece_checksums.hpp"
 #include "quant/checksum.hpp"
@@ -33,9 +32,8 @@ class FileCheck {
 
     /// False where the file has no checksums to hold it against.
     bool check_header() {
-        const bool is_octets = std::any_of(header_.keys.begin(), header_.keys.end(), [](const gguf::ReadKey& key) {
-            return key.name.starts_with("octet.");
-        });
+        const bool is_octets = std::any_of(header_.keys.begin(), header_.keys.end(),
+                                           [](const gguf::ReadKey& key) { return key.name.starts_with("octet."); });
         if (!is_octets) return false;
         if (!check_seal()) return true;
         read_checksums();
@@ -138,21 +136,16 @@ void check_tensors(std::vector<FileCheck>& checks, const VerifyOptions& options)
     for (std::size_t i = 0; i < found.size(); ++i) {
         const auto& [tensor, checksum] = expected[i].second;
         if (found[i] == checksum) continue;
-        expected[i].first->add(tensor->name,
-                               fmt::format("its {} bytes have the checksum {}, the file says {}",
-                                           with_commas(tensor->byte_count), checksum_text(found[i]),
-                                           checksum_text(checksum)));
+        expected[i].first->add(tensor->name, fmt::format("its {} bytes have the checksum {}, the file says {}",
+                                                         with_commas(tensor->byte_count), checksum_text(found[i]),
+                                                         checksum_text(checksum)));
     }
 }
 
 void sum_up(gguf::GgufFile&& file, VerifyReport& report) {
     const gguf::GgufSource source(std::move(file));
     report.tensors = source.tensors();
-    report.totals = octet_set::totals_of(report.tensors, 0.0);
-    report.totals.sqnr_db.reset();
-    report.totals.max_abs_error.reset();
-    report.totals.source_bytes = report.totals.output_bytes = source.file_bytes();
-    report.totals.framework_bytes = source.framework_bytes();
+    report.totals = source.totals();
 }
 
 }  // namespace

@@ -38,7 +38,8 @@ class Keys {
 
     std::uint64_t number(std::string_view name) const {
         const std::optional<std::uint64_t> value = gguf::whole_number(find(name));
-        if (!value) refuse(source_, fmt::format("has no key \"{}.{}\" with a number; fetch it again", architecture_, name));
+        if (!value)
+            refuse(source_, fmt::format("has no key \"{}.{}\" with a number; fetch it again", architecture_, name));
         return *value;
     }
 
@@ -48,7 +49,8 @@ class Keys {
 
     double real(std::string_view name) const {
         const std::optional<double> value = gguf::number_of(find(name));
-        if (!value) refuse(source_, fmt::format("has no key \"{}.{}\" with a number; fetch it again", architecture_, name));
+        if (!value)
+            refuse(source_, fmt::format("has no key \"{}.{}\" with a number; fetch it again", architecture_, name));
         return *value;
     }
 
@@ -205,7 +207,8 @@ std::unique_ptr<tokenize::Tokenizer> sentence_pieces(const GgufSource& source) {
     if (const auto* const key = gguf::find_key(source.keys(), "tokenizer.ggml.precompiled_charsmap")) {
         std::string rules;
         const auto numbers = gguf::numbers_of(source.files().front(), *key, kMostRules);
-        for (const double number : numbers.value_or(std::vector<double>())) rules += static_cast<char>(static_cast<int>(number));
+        for (const double number : numbers.value_or(std::vector<double>()))
+            rules += static_cast<char>(static_cast<int>(number));
         normalizer.bytes(2, rules);
     }
     normalizer.number(3, flag_or("add_space_prefix") ? 1 : 0);

@@ -29,7 +29,8 @@ std::string verify_text(const VerifyReport& report, bool color) {
     if (report.has_checksums) {
         lines.fact("whole", size + ": every byte is as it was written");
     } else {
-        lines.fact("sound", size + ": the structure is right; octet did not write it, so there are no checksums of its data");
+        lines.fact("sound",
+                   size + ": the structure is right; octet did not write it, so there are no checksums of its data");
     }
     if (!report.source.empty()) {
         lines.fact("promise", fmt::format("every value within its bound of {}", printable(report.source)));

@@ -31,8 +31,8 @@ inline constexpr std::uint32_t kMostReadDimensions = 64;
 struct ReadKey {
     std::string name;
     ValueType type = ValueType::kU8;
-    std::uint64_t bits = 0;   ///< of a number or a flag: its bytes, zeros above them
-    std::string text = {};    ///< of a string
+    std::uint64_t bits = 0;              ///< of a number or a flag: its bytes, zeros above them
+    std::string text = {};               ///< of a string
     ValueType element = ValueType::kU8;  ///< of an array
     std::uint64_t count = 0;             ///< of an array: its elements
     std::uint64_t offset = 0;            ///< in the file: of an array's first element, or a string's first byte
