@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "checkpoint/checkpoint.hpp"
 #include "formats/gguf/read_values.hpp"
+#include "formats/safetensors/foreign.hpp"
 #include "io/plain_name.hpp"
 #include "octet/error.hpp"
 
@@ -85,6 +86,7 @@ class Opening {
     Opening(const fs::path& path, io::Links links) : links_(links) {
         opened_.folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
         io::File named = io::File::open_for_reading(path);
+        if (!safetensors::begins_like_gguf(named)) safetensors::refuse_foreign(named);  // a pointer, a web page
         Header header = read_header(named);
         const Split split = split_of(named, header);
         if (split.count == 1) {
