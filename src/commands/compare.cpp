@@ -216,7 +216,8 @@ Totals totals_of(const FloatSource& a, const FloatSource& b, const std::vector<T
         if (!tensors[i].differences || counted_with_another[i]) continue;
         const Differences& d = *tensors[i].differences;
         const bool is_quantized = a.is_quantized(pairs[i].a) || b.is_quantized(pairs[i].b);
-        const bool kept = (a.what() != FloatSource::What::kCheckpoint || b.what() != FloatSource::What::kCheckpoint) && !is_quantized;
+        const bool kept =
+            (a.what() != FloatSource::What::kCheckpoint || b.what() != FloatSource::What::kCheckpoint) && !is_quantized;
         largest = std::max(largest.value_or(0.0), d.max_abs_error);
         if (kept && d.max_abs_error == 0) continue;
         const auto elements = static_cast<double>(element_count(tensors[i].shape).value_or(0));

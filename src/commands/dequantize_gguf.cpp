@@ -36,7 +36,9 @@ checkpoint::Companions companions_of(const fs::path& like, bool single, const Wr
     model.is_folder = true;
     checkpoint::Companions found =
         checkpoint::find_companions(model, CompanionChoice::kAll, io::links_of(options.follow_links));
-    const auto is_index = [](const checkpoint::Companion& one) { return one.name.ends_with(".safetensors.index.json"); };
+    const auto is_index = [](const checkpoint::Companion& one) {
+        return one.name.ends_with(".safetensors.index.json");
+    };
     std::erase_if(found.copied, is_index);
     if (!single) return found;
     for (const checkpoint::Companion& one : found.copied)
@@ -112,13 +114,10 @@ void take_results(const std::vector<kernels::Narrowing>& narrowings, const plan:
     }
 }
 
-void fill_report(const formats::FloatSource& source, const plan::OutputPlan& plan,
+void fill_report(const gguf::GgufSource& source, const plan::OutputPlan& plan,
                  const std::vector<kernels::Narrowing>& narrowings, std::optional<Dtype> dtype, Report& report) {
     report.tensors = source.tensors();
-    report.totals = octet_set::totals_of(report.tensors, 0.0);
-    report.totals.sqnr_db.reset();
-    report.totals.max_abs_error.reset();
-    report.totals.source_bytes = source.file_bytes();
+    report.totals = source.totals();
     report.totals.output_bytes = octet_set::total_bytes(report.output_files);
     take_results(narrowings, plan, dtype, report);
     std::vector<TensorReport> restored = report.tensors;

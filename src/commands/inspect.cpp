@@ -79,11 +79,7 @@ Report inspect_gguf(const std::filesystem::path& path, io::Links links) {
         report.metadata.emplace_back(key.name, gguf::shown_value(file.files.front(), key));
     const gguf::GgufSource source(std::move(file));
     report.tensors = source.tensors();
-    report.totals = octet_set::totals_of(report.tensors, 0.0);
-    report.totals.sqnr_db.reset();
-    report.totals.max_abs_error.reset();
-    report.totals.source_bytes = report.totals.output_bytes = source.file_bytes();
-    report.totals.framework_bytes = source.framework_bytes();
+    report.totals = source.totals();
     return report;
 }
 

@@ -12,6 +12,7 @@
 #include "checkpoint/index.hpp"
 #include "checkpoint/kind.hpp"
 #include "commands/verify_against_source.hpp"
+#include "commands/verify_gguf.hpp"
 #include "formats/octet_set/find_set.hpp"
 #include "formats/octet_set/quantized_set.hpp"
 #include "formats/octet_set/totals.hpp"
@@ -305,7 +306,9 @@ VerifyReport verify_in_place(const fs::path& set, const VerifyOptions& options) 
 
 VerifyReport verify(const fs::path& set, const VerifyOptions& options) {
     const auto start = std::chrono::steady_clock::now();
-    VerifyReport report = verify_in_place(set, options);
+    const bool is_gguf = io::exists(set) && io::kind_at(set) == io::EntryKind::kFile &&
+                         checkpoint::locate(set).what == checkpoint::Location::What::kGguf;
+    VerifyReport report = is_gguf ? commands::verify_gguf(set, options) : verify_in_place(set, options);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }

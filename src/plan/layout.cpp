@@ -220,8 +220,8 @@ Dtype restored_dtype(const TensorReport& tensor, std::optional<Dtype> dtype) noe
     return is_quantizable(tensor.dtype) ? dtype.value_or(tensor.dtype) : tensor.dtype;
 }
 
-OutputPlan plan_plain(const std::vector<TensorReport>& tensors, std::optional<Dtype> dtype, const std::string& file_name,
-                      std::string_view input) {
+OutputPlan plan_plain(const std::vector<TensorReport>& tensors, std::optional<Dtype> dtype,
+                      const std::string& file_name, std::string_view input) {
     const PartsOf parts_of = [&tensors, dtype, input = std::string(input)](std::size_t i) {
         return restored_as(tensors[i], dtype, input);
     };

@@ -137,8 +137,8 @@ void add_inspect_table(Lines& lines, const Report& report, const ReportOptions& 
     for (const std::uint32_t i : options.shown) {
         const TensorReport& t = report.tensors[i];
         lines.line(fmt::format("  {:<{}} {:<5} {:<18} {:>13}", fitted(t.name, column), column,
-                               t.type.empty() ? dtype_name(t.dtype) : std::string_view(t.type),
-                               shape_text(t.shape), with_commas(t.output_bytes)));
+                               t.type.empty() ? dtype_name(t.dtype) : std::string_view(t.type), shape_text(t.shape),
+                               with_commas(t.output_bytes)));
     }
 }
 
@@ -174,11 +174,15 @@ void add_inspection(Lines& lines, const Report& report, const ReportOptions& opt
     const Totals& t = report.totals;
     const bool is_gguf = report.format == "gguf";
     lines.heading(fmt::format("{}: {}", printable(report.input),
-                              report.is_set ? "a quantized set" : is_gguf ? "a GGUF file" : "a checkpoint"));
+                              report.is_set ? "a quantized set"
+                              : is_gguf     ? "a GGUF file"
+                                            : "a checkpoint"));
     lines.fact("holds", fmt::format("{}, {} parameters, {}", counted(t.tensors, "tensor"), with_commas(t.parameters),
                                     full_size(t.output_bytes)));
-    const std::string bits = is_gguf && t.bits_per_weight ? fmt::format(", {:.4g} bits per weight", *t.bits_per_weight) : "";
-    if (report.is_set || is_gguf) lines.fact("codes", fmt::format("{} quantized, {} kept{}", t.quantized, t.kept, bits));
+    const std::string bits =
+        is_gguf && t.bits_per_weight ? fmt::format(", {:.4g} bits per weight", *t.bits_per_weight) : "";
+    if (report.is_set || is_gguf)
+        lines.fact("codes", fmt::format("{} quantized, {} kept{}", t.quantized, t.kept, bits));
     add_error_facts(lines, report);
     add_metadata(lines, report);
     if (options.table) add_inspect_table(lines, report, options);

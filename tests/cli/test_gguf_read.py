@@ -8,7 +8,7 @@ import unittest
 
 import gguf_files as g
 from gguf_files import gguf
-from octet_case import OctetCase, Tensor, contents, f32, floats, main, make_file, read_file
+from octet_case import TESTDATA, OctetCase, Tensor, contents, f32, floats, main, make_file, read_file
 
 ARCHITECTURE = ("general.architecture", g.STRING, "test")
 
@@ -204,6 +204,81 @@ class Reading(OctetCase):
         self.write("m.gguf", [matrix("w", g.TYPE_Q8_0, [4, 32])])
         self.assert_refused(3, "m.gguf: is a GGUF file, whose weights are stored in blocks already; give the checkpoint that it was made "
                             "from, or make one of it first: octet dequantize FILE.gguf OUT", "quantize", "m.gguf", "out")
+
+
+GPT2_NAMES = {"wte": "token_embd", "wpe": "position_embd", "ln_f": "output_norm", "ln_1": "attn_norm", "ln_2": "ffn_norm",
+              "attn.c_attn": "attn_qkv", "attn.c_proj": "attn_output", "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down"}
+
+
+def gpt2_gguf(folder):
+    """The model in that folder as a GGUF file of F32, with config and tokenizer."""
+    config = json.loads((folder / "config.json").read_text())
+    tensors = []
+    for t in read_file(folder / "model.safetensors")[1]:
+        module, leaf = t.name.rsplit(".", 1)
+        if module.endswith(".attn"):
+            continue  # a mask
+        layer = module.split(".")[1] if module.startswith("h.") else None
+        name = GPT2_NAMES[module if layer is None else module.split(".", 2)[2]]
+        values, shape = t.data, t.shape
+        if len(t.shape) == 2 and layer is not None:
+            numbers = struct.unpack(f"<{len(t.data) // 4}f", t.data)
+            values, shape = floats(transposed(numbers, *t.shape)), t.shape[::-1]
+        tensors.append((f"blk.{layer}.{name}.{leaf}" if layer is not None else f"{name}.{leaf}", shape, g.TYPE_F32, values))
+    vocabulary = json.loads((folder / "vocab.json").read_text())
+    merges = (folder / "merges.txt").read_text().splitlines()[1:]
+    words = (g.ARRAY, g.STRING)
+    keys = [("general.architecture", g.STRING, "gpt2"), ("gpt2.context_length", g.U32, config["n_positions"]),
+            ("gpt2.embedding_length", g.U32, config["n_embd"]), ("gpt2.block_count", g.U32, config["n_layer"]),
+            ("gpt2.feed_forward_length", g.U32, 4 * config["n_embd"]), ("gpt2.attention.head_count", g.U32, config["n_head"]),
+            ("gpt2.attention.layer_norm_epsilon", g.F32, config["layer_norm_epsilon"]), ("tokenizer.ggml.model", g.STRING, "gpt2"),
+            ("tokenizer.ggml.pre", g.STRING, "gpt-2"), ("tokenizer.ggml.tokens", words, sorted(vocabulary, key=vocabulary.get)),
+            ("tokenizer.ggml.merges", words, merges), ("tokenizer.ggml.eos_token_id", g.U32, config["eos_token_id"])]
+    return gguf(tensors, keys)
+
+
+class Running(OctetCase):
+    def test_gpt2_says_what_the_checkpoint_says(self):
+        model = TESTDATA / "tiny-gpt2"
+        (self.dir / "m.gguf").write_bytes(gpt2_gguf(model))
+        asked = ("--prompt", "The dog and the", "--max-new-tokens", 12)
+        wanted, found = (self.octet_json("generate", path, *asked) for path in (model, "m.gguf"))
+        self.assertEqual((found["prompt_ids"], found["ids"], found["text"]), (wanted["prompt_ids"], wanted["ids"], wanted["text"]))
+        wanted, found = (self.octet_json("evaluate", path, "--text", model / "eval.txt") for path in (model, "m.gguf"))
+        self.assertEqual((found["tokens"], found["loss"]), (wanted["tokens"], wanted["loss"]))
+        self.octet("dequantize", "m.gguf", "back", "--like", model)
+        restored = {t.name: t for t in read_file(self.dir / "back" / "model.safetensors")[1]}
+        for t in read_file(model / "model.safetensors")[1]:
+            if not t.name.endswith(".attn.bias"):
+                self.assertEqual(restored.pop(t.name), t)
+        self.assertEqual(restored, {})
+
+    def test_files_of_octets_own(self):
+        for name, asked in (("tiny-gpt2", "The dog and the"), ("tiny-flan-t5", "where is Delhi")):
+            model = TESTDATA / name
+            self.octet("quantize", model, f"{name}.gguf", "--type", "f32")
+            answers = [self.octet_json("generate", path, "--prompt", asked, "--max-new-tokens", 8) for path in (model, f"{name}.gguf")]
+            self.assertEqual(answers[0]["prompt_ids"], answers[1]["prompt_ids"])
+            self.assertEqual(answers[0]["text"], answers[1]["text"])
+            report = self.octet_json("compare", model, f"{name}.gguf")
+            self.assertEqual((report["missing"], report["extra"], report["totals"]["max_abs_error"]), ([], [], 0))
+            self.octet("verify", f"{name}.gguf")
+            self.octet("quantize", model, f"{name}-q8.gguf", "--type", "q8_0")
+            self.octet("dequantize", f"{name}-q8.gguf", f"{name}-back", "--like", model)
+            texts = [self.octet_json("generate", path, "--prompt", asked, "--max-new-tokens", 8)["text"]
+                     for path in (f"{name}-q8.gguf", f"{name}-back")]
+            self.assertEqual(texts[0], texts[1])
+            self.assertEqual(self.octet_json("compare", f"{name}-back", f"{name}-q8.gguf")["totals"]["max_abs_error"], 0)
+
+    def test_models_that_octet_does_not_run(self):
+        good = [matrix("token_embd.weight", g.TYPE_F32, [4, 2])]
+
+        def refused(keys, what):
+            (self.dir / "m.gguf").write_bytes(gguf(good, keys))
+            self.assert_refused(3, "m.gguf: " + what, "generate", "m.gguf", "--prompt-ids", "1")
+
+        refused([("general.architecture", g.STRING, "llama")], "\"general.architecture\" is 'llama'; octet runs \"gpt2\" and \"t5\"")
+        refused([("general.architecture", g.STRING, "gpt2")], 'has no key "gpt2.embedding_length" with a number; fetch it again')
 
 
 class Broken(OctetCase):

@@ -39,9 +39,8 @@ constexpr std::array<KnownNames, 9> kKnown = {{
 }};
 
 const KnownNames* known_names(std::string_view architecture) {
-    const auto* const found = std::find_if(kKnown.begin(), kKnown.end(), [&](const KnownNames& one) {
-        return one.architecture == architecture;
-    });
+    const auto* const found = std::find_if(kKnown.begin(), kKnown.end(),
+                                           [&](const KnownNames& one) { return one.architecture == architecture; });
     return found == kKnown.end() ? nullptr : found;
 }
 
@@ -128,14 +127,17 @@ class Viewer {
 
     static void undo_heads(std::uint64_t heads, ViewedTensor& tensor) {
         const std::uint64_t rows = tensor.shape.empty() ? 0 : tensor.shape.front();
-        if (heads == 0 || rows == 0 || rows % (2 * heads) != 0) return;  // no order of heads to undo
+        const bool has_heads =
+            heads > 0 && rows > 0 && tensor.shape.size() <= 2 && heads <= rows / 2 && rows % (2 * heads) == 0;
+        if (!has_heads) return;
         tensor.undo = Undo::kHeadOrder;
         tensor.head_rows = rows / heads;
     }
 
     /// Octet's own files of a model whose head is its embedding (arrangement.cpp): llama.cpp does not scale what goes into it.
     bool has_folded_factor() const {
-        return view_.architecture == "t5" && !names_.contains(kHead) && find_key(file_.keys, "octet.version") != nullptr;
+        return view_.architecture == "t5" && !names_.contains(kHead) &&
+               find_key(file_.keys, "octet.version") != nullptr;
     }
 
     float folded_factor() const {

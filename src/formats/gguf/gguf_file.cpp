@@ -1,6 +1,7 @@
 #include "formats/gguf/gguf_file.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -8,6 +9,7 @@
 #include "base/text.hpp"
 #include "checkpoint/checkpoint.hpp"
 #include "formats/gguf/read_values.hpp"
+#include "formats/safetensors/foreign.hpp"
 #include "io/plain_name.hpp"
 #include "octet/error.hpp"
 
@@ -56,11 +58,35 @@ std::string prefix_of(const io::File& file, const std::string& base_name, const 
                              split.number + 1, split.count, ending));
 }
 
+/// One for each of the infos; none where octet did not write the file, or not so many.
+std::vector<Figures> figures_of(const io::File& file, const Header& header) {
+    const std::size_t count = header.tensors.size();
+    const auto read = [&](std::string_view name) {
+        const ReadKey* const key = find_key(header.keys, name);
+        return key == nullptr ? std::nullopt : numbers_of(file, *key, count);
+    };
+    const auto sqnr_db = read("octet.sqnr_db");
+    const auto rmse = read("octet.rmse");
+    const auto max_abs_error = read("octet.max_abs_error");
+    if (!sqnr_db || !rmse || !max_abs_error) return {};
+    if (sqnr_db->size() != count || rmse->size() != count || max_abs_error->size() != count) return {};
+    std::vector<Figures> figures;
+    for (std::size_t i = 0; i < count; ++i) {
+        const Figures one{(*sqnr_db)[i], (*rmse)[i], (*max_abs_error)[i]};
+        const bool can_be = !std::isnan(one.sqnr_db) && one.rmse >= 0 && std::isfinite(one.rmse) &&
+                            one.max_abs_error >= 0 && std::isfinite(one.max_abs_error);
+        if (!can_be) return {};
+        figures.push_back(one);
+    }
+    return figures;
+}
+
 class Opening {
   public:
     Opening(const fs::path& path, io::Links links) : links_(links) {
         opened_.folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
         io::File named = io::File::open_for_reading(path);
+        if (!safetensors::begins_like_gguf(named)) safetensors::refuse_foreign(named);  // a pointer, a web page
         Header header = read_header(named);
         const Split split = split_of(named, header);
         if (split.count == 1) {
@@ -78,8 +104,10 @@ class Opening {
   private:
     void take(io::File file, std::string base_name, Header&& header) {
         const auto number = static_cast<std::uint32_t>(opened_.files.size());
+        const std::vector<Figures> figures = figures_of(file, header);
         for (ReadTensor& tensor : header.tensors) {
             tensor.file = number;
+            opened_.figures.push_back(figures.empty() ? std::nullopt : std::optional(figures[tensor.number]));
             opened_.tensors.push_back(std::move(tensor));
         }
         opened_.files.push_back(std::move(file));
@@ -92,15 +120,15 @@ class Opening {
             const std::string name = prefix + split_ending(i, all.count);
             io::check_plain_name(opened_.folder, name, name, links_);
             if (!io::exists(opened_.folder / name))
-                throw Error(ErrorCode::kBadInput, printable((opened_.folder / name).native()),
-                            fmt::format("not found: the model is in {} files, and this is one of them; fetch it",
-                                        all.count));
+                throw Error(
+                    ErrorCode::kBadInput, printable((opened_.folder / name).native()),
+                    fmt::format("not found: the model is in {} files, and this is one of them; fetch it", all.count));
             io::File file = io::File::open_for_reading(opened_.folder / name);
             Header header = read_header(file);
             const Split split = split_of(file, header);
             if (split.number != i || split.count != all.count)
-                refuse(file, fmt::format("says that it is file {} of {}; fetch it again", split.number + 1,
-                                         split.count));
+                refuse(file,
+                       fmt::format("says that it is file {} of {}; fetch it again", split.number + 1, split.count));
             if (i == 0) {
                 tensors = split.tensors;
                 opened_.keys = std::move(header.keys);

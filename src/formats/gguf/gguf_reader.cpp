@@ -71,6 +71,7 @@ ReadKey read_key(ByteCursor& cursor, std::string& part) {
     key.type = read_type(cursor);
     if (key.type == ValueType::kString) {
         key.text = cursor.string();
+        key.offset = cursor.at() - key.text.size();
     } else if (key.type == ValueType::kArray) {
         key.element = read_type(cursor);
         key.count = cursor.number<std::uint64_t>();
@@ -195,6 +196,7 @@ void read_tensors(ByteCursor& cursor, std::uint64_t count, Header& header) {
         cursor.enter(part);
         ReadTensor tensor = read_tensor(cursor, part);
         if (!names.insert(tensor.name).second) cursor.fail("a second entry");
+        tensor.number = static_cast<std::uint32_t>(i);
         header.tensors.push_back(std::move(tensor));
     }
 }

@@ -31,11 +31,11 @@ inline constexpr std::uint32_t kMostReadDimensions = 64;
 struct ReadKey {
     std::string name;
     ValueType type = ValueType::kU8;
-    std::uint64_t bits = 0;   ///< of a number or a flag: its bytes, zeros above them
-    std::string text = {};    ///< of a string
+    std::uint64_t bits = 0;              ///< of a number or a flag: its bytes, zeros above them
+    std::string text = {};               ///< of a string
     ValueType element = ValueType::kU8;  ///< of an array
     std::uint64_t count = 0;             ///< of an array: its elements
-    std::uint64_t offset = 0;            ///< of an array: of its first element in the file
+    std::uint64_t offset = 0;            ///< in the file: of an array's first element, or a string's first byte
 };
 
 /// A tensor as it stands in a file.
@@ -45,7 +45,8 @@ struct ReadTensor {
     ggml::Type type = ggml::Type::kF32;
     std::uint64_t offset = 0;  ///< absolute
     std::uint64_t byte_count = 0;
-    std::uint32_t file = 0;  ///< of several that belong together
+    std::uint32_t number = 0;  ///< in the order of the infos
+    std::uint32_t file = 0;    ///< of several that belong together
 };
 
 struct Header {

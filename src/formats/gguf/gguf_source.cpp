@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/checked.hpp"
+#include "formats/octet_set/totals.hpp"
 #include "quant/ggml/decode.hpp"
 #include "quant/values.hpp"
 
@@ -83,10 +84,26 @@ formats::FloatSource::Contents GgufSource::contents_of(GgufFile& file, const Che
         tensor.type = ggml::traits_of(stored.type).name;
         tensor.stored_name = stored.name;
         tensor.source_bytes = tensor.output_bytes = stored.byte_count;
+        const std::optional<Figures>& figures = file.figures[viewed.stored];
+        if (figures && (!stores_elements(stored.type) || figures->rmse > 0))
+            tensor.statistics = {figures->sqnr_db, figures->rmse, figures->max_abs_error, figures->max_abs_error, 0};
         contents.tensors.push_back(std::move(tensor));
         contents.places.push_back({stored.file, stored.offset, stored.byte_count});
     }
     return contents;
+}
+
+Totals GgufSource::totals() const {
+    Totals totals = octet_set::totals_of(tensors(), 0.0);
+    const bool has_figures =
+        std::any_of(tensors().begin(), tensors().end(), [](const TensorReport& t) { return t.statistics.has_value(); });
+    if (!has_figures) {
+        totals.sqnr_db.reset();
+        totals.max_abs_error.reset();
+    }
+    totals.source_bytes = totals.output_bytes = file_bytes();
+    totals.framework_bytes = framework_bytes();
+    return totals;
 }
 
 bool GgufSource::is_quantized(std::size_t tensor) const {
@@ -180,7 +197,7 @@ void GgufSource::decode_heads(std::size_t tensor, std::uint64_t first, std::uint
 /// Blocks lie along what are columns here: so many columns of a row at once, row after row.
 void GgufSource::decode_transposed(std::size_t tensor, std::uint64_t first, std::uint64_t count, float* values) const {
     const ggml::TypeTraits& traits = ggml::traits_of(types_[tensor]);
-    const std::uint64_t rows = view_[tensor].shape.back();       // of the file
+    const std::uint64_t rows = view_[tensor].shape.back();      // of the file
     const std::uint64_t columns = view_[tensor].shape.front();  // the same
     if (count == 0 || rows == 0) return;
     const std::uint64_t last_column = (first + count - 1) / rows;
@@ -188,8 +205,8 @@ void GgufSource::decode_transposed(std::size_t tensor, std::uint64_t first, std:
     std::array<float, kColumns> decoded;
     for (std::uint64_t begin = first / rows / kColumns * kColumns; begin <= last_column; begin += kColumns) {
         const std::uint64_t from = std::max(begin, first / rows) / traits.block_elements * traits.block_elements;
-        const std::uint64_t end =
-            std::min({begin + kColumns, columns, divide_up(last_column + 1, traits.block_elements) * traits.block_elements});
+        const std::uint64_t end = std::min(
+            {begin + kColumns, columns, divide_up(last_column + 1, traits.block_elements) * traits.block_elements});
         const std::span<std::byte> bytes =
             std::span(stored).first((end - from) / traits.block_elements * traits.block_bytes);
         for (std::uint64_t row = 0; row < rows; ++row) {

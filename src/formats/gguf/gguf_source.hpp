@@ -15,6 +15,9 @@ class GgufSource final : public formats::FloatSource {
     /// Of the first file.
     const std::vector<ReadKey>& keys() const noexcept { return keys_; }
 
+    /// Sums over the tensors; errors as far as octet wrote them into the file.
+    Totals totals() const;
+
     bool has_no_place_for(std::string_view name) const override { return is_dropped(architecture_, name); }
     bool is_quantized(std::size_t tensor) const override;
     std::uint64_t good_run(std::size_t tensor) const override;
