@@ -38,10 +38,10 @@ std::uint64_t rows_in(std::uint64_t elements, std::uint64_t columns) {
 }  // namespace
 
 struct EncodeRowsTask::Buffers {
-    float* values;    ///< of a tile
-    float* run;       ///< of one read of a strip
-    float* decoded;   ///< kPartElements
-    std::byte* raw;   ///< one read, as the source stores it
+    float* values;   ///< of a tile
+    float* run;      ///< of one read of a strip
+    float* decoded;  ///< kPartElements
+    std::byte* raw;  ///< one read, as the source stores it
 };
 
 EncodeRowsTask::EncodeRowsTask(const RowsJob& job, const pipeline::Stretch& from, const pipeline::Stretch& to,

@@ -15,7 +15,7 @@ namespace octet::codecs {
 
 /// What a weight is to become. What it names outlives the run.
 struct RowsJob {
-    std::string_view name;  ///< for messages
+    std::string_view name;      ///< for messages
     Dtype dtype = Dtype::kF32;  ///< of the source
     std::uint64_t rows = 0;     ///< of the target
     std::uint64_t columns = 0;

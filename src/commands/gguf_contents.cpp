@@ -7,8 +7,8 @@
 
 #include "base/text.hpp"
 #include "checkpoint/kind.hpp"
-#include "formats/plain_source.hpp"
 #include "formats/gguf/tokenizer_keys.hpp"
+#include "formats/plain_source.hpp"
 #include "octet/error.hpp"
 #include "plan/rules.hpp"
 
@@ -205,21 +205,24 @@ void check_gguf_options(const QuantizeOptions& options) {
     const auto refuse = [](std::string_view option, std::string_view what) {
         throw Error(ErrorCode::kUsage, std::string(option), std::string(what));
     };
-    if (options.preset != Preset::kAll) refuse("--preset", "is for octet's own sets; --type says what a GGUF file holds");
+    if (options.preset != Preset::kAll)
+        refuse("--preset", "is for octet's own sets; --type says what a GGUF file holds");
     if (other != SchemeOptions{}) refuse("--type", "chooses the blocks whole; leave out the other scheme options");
     if (options.scheme.range == RangeSearch::kPercentile)
         refuse("--range", "percentile is for octet's own sets; GGUF types take minmax or mse");
     if (options.importance && options.scheme.range == RangeSearch::kMinMax)
         refuse("--importance", "weighs what a search finds, and --range minmax makes none; leave out one of the two");
     if (options.max_size || options.target_sqnr_db)
-        refuse(options.max_size ? "--max-size" : "--target-sqnr", "is for octet's own sets; --type says what a GGUF file holds");
+        refuse(options.max_size ? "--max-size" : "--target-sqnr",
+               "is for octet's own sets; --type says what a GGUF file holds");
     for (const TensorRule& rule : options.rules) {
         if (rule.scheme)
             refuse("rule " + in_quotes(rule_text(rule)),
                    "is a scheme of octet's own sets; name a type of GGUF, such as q6_k, or keep");
     }
     if (!options.architecture.empty() && options.architecture != "none")
-        refuse("--arch", in_quotes(options.architecture) + " is not none, which is the only one to be named; config.json says all others");
+        refuse("--arch", in_quotes(options.architecture) +
+                             " is not none, which is the only one to be named; config.json says all others");
 }
 
 GgufContents gguf_contents(const checkpoint::Checkpoint& checkpoint, const QuantizeOptions& options,
