@@ -137,12 +137,27 @@ class ContentsMaker {
             if (rule) take_rule(options_.rules[*rule], dtype, one);
             if (!one.tensor.is_made() && !not_finite_.empty() && not_finite_[one.tensor.source]) {
                 one.type = one.tensor.may_be_quantized ? type_of(dtype) : ggml::Type::kF32;
+                one.is_kept = true;
                 one.reason = "holds values that are not finite";
             }
             fall_back(one);
             contents_.tensors.push_back(std::move(one));
         }
         contents_.arrangement.tensors.clear();
+        check_rules();
+    }
+
+    /// Biases and norms that a pattern matches, too, stay what they are; one that matches nothing else is a mistake.
+    void check_rules() const {
+        for (std::size_t number = 0; number < options_.rules.size(); ++number) {
+            const TensorRule& rule = options_.rules[number];
+            bool applies = rule.type.empty() || rule.type == ggml::traits_of(ggml::Type::kF32).name;
+            for (std::size_t i = 0; i < contents_.tensors.size(); ++i)
+                applies = applies || (contents_.rules[i] == number && contents_.tensors[i].tensor.may_be_quantized);
+            if (!applies)
+                throw Error(ErrorCode::kUsage, "rule " + in_quotes(rule_text(rule)),
+                            "matches nothing but tensors that llama.cpp reads as F32 alone");
+        }
     }
 
     /// Rules match the names of both worlds.
@@ -158,17 +173,14 @@ class ContentsMaker {
         contents_.rules = plan::assign_rules(options_.rules, own, names);
     }
 
-    void take_rule(const TensorRule& rule, Dtype dtype, gguf::TypedFileTensor& one) const {
+    static void take_rule(const TensorRule& rule, Dtype dtype, gguf::TypedFileTensor& one) {
         if (rule.type.empty()) {
             one.type = one.tensor.may_be_quantized ? type_of(dtype) : ggml::Type::kF32;
             one.reason = "the rule " + in_quotes(rule_text(rule));
             return;
         }
         const ggml::Type type = ggml::find_type(rule.type)->type;
-        if (!one.tensor.may_be_quantized && type != ggml::Type::kF32)
-            throw Error(ErrorCode::kUsage, "rule " + in_quotes(rule_text(rule)),
-                        fmt::format("matches {}, which llama.cpp reads as F32 alone; narrow the pattern",
-                                    in_quotes(one.tensor.name)));
+        if (!one.tensor.may_be_quantized) return;
         one.type = type;
     }
 

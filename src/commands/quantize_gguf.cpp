@@ -57,6 +57,7 @@ codecs::RowsJob rows_job(const gguf::TypedFileTensor& one, const checkpoint::Ten
     job.search = search;
     job.is_transposed = one.tensor.change == gguf::Change::kTransposed;
     job.head_rows = one.tensor.head_rows;
+    job.keeps_not_finite = one.is_kept;
     job.factor = one.tensor.factor;
     job.addend = one.tensor.addend;
     return job;

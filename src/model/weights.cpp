@@ -69,10 +69,10 @@ void Weights::open_set(const fs::path& folder, io::Links links) {
 
 void Weights::open_gguf(const fs::path& path, io::Links links) {
     gguf_ = std::make_shared<const gguf::GgufSource>(gguf::open_gguf(path, links));
-    for (std::size_t i = 0; i < gguf_->tensors().size(); ++i) restore(*gguf_, i);
+    for (std::size_t i = 0; i < gguf_->tensors().size(); ++i) restore_tensor(*gguf_, i);
 }
 
-void Weights::restore(const gguf::GgufSource& source, std::size_t tensor) {
+void Weights::restore_tensor(const gguf::GgufSource& source, std::size_t tensor) {
     constexpr std::uint64_t kRun = 64U << 10U;
     const TensorReport& t = source.tensors()[tensor];
     shapes_.emplace(t.name, t.shape);

@@ -79,7 +79,7 @@ class Weights {
     void open_set(const std::filesystem::path& folder, io::Links links);
     CodeState state_of(const TensorReport& tensor, const octet_set::StoredTensor& stored) const;
     void open_gguf(const std::filesystem::path& path, io::Links links);
-    void restore(const gguf::GgufSource& source, std::size_t tensor);
+    void restore_tensor(const gguf::GgufSource& source, std::size_t tensor);
     void map(io::File file);
 
     std::string input_;

@@ -26,6 +26,7 @@ struct TypedFileTensor {
     FileTensor tensor;
     ggml::Type type = ggml::Type::kF32;
     std::string reason = {};   ///< why it has another type than was asked for; or empty
+    bool is_kept = false;      ///< as it holds values that are not finite
     bool is_fallback = false;  ///< as its rows are no whole blocks of that one
 };
 
