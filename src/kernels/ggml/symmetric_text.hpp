@@ -4,7 +4,7 @@
 // least squares. Errors are counted in steps of the first d, so they neither overflow nor vanish.
 #pragma once
 
-#include "kernels/ggml/block_bytes.hpp"
+#include "kernels/ggml/steps_text.hpp"
 
 namespace octet::kernels::ggml {
 namespace {
@@ -21,19 +21,6 @@ struct SymmetricType {
     float step;
     unsigned refinements;  ///< by least squares
 };
-
-/// `d` as it is stored, but never 0, which has no reciprocal.
-template <typename L, typename R = typename L::Register>
-inline R stored_step(R d) {
-    const R half = L::to_f16(d);
-    return L::pick(L::less(L::all(0.0F), L::magnitude(half)), half, L::all(0x1p-24F));
-}
-
-/// 1 / d, or 0 where d is 0 or its reciprocal infinite (d is stored as 0 then).
-template <typename L, typename R = typename L::Register>
-inline R inverse_or_none(R d) {
-    return L::pick(L::less(L::all(0x1p-127F), L::magnitude(d)), L::all(1.0F) / d, L::all(0.0F));
-}
 
 /// Sums of a column coded with reciprocal step `inverse`: r = x inverse - q, with weights.
 template <typename L>
@@ -82,10 +69,9 @@ struct SymmetricSearch {
         const R units = d / unit;
         const R found = sums.noise * units * units;
         const auto better = L::less(found, noise);
-        const R safe = L::pick(L::less(L::all(0.0F), sums.code_code), sums.code_code, L::all(1.0F));
         noise = L::pick(better, found, noise);
         best = L::pick(better, d, best);
-        wish = L::pick(better, d + d * (sums.code_rest / safe), wish);
+        wish = L::pick(better, d + d * (sums.code_rest / above_none<L>(sums.code_code)), wish);
     }
 
     /// `extreme`: the value of the largest magnitude, with its sign.
@@ -102,20 +88,6 @@ struct SymmetricSearch {
     }
 };
 
-/// The value of the largest magnitude of each column, the first of several, with its sign.
-template <typename L, typename R = typename L::Register>
-inline R extreme_of(const float* x) {
-    R extreme = L::all(0.0F);
-    R largest = L::all(0.0F);
-    for (std::size_t i = 0; i < kElements; ++i) {
-        const R value = L::load(x + i * kRows);
-        const auto larger = L::less(largest, L::magnitude(value));
-        largest = L::pick(larger, L::magnitude(value), largest);
-        extreme = L::pick(larger, value, extreme);
-    }
-    return extreme;
-}
-
 /// 16 blocks as steps and codes.
 struct SymmetricBlocks {
     alignas(64) float x[kElements * kRows];
@@ -129,7 +101,7 @@ inline void search_symmetric(const float* w, const SymmetricType& type, Symmetri
     using R = typename L::Register;
     for (std::size_t lane = 0; lane < kRows; lane += L::kCount) {
         const float* const x = sixteen.x + lane;
-        const R extreme = extreme_of<L>(x);
+        const R extreme = extreme_of<L>(x, kElements);
         const R none = L::all(0.0F);
         SymmetricSearch<L, kWeighted> search = {x, w, type, none, none, none, none};
         search.run(extreme);
@@ -153,7 +125,7 @@ inline void encode_symmetric(const Blocks& blocks, const SymmetricType& type, Sy
     if (blocks.search && blocks.weights != nullptr) return search_symmetric<L, true>(blocks.weights, type, sixteen);
     if (blocks.search) return search_symmetric<L, false>(nullptr, type, sixteen);
     for (std::size_t lane = 0; lane < kRows; lane += L::kCount) {
-        const R extreme = extreme_of<L>(sixteen.x + lane);
+        const R extreme = extreme_of<L>(sixteen.x + lane, kElements);
         const R d = (type.least == -type.most ? L::magnitude(extreme) : extreme) / L::all(plain.end);
         const R inverse = inverse_or_none<L>(d);
         L::store(d, sixteen.d + lane);
