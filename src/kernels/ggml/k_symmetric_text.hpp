@@ -14,8 +14,7 @@ inline constexpr std::size_t kKRunElements = 16;
 /// What makes a type of this family. Candidates put a run's largest magnitude at an end's code, moved
 /// toward 0 by `first`, `first` + `step`, ...
 struct KSymmetricType {
-    float least;  ///< code
-    float most;
+    WholeCodes codes;
     float least_scale;
     float most_scale;
     unsigned candidates;
@@ -56,17 +55,17 @@ struct KSymmetricSearch {
         return L::least(L::largest(L::nearest(scale), L::all(kType.least_scale)), L::all(kType.most_scale));
     }
 
-    static R code_of(R t) { return L::least(L::largest(L::nearest(t), L::all(kType.least)), L::all(kType.most)); }
+    static R code_of(R t) { return kType.codes.template nearest<L>(t); }
 
     /// The best step of a run as a real number: the one of least squares for the codes of a candidate.
     R search_step(std::size_t run) const {
         const R extreme = extreme_of<L>(values_of(run), kKRunElements);
         const R inverse = inverse_or_none<L>(extreme);
         R least = L::all(std::numeric_limits<float>::infinity());
-        R best = extreme / L::all(kType.least);
+        R best = extreme / L::all(kType.codes.least);
         const auto offer = [&](float code) {
             const auto sums = step_sums<L, kWeighted>(values_of(run), weights_of(run), kKRunElements,
-                                                      inverse * L::all(code), L::all(kType.least), L::all(kType.most));
+                                                      inverse * L::all(code), kType.codes);
             const R change = sums.code_rest / above_none<L>(sums.code_code);
             const R found = (sums.noise - change * sums.code_rest) * L::all(1.0F / (code * code));
             const auto better = L::less(found, least);
@@ -76,8 +75,8 @@ struct KSymmetricSearch {
         };
         for (unsigned candidate = 0; candidate < kType.candidates; ++candidate) {
             const float inward = kType.first + kType.step * static_cast<float>(candidate);
-            offer(kType.least + inward);
-            offer(kType.most - inward);
+            offer(kType.codes.least + inward);
+            offer(kType.codes.most - inward);
         }
         return best;
     }
@@ -97,7 +96,7 @@ struct KSymmetricSearch {
     /// From the largest magnitudes.
     void plain() {
         for (std::size_t run = 0; run < kKRuns; ++run) {
-            wish[run] = extreme_of<L>(values_of(run), kKRunElements) / L::all(kType.least);
+            wish[run] = extreme_of<L>(values_of(run), kKRunElements) / L::all(kType.codes.least);
         }
         begin();
         now.noise = L::all(0.0F);
@@ -142,8 +141,7 @@ struct KSymmetricSearch {
         for (std::size_t run = 0; run < kKRuns; ++run) {
             const R step = now.d * now.scale[run];
             const auto sums = step_sums<L, kWeighted>(values_of(run), weights_of(run), kKRunElements,
-                                                      inverse_or_none<L>(step), L::all(kType.least),
-                                                      L::all(kType.most));
+                                                      inverse_or_none<L>(step), kType.codes);
             code_code = code_code + now.scale[run] * now.scale[run] * sums.code_code;
             code_rest = code_rest + now.scale[run] * sums.code_rest * step;
         }

@@ -6,7 +6,7 @@
 namespace octet::kernels::ggml {
 namespace {
 
-inline constexpr SymmetricType kQ5_0 = {-16.0F, 15.0F, 17, -0.75F, 0.2F, 2};
+inline constexpr SymmetricType<WholeCodes> kQ5_0 = {{-16.0F, 15.0F}, 17, -0.75F, 0.2F, 2};
 
 /// The largest magnitude at -16; codes rounded half up.
 struct PlainQ5_0 {
