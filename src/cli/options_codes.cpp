@@ -119,6 +119,17 @@ constexpr Option kOptions[] = {
         .set = [](Arguments& a, const Given& given) { a.coding.pre_tokenizer = given.text; },
     },
     {
+        .name = "--split-size",
+        .value = "SIZE",
+        .commands = kQuantize,
+        .group = Group::kWrite,
+        .help = "of a GGUF file: several files of at most SIZE, as in 2GB",
+        .manual = R"(Writes NAME-00001-of-0000N.gguf and so on instead of NAME.gguf, each of at most SIZE
+            unless a single tensor has more. Programs are given the first one, which appears last.)",
+        .needs = "--type",
+        .set = [](Arguments& a, const Given& given) { a.coding.split_size = given.size(); },
+    },
+    {
         .name = "--no-fallback",
         .commands = kQuantize,
         .group = Group::kGates,
@@ -134,7 +145,8 @@ constexpr Option kOptions[] = {
         .value = "PATTERN=SCHEME",
         .commands = kCoding,
         .group = Group::kChoose,
-        .help = "SCHEME, type of --type, or keep, for tensors that match a glob, re:REGEX or kind:KIND; the first match wins",
+        .help = "SCHEME, type of --type, or keep, for tensors that match a glob, re:REGEX or kind:KIND; the first "
+                "match wins",
         .manual =
             R"(SCHEME, or `keep`, for tensors whose names match a glob, or `re:` and a regular
             expression, or whose kind is KIND (`kind:KIND`). The first rule that matches decides

@@ -38,10 +38,10 @@ std::uint64_t rows_in(std::uint64_t elements, std::uint64_t columns) {
 }  // namespace
 
 struct EncodeRowsTask::Buffers {
-    float* values;    ///< of a tile
-    float* run;       ///< of one read of a strip
-    float* decoded;   ///< kPartElements
-    std::byte* raw;   ///< one read, as the source stores it
+    float* values;   ///< of a tile
+    float* run;      ///< of one read of a strip
+    float* decoded;  ///< kPartElements
+    std::byte* raw;  ///< one read, as the source stores it
 };
 
 EncodeRowsTask::EncodeRowsTask(const RowsJob& job, const pipeline::Stretch& from, const pipeline::Stretch& to,
@@ -132,8 +132,8 @@ void EncodeRowsTask::do_tile(const Tile& tile, Buffers& buffers, pipeline::Works
         const std::span<std::byte> room = output.next(part.rows * row_bytes);
         const ggml::Encoded encoded =
             ggml::encode(job_.type, values, part.rows, part.columns, weights, job_.search, room.data());
-        if (encoded.not_finite) refuse_not_finite(part, values);
-        if (encoded.overflow) refuse_overflow(part);
+        if (encoded.not_finite && !job_.keeps_not_finite) refuse_not_finite(part, values);
+        if (encoded.overflow && !job_.keeps_not_finite) refuse_overflow(part);
         Buffers own = buffers;
         own.values = values;
         add_sums(part, own, room.data(), sums);

@@ -7,8 +7,8 @@
 
 #include "base/text.hpp"
 #include "checkpoint/kind.hpp"
-#include "formats/plain_source.hpp"
 #include "formats/gguf/tokenizer_keys.hpp"
+#include "formats/plain_source.hpp"
 #include "octet/error.hpp"
 #include "plan/rules.hpp"
 
@@ -137,12 +137,27 @@ class ContentsMaker {
             if (rule) take_rule(options_.rules[*rule], dtype, one);
             if (!one.tensor.is_made() && !not_finite_.empty() && not_finite_[one.tensor.source]) {
                 one.type = one.tensor.may_be_quantized ? type_of(dtype) : ggml::Type::kF32;
+                one.is_kept = true;
                 one.reason = "holds values that are not finite";
             }
             fall_back(one);
             contents_.tensors.push_back(std::move(one));
         }
         contents_.arrangement.tensors.clear();
+        check_rules();
+    }
+
+    /// Biases and norms that a pattern matches, too, stay what they are; one that matches nothing else is a mistake.
+    void check_rules() const {
+        for (std::size_t number = 0; number < options_.rules.size(); ++number) {
+            const TensorRule& rule = options_.rules[number];
+            bool applies = rule.type.empty() || rule.type == ggml::traits_of(ggml::Type::kF32).name;
+            for (std::size_t i = 0; i < contents_.tensors.size(); ++i)
+                applies = applies || (contents_.rules[i] == number && contents_.tensors[i].tensor.may_be_quantized);
+            if (!applies)
+                throw Error(ErrorCode::kUsage, "rule " + in_quotes(rule_text(rule)),
+                            "matches nothing but tensors that llama.cpp reads as F32 alone");
+        }
     }
 
     /// Rules match the names of both worlds.
@@ -158,17 +173,14 @@ class ContentsMaker {
         contents_.rules = plan::assign_rules(options_.rules, own, names);
     }
 
-    void take_rule(const TensorRule& rule, Dtype dtype, gguf::TypedFileTensor& one) const {
+    static void take_rule(const TensorRule& rule, Dtype dtype, gguf::TypedFileTensor& one) {
         if (rule.type.empty()) {
             one.type = one.tensor.may_be_quantized ? type_of(dtype) : ggml::Type::kF32;
             one.reason = "the rule " + in_quotes(rule_text(rule));
             return;
         }
         const ggml::Type type = ggml::find_type(rule.type)->type;
-        if (!one.tensor.may_be_quantized && type != ggml::Type::kF32)
-            throw Error(ErrorCode::kUsage, "rule " + in_quotes(rule_text(rule)),
-                        fmt::format("matches {}, which llama.cpp reads as F32 alone; narrow the pattern",
-                                    in_quotes(one.tensor.name)));
+        if (!one.tensor.may_be_quantized) return;
         one.type = type;
     }
 
@@ -205,21 +217,24 @@ void check_gguf_options(const QuantizeOptions& options) {
     const auto refuse = [](std::string_view option, std::string_view what) {
         throw Error(ErrorCode::kUsage, std::string(option), std::string(what));
     };
-    if (options.preset != Preset::kAll) refuse("--preset", "is for octet's own sets; --type says what a GGUF file holds");
+    if (options.preset != Preset::kAll)
+        refuse("--preset", "is for octet's own sets; --type says what a GGUF file holds");
     if (other != SchemeOptions{}) refuse("--type", "chooses the blocks whole; leave out the other scheme options");
     if (options.scheme.range == RangeSearch::kPercentile)
         refuse("--range", "percentile is for octet's own sets; GGUF types take minmax or mse");
     if (options.importance && options.scheme.range == RangeSearch::kMinMax)
         refuse("--importance", "weighs what a search finds, and --range minmax makes none; leave out one of the two");
     if (options.max_size || options.target_sqnr_db)
-        refuse(options.max_size ? "--max-size" : "--target-sqnr", "is for octet's own sets; --type says what a GGUF file holds");
+        refuse(options.max_size ? "--max-size" : "--target-sqnr",
+               "is for octet's own sets; --type says what a GGUF file holds");
     for (const TensorRule& rule : options.rules) {
         if (rule.scheme)
             refuse("rule " + in_quotes(rule_text(rule)),
                    "is a scheme of octet's own sets; name a type of GGUF, such as q6_k, or keep");
     }
     if (!options.architecture.empty() && options.architecture != "none")
-        refuse("--arch", in_quotes(options.architecture) + " is not none, which is the only one to be named; config.json says all others");
+        refuse("--arch", in_quotes(options.architecture) +
+                             " is not none, which is the only one to be named; config.json says all others");
 }
 
 GgufContents gguf_contents(const checkpoint::Checkpoint& checkpoint, const QuantizeOptions& options,

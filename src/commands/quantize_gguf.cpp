@@ -57,6 +57,7 @@ codecs::RowsJob rows_job(const gguf::TypedFileTensor& one, const checkpoint::Ten
     job.search = search;
     job.is_transposed = one.tensor.change == gguf::Change::kTransposed;
     job.head_rows = one.tensor.head_rows;
+    job.keeps_not_finite = one.is_kept;
     job.factor = one.tensor.factor;
     job.addend = one.tensor.addend;
     return job;
@@ -95,41 +96,60 @@ class GgufRun {
 
     Report run() {
         const fs::path target = io::resolved_target(given_);
-        check_target(target);
+        if (!options_.split_size) check_target(target);
         contents_ = gguf_contents(checkpoint_, options_, {});
         io::Output output(target, io::Output::Kind::kFile, "", options_.write.sync, notes_.lines);
-        refuse_inputs(target.parent_path(), given_, {target.filename().native()}, identities());
         output.begin();
         if (options_.on_non_finite == OnNonFinite::kKeep)
             contents_ = gguf_contents(checkpoint_, options_, find_not_finite(checkpoint_, options_.write));
         reports_ = gguf_reports(checkpoint_, contents_);
         note_importance();
-        facts_ = {target.filename().native(), std::move(contents_.keys), source_bytes()};
+        facts_ = {target.filename().native(), std::move(contents_.keys), source_bytes(), options_.split_size};
         layout_ = gguf::lay_out(facts_, contents_.tensors);
-        io::check_free_space(output.place(), target, layout_.files.front().byte_count);
-        output.build({facts_.name});
-        files_.push_back(output.create(facts_.name, layout_.files.front().byte_count));
+        create_files(target, output);
         write_tensors();
         write_headers();
         sync_files(files_, options_.write);
         Report report = make_report(output);
         check_stop(options_.write);
-        if (report.written) output.publish_files({facts_.name}, options_.write.force);
+        if (report.written) output.publish_files(names_in_order(), options_.write.force);
         if (report.written) add_notes();
         report.notes = notes_.lines;
         return report;
     }
 
   private:
+    /// The first file appears last: without it nobody reads the others.
+    std::vector<std::string> names_in_order() const {
+        std::vector<std::string> names;
+        for (const gguf::DataFile& file : layout_.files) names.insert(names.begin(), file.name);
+        return names;
+    }
+
+    void create_files(const fs::path& target, io::Output& output) {
+        constexpr std::size_t kMostFiles = 65'535;
+        if (layout_.files.size() > kMostFiles)
+            throw Error(ErrorCode::kUsage, "--split-size",
+                        fmt::format("makes {} files, and GGUF counts up to {}; give a larger one",
+                                    with_commas(layout_.files.size()), with_commas(kMostFiles)));
+        std::uint64_t bytes = 0;
+        for (const gguf::DataFile& file : layout_.files) bytes += file.byte_count;
+        for (const gguf::DataFile& file : layout_.files) check_target(target.parent_path() / file.name);
+        refuse_inputs(target.parent_path(), given_, names_in_order(), identities());
+        io::check_free_space(output.place(), target, bytes);
+        output.build(names_in_order());
+        for (const gguf::DataFile& file : layout_.files) files_.push_back(output.create(file.name, file.byte_count));
+    }
+
     void check_target(const fs::path& target) const {
         const io::EntryKind kind = io::kind_at(target);
         if (kind == io::EntryKind::kNothing) return;
+        const auto refuse = [&](const std::string& what) {
+            const bool is_given = target.filename() == given_.filename();
+            throw Error(ErrorCode::kUsage, printable(is_given ? given_.native() : target.native()), what);
+        };
         if (kind == io::EntryKind::kFolder) refuse("is a folder; name a file");
         if (!options_.write.force) refuse("exists already; --force replaces it");
-    }
-
-    [[noreturn]] void refuse(const std::string& what) const {
-        throw Error(ErrorCode::kUsage, printable(given_.native()), what);
     }
 
     std::vector<io::FileIdentity> identities() const {
@@ -209,7 +229,8 @@ class GgufRun {
             const std::uint64_t elements = element_count(reports_[i].shape).value_or(0);
             const TensorStatistics figures =
                 quant::tensor_statistics(results_[i].sums, elements, results_[i].sums.max_abs_error);
-            const bool counts = !contents_.tensors[i].tensor.is_made() && is_lossy(contents_.tensors[i].type, reports_[i].dtype);
+            const bool counts =
+                !contents_.tensors[i].tensor.is_made() && is_lossy(contents_.tensors[i].type, reports_[i].dtype);
             if (counts) reports_[i].statistics = figures;
             reports_[i].stored_checksum = known[i];
             records.push_back({known[i], figures.sqnr_db, figures.rmse, figures.max_abs_error});
@@ -258,7 +279,8 @@ class GgufRun {
         for (const gguf::DataFile& file : layout_.files) {
             report.output_files.push_back({file.name, file.byte_count});
             if (options_.write.sha256)
-                report.output_files.back().sha256 = io::sha256_of(output.open(file.name), options_.write.stop_requested);
+                report.output_files.back().sha256 =
+                    io::sha256_of(output.open(file.name), options_.write.stop_requested);
         }
         report.checks = check_gates(options_.gates, report);
         if (options_.no_fallback) report.checks.push_back(check_fallbacks(report));
@@ -271,7 +293,8 @@ class GgufRun {
         for (std::size_t i = 0; i < contents_.tensors.size(); ++i) {
             if (!contents_.tensors[i].is_fallback) continue;
             if (check.value == 0)
-                check.detail = fmt::format("tensor {}: {}", in_quotes(report.tensors[i].name), report.tensors[i].reason);
+                check.detail =
+                    fmt::format("tensor {}: {}", in_quotes(report.tensors[i].name), report.tensors[i].reason);
             check.value += 1;
         }
         check.passed = check.value == 0;
@@ -283,14 +306,14 @@ class GgufRun {
         std::size_t fallbacks = 0;
         for (const gguf::TypedFileTensor& one : contents_.tensors) fallbacks += one.is_fallback ? 1 : 0;
         if (fallbacks > 0)
-            notes_.lines.push_back(fmt::format("{} of {} have another type than was asked for, as their rows are no "
-                                               "whole blocks; --verbose and --json name them",
-                                               fallbacks, counted(contents_.tensors.size(), "tensor")));
+            notes_.lines.push_back(
+                fmt::format("{} of {} have another type than was asked for, as their rows are no "
+                            "whole blocks; --verbose and --json name them",
+                            fallbacks, counted(contents_.tensors.size(), "tensor")));
         if (!contents_.arrangement.left_out.empty()) {
             const gguf::LeftOutTensor& first = contents_.arrangement.left_out.front();
             const std::size_t more = contents_.arrangement.left_out.size() - 1;
-            notes_.lines.push_back(fmt::format("left out {}{}: {}",
-                                               in_quotes(checkpoint_.tensors[first.source].name),
+            notes_.lines.push_back(fmt::format("left out {}{}: {}", in_quotes(checkpoint_.tensors[first.source].name),
                                                more > 0 ? fmt::format(" and {} more", more) : "", first.why));
         }
         notes_.lines.insert(notes_.lines.end(), contents_.notes.begin(), contents_.notes.end());

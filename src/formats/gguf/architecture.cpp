@@ -58,9 +58,10 @@ const Architecture& need_architecture(const ModelConfig& config) {
     std::vector<std::string_view> known;
     for (const Architecture& one : kArchitectures)
         known.insert(known.end(), one.model_types.begin(), one.model_types.end());
-    config.refuse(fmt::format("\"model_type\" is {}, and octet writes GGUF files of {}; --arch none writes weights "
-                              "alone",
-                              in_quotes(type), fmt::join(known, ", ")));
+    config.refuse(
+        fmt::format("\"model_type\" is {}, and octet writes GGUF files of {}; --arch none writes weights "
+                    "alone",
+                    in_quotes(type), fmt::join(known, ", ")));
 }
 
 }  // namespace octet::gguf

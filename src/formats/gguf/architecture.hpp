@@ -13,7 +13,7 @@
 namespace octet::gguf {
 
 struct Architecture {
-    std::string_view name;                         ///< `general.architecture`
+    std::string_view name;                          ///< `general.architecture`
     std::span<const std::string_view> model_types;  ///< of config.json
     std::span<const NameRow> (*names)();
 

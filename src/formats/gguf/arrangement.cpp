@@ -123,8 +123,8 @@ class Arranger {
                 placed.head_rows = rows_of_heads(tensor, config_.size("num_attention_heads"));
                 break;
             case Change::kInterleavedKeys:
-                placed.head_rows = rows_of_heads(
-                    tensor, config_.size_or("num_key_value_heads", config_.size("num_attention_heads")));
+                placed.head_rows =
+                    rows_of_heads(tensor, config_.size_or("num_key_value_heads", config_.size("num_attention_heads")));
                 break;
             case Change::kPlusOne:
                 placed.addend = 1;

@@ -1,5 +1,7 @@
 #include "formats/gguf/file_layout.hpp"
 
+#include <fmt/format.h>
+
 #include "base/checked.hpp"
 #include "base/text.hpp"
 #include "formats/gguf/header_writer.hpp"
@@ -35,7 +37,7 @@ Keys own_keys(const DataFile& file, const FileFacts& facts, const std::vector<Te
 }
 
 HeaderText unsealed_header(const Layout& layout, std::size_t file, const FileFacts& facts,
-                            const std::vector<TypedFileTensor>& tensors, const std::vector<TensorRecord>& records) {
+                           const std::vector<TypedFileTensor>& tensors, const std::vector<TensorRecord>& records) {
     const DataFile& data = layout.files[file];
     Keys keys = data.keys;
     Keys own = own_keys(data, facts, records);
@@ -50,10 +52,10 @@ HeaderText unsealed_header(const Layout& layout, std::size_t file, const FileFac
 }
 
 /// Puts the tensors of one file one behind the other.
-void place_tensors(DataFile& file, std::uint32_t number, const FileFacts& facts,
-                   const std::vector<TypedFileTensor>& tensors, Layout& layout) {
+void place_tensors(DataFile file, const FileFacts& facts, const std::vector<TypedFileTensor>& tensors, Layout& layout) {
+    const auto number = static_cast<std::uint32_t>(layout.files.size());
     for (const std::uint32_t i : file.tensors) layout.places[i].offset = 0;
-    layout.files.push_back(file);
+    layout.files.push_back(std::move(file));
     DataFile& placed = layout.files.back();
     placed.header_bytes = unsealed_header(layout, number, facts, tensors, {}).bytes.size();
     std::uint64_t end = placed.header_bytes;
@@ -63,6 +65,42 @@ void place_tensors(DataFile& file, std::uint32_t number, const FileFacts& facts,
         end += aligned(bytes);
     }
     placed.byte_count = end;
+}
+
+/// Bytes of a header that has no tensors; of those beyond the first file only what says that it is one of several.
+std::uint64_t empty_header_bytes(const Keys& keys, const FileFacts& facts) {
+    constexpr std::uint64_t kSplitKeys = 128;
+    Layout empty;
+    empty.files.push_back({"", 0, 0, keys, {}});
+    return unsealed_header(empty, 0, facts, {}, {}).bytes.size() + kSplitKeys;
+}
+
+/// Which tensors go to which file, in their order.
+std::vector<std::vector<std::uint32_t>> dealt_out(const FileFacts& facts, const std::vector<TypedFileTensor>& tensors) {
+    constexpr std::uint64_t kMostInfo = 256;  // of a tensor, in keys and infos
+    std::vector<std::vector<std::uint32_t>> files(1);
+    if (!facts.split_size) {
+        for (std::uint32_t i = 0; i < tensors.size(); ++i) files.front().push_back(i);
+        return files;
+    }
+    const std::uint64_t further = empty_header_bytes({}, facts);
+    std::uint64_t bytes = empty_header_bytes(facts.keys, facts);
+    for (std::uint32_t i = 0; i < tensors.size(); ++i) {
+        const std::uint64_t own = aligned(stored_bytes(tensors[i].type, tensors[i].tensor.shape)) + kMostInfo;
+        if (!files.back().empty() && bytes + own > *facts.split_size) {
+            files.emplace_back();
+            bytes = further;
+        }
+        files.back().push_back(i);
+        bytes += own;
+    }
+    return files;
+}
+
+/// "NAME-00002-of-00003.gguf" of "NAME.gguf".
+std::string name_of_part(std::string_view name, std::size_t number, std::size_t count) {
+    constexpr std::string_view kEnding = ".gguf";
+    return fmt::format("{}-{:05}-of-{:05}{}", name.substr(0, name.size() - kEnding.size()), number + 1, count, kEnding);
 }
 
 }  // namespace
@@ -81,11 +119,19 @@ std::uint64_t stored_bytes(ggml::Type type, const Shape& shape) {
 Layout lay_out(const FileFacts& facts, const std::vector<TypedFileTensor>& tensors) {
     Layout layout;
     layout.places.resize(tensors.size());
-    DataFile file;
-    file.name = facts.name;
-    file.keys = facts.keys;
-    for (std::uint32_t i = 0; i < tensors.size(); ++i) file.tensors.push_back(i);
-    place_tensors(file, 0, facts, tensors, layout);
+    const std::vector<std::vector<std::uint32_t>> files = dealt_out(facts, tensors);
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        DataFile file;
+        file.name = facts.split_size ? name_of_part(facts.name, i, files.size()) : facts.name;
+        if (i == 0) file.keys = facts.keys;
+        if (facts.split_size) {
+            file.keys.push_back({"split.no", static_cast<std::uint16_t>(i)});
+            file.keys.push_back({"split.count", static_cast<std::uint16_t>(files.size())});
+            file.keys.push_back({"split.tensors.count", static_cast<std::int32_t>(tensors.size())});
+        }
+        file.tensors = files[i];
+        place_tensors(std::move(file), facts, tensors, layout);
+    }
     return layout;
 }
 

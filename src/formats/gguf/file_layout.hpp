@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,8 @@ namespace octet::gguf {
 struct TypedFileTensor {
     FileTensor tensor;
     ggml::Type type = ggml::Type::kF32;
-    std::string reason = {};  ///< why it has another type than was asked for; or empty
+    std::string reason = {};   ///< why it has another type than was asked for; or empty
+    bool is_kept = false;      ///< as it holds values that are not finite
     bool is_fallback = false;  ///< as its rows are no whole blocks of that one
 };
 
@@ -58,9 +60,10 @@ struct Layout {
 
 /// What the keys of a file are made of, beside its tensors.
 struct FileFacts {
-    std::string name;        ///< of the file; of several the last, which says how many there are, is made from it
-    Keys keys;               ///< of the model
+    std::string name;  ///< of the file, or of several NAME of NAME-00001-of-00003.gguf and ".gguf"
+    Keys keys;         ///< of the model
     std::uint64_t source_bytes = 0;
+    std::optional<std::uint64_t> split_size = {};  ///< most bytes of a file, unless one tensor has more
 };
 
 Layout lay_out(const FileFacts& facts, const std::vector<TypedFileTensor>& tensors);

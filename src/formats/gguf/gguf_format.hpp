@@ -60,8 +60,8 @@ using Keys = std::vector<Key>;
 
 struct TensorInfo {
     std::string_view name;
-    Shape shape;              ///< the slowest dimension first, as checkpoints have it
-    std::uint32_t type = 0;   ///< ggml's number
+    Shape shape;               ///< the slowest dimension first, as checkpoints have it
+    std::uint32_t type = 0;    ///< ggml's number
     std::uint64_t offset = 0;  ///< in the data
 };
 

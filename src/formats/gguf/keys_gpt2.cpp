@@ -21,7 +21,8 @@ void add_gpt2_keys(const ModelConfig& config, Keys& keys) {
     KeyList list("gpt2", keys);
     const std::uint32_t width = config.size("n_embd");
     const bool has_inner = config.has("n_inner");
-    if (!has_inner && width > 1U << 29U) config.refuse("\"n_embd\" is beyond every model; give the model's own config.json");
+    if (!has_inner && width > 1U << 29U)
+        config.refuse("\"n_embd\" is beyond every model; give the model's own config.json");
     list.add("block_count", config.size("n_layer"));
     list.add("context_length", config.size("n_positions"));
     list.add("embedding_length", width);

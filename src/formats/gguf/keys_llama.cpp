@@ -28,8 +28,8 @@ Heads heads_of(const ModelConfig& config) {
     const std::uint32_t hidden = config.size("hidden_size");
     heads.width = config.size_or("head_dim", std::max(hidden / heads.count, 1U));
     if (heads.count % heads.of_keys != 0)
-        config.refuse(fmt::format("\"num_attention_heads\" {} is no multiple of \"num_key_value_heads\" {}", heads.count,
-                                  heads.of_keys));
+        config.refuse(fmt::format("\"num_attention_heads\" {} is no multiple of \"num_key_value_heads\" {}",
+                                  heads.count, heads.of_keys));
     return heads;
 }
 
@@ -59,8 +59,7 @@ void add_scaling(const ModelConfig& config, bool has_frequencies, KeyList& list)
     if (type != "linear" && type != "yarn") refuse_scaling(config);
     list.add("rope.scaling.type", type);
     list.add("rope.scaling.factor", rope.number_or("factor", 1.0));
-    if (type == "yarn")
-        list.add("rope.scaling.original_context_length", rope.size("original_max_position_embeddings"));
+    if (type == "yarn") list.add("rope.scaling.original_context_length", rope.size("original_max_position_embeddings"));
 }
 
 void refuse_activation(const ModelConfig& config, const char* key, std::string_view computed) {
@@ -161,7 +160,8 @@ void add_phi3_keys(const ModelConfig& config, Keys& keys) {
     KeyList list("phi3", keys);
     const Heads heads = heads_of(config);
     if (rope_type(rope_of(config)) != "default") refuse_scaling(config);
-    const double part = rope_of(config).number_or("partial_rotary_factor", config.number_or("partial_rotary_factor", 1.0));
+    const double part =
+        rope_of(config).number_or("partial_rotary_factor", config.number_or("partial_rotary_factor", 1.0));
     if (!(part > 0 && part <= 1)) config.refuse("\"partial_rotary_factor\" is no number from 0 to 1");
     const std::uint32_t context = context_of(config, true);
     add_common_keys(config, context, heads, list);

@@ -12,7 +12,7 @@ namespace octet::gguf {
 /// What a file's layout makes of a weight's values.
 enum class Change : std::uint8_t {
     kNone,
-    kTransposed,       ///< GPT-2's Conv1D: [in, out] becomes [out, in]
+    kTransposed,        ///< GPT-2's Conv1D: [in, out] becomes [out, in]
     kInterleavedHeads,  ///< rows of each head: i and i + half become 2 i and 2 i + 1, as llama.cpp rotates them
     kInterleavedKeys,   ///< the same of the fewer heads of keys
     kPlusOne,           ///< Gemma's norms are stored as what is added to 1

@@ -100,8 +100,8 @@ class Bpe {
         if (!has_json_) return std::string(source_.architecture.name == "gpt2" ? "gpt-2" : "qwen2");
         for (const Cut& cut : kCuts) {
             const bool is_plain = cut.pattern.empty();
-            const bool fits = is_plain ? text_.patterns.empty()
-                                       : text_.patterns.size() == 1 && text_.patterns.front() == cut.pattern;
+            const bool fits =
+                is_plain ? text_.patterns.empty() : text_.patterns.size() == 1 && text_.patterns.front() == cut.pattern;
             if (fits && cut.splits_digits == text_.splits_digits && has_byte_level()) return std::string(cut.name);
         }
         refuse(fmt::format("cuts text by {}, which octet knows no name of llama.cpp for; --pre NAME says it",

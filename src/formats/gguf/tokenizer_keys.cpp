@@ -74,7 +74,8 @@ void add_tokenizer_keys(const TokenizerSource& source, Keys& keys, std::vector<s
     const auto is_there = [&](const char* name) { return io::exists(source.folder / name); };
     const bool is_t5 = source.architecture.name == "t5";
     if (is_t5 && is_there("spiece.model")) return add_unigram_keys(source, source.folder / "spiece.model", keys);
-    if (!is_t5 && is_there("tokenizer.model")) return add_piece_bpe_keys(source, source.folder / "tokenizer.model", keys);
+    if (!is_t5 && is_there("tokenizer.model"))
+        return add_piece_bpe_keys(source, source.folder / "tokenizer.model", keys);
     if (!is_t5 && (is_there("tokenizer.json") || (is_there("vocab.json") && is_there("merges.txt"))))
         return add_bpe_keys(source, keys);
     keys.push_back({"tokenizer.ggml.model", std::string("none")});

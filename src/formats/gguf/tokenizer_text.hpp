@@ -20,7 +20,7 @@ struct TokenizerText {
     std::vector<std::pair<std::string, std::uint64_t>> tokens;
     std::vector<std::string> merges;  ///< "a b"
     std::vector<AddedToken> added;
-    std::vector<std::string> cutters;  ///< types of the pre-tokenizer and its parts: "ByteLevel", "Split", "Digits"
+    std::vector<std::string> cutters;   ///< types of the pre-tokenizer and its parts: "ByteLevel", "Split", "Digits"
     std::vector<std::string> patterns;  ///< their regular expressions
     bool splits_digits = false;         ///< each on its own, by "Digits"
     bool has_byte_fallback = false;

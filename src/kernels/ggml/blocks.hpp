@@ -33,7 +33,16 @@ using EncodeBlocks = bool (*)(const Blocks& blocks);
 struct Loops {
     const char* name;
     EncodeBlocks q4_0;
+    EncodeBlocks q4_1;
+    EncodeBlocks q5_0;
+    EncodeBlocks q5_1;
     EncodeBlocks q8_0;
+    EncodeBlocks q2_k;
+    EncodeBlocks q3_k;
+    EncodeBlocks q4_k;
+    EncodeBlocks q5_k;
+    EncodeBlocks q6_k;
+    EncodeBlocks iq4_nl;
 };
 
 /// The loops for that instruction set, or null when not built in or not supported here.

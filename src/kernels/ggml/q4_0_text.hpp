@@ -7,7 +7,7 @@
 namespace octet::kernels::ggml {
 namespace {
 
-inline constexpr SymmetricType kQ4_0 = {-8.0F, 7.0F, 17, -0.8F, 0.15F, 2};
+inline constexpr SymmetricType<WholeCodes> kQ4_0 = {{-8.0F, 7.0F}, 17, -0.8F, 0.15F, 2};
 
 /// The largest magnitude at -8; codes rounded half up.
 struct PlainQ4_0 {

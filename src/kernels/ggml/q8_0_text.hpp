@@ -7,7 +7,7 @@
 namespace octet::kernels::ggml {
 namespace {
 
-inline constexpr SymmetricType kQ8_0 = {-127.0F, 127.0F, 40, -0.75F, 0.25F, 2};
+inline constexpr SymmetricType<WholeCodes> kQ8_0 = {{-127.0F, 127.0F}, 40, -0.75F, 0.25F, 2};
 
 /// amax / 127, and roundf(): half away from 0.
 struct PlainQ8_0 {
