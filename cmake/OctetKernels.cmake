@@ -7,9 +7,9 @@
 # - No exceptions and no IPO for the same reason.
 include_guard(GLOBAL)
 
-file(GLOB octet_kernel_files CONFIGURE_DEPENDS RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}" src/kernels/*.cpp)
+file(GLOB octet_kernel_files CONFIGURE_DEPENDS RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}" src/kernels/*.cpp src/kernels/ggml/*.cpp)
 set(octet_isa_files ${octet_kernel_files})
-list(FILTER octet_isa_files INCLUDE REGEX "/(kernels|products)_[a-z0-9]+\\.cpp$")
+list(FILTER octet_isa_files INCLUDE REGEX "/(kernels|products|blocks)_[a-z0-9]+\\.cpp$")
 list(REMOVE_ITEM octet_kernel_files ${octet_isa_files})
 
 add_library(octet_kernels OBJECT ${octet_kernel_files})
@@ -19,17 +19,18 @@ target_link_libraries(octet_kernels PRIVATE octet_xsimd octet_xxhash)
 target_compile_options(octet_kernels PRIVATE -O3 -fno-exceptions)
 set_target_properties(octet_kernels PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF)
 
-# octet_kernel(isa [flags...]): adds src/kernels/kernels_<isa>.cpp and products_<isa>.cpp where they exist and tells the two
-# files that choose among them.
+# octet_kernel(isa [flags...]): adds src/kernels/kernels_<isa>.cpp, products_<isa>.cpp and ggml/blocks_<isa>.cpp where they exist
+# and tells the three files that choose among them.
 function(octet_kernel isa)
     if(NOT "src/kernels/kernels_${isa}.cpp" IN_LIST octet_isa_files)
         return()
     endif()
-    set(files "src/kernels/kernels_${isa}.cpp" "src/kernels/products_${isa}.cpp")
+    set(files "src/kernels/kernels_${isa}.cpp" "src/kernels/products_${isa}.cpp" "src/kernels/ggml/blocks_${isa}.cpp")
     target_sources(octet_kernels PRIVATE ${files})
     set_source_files_properties(${files} PROPERTIES COMPILE_OPTIONS "${ARGN}")
     string(TOUPPER "${isa}" upper)
     set_property(SOURCE src/kernels/dispatch.cpp src/kernels/product_dispatch.cpp
+            src/kernels/ggml/loop_dispatch.cpp
         APPEND PROPERTY COMPILE_DEFINITIONS OCTET_HAVE_${upper}=1)
     set_property(GLOBAL APPEND PROPERTY octet_isas ${isa})
 endfunction()

@@ -54,6 +54,7 @@ struct TensorComparison {
     Shape shape;
     Kind kind = Kind::kOther;
     std::optional<Scheme> scheme;            ///< of the quantized side; of B where both are
+    std::string type = {};                   ///< the same of a GGUF file: "q4_k"; `scheme` is empty then
     std::optional<float> scale;              ///< per-tensor state
     std::optional<float> zero_point;         ///< per-tensor state
     std::uint64_t source_bytes = 0;          ///< stored in A, with its state
@@ -74,6 +75,8 @@ struct CompareReport {
     std::string output;  ///< the path of B as it was given
     bool input_is_set = false;
     bool output_is_set = false;
+    std::string input_format = {};   ///< "safetensors", "octet" (a set) or "gguf"
+    std::string output_format = {};  ///< the same of B
     /// Of the compared tensors as stored in B; source_bytes and source_framework_bytes are those of
     /// A. sqnr_db and max_abs_error are over all compared float tensors, except those that a set
     /// keeps and that do not differ, as quantize counts them.
@@ -81,6 +84,7 @@ struct CompareReport {
     std::vector<TensorComparison> tensors;  ///< in file order of A
     std::vector<std::string> missing;       ///< names in A alone, in file order of A
     std::vector<std::string> extra;         ///< names in B alone, in file order of B
+    std::vector<std::string> dropped;       ///< names in one alone that the other's format has no place for: no failure
     std::vector<TensorChange> changed;      ///< in file order of A
     std::vector<Check> checks;              ///< one for each requested gate
     double seconds = 0;                     ///< wall time of the operation

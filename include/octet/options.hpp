@@ -116,8 +116,16 @@ struct QuantizeOptions {
     std::optional<double> target_sqnr_db = {};
     OnNonFinite on_non_finite = OnNonFinite::kError;
     CompanionChoice companions = CompanionChoice::kAll;
+    /// A type or mixture of GGUF ("q4_k_m", in any case): the output is a file for llama.cpp, its
+    /// name ends in ".gguf", and presets and schemes have no say. Empty: a set of octet's own.
+    std::string type = {};
+    std::string architecture = {};   ///< GGUF: "none" writes weights alone; empty: what config.json says
+    std::string pre_tokenizer = {};  ///< GGUF: `tokenizer.ggml.pre`; empty: as tokenizer.json says
+    bool no_fallback = false;        ///< GGUF: a tensor that cannot have its type fails like a gate
+    /// GGUF: several files NAME-0000I-of-0000N.gguf, of at most that many bytes where one tensor fits.
+    std::optional<std::uint64_t> split_size = {};
     Gates gates;
-    bool keep_on_failure = false;  ///< the set becomes visible even when a gate failed
+    bool keep_on_failure = false;  ///< the output becomes visible even when a gate failed
     WriteOptions write;
 };
 
@@ -125,6 +133,9 @@ struct QuantizeOptions {
 struct DequantizeOptions {
     std::optional<Dtype> dtype;  ///< F32, F16 or BF16 for every float tensor; empty: each tensor's source dtype
     WriteOptions write;
+    /// Of a GGUF file, which has none: the folder of the model whose companions (config.json, the
+    /// tokenizer) go along.
+    std::filesystem::path like = {};
 };
 
 }  // namespace octet

@@ -83,6 +83,10 @@ struct TensorReport {
     Role role = Role::kNone;
     OutputAxis output_axis = OutputAxis::k0;  ///< of a matrix: which axis counts the outputs
     bool batch = false;  ///< fused experts: the first dimension counts matrices, and `output_axis` is theirs
+    /// Of a format other than octet's own set: its name for how the tensor is stored ("q4_k"), in
+    /// lower case, and for the tensor itself; `scheme` is empty then.
+    std::string type = {};
+    std::string stored_name = {};
 };
 
 /// A name and a size: one file of a checkpoint or set.
@@ -147,6 +151,7 @@ struct Report {
     std::string input;    ///< the path as it was given
     std::string output;   ///< the path as it was given; empty for inspect
     bool is_set = false;  ///< inspect: a quantized set rather than a plain checkpoint
+    std::string format = {};  ///< "gguf" of such a file; of inspect else "safetensors" or "octet" (a set)
     Totals totals;
     std::vector<TensorReport> tensors;  ///< in file order
     std::vector<FileReport> input_files;

@@ -19,6 +19,7 @@ struct TensorRule {
     /// ...).
     std::string match;
     std::optional<Scheme> scheme;  ///< empty: keep; the bytes are copied
+    std::string type = {};         ///< of GGUF, in lower case ("q6_k"), instead of a scheme
 
     friend bool operator==(const TensorRule&, const TensorRule&) = default;
 };

@@ -33,7 +33,9 @@ struct VerifyOptions {
 /// What verify() found. A set without findings is whole.
 struct VerifyReport {
     std::string input;
-    std::string source;  ///< empty without a source
+    std::string source;            ///< empty without a source
+    std::string format = "octet";  ///< or "gguf"
+    bool has_checksums = true;     ///< false of a GGUF file that octet did not write: only its structure was looked at
     Totals totals;
     std::vector<TensorReport> tensors;  ///< as in the sidecar; empty where sidecar and data files do not fit
     std::vector<Finding> findings;      ///< structure first, then in file order

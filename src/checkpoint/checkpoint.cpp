@@ -163,6 +163,11 @@ Checkpoint open_checkpoint(const fs::path& path, io::Links links) {
         throw Error(ErrorCode::kBadInput, printable(path.native()),
                     "is a quantized set already; give the original checkpoint");
     }
+    if (location.what == Location::What::kGguf) {
+        throw Error(ErrorCode::kBadInput, printable(location.path.native()),
+                    "is a GGUF file, whose weights are stored in blocks already; give the checkpoint that it was made "
+                    "from, or make one of it first: octet dequantize FILE.gguf OUT");
+    }
     if (location.what == Location::What::kIndex) {
         add_indexed_shards(checkpoint, location, links);
     } else if (location.what == Location::What::kParts) {

@@ -22,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSuffix = ".safetensors";
+constexpr std::string_view kGgufSuffix = ".gguf";
 
 /// What is no regular file, links followed, goes out of `names`.
 void keep_files(const fs::path& folder, std::vector<std::string>& names) {
@@ -54,10 +55,10 @@ std::optional<std::uint64_t> number_of(std::string_view digits) {
     return is_number ? std::optional<std::uint64_t>(std::stoul(std::string(digits))) : std::nullopt;
 }
 
-std::optional<Part> part_of(std::string_view name) {
+std::optional<Part> part_of(std::string_view name, std::string_view suffix = kSuffix) {
     constexpr std::string_view kOf = "-of-";
-    if (!name.ends_with(kSuffix)) return std::nullopt;
-    name.remove_suffix(kSuffix.size());
+    if (!name.ends_with(suffix)) return std::nullopt;
+    name.remove_suffix(suffix.size());
     const std::size_t of = name.rfind(kOf);
     const std::size_t dash = of == name.npos || of == 0 ? name.npos : name.rfind('-', of - 1);
     if (dash == name.npos) return std::nullopt;
@@ -120,6 +121,26 @@ bool is_hub_repository(const fs::path& folder) {
                 problem + (foreign.empty() ? "; name the checkpoint's file" : foreign));
 }
 
+/// The one GGUF file, or the first of those that are parts of one.
+std::optional<std::string> only_gguf(const std::vector<std::string>& names) {
+    std::vector<std::string> found;
+    std::copy_if(names.begin(), names.end(), std::back_inserter(found),
+                 [](const std::string& name) { return name.ends_with(kGgufSuffix); });
+    if (found.empty()) return std::nullopt;
+    const std::optional<Part> first = part_of(found.front(), kGgufSuffix);
+    const bool is_one = std::all_of(found.begin(), found.end(), [&](const std::string& name) {
+        const std::optional<Part> part = part_of(name, kGgufSuffix);
+        return name == found.front() || (first && part && part->prefix == first->prefix && part->count == first->count);
+    });
+    return is_one ? std::optional(found.front()) : std::nullopt;
+}
+
+/// By its first bytes: files in other programs' stores have names without an ending.
+bool is_gguf(const fs::path& path, const std::string& name) {
+    if (name.ends_with(kSuffix) || io::kind_at(path) != io::EntryKind::kFile) return false;
+    return name.ends_with(kGgufSuffix) || safetensors::begins_like_gguf(io::File::open_for_reading(path));
+}
+
 Location locate_in_folder(const fs::path& folder) {
     const auto in_folder = [&](Location::What what, const fs::path& path) {
         return Location{what, path, folder, true, {}};
@@ -150,6 +171,8 @@ Location locate_in_folder(const fs::path& folder) {
         throw Error(ErrorCode::kBadInput, printable(folder.native()),
                     fmt::format("holds {} indexes: {}; name the one that is meant", indexes.size(), listed(indexes)));
     keep_files(folder, names);
+    if (const std::optional<std::string> gguf = candidates.empty() ? only_gguf(names) : std::nullopt)
+        return in_folder(Location::What::kGguf, folder / *gguf);
     throw_no_checkpoint(folder, names, candidates);
 }
 
@@ -190,6 +213,7 @@ Location locate(const fs::path& path) {
     const std::string name = path.filename().native();
     if (name == kSetIndexName || name == kSidecarName) return {Location::What::kSet, folder, folder, false, {}};
     const bool is_index = name.ends_with(".index.json") || is_index_name(name);
+    if (!is_index && is_gguf(path, name)) return {Location::What::kGguf, path, folder, false, {}};
     return {is_index ? Location::What::kIndex : Location::What::kFile, path, folder, false, {}};
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -37,6 +38,7 @@ struct Arguments {
     bool scan = false;
     bool list_schemes = false;
     std::optional<Dtype> dtype;  ///< of dequantize; empty: each tensor's own
+    std::filesystem::path like;  ///< of dequantize; empty: none
     std::string tensors;         ///< a pattern, of inspect and compare; empty: all
     bool sizes = false;
     std::optional<SortKey> sort;

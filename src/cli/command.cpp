@@ -7,21 +7,22 @@ namespace octet::cli {
 namespace {
 
 constexpr std::string_view kCheckpoint = "a .safetensors file, a *.safetensors.index.json, or a folder";
-constexpr std::string_view kModel = "a checkpoint or set, config.json and tokenizer beside it";
+constexpr std::string_view kModel = "a checkpoint or set, config.json and tokenizer beside it; or a GGUF file";
 
 constexpr Positional kQuantizePaths[] = {
     {"INPUT", kCheckpoint, &Arguments::input},
-    {"OUT_DIR", "a new or empty folder for the set", &Arguments::output},
+    {"OUT_DIR", "a new or empty folder for the set; with --type a file that ends in .gguf", &Arguments::output},
 };
 constexpr Positional kDequantizePaths[] = {
-    {"SET", "a folder that octet quantize wrote", &Arguments::input},
+    {"SET", "a folder that octet quantize wrote, or a GGUF file of anybody", &Arguments::input},
     {"OUT", "a name ending in .safetensors for one file, else a new or empty folder", &Arguments::output},
 };
-constexpr Positional kInspectPaths[] = {{"PATH", "a checkpoint or a set", &Arguments::input}};
-constexpr Positional kVerifyPaths[] = {{"SET", "a folder that octet quantize wrote", &Arguments::input}};
+constexpr Positional kInspectPaths[] = {{"PATH", "a checkpoint, a set or a GGUF file", &Arguments::input}};
+constexpr Positional kVerifyPaths[] = {
+    {"SET", "a folder that octet quantize wrote, or a GGUF file", &Arguments::input}};
 constexpr Positional kComparePaths[] = {
-    {"A", "the reference: a checkpoint or a set", &Arguments::input},
-    {"B", "what is judged: a checkpoint or a set", &Arguments::output},
+    {"A", "the reference: a checkpoint, a set or a GGUF file", &Arguments::input},
+    {"B", "what is judged: a checkpoint, a set or a GGUF file", &Arguments::output},
 };
 constexpr Positional kPlanPaths[] = {{"INPUT", kCheckpoint, &Arguments::input, false}};
 constexpr Positional kModelPaths[] = {{"MODEL", kModel, &Arguments::input}};
@@ -44,10 +45,11 @@ constexpr Command kCommands[] = {
         .name = "dequantize",
         .bit = kDequantize,
         .is_main = true,
-        .summary = "Restore a checkpoint from a set",
+        .summary = "Restore a checkpoint from a set or a GGUF file",
         .manual =
             R"(Restores the checkpoint that SET was made from: its names, order, shapes, dtypes and
-            metadata, with the values that the codes stand for.)",
+            metadata, with the values that the codes stand for. Of a GGUF file the names and layout of
+            the checkpoint come back where octet knows the architecture.)",
         .positionals = kDequantizePaths,
         .example = "octet dequantize out/ restored.safetensors",
         .run = run_dequantize,
@@ -56,7 +58,7 @@ constexpr Command kCommands[] = {
         .name = "inspect",
         .bit = kInspect,
         .is_main = true,
-        .summary = "Describe a checkpoint or a set, from its headers alone",
+        .summary = "Describe a checkpoint, a set or a GGUF file, from its headers alone",
         .manual = "Prints what PATH holds, tensor by tensor. It reads no weights.",
         .positionals = kInspectPaths,
         .example = "octet inspect out/ --sizes --tensors '*.weight' --sort sqnr",

@@ -5,7 +5,7 @@
 namespace octet::cli {
 
 int run_dequantize(Terminal& terminal, Arguments& arguments) {
-    const DequantizeOptions options = {arguments.dtype, writing(terminal, arguments, "restoring")};
+    const DequantizeOptions options = {arguments.dtype, writing(terminal, arguments, "restoring"), arguments.like};
     return print_report(terminal, arguments, dequantize(arguments.input, arguments.output, options), {});
 }
 

@@ -80,7 +80,7 @@ bool has_words(const Option& option) {
 }
 
 bool takes_path(const Option& option) {
-    constexpr std::array<std::string_view, 3> kPaths = {"FILE", "INPUT", "MODEL2"};
+    constexpr std::array<std::string_view, 4> kPaths = {"FILE", "INPUT", "MODEL2", "MODEL_FOLDER"};
     return std::find(kPaths.begin(), kPaths.end(), option.value) != kPaths.end();
 }
 

@@ -81,15 +81,77 @@ constexpr Option kOptions[] = {
         .set = [](Arguments& a, const Given& given) { a.coding.preset = given.choice_of<Preset>(); },
     },
     {
+        .name = "--type",
+        .value = "TYPE",
+        .commands = kQuantize,
+        .group = Group::kChoose,
+        .help = "write a GGUF file of this type or mixture for llama.cpp; OUT ends in .gguf",
+        .manual = R"(The output is one GGUF file for llama.cpp, Ollama, LM Studio and their like
+            ([gguf.md](gguf.md)), its name ends in `.gguf`, and its tensors have this type: `f32`,
+            `f16`, `bf16`, `q8_0`, `q6_k`, `q5_k_m`, `q5_k_s`, `q4_k_m`, `q4_k_s`, `q3_k_l`,
+            `q3_k_m`, `q3_k_s`, `q2_k`, `iq4_nl`, `q5_1`, `q5_0`, `q4_1`, `q4_0`, in any case; `q5_k`,
+            `q4_k` and `q3_k` are the mixtures `_m`. Mixtures choose for each tensor what
+            llama-quantize chooses. Presets and schemes have no say; `--range minmax` leaves out the
+            search for the least error, which is the default here.)",
+        .set = [](Arguments& a, const Given& given) { a.coding.type = given.text; },
+    },
+    {
+        .name = "--arch",
+        .value = "NAME",
+        .commands = kQuantize,
+        .group = Group::kChoose,
+        .help = "of a GGUF file: none writes weights alone, with names and layout as they are",
+        .manual = R"(Without it `model_type` of config.json says which architecture it is. `none`
+            writes weights of any other, under their own names and in their own layout, without keys
+            and tokenizer: no program runs such a file.)",
+        .needs = "--type",
+        .set = [](Arguments& a, const Given& given) { a.coding.architecture = given.text; },
+    },
+    {
+        .name = "--pre",
+        .value = "NAME",
+        .commands = kQuantize,
+        .group = Group::kChoose,
+        .help = "of a GGUF file: llama.cpp's name for how the tokenizer cuts text",
+        .manual = R"(`tokenizer.ggml.pre`, such as `llama-bpe`, where octet does not know the
+            expression in tokenizer.json. Another name than the model's gives other tokens.)",
+        .needs = "--type",
+        .set = [](Arguments& a, const Given& given) { a.coding.pre_tokenizer = given.text; },
+    },
+    {
+        .name = "--split-size",
+        .value = "SIZE",
+        .commands = kQuantize,
+        .group = Group::kWrite,
+        .help = "of a GGUF file: several files of at most SIZE, as in 2GB",
+        .manual = R"(Writes NAME-00001-of-0000N.gguf and so on instead of NAME.gguf, each of at most SIZE
+            unless a single tensor has more. Programs are given the first one, which appears last.)",
+        .needs = "--type",
+        .set = [](Arguments& a, const Given& given) { a.coding.split_size = given.size(); },
+    },
+    {
+        .name = "--no-fallback",
+        .commands = kQuantize,
+        .group = Group::kGates,
+        .help = "of a GGUF file: fail where a tensor cannot have its type",
+        .manual = R"(Rows have to be whole blocks: of 256 values for types that end in `_k`, of 32 for
+            the others. Where they are not, the tensor has the type that llama-quantize falls back to,
+            and the report says so. With this option that is exit 1, as of a gate.)",
+        .needs = "--type",
+        .set = [](Arguments& a, const Given& given) { a.coding.no_fallback = given.is_on(); },
+    },
+    {
         .name = "--rule",
         .value = "PATTERN=SCHEME",
         .commands = kCoding,
         .group = Group::kChoose,
-        .help = "SCHEME, or keep, for tensors that match a glob, re:REGEX or kind:KIND; the first match wins",
+        .help = "SCHEME, type of --type, or keep, for tensors that match a glob, re:REGEX or kind:KIND; the first "
+                "match wins",
         .manual =
             R"(SCHEME, or `keep`, for tensors whose names match a glob, or `re:` and a regular
             expression, or whose kind is KIND (`kind:KIND`). The first rule that matches decides
-            ([Rules](#rules)).)",
+            ([Rules](#rules)). With `--type` it is a type, such as `q6_k`, and the names in the
+            checkpoint and in the GGUF file both match.)",
         .repeatable = true,
         .set = [](Arguments& a, const Given& given) { a.coding.rules.push_back(parse_rule(given.text)); },
     },

@@ -170,6 +170,17 @@ constexpr Option kOptions[] = {
         .set = set_dtype,
     },
     {
+        .name = "--like",
+        .value = "MODEL_FOLDER",
+        .commands = kDequantize,
+        .group = Group::kWrite,
+        .help = "of a GGUF file: the model whose config and tokenizer go along",
+        .manual =
+            R"(Of a GGUF file, which has no other files: the folder of the model that it was made from, whose companions
+            (`config.json`, the tokenizer) go along into a folder OUT, `config.json` with the dtype of the restored weights.)",
+        .set = [](Arguments& a, const Given& given) { a.like = given.path().value_or(""); },
+    },
+    {
         .name = "--companions",
         .value = "WHICH",
         .commands = kQuantize | kPlan,

@@ -63,7 +63,9 @@ void CompareTask::finish(pipeline::PieceChecksums /*stored*/) {
 template <typename T>
 void CompareTask::compare_floats(const Range& range, pipeline::Bytes memory, PairResult& result) const {
     const std::uint64_t fitting = memory.size() / (2 * sizeof(T) + formats::FloatSource::kScratchBytes);
-    const std::uint64_t part = std::min(fitting - fitting % kernels::kFoldElements, kPartElements);
+    const std::uint64_t wanted = std::max({kPartElements, a_.good_run(pair_.a), b_.good_run(pair_.b)});
+    const std::uint64_t most = std::min(fitting, divide_up(wanted, kernels::kFoldElements) * kernels::kFoldElements);
+    const std::uint64_t part = most - most % kernels::kFoldElements;
     auto* const values = reinterpret_cast<T*>(memory.data());
     const pipeline::Bytes scratch = memory.subspan(2 * part * sizeof(T));
     quant::DifferenceTile tile(pair_.scale, range.first);

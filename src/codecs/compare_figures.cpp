@@ -80,7 +80,9 @@ PairSums sums_of(const FloatSource& a, const FloatSource& b, const std::vector<T
     for (std::size_t i = 0; i < pairs.size(); ++i) {
         if (!tensors[i].differences || counted_with_another[i]) continue;
         const Differences& d = *tensors[i].differences;
-        const bool kept = (a.is_set() || b.is_set()) && !tensors[i].scheme;
+        const bool is_quantized = a.is_quantized(pairs[i].a) || b.is_quantized(pairs[i].b);
+        const bool kept =
+            (a.what() != FloatSource::What::kCheckpoint || b.what() != FloatSource::What::kCheckpoint) && !is_quantized;
         sums.largest = std::max(sums.largest.value_or(0.0), d.max_abs_error);
         if (kept && d.max_abs_error == 0) continue;
         const auto elements = static_cast<double>(element_count(tensors[i].shape).value_or(0));
@@ -103,13 +105,15 @@ TensorComparison comparison_of(const FloatSource& a, const FloatSource& b, const
                                const quant::DifferenceSums& sums) {
     const TensorReport& in_a = a.tensors()[pair.a];
     const TensorReport& in_b = b.tensors()[pair.b];
-    const TensorReport& quantized = in_b.scheme ? in_b : in_a;
+    const TensorReport& quantized = in_b.scheme || b.is_gguf() ? in_b : in_a;
     TensorComparison comparison;
-    comparison.name = in_a.name;
+    const bool is_tied_head = in_b.kind == Kind::kHead && in_a.kind == Kind::kEmbedding;
+    comparison.name = is_tied_head ? in_b.name : in_a.name;
     comparison.dtype = in_a.dtype;
     comparison.shape = in_a.shape;
-    comparison.kind = in_a.kind;
+    comparison.kind = is_tied_head ? in_b.kind : in_a.kind;
     comparison.scheme = quantized.scheme;
+    comparison.type = in_b.type.empty() ? in_a.type : in_b.type;
     comparison.scale = quantized.scale;
     comparison.zero_point = quantized.zero_point;
     comparison.source_bytes = in_a.output_bytes;

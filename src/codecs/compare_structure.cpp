@@ -5,6 +5,7 @@
 
 #include "base/pattern.hpp"
 #include "base/text.hpp"
+#include "codecs/partners.hpp"
 #include "octet/error.hpp"
 
 namespace octet::codecs {
@@ -24,7 +25,8 @@ Candidate candidate_of(const FloatSource& a, std::size_t place_a, const FloatSou
     Candidate candidate;
     candidate.pair.a = place_a;
     candidate.pair.b = place_b;
-    if (in_a.dtype != in_b.dtype) candidate.what = dtype_difference(in_a, in_b);
+    const bool is_of_format = a.is_gguf() || b.is_gguf();  // which decides dtypes, tensor by tensor
+    if (in_a.dtype != in_b.dtype && !is_of_format) candidate.what = dtype_difference(in_a, in_b);
     if (in_a.shape != in_b.shape) {
         candidate.has_data = false;
         candidate.what += fmt::format("{}shape {} in A, {} in B", candidate.what.empty() ? "" : ", ",
@@ -63,25 +65,34 @@ void add_change(const FloatSource& a, const FloatSource& b, const Candidate& can
 
 Matches match_tensors(const FloatSource& a, const FloatSource& b, const std::string& tensors, CompareReport& report) {
     const Pattern pattern(tensors.empty() ? "*" : tensors, "--tensors");
+    const Partners partners(a, b);
     Matches matches;
     matches.pairs.reserve(a.tensors().size());
-    for (std::size_t i = 0; i < a.tensors().size(); ++i) {
-        const std::string& name = a.tensors()[i].name;
-        if (!pattern.matches(name)) continue;
-        const std::optional<std::size_t> in_b = b.find(name);
-        if (!in_b) {
-            report.missing.push_back(name);
-            continue;
-        }
-        Candidate candidate = candidate_of(a, i, b, *in_b);
+    const auto add_pair = [&](std::size_t place_a, std::size_t place_b) {
+        Candidate candidate = candidate_of(a, place_a, b, place_b);
         const bool has_data = has_comparable_data(a, b, candidate);
         if (has_data) matches.pairs.push_back(candidate.pair);
         if (!has_data || !candidate.what.empty()) matches.remarkable.push_back(std::move(candidate));
+    };
+    for (std::size_t i = 0; i < a.tensors().size(); ++i) {
+        const std::string& name = a.tensors()[i].name;
+        if (!pattern.matches(name)) continue;
+        if (const auto in_b = partners.in_b_or_tied(i)) {
+            add_pair(i, *in_b);
+        } else {
+            (b.has_no_place_for(name) ? report.dropped : report.missing).push_back(name);
+        }
     }
-    for (const TensorReport& tensor : b.tensors()) {
-        if (pattern.matches(tensor.name) && !a.find(tensor.name)) report.extra.push_back(tensor.name);
+    for (std::size_t i = 0; i < b.tensors().size(); ++i) {
+        const std::string& name = b.tensors()[i].name;
+        if (!pattern.matches(name) || partners.in_a(i)) continue;
+        if (const auto tied = partners.tied_in_a(i)) {
+            add_pair(*tied, i);
+        } else {
+            (a.has_no_place_for(name) ? report.dropped : report.extra).push_back(name);
+        }
     }
-    const bool matched = !matches.pairs.empty() || !matches.remarkable.empty();
+    const bool matched = !matches.pairs.empty() || !matches.remarkable.empty() || !report.dropped.empty();
     if (!tensors.empty() && !matched && report.missing.empty() && report.extra.empty()) {
         throw Error(ErrorCode::kUsage, "--tensors",
                     in_quotes(tensors) + " matches no tensor; octet inspect PATH lists their names");

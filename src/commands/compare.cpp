@@ -7,6 +7,7 @@
 #include "codecs/compare.hpp"
 #include "codecs/compare_figures.hpp"
 #include "codecs/compare_structure.hpp"
+#include "codecs/open_source.hpp"
 #include "codecs/run.hpp"
 #include "commands/gates.hpp"
 #include "formats/float_source.hpp"
@@ -31,13 +32,17 @@ CompareReport compare(const std::filesystem::path& path_a, const std::filesystem
     const auto start = std::chrono::steady_clock::now();
     commands::check_limits(options.gates);
     const io::Links links = io::links_of(options.read.follow_links);
-    const formats::FloatSource a(path_a, links);
-    const formats::FloatSource b(path_b, links);
+    const std::unique_ptr<formats::FloatSource> opened_a = codecs::open_source(path_a, links);
+    const std::unique_ptr<formats::FloatSource> opened_b = codecs::open_source(path_b, links);
+    const formats::FloatSource& a = *opened_a;
+    const formats::FloatSource& b = *opened_b;
     CompareReport report;
     report.input = path_a.native();
     report.output = path_b.native();
     report.input_is_set = a.is_set();
     report.output_is_set = b.is_set();
+    report.input_format = a.format();
+    report.output_format = b.format();
     const codecs::Matches matches = codecs::match_tensors(a, b, options.tensors, report);
     const std::vector<codecs::TensorPair>& pairs = matches.pairs;
     report.tensors.resize(pairs.size());

@@ -7,6 +7,7 @@
 #include "checkpoint/declared_method.hpp"
 #include "checkpoint/kind.hpp"
 #include "codecs/restore_set.hpp"
+#include "commands/dequantize_gguf.hpp"
 #include "commands/destination.hpp"
 #include "commands/output.hpp"
 #include "commands/output_name.hpp"
@@ -57,6 +58,13 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     check_dtype(options.dtype);
     commands::check_restored_name(output);
     if (options.write.sha256) io::need_sha256();
+    if (checkpoint::locate(path).what == checkpoint::Location::What::kGguf) {
+        Report report = commands::dequantize_gguf(path, output, options);
+        report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        return report;
+    }
+    if (!options.like.empty())
+        throw Error(ErrorCode::kUsage, "--like", "is of GGUF files; a set brings the companions of its model along");
     const bool names_a_file = output.native().ends_with(".safetensors");
     const io::Links links = io::links_of(options.write.follow_links);
     commands::OpenedSet opened = commands::open_with_companions(octet_set::find_set_folder(path), links, !names_a_file);

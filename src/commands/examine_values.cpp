@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "codecs/run.hpp"
 #include "codecs/scan.hpp"
 #include "commands/jobs.hpp"
@@ -75,6 +76,11 @@ CodeInputs code_inputs(const QuantizeOptions& options) {
     if (options.target_sqnr_db && !std::isfinite(*options.target_sqnr_db))
         throw Error(ErrorCode::kUsage, "--target-sqnr",
                     fmt::format("{} is no target; give a finite number", *options.target_sqnr_db));
+    for (const TensorRule& rule : options.rules) {
+        if (!rule.type.empty())
+            throw Error(ErrorCode::kUsage, "rule " + in_quotes(rule_text(rule)),
+                        "is a type of GGUF files, which --type and an output that ends in .gguf make");
+    }
     inputs.options.preset = options.preset;
     inputs.options.max_size = options.max_size;
     inputs.options.target_sqnr_db = options.target_sqnr_db;

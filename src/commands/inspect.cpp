@@ -6,9 +6,11 @@
 
 #include "checkpoint/checkpoint.hpp"
 #include "checkpoint/kind.hpp"
-#include "formats/float_source.hpp"
+#include "formats/gguf/gguf_source.hpp"
+#include "formats/gguf/read_values.hpp"
 #include "formats/octet_set/quantized_set.hpp"
 #include "formats/octet_set/totals.hpp"
+#include "formats/plain_source.hpp"
 #include "octet/octet.hpp"
 
 namespace octet {
@@ -34,6 +36,7 @@ Report inspect_set(const std::filesystem::path& path, io::Links links) {
     octet_set::QuantizedSet set = octet_set::open_set(octet_set::find_set_folder(path), links);
     Report report;
     report.is_set = true;
+    report.format = "octet";
     report.totals = octet_set::totals_of(set.sidecar);
     for (std::size_t i = 0; i < set.data_files.size(); ++i)
         add_metadata(set.data_files[i].metadata, set.sidecar.files[i].name, report);
@@ -45,6 +48,7 @@ Report inspect_set(const std::filesystem::path& path, io::Links links) {
 Report inspect_checkpoint(const std::filesystem::path& path, io::Links links) {
     const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path, links);
     Report report;
+    report.format = "safetensors";
     report.tensors = formats::tensors_of(checkpoint);
     const checkpoint::Family family = checkpoint::assign_kinds(report.tensors);
     for (const checkpoint::Shard& shard : checkpoint.shards) {
@@ -58,12 +62,31 @@ Report inspect_checkpoint(const std::filesystem::path& path, io::Links links) {
     return report;
 }
 
+Report inspect_gguf(const std::filesystem::path& path, io::Links links) {
+    gguf::GgufFile file = gguf::open_gguf(path, links);
+    Report report;
+    report.format = "gguf";
+    for (std::size_t i = 0; i < file.files.size(); ++i)
+        report.input_files.push_back({file.base_names[i], file.files[i].size()});
+    for (const gguf::ReadKey& key : file.keys)
+        report.metadata.emplace_back(key.name, gguf::shown_value(file.files.front(), key));
+    const gguf::GgufSource source(std::move(file));
+    report.tensors = source.tensors();
+    report.totals = source.totals();
+    return report;
+}
+
+Report inspect_any(const std::filesystem::path& path, io::Links links) {
+    if (checkpoint::locate(path).what == checkpoint::Location::What::kGguf) return inspect_gguf(path, links);
+    return octet_set::is_set(path) ? inspect_set(path, links) : inspect_checkpoint(path, links);
+}
+
 }  // namespace
 
 Report inspect(const std::filesystem::path& path, bool follow_links) {
     const auto start = std::chrono::steady_clock::now();
     const io::Links links = io::links_of(follow_links);
-    Report report = octet_set::is_set(path) ? inspect_set(path, links) : inspect_checkpoint(path, links);
+    Report report = inspect_any(path, links);
     report.input = path.native();
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;

@@ -47,10 +47,21 @@ void check_set_name(const fs::path& given) {
     if (given == "-")
         refuse(given, "is no folder: a set is several files and cannot go to standard output; name a folder");
     constexpr std::string_view kPlain = ".safetensors";
+    if (is_gguf_name(given) && io::kind_at(given) != io::EntryKind::kFolder)
+        refuse(given, "is the name of a GGUF file, which needs a type; give one, such as --type q4_k_m");
     const std::string_view ending = name.ends_with(kPlain) && name.size() > kPlain.size() ? kPlain : file_ending(name);
     if (ending.empty() || io::kind_at(given) != io::EntryKind::kNothing) return;
     refuse(given, fmt::format("reads like the name of a {} file, but a set is a folder; name one, such as {}", ending,
                               in_quotes(name.substr(0, name.size() - ending.size()))));
+}
+
+bool is_gguf_name(const fs::path& given) {
+    return given.filename().native().ends_with(".gguf");
+}
+
+void check_gguf_name(const fs::path& given) {
+    if (given == "-") refuse(given, "is no place: a GGUF file cannot go to standard output; name a file");
+    if (!is_gguf_name(given)) refuse(given, "does not end in .gguf, as the name of a file of --type has to");
 }
 
 void check_restored_name(const fs::path& given) {

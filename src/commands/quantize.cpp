@@ -12,6 +12,7 @@
 #include "commands/hint.hpp"
 #include "commands/output.hpp"
 #include "commands/output_name.hpp"
+#include "commands/quantize_gguf.hpp"
 #include "commands/set_folder.hpp"
 #include "commands/write_set.hpp"
 #include "io/free_space.hpp"
@@ -60,6 +61,7 @@ void choose(const checkpoint::Checkpoint& checkpoint, const commands::CodeInputs
 }  // namespace
 
 Report quantize(const fs::path& input, const fs::path& out_dir, const QuantizeOptions& options) {
+    if (!options.type.empty()) return commands::quantize_gguf(input, out_dir, options);
     const auto start = std::chrono::steady_clock::now();
     commands::check_limits(options.gates);
     commands::check_set_name(out_dir);

@@ -9,8 +9,10 @@
 
 #include "base/set_names.hpp"
 #include "base/text.hpp"
+#include "checkpoint/checkpoint.hpp"
 #include "commands/verify_against_source.hpp"
 #include "commands/verify_files.hpp"
+#include "commands/verify_gguf.hpp"
 #include "formats/octet_set/quantized_set.hpp"
 #include "formats/octet_set/totals.hpp"
 #include "io/held_folder.hpp"
@@ -132,7 +134,9 @@ VerifyReport verify_in_place(const fs::path& set, const VerifyOptions& options) 
 
 VerifyReport verify(const fs::path& set, const VerifyOptions& options) {
     const auto start = std::chrono::steady_clock::now();
-    VerifyReport report = verify_in_place(set, options);
+    const bool is_gguf = io::exists(set) && io::kind_at(set) == io::EntryKind::kFile &&
+                         checkpoint::locate(set).what == checkpoint::Location::What::kGguf;
+    VerifyReport report = is_gguf ? commands::verify_gguf(set, options) : verify_in_place(set, options);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }

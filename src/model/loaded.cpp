@@ -7,6 +7,7 @@
 
 #include "checkpoint/checkpoint.hpp"
 #include "io/mapping.hpp"
+#include "model/gguf_model.hpp"
 #include "octet/error.hpp"
 
 namespace octet::model {
@@ -15,7 +16,7 @@ Loaded::Loaded(const std::filesystem::path& path, ComputeContext& compute, bool 
     : team_(compute.team()) {
     if (start == Start::kAtOnce && team_.size() > 1) begin_tokenizer(path);
     weights_ = Weights::open(path, io::links_of(follow_links));
-    config_ = read_config(weights_.folder());
+    config_ = weights_.gguf() != nullptr ? config_of(*weights_.gguf()) : read_config(weights_.folder());
     if (start == Start::kAtOnce) pages_.emplace(weights_, team_);
     if (pages_) pages_->read_missing();
     if (pages_) pages_->begin_to_map();
@@ -25,7 +26,9 @@ Loaded::Loaded(const std::filesystem::path& path, ComputeContext& compute, bool 
 // What is wrong with the model is left to those who open it.
 void Loaded::begin_tokenizer(const std::filesystem::path& path) {
     try {
-        const std::filesystem::path folder = checkpoint::locate(path).folder;
+        const checkpoint::Location location = checkpoint::locate(path);
+        if (location.what == checkpoint::Location::What::kGguf) return;  // which is open when the weights are
+        const std::filesystem::path folder = location.folder;
         if (!tokenize::may_have_tokenizer(folder)) return;
         coming_tokenizer_.emplace([folder] {
             const Config config = read_config(folder);
@@ -39,7 +42,8 @@ void Loaded::begin_tokenizer(const std::filesystem::path& path) {
 }
 
 bool Loaded::has_tokenizer() {
-    if (!tokenizer_ && !tokenize::has_tokenizer_files(weights_.folder(), config_.family)) return false;
+    const bool is_gguf = weights_.gguf() != nullptr;
+    if (!tokenizer_ && !is_gguf && !tokenize::has_tokenizer_files(weights_.folder(), config_.family)) return false;
     try {
         return tokenizer(), true;
     } catch (const Error&) {
@@ -53,6 +57,7 @@ const Tokenizer& Loaded::tokenizer() {
         coming_tokenizer_.reset();
         team_.spread_out();
     }
+    if (!tokenizer_ && weights_.gguf() != nullptr) tokenizer_ = tokenizer_of(*weights_.gguf());
     if (!tokenizer_) tokenizer_ = tokenize::open_tokenizer(weights_.folder(), config_.family);
     return *tokenizer_;
 }

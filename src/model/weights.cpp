@@ -37,7 +37,9 @@ Weights Weights::open(const fs::path& path, io::Links links) {
     weights.folder_ = location.folder;
     using What = checkpoint::Location::What;
     weights.is_set_ = location.what == What::kSet || (location.what == What::kFile && is_file_of_set(location));
-    if (weights.is_set_) {
+    if (location.what == What::kGguf) {
+        weights.open_gguf(path, links);
+    } else if (weights.is_set_) {
         weights.open_set(location.folder, links);
     } else {
         weights.open_checkpoint(path, links);
@@ -65,6 +67,32 @@ void Weights::open_set(const fs::path& folder, io::Links links) {
         const octet_set::StoredTensor& stored = set.stored[i];
         add(std::move(t.name), t.shape, t.dtype, codes, {stored.file, stored.offset, stored.byte_count});
     }
+}
+
+void Weights::open_gguf(const fs::path& path, io::Links links) {
+    gguf_ = std::make_shared<const gguf::GgufSource>(gguf::open_gguf(path, links));
+    for (std::size_t i = 0; i < gguf_->tensors().size(); ++i) restore_tensor(*gguf_, i);
+}
+
+void Weights::restore_tensor(const gguf::GgufSource& source, std::size_t tensor) {
+    constexpr std::uint64_t kRun = 64U << 10U;
+    const TensorReport& t = source.tensors()[tensor];
+    shapes_.emplace(t.name, t.shape);
+    if (!is_quantizable(t.dtype)) return;
+    const std::uint64_t elements = element_count(t.shape).value_or(0);
+    restored_.push_back(std::make_unique<float[]>(elements));
+    float* const values = restored_.back().get();
+    const std::uint64_t run = std::max(kRun, source.good_run(tensor));
+    std::vector<std::byte> scratch(std::min(run, elements) * formats::FloatSource::kScratchBytes);
+    for (std::uint64_t first = 0; first < elements; first += run)
+        source.read(tensor, first, std::span<float>(values + first, std::min(run, elements - first)), scratch);
+    WeightMatrix matrix;
+    matrix.name = t.name;
+    matrix.data = reinterpret_cast<const std::byte*>(values);
+    matrix.rows = t.shape.size() < 2 ? 1 : t.shape[0];
+    matrix.columns = matrix.rows > 0 ? elements / matrix.rows : 0;
+    matrix.row_bytes = matrix.columns * sizeof(float);
+    matrices_.emplace(t.name, matrix);
 }
 
 CodeState Weights::state_of(const TensorReport& tensor, const octet_set::StoredTensor& stored) const {

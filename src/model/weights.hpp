@@ -1,9 +1,10 @@
-// The weights of a model by name, from a plain checkpoint or a quantized set, mapped and not copied.
+// The weights of a model by name: from a plain checkpoint or a quantized set mapped and not copied, from a GGUF file restored.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "formats/gguf/gguf_source.hpp"
 #include "formats/octet_set/quantized_set.hpp"
 #include "io/file.hpp"
 #include "io/mapping.hpp"
@@ -27,6 +29,9 @@ class Weights {
     /// Where config.json and the tokenizer lie.
     const std::filesystem::path& folder() const noexcept { return folder_; }
     bool is_set() const noexcept { return is_set_; }
+
+    /// The GGUF file that they are of, which has config and tokenizer; null for others.
+    const gguf::GgufSource* gguf() const noexcept { return gguf_.get(); }
 
     /// The path as the user gave it.
     const std::string& input() const noexcept { return input_; }
@@ -73,6 +78,8 @@ class Weights {
     void open_checkpoint(const std::filesystem::path& path, io::Links links);
     void open_set(const std::filesystem::path& folder, io::Links links);
     CodeState state_of(const TensorReport& tensor, const octet_set::StoredTensor& stored) const;
+    void open_gguf(const std::filesystem::path& path, io::Links links);
+    void restore_tensor(const gguf::GgufSource& source, std::size_t tensor);
     void map(io::File file);
 
     std::string input_;
@@ -85,6 +92,8 @@ class Weights {
     std::vector<std::string> quantized_;
     std::vector<Place> places_;  ///< of tensors of at most two dimensions
     mutable std::unordered_set<std::string> used_;
+    std::shared_ptr<const gguf::GgufSource> gguf_;
+    std::vector<std::unique_ptr<float[]>> restored_;
 };
 
 }  // namespace octet::model

@@ -95,22 +95,37 @@ void Importance::check_shape(const Weights& weights, const TensorReport& tensor)
                             scheme.batch ? fmt::format(" of {} experts", with_commas(experts)) : ""));
 }
 
-void Importance::check(const std::vector<TensorReport>& tensors) const {
+void Importance::check_names(const std::vector<TensorReport>& tensors) const {
     std::unordered_set<std::string_view> names;
+    for (const TensorReport& tensor : tensors) names.insert(tensor.name);
+    for (const auto& [name, weights] : weights_) {
+        if (!names.contains(name))
+            throw Error(ErrorCode::kBadInput, input_,
+                        fmt::format("tensor {} is for no tensor of the checkpoint", in_quotes(name)));
+    }
+}
+
+const std::vector<float>* Importance::weights_of_inputs(std::string_view name, std::uint64_t inputs) const {
+    const auto found = weights_.find(name);
+    if (found == weights_.end()) return nullptr;
+    const Weights& weights = found->second;
+    if (weights.shape != Shape{inputs})
+        throw Error(ErrorCode::kBadInput, input_,
+                    fmt::format("tensor {} has {} weights, its namesake {} inputs", in_quotes(name),
+                                with_commas(weights.values.size()), with_commas(inputs)));
+    return &weights.values;
+}
+
+void Importance::check(const std::vector<TensorReport>& tensors) const {
     bool used = false;
     for (const TensorReport& tensor : tensors) {
-        names.insert(tensor.name);
         const auto found = weights_.find(tensor.name);
         if (found == weights_.end() || !tensor.scheme) continue;
         if (!uses_weights(*tensor.scheme, tensor.shape)) continue;
         used = true;
         check_shape(found->second, tensor);
     }
-    for (const auto& [name, weights] : weights_) {
-        if (!names.contains(name))
-            throw Error(ErrorCode::kBadInput, input_,
-                        fmt::format("tensor {} is for no tensor of the checkpoint", in_quotes(name)));
-    }
+    check_names(tensors);
     if (!used)
         throw Error(ErrorCode::kUsage, "--importance",
                     "no tensor of it is quantized with a search that knows its inputs; choose --range mse with "

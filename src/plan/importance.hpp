@@ -32,6 +32,16 @@ class Importance {
     /// has none, or the scheme has no search.
     const std::vector<float>* weights_of(std::string_view name, const Shape& shape, const Scheme& scheme) const;
 
+    /// The weights of a tensor with so many inputs that is stored in blocks of another format, scaled alike; null where the file has none.
+    /// kBadInput where it has another number.
+    const std::vector<float>* weights_of_inputs(std::string_view name, std::uint64_t inputs) const;
+
+    /// kBadInput where a vector is for no tensor of these names.
+    void check_names(const std::vector<TensorReport>& tensors) const;
+
+    /// How many tensors it has weights for.
+    std::size_t size() const noexcept { return weights_.size(); }
+
   private:
     struct Weights {
         Shape shape;

@@ -146,6 +146,17 @@ std::vector<quant::StoredPart> stored_as(const TensorReport& tensor) {
     return tensor.same_as.empty() ? stored_as(tensor, tensor.scheme) : std::vector<quant::StoredPart>();
 }
 
+/// A tensor as a plain checkpoint has it.
+std::vector<quant::StoredPart> restored_as(const TensorReport& tensor, std::optional<Dtype> dtype,
+                                           std::string_view input) {
+    const Dtype restored = restored_dtype(tensor, dtype);
+    const auto bytes = tensor_bytes(restored, tensor.shape);
+    if (!bytes)
+        throw Error(ErrorCode::kBadInput, printable(input),
+                    fmt::format("tensor {} would overflow 64 bits of size", in_quotes(tensor.name)));
+    return {{"", restored, tensor.shape, *bytes}};
+}
+
 /// A header's length does not depend on the order of its tensors.
 std::vector<FilePlan> measured(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
                                const PartsOf& parts_of) {
@@ -212,16 +223,21 @@ Dtype restored_dtype(const TensorReport& tensor, std::optional<Dtype> dtype) noe
     return is_quantizable(tensor.dtype) ? dtype.value_or(tensor.dtype) : tensor.dtype;
 }
 
+OutputPlan plan_plain(const std::vector<TensorReport>& tensors, std::optional<Dtype> dtype,
+                      const std::string& file_name, std::string_view input) {
+    const PartsOf parts_of = [&tensors, dtype, input = std::string(input)](std::size_t i) {
+        return restored_as(tensors[i], dtype, input);
+    };
+    std::vector<OutputTensor> output;
+    output.reserve(tensors.size());
+    for (std::uint32_t i = 0; i < tensors.size(); ++i) output.push_back({&tensors[i].name, 0, i, 0});
+    return lay_out(std::move(output), parts_of, state_names(tensors), {{{"format", "pt"}}}, {file_name});
+}
+
 OutputPlan plan_restored(const octet_set::QuantizedSet& set, std::optional<Dtype> dtype,
                          const std::optional<std::string>& single_name) {
     const PartsOf parts_of = [&set, dtype](std::size_t i) {
-        const TensorReport& t = set.sidecar.tensors[i];
-        const Dtype restored = restored_dtype(t, dtype);
-        const auto bytes = tensor_bytes(restored, t.shape);
-        if (!bytes)
-            throw Error(ErrorCode::kBadInput, printable(set.folder.path().native()),
-                        fmt::format("tensor {} would overflow 64 bits of size", in_quotes(t.name)));
-        return std::vector<quant::StoredPart>{{"", restored, t.shape, *bytes}};
+        return restored_as(set.sidecar.tensors[i], dtype, set.folder.path().native());
     };
     std::vector<OutputTensor> output;
     output.reserve(set.sidecar.tensors.size());

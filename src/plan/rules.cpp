@@ -7,6 +7,7 @@
 #include "base/pattern.hpp"
 #include "base/text.hpp"
 #include "octet/error.hpp"
+#include "quant/ggml/types.hpp"
 
 namespace octet {
 namespace {
@@ -16,6 +17,7 @@ constexpr std::string_view kKeep = "keep";
 }  // namespace
 
 std::string rule_scheme_name(const TensorRule& rule) {
+    if (!rule.type.empty()) return rule.type;
     return rule.scheme ? scheme_name(*rule.scheme) : std::string(kKeep);
 }
 
@@ -28,8 +30,13 @@ TensorRule parse_rule(std::string_view text) {
     if (equals == text.npos || equals == 0)
         throw Error(ErrorCode::kUsage, "--rule", in_quotes(text) + " is not of the form PATTERN=SCHEME");
     const std::string_view name = text.substr(equals + 1);
-    TensorRule rule{std::string(text.substr(0, equals)), parse_scheme(name)};
+    TensorRule rule{std::string(text.substr(0, equals)), parse_scheme(name), ""};
     if (rule.scheme || name == kKeep) return rule;
+    const ggml::TypeTraits* const type = ggml::find_type(name);
+    if (type != nullptr && type->writable) {
+        rule.type = type->name;
+        return rule;
+    }
     throw Error(ErrorCode::kUsage, "rule " + in_quotes(text),
                 in_quotes(name) + " is no scheme; octet plan --list-schemes names some, keep copies");
 }
@@ -61,8 +68,9 @@ class Matcher {
         if (match.starts_with(kKindPrefix)) kind_ = kind_named(match.substr(kKindPrefix.size()), subject);
     }
 
-    bool matches(const TensorReport& tensor) const {
-        return kind_ ? tensor.kind == *kind_ : pattern_.matches(tensor.name);
+    bool matches(const TensorReport& tensor, std::string_view other_name) const {
+        if (kind_) return tensor.kind == *kind_;
+        return pattern_.matches(tensor.name) || (!other_name.empty() && pattern_.matches(other_name));
     }
 
   private:
@@ -73,7 +81,8 @@ class Matcher {
 }  // namespace
 
 std::vector<std::optional<std::size_t>> assign_rules(const std::vector<TensorRule>& rules,
-                                                     const std::vector<TensorReport>& tensors) {
+                                                     const std::vector<TensorReport>& tensors,
+                                                     const std::vector<std::string>& other_names) {
     std::vector<std::optional<std::size_t>> assigned(tensors.size());
     for (std::size_t number = 0; number < rules.size(); ++number) {
         const std::string subject = "rule " + in_quotes(rule_text(rules[number]));
@@ -81,7 +90,7 @@ std::vector<std::optional<std::size_t>> assign_rules(const std::vector<TensorRul
         std::size_t matched = 0;
         std::size_t decided = 0;
         for (std::size_t i = 0; i < tensors.size(); ++i) {
-            if (!matcher.matches(tensors[i])) continue;
+            if (!matcher.matches(tensors[i], other_names.empty() ? "" : other_names[i])) continue;
             ++matched;
             if (assigned[i]) continue;
             ++decided;

@@ -46,12 +46,14 @@ std::string compare_json(const CompareReport& report, const TextSink& sink) {
     writer.begin_object();
     writer.key("command").string("compare").key("version").string(version());
     writer.key("input").string(json_path(report.input)).key("output").string(json_path(report.output));
+    writer.key("input_format").string(report.input_format).key("output_format").string(report.output_format);
     write_totals(writer, report.totals);
     writer.key("tensors").begin_array();
     for (const TensorComparison& tensor : report.tensors) write_tensor(writer, tensor);
     writer.end_array();
     write_names(writer, "missing", report.missing);
     write_names(writer, "extra", report.extra);
+    write_names(writer, "dropped", report.dropped);
     writer.key("changed").begin_array();
     for (const TensorChange& change : report.changed)
         writer.begin_object().key("name").string(change.name).key("what").string(change.what).end_object();

@@ -32,6 +32,10 @@ void add_structure(Lines& lines, const CompareReport& report, bool all) {
     };
     add_names("missing", report.missing);
     add_names("extra", report.extra);
+    if (!report.dropped.empty())
+        lines.fact("dropped",
+                   fmt::format("{} that the format has no place for: {}{}", counted(report.dropped.size(), "tensor"),
+                               fitted(report.dropped.front(), 36), report.dropped.size() > 1 ? ", ..." : ""));
     const std::size_t shown = shown_of(report.changed.size(), all);
     for (std::size_t i = 0; i < shown; ++i) {
         lines.fact("changed", fitted(report.changed[i].name, 66));
@@ -92,7 +96,8 @@ void add_totals(Lines& lines, const CompareReport& report) {
         lines.fact("values", fmt::format("{} changed sign, {} became 0", with_commas(flips), with_commas(zeros)));
 }
 
-std::string_view what_it_is(bool is_set) {
+std::string_view what_it_is(bool is_set, const std::string& format) {
+    if (format == "gguf") return "a GGUF file";
     return is_set ? "a quantized set" : "a checkpoint";
 }
 
@@ -101,8 +106,10 @@ std::string_view what_it_is(bool is_set) {
 std::string compare_text(const CompareReport& report, const ReportOptions& options) {
     Lines lines(options.color);
     lines.heading(fmt::format("compared {} with {}", printable(report.input), printable(report.output)));
-    lines.fact("A", fmt::format("{}, {}", what_it_is(report.input_is_set), full_size(report.totals.source_bytes)));
-    lines.fact("B", fmt::format("{}, {}", what_it_is(report.output_is_set), full_size(report.totals.output_bytes)));
+    lines.fact("A", fmt::format("{}, {}", what_it_is(report.input_is_set, report.input_format),
+                                full_size(report.totals.source_bytes)));
+    lines.fact("B", fmt::format("{}, {}", what_it_is(report.output_is_set, report.output_format),
+                                full_size(report.totals.output_bytes)));
     add_structure(lines, report, options.table);
     add_table(lines, report, options.table);
     add_totals(lines, report);

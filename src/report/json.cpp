@@ -34,6 +34,7 @@ std::string json(const Report& report, const ReportOptions& options, const TextS
     writer.begin_object();
     writer.key("command").string(options.command).key("version").string(version());
     writer.key("input").string(json_path(report.input)).key("output").string(json_path(report.output));
+    if (!report.format.empty()) writer.key("format").string(report.format);
     if (options.command == "inspect") {
         writer.key("metadata").begin_object();
         for (const auto& [key, value] : report.metadata) writer.key(key).string(value);

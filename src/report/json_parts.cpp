@@ -44,6 +44,7 @@ void write_total_keys(JsonWriter& writer, const Totals& t) {
 void write_tensor(JsonWriter& writer, const TensorReport& t) {
     writer.begin_object();
     write_identity(writer, t);
+    if (!t.stored_name.empty()) writer.key("stored_name").string(t.stored_name);
     if (!t.same_as.empty()) writer.key("same_as").string(t.same_as);
     if (!t.reason.empty()) writer.key("reason").string(t.reason);
     writer.key("source_bytes").integer(t.source_bytes).key("output_bytes").integer(t.output_bytes);

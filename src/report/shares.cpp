@@ -1,6 +1,8 @@
 // One pass over the tensors; of quantized ones the dtype is that of their codes.
 #include <array>
+#include <map>
 
+#include "quant/ggml/types.hpp"
 #include "quant/storage_layout.hpp"
 #include "report/report_options.hpp"
 
@@ -27,13 +29,28 @@ Shares named(const std::array<Share, N>& shares, NameOf name_of) {
     return result;
 }
 
+/// What is stored as a type of another format, in the order of its table.
+void add_types(const Report& report, Shares& shares) {
+    std::map<std::string_view, Share> found;
+    for (const TensorReport& tensor : report.tensors) {
+        if (!tensor.type.empty()) add(found[tensor.type], tensor);
+    }
+    for (const ggml::TypeTraits& traits : ggml::all_types()) {
+        const auto share = found.find(traits.name);
+        if (share != found.end()) shares.emplace_back(std::string(traits.name), share->second);
+    }
+}
+
 }  // namespace
 
 Shares shares_by_dtype(const Report& report) {
     std::array<Share, kDtypeCount> shares{};
-    for (const TensorReport& tensor : report.tensors)
-        add(shares[static_cast<std::size_t>(stored_dtype(tensor))], tensor);
-    return named(shares, [](std::size_t i) { return dtype_name(static_cast<Dtype>(i)); });
+    for (const TensorReport& tensor : report.tensors) {
+        if (tensor.type.empty()) add(shares[static_cast<std::size_t>(stored_dtype(tensor))], tensor);
+    }
+    Shares result = named(shares, [](std::size_t i) { return dtype_name(static_cast<Dtype>(i)); });
+    add_types(report, result);
+    return result;
 }
 
 Shares shares_by_kind(const Report& report) {

@@ -44,6 +44,7 @@ void add_quality_table(Lines& lines, const Report& report, const std::vector<std
     const std::size_t column = name_width(names_of(report, order), 34);
     const auto scheme_of = [&](std::uint32_t i) {
         const TensorReport& t = report.tensors[i];
+        if (!t.type.empty()) return t.type;
         return t.scheme ? scheme_name(*t.scheme) : "keep";
     };
     std::size_t width = 9;
@@ -69,7 +70,7 @@ void add_quality_table(Lines& lines, const Report& report, const std::vector<std
 void add_kept(Lines& lines, const Report& report) {
     std::map<std::string, std::pair<std::uint64_t, std::string>> reasons;  // count and first name
     for (const TensorReport& t : report.tensors) {
-        if (t.scheme || t.reason.empty()) continue;
+        if (t.scheme || t.reason.empty() || !t.type.empty()) continue;
         auto& [count, first] = reasons[short_reason(t.reason)];
         if (count++ == 0) first = t.name;
     }
@@ -137,8 +138,9 @@ void add_inspect_table(Lines& lines, const Report& report, const ReportOptions& 
     lines.line(fmt::format("  {:<{}} {:<5} {:<18} {:>13}", "tensor", column, "dtype", "shape", "bytes"));
     for (const std::uint32_t i : options.shown) {
         const TensorReport& t = report.tensors[i];
-        lines.line(fmt::format("  {:<{}} {:<5} {:<18} {:>13}", fitted(t.name, column), column, dtype_name(t.dtype),
-                               shape_text(t.shape), with_commas(t.output_bytes)));
+        lines.line(fmt::format("  {:<{}} {:<5} {:<18} {:>13}", fitted(t.name, column), column,
+                               t.type.empty() ? dtype_name(t.dtype) : std::string_view(t.type), shape_text(t.shape),
+                               with_commas(t.output_bytes)));
     }
 }
 
@@ -172,10 +174,17 @@ void add_sizes(Lines& lines, const Report& report) {
 
 void add_inspection(Lines& lines, const Report& report, const ReportOptions& options) {
     const Totals& t = report.totals;
-    lines.heading(fmt::format("{}: {}", printable(report.input), report.is_set ? "a quantized set" : "a checkpoint"));
+    const bool is_gguf = report.format == "gguf";
+    lines.heading(fmt::format("{}: {}", printable(report.input),
+                              report.is_set ? "a quantized set"
+                              : is_gguf     ? "a GGUF file"
+                                            : "a checkpoint"));
     lines.fact("holds", fmt::format("{}, {} parameters, {}", counted(t.tensors, "tensor"), with_commas(t.parameters),
                                     full_size(t.output_bytes)));
-    if (report.is_set) lines.fact("codes", fmt::format("{} quantized, {} kept", t.quantized, t.kept));
+    const std::string bits =
+        is_gguf && t.bits_per_weight ? fmt::format(", {:.4g} bits per weight", *t.bits_per_weight) : "";
+    if (report.is_set || is_gguf)
+        lines.fact("codes", fmt::format("{} quantized, {} kept{}", t.quantized, t.kept, bits));
     add_error_facts(lines, report);
     add_metadata(lines, report);
     if (options.table) add_inspect_table(lines, report, options);

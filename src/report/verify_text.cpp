@@ -26,8 +26,13 @@ std::string verify_text(const VerifyReport& report, bool color) {
         return lines.take();
     }
     const Totals& t = report.totals;
-    lines.fact("whole", fmt::format("{}, {}: every byte is as it was written", full_size(t.output_bytes),
-                                    counted(t.tensors, "tensor")));
+    const std::string size = full_size(t.output_bytes) + ", " + counted(t.tensors, "tensor");
+    if (report.has_checksums) {
+        lines.fact("whole", size + ": every byte is as it was written");
+    } else {
+        lines.fact("sound",
+                   size + ": the structure is right; octet did not write it, so there are no checksums of its data");
+    }
     if (!report.source.empty()) {
         lines.fact("promise", fmt::format("every value within its bound of {}", printable(report.source)));
     }

@@ -117,7 +117,8 @@ class Message {
 /// Reads the messages into a PieceModel. As protobuf has it, the last value of a field counts.
 class Parser {
   public:
-    Parser(std::string_view file, std::string_view name) : file_(file), name_(name) {}
+    Parser(std::string_view file, std::string_view name, PieceAlgorithm algorithm)
+        : file_(file), name_(name), algorithm_(algorithm) {}
 
     PieceModel parse() {
         Message message = open(file_);
@@ -227,7 +228,9 @@ class Parser {
 
     /// What only the whole file tells: one unknown piece, something that a text can have, and bytes all or none.
     void check_kinds() {
-        if (type_ != 1) refuse_piece_model(name_, "its type is " + type_name() + ", and octet reads unigram models");
+        if (type_ != static_cast<std::uint64_t>(algorithm_))
+            refuse_piece_model(name_, "its type is " + type_name() + ", and octet reads " +
+                                          (algorithm_ == PieceAlgorithm::kBpe ? "BPE" : "unigram") + " models");
         std::uint32_t unknown = kNone;
         std::vector<std::uint32_t> bytes(256, kNone);
         bool has_text = false;
@@ -261,8 +264,8 @@ class Parser {
     }
 
     std::string type_name() const {
-        constexpr std::array kNames = {"BPE", "word", "character"};
-        return type_ >= 2 && type_ <= 4 ? kNames[type_ - 2] : std::to_string(type_);
+        constexpr std::array kNames = {"unigram", "BPE", "word", "character"};
+        return type_ >= 1 && type_ <= 4 ? kNames[type_ - 1] : std::to_string(type_);
     }
 
     /// By their first 8 bytes where those differ, which decides nearly always and touches no text.
@@ -296,6 +299,7 @@ class Parser {
 
     std::string_view file_;
     std::string_view name_;
+    PieceAlgorithm algorithm_;
     PieceModel model_;
     std::uint64_t type_ = 1;
     bool has_byte_fallback_ = false;
@@ -303,8 +307,8 @@ class Parser {
 
 }  // namespace
 
-PieceModel parse_piece_model(std::string_view file, std::string_view name) {
-    return Parser(file, name).parse();
+PieceModel parse_piece_model(std::string_view file, std::string_view name, PieceAlgorithm algorithm) {
+    return Parser(file, name, algorithm).parse();
 }
 
 int byte_of_piece(std::string_view text) {

@@ -46,8 +46,13 @@ struct PieceModel {
     NormalizerSpec denormalizer;  ///< used only where it has rules
 };
 
-/// Reads the bytes of a spiece.model; `name` is the file's, for messages. Time and memory are in proportion to `file`.
-PieceModel parse_piece_model(std::string_view file, std::string_view name);
+/// Types of models, by their numbers in a file.
+enum class PieceAlgorithm : std::uint8_t { kUnigram = 1, kBpe };
+
+/// Reads the bytes of a spiece.model; `name` is the file's, for messages. Time and memory are in proportion to `file`. Another type than
+/// `algorithm`: kBadInput.
+PieceModel parse_piece_model(std::string_view file, std::string_view name,
+                             PieceAlgorithm algorithm = PieceAlgorithm::kUnigram);
 
 /// The byte that a piece such as "<0x0A>" stands for; -1 of any other.
 int byte_of_piece(std::string_view text);

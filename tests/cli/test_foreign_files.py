@@ -33,7 +33,6 @@ JSON = "is JSON text, not safetensors; give the .safetensors file, its *.safeten
 PICKLE = "is a pickle, as PyTorch (.bin, .pt) saves weights, not safetensors" + CONVERT
 FOREIGN = {
     "Git LFS pointer": (LFS, "is a Git LFS pointer, not the file that it stands for; run git lfs pull"),
-    "GGUF": (b"GGUF" + struct.pack("<IQQ", 3, 1, 1), "is a GGUF file, not safetensors; give the checkpoint that it was made from"),
     "zip": (zipped(), "is a zip archive, as PyTorch (.bin, .pt) and Keras save weights, not safetensors" + CONVERT),
     "pickle 2": (pickle.dumps({"a": [1, 2]}, protocol=2), PICKLE),
     "pickle 4": (pickle.dumps({"a": [1, 2]}, protocol=4), PICKLE),
@@ -58,6 +57,13 @@ class ForeignFiles(OctetCase):
                 for command in (("quantize", name, "out"), ("inspect", name)):
                     with self.subTest(kind, command=command):
                         self.assert_refused(3, f"{name}: {what}", *command)
+
+    def test_gguf_is_read_but_not_as_safetensors(self):
+        (self.dir / "model.safetensors").write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 0))
+        self.assert_refused(3, "model.safetensors: is a GGUF file, not safetensors; give it a name that ends in .gguf, or the checkpoint "
+                            "it was made from", "inspect", "model.safetensors")
+        (self.dir / "model.gguf").write_bytes(LFS)
+        self.assert_refused(3, f"model.gguf: {FOREIGN['Git LFS pointer'][1]}", "inspect", "model.gguf")
 
     def test_it_is_named_in_a_folder_too(self):
         (self.dir / "model").mkdir()

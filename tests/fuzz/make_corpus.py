@@ -15,6 +15,8 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
+import gguf_files  # noqa: E402
 import spiece  # noqa: E402
 
 TESTDATA = Path(__file__).resolve().parents[2] / "testdata"
@@ -181,6 +183,34 @@ def piece_seeds():
     yield from (content for _, content, _ in spiece.crafted(4 * len(spiece.KINDS)) if len(content) <= 4096)
 
 
+def gguf_seeds():
+    """A control byte, and a whole file: every kind of value, types of every size, names of the architectures that octet knows."""
+    g = gguf_files
+    values = [("a", kind, 1) for kind in g.PACKED] + [("s", g.STRING, "x\n"), ("n", (g.ARRAY, (g.ARRAY, g.STRING)), [["a"], []])]
+    values = [(f"{name}{i}", kind, value) for i, (name, kind, value) in enumerate(values)]
+    small = [("w", [2, 32], g.TYPE_Q8_0, g.random_blocks(g.TYPE_Q8_0, 64, 1)), ("v", [3], g.TYPE_F32, PLAIN[:12]),
+             ("i", [2, 1, 2], g.TYPE_I32, PLAIN[:16]), ("e", [0, 7], g.TYPE_F16, b""), ("", [], g.TYPE_BF16, b"\0\x40")]
+    yield control() + g.gguf(small, values)
+    yield control(1, 4) + g.gguf(small, [("general.alignment", g.U32, 64)], version=2, alignment=64)
+    sizes = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 10: (256, 84), 11: (256, 110),
+             12: (256, 144), 13: (256, 176), 14: (256, 210), 16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18),
+             21: (256, 110), 22: (256, 82), 23: (256, 136), 29: (256, 56), 34: (256, 54), 35: (256, 66), 39: (32, 17)}
+    for kind, (elements, size) in sizes.items():
+        yield control(2) + g.gguf([("t", [elements], kind, bytes(range(1, size + 1)))])
+    for name, module, shape in (("gpt2", "blk.0.attn_qkv", [6, 2]), ("llama", "blk.0.attn_q", [8, 4]), ("llama", "blk.1.attn_k", [4, 4]),
+                                ("t5", "enc.blk.0.ffn_up", [2, 2]), ("gemma2", "blk.0.attn_norm", [4]), ("other", "x", [4])):
+        keys = [("general.architecture", g.STRING, name), (name + ".attention.head_count", g.U32, 2),
+                (name + ".attention.head_count_kv", g.U32, 1), (name + ".embedding_length", g.U32, 4), ("octet.version", g.STRING, "1")]
+        yield control() + g.gguf([(module + ".weight", shape, g.TYPE_F32, (PLAIN * 4)[:4 * shape[0] * (shape + [1])[1]])], keys)
+    words = [("general.architecture", g.STRING, "gpt2"), ("tokenizer.ggml.model", g.STRING, "gpt2"), ("tokenizer.ggml.pre", g.STRING, "gpt-2"),
+             ("tokenizer.ggml.tokens", (g.ARRAY, g.STRING), list(VOCABULARY) + ["th"]), ("tokenizer.ggml.merges", (g.ARRAY, g.STRING), ["t h"])]
+    yield control(8) + g.gguf([("token_embd.weight", [4, 2], g.TYPE_F32, PLAIN)], words)
+    pieces = [("tokenizer.ggml.model", g.STRING, "t5"), ("tokenizer.ggml.tokens", (g.ARRAY, g.STRING), ["<unk>", "\u2581", "a", "b"]),
+              ("tokenizer.ggml.scores", (g.ARRAY, g.F32), [0, -1, -2, -3]), ("tokenizer.ggml.token_type", (g.ARRAY, g.I32), [2, 1, 1, 1])]
+    yield control(8) + g.gguf([("token_embd.weight", [4, 2], g.TYPE_F32, PLAIN)], pieces)
+    yield control() + g.gguf([], [("split.no", g.U16, 0), ("split.count", g.U16, 2)])
+
+
 def write(folder, seeds):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -198,6 +228,7 @@ def main(octet, target):
     write(target / "config", config_seeds())
     write(target / "tokenizer", tokenizer_seeds())
     write(target / "pieces", piece_seeds())
+    write(target / "gguf", gguf_seeds())
     with tempfile.TemporaryDirectory(prefix="octet-corpus-") as work:
         seeds = [set_seeds(folder) for folder in sets(octet, Path(work))]
     write(target / "sidecar", [joined(b"0", text) for text, _ in seeds] + [joined(b"!", seeds[0][0])])

@@ -13,6 +13,7 @@ RANKS = [
     {"quant", "formats/safetensors", "arch"},  # headers are read below checkpoint
     {"checkpoint"},
     {"formats", "tokenize"},
+    {"formats/gguf"},  # a file for llama.cpp holds the tokenizer
     {"plan", "pipeline"},
     {"codecs"},
     {"commands", "report", "model"},
@@ -20,7 +21,7 @@ RANKS = [
     {"cli"},
 ]
 RANK = {folder: rank for rank, folders in enumerate(RANKS) for folder in folders}
-JSON_FOLDERS = {"formats/safetensors", "checkpoint", "formats", "tokenize", "plan", "report", "model"}
+JSON_FOLDERS = {"formats/safetensors", "checkpoint", "formats", "formats/gguf", "tokenize", "plan", "report", "model"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 PRINTS = re.compile(
     r"\bstd::(cout|cerr|clog|print|println)\b|\bstdout\b|\bstderr\b|\bSTD(OUT|ERR)_FILENO\b"

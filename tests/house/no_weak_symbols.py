@@ -13,7 +13,7 @@ nm = shutil.which("nm") or shutil.which("llvm-nm-14") or shutil.which("llvm-nm")
 if not nm:
     print("skipped: no nm here")
     sys.exit(77)
-objects = [name for argument in sys.argv[1:] for name in argument.split(";") if re.search(r"(?:kernels|products)_[a-z0-9]+\.", name)]
+objects = [name for argument in sys.argv[1:] for name in argument.split(";") if re.search(r"(?:kernels|products|blocks)_[a-z0-9]+\.", name)]
 if not objects:
     sys.exit("no kernel objects to look at")
 

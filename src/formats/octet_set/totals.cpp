@@ -8,6 +8,7 @@
 #include "base/json_text.hpp"
 #include "checkpoint/kind.hpp"
 #include "quant/error_sums.hpp"
+#include "quant/ggml/types.hpp"
 #include "quant/storage_layout.hpp"
 
 namespace octet::octet_set {
@@ -18,6 +19,12 @@ constexpr double kLeastSum = 1e-290;
 
 /// More than any tensor can have; a sidecar may say what it likes.
 constexpr double kMostDecibels = 1e5;
+
+/// By a scheme of octet's, or as a type of ggml whose blocks share a scale.
+bool is_quantized(const TensorReport& tensor) {
+    const ggml::TypeTraits* const traits = ggml::find_type(tensor.type);
+    return tensor.scheme || (traits != nullptr && traits->block_elements > 1);
+}
 
 }  // namespace
 
@@ -55,10 +62,10 @@ Totals totals_of(std::size_t count, const std::function<const TensorReport&(std:
         const std::uint64_t elements = element_count(t.shape).value_or(0);
         ++totals.tensors;
         totals.parameters += elements;
-        if (!t.scheme) continue;
+        if (!is_quantized(t)) continue;
         ++totals.quantized;
         if (!t.same_as.empty()) continue;  // stored, and counted, with the other
-        totals.state_bytes += quant::state_bytes(*t.scheme, t.shape);
+        if (t.scheme) totals.state_bytes += quant::state_bytes(*t.scheme, t.shape);
         quantized_elements += elements;
         quantized_bytes += t.output_bytes;
         if (!t.statistics) continue;

@@ -16,6 +16,7 @@ using namespace std::string_view_literals;
 
 constexpr std::size_t kEnough = 512;  // a tar has its mark at 257
 
+constexpr std::string_view kGguf = "GGUF";
 constexpr std::string_view kConvert = "; save it as safetensors first";
 
 struct Format {
@@ -25,7 +26,7 @@ struct Format {
 
 constexpr std::array<Format, 18> kFormats = {{
     {"version https://git-lfs.github.com"sv, "is a Git LFS pointer, not the file that it stands for; run git lfs pull"},
-    {"GGUF"sv, "is a GGUF file, not safetensors; give the checkpoint that it was made from"},
+    {kGguf, "is a GGUF file, not safetensors; give it a name that ends in .gguf, or the checkpoint it was made from"},
     {"ggml"sv, "is a GGML file, not safetensors; give the checkpoint that it was made from"},
     {"tjgg"sv, "is a GGML file, not safetensors; give the checkpoint that it was made from"},
     {"PK\x03\x04"sv,
@@ -97,6 +98,17 @@ std::optional<std::string> foreign_format(const io::File& file) {
         return std::nullopt;
     }
     return foreign_format(beginning);
+}
+
+bool begins_like_gguf(const io::File& file) {
+    std::string beginning(kGguf.size(), '\0');
+    if (file.size() < beginning.size()) return false;
+    try {
+        file.read_at(std::as_writable_bytes(std::span(beginning)), 0);
+    } catch (const Error&) {
+        return false;
+    }
+    return beginning == kGguf;
 }
 
 void refuse_foreign(const io::File& file) {

@@ -16,6 +16,9 @@ std::optional<std::string> foreign_format(std::string_view beginning);
 /// The same of a file. Whatever keeps it from being read: nothing.
 std::optional<std::string> foreign_format(const io::File& file);
 
+/// True of a GGUF file, which octet reads in other ways. Whatever keeps it from being read: false.
+bool begins_like_gguf(const io::File& file);
+
 /// Throws kBadInput where the file is of a known format other than safetensors.
 void refuse_foreign(const io::File& file);
 

@@ -1,0 +1,152 @@
+// Blocks of 32 whose values are d q: Q8_0, Q5_0, Q4_0, and IQ4_NL, whose codes are levels of a table.
+// The plain way is llama-quantize's own, to the byte, but of IQ4_NL. The search tries F16 numbers d next to the one that reaches the largest magnitude with
+// the code at either end, codes with each d as it is stored, and goes on from the best to the d of
+// least squares. Errors are counted in steps of the first d, so they neither overflow nor vanish.
+#pragma once
+
+#include "kernels/ggml/steps_text.hpp"
+
+namespace octet::kernels::ggml {
+namespace {
+
+inline constexpr std::size_t kElements = 32;
+
+/// What makes a type of this family. Candidates put the largest magnitude at an end's code, moved
+/// toward 0 by `first`, `first` + `step`, ...; Q8_0, whose ends are alike, at one of them only.
+template <typename Codes>
+struct SymmetricType {
+    Codes codes;
+    unsigned candidates;
+    float first;
+    float step;
+    unsigned refinements;  ///< by least squares
+};
+
+/// Codes that are whole numbers.
+struct WholeCodes {
+    float least;
+    float most;
+
+    template <typename L, typename R = typename L::Register>
+    R nearest(R t) const {
+        return L::least(L::largest(L::nearest(t), L::all(least)), L::all(most));
+    }
+};
+
+/// Sums of a column coded with reciprocal step `inverse`: r = x inverse - q, with weights.
+template <typename L>
+struct StepSums {
+    typename L::Register noise;      ///< r^2
+    typename L::Register code_rest;  ///< q r
+    typename L::Register code_code;  ///< q^2
+};
+
+template <typename L, bool kWeighted, typename Codes, typename R = typename L::Register>
+inline StepSums<L> step_sums(const float* x, const float* w, std::size_t count, R inverse, const Codes& codes) {
+    StepSums<L> sums = {L::all(0.0F), L::all(0.0F), L::all(0.0F)};
+    for (std::size_t i = 0; i < count; ++i) {
+        const R t = L::load(x + i * kRows) * inverse;
+        const R q = codes.template nearest<L>(t);
+        const R rest = t - q;
+        R weighted_rest = rest;
+        R weighted_code = q;
+        if constexpr (kWeighted) {
+            weighted_rest = rest * L::all(w[i]);
+            weighted_code = q * L::all(w[i]);
+        }
+        sums.noise = sums.noise + rest * weighted_rest;
+        sums.code_rest = sums.code_rest + q * weighted_rest;
+        sums.code_code = sums.code_code + q * weighted_code;
+    }
+    return sums;
+}
+
+/// The search in some lanes of 16 blocks.
+template <typename L, bool kWeighted, typename Codes>
+struct SymmetricSearch {
+    using R = typename L::Register;
+    const float* x;
+    const float* w;
+    const SymmetricType<Codes>& type;
+    R unit;   ///< the step that errors are counted in
+    R noise;  ///< of the best
+    R best;   ///< d
+    R wish;   ///< what least squares would make of the best
+
+    /// Takes d, an F16 number and not 0, if it is better.
+    void offer(R d) {
+        const R inverse = L::all(1.0F) / d;
+        const auto sums = step_sums<L, kWeighted>(x, w, kElements, inverse, type.codes);
+        const R units = d / unit;
+        const R found = sums.noise * units * units;
+        const auto better = L::less(found, noise);
+        noise = L::pick(better, found, noise);
+        best = L::pick(better, d, best);
+        wish = L::pick(better, d + d * (sums.code_rest / above_none<L>(sums.code_code)), wish);
+    }
+
+    /// `extreme`: the value of the largest magnitude, with its sign.
+    void run(R extreme) {
+        best = unit = wish = stored_step<L>(extreme / L::all(type.codes.least));
+        noise = L::all(std::numeric_limits<float>::infinity());
+        offer(best);
+        for (unsigned candidate = 0; candidate < type.candidates; ++candidate) {
+            const float inward = type.first + type.step * static_cast<float>(candidate);
+            offer(stored_step<L>(extreme / L::all(type.codes.least + inward)));
+            if (type.codes.least != -type.codes.most) offer(stored_step<L>(extreme / L::all(type.codes.most - inward)));
+        }
+        for (unsigned refinement = 0; refinement < type.refinements; ++refinement) offer(stored_step<L>(wish));
+    }
+};
+
+/// 16 blocks as steps and codes.
+struct SymmetricBlocks {
+    alignas(64) float x[kElements * kRows];
+    alignas(64) float d[kRows];
+    alignas(64) float codes[kElements * kRows];
+};
+
+/// The best steps that the search finds, and the codes next to the values.
+template <typename L, bool kWeighted, typename Codes>
+inline void search_symmetric(const float* w, const SymmetricType<Codes>& type, SymmetricBlocks& sixteen) {
+    using R = typename L::Register;
+    for (std::size_t lane = 0; lane < kRows; lane += L::kCount) {
+        const float* const x = sixteen.x + lane;
+        const R extreme = extreme_of<L>(x, kElements);
+        const R none = L::all(0.0F);
+        SymmetricSearch<L, kWeighted, Codes> search = {x, w, type, none, none, none, none};
+        search.run(extreme);
+        // Smaller than half of the smallest step of F16: nothing can be stored.
+        const auto is_something = L::less(L::all(0x1p-25F), L::magnitude(extreme));
+        const R inverse = L::pick(is_something, L::all(1.0F) / search.best, none);
+        L::store(L::pick(is_something, search.best, none), sixteen.d + lane);
+        for (std::size_t i = 0; i < kElements; ++i) {
+            L::store(type.codes.template nearest<L>(L::load(x + i * kRows) * inverse),
+                     sixteen.codes + i * kRows + lane);
+        }
+    }
+}
+
+/// Steps and codes of 16 blocks; `plain(d, x)`: the code of llama-quantize, which codes with the step
+/// that is not rounded yet.
+template <typename L, typename Codes, typename Plain>
+inline void encode_symmetric(const Blocks& blocks, const SymmetricType<Codes>& type, SymmetricBlocks& sixteen,
+                             Plain plain) {
+    using R = typename L::Register;
+    L::transpose(blocks.rows, kElements, sixteen.x);
+    if (blocks.search && blocks.weights != nullptr) return search_symmetric<L, true>(blocks.weights, type, sixteen);
+    if (blocks.search) return search_symmetric<L, false>(nullptr, type, sixteen);
+    for (std::size_t lane = 0; lane < kRows; lane += L::kCount) {
+        const R extreme = extreme_of<L>(sixteen.x + lane, kElements);
+        const R d = (type.codes.least == -type.codes.most ? L::magnitude(extreme) : extreme) / L::all(plain.end);
+        const R inverse = inverse_or_none<L>(d);
+        L::store(d, sixteen.d + lane);
+        for (std::size_t i = 0; i < kElements; ++i) {
+            L::store(plain.template code<L>(L::load(sixteen.x + i * kRows + lane) * inverse),
+                     sixteen.codes + i * kRows + lane);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace octet::kernels::ggml

@@ -1,0 +1,19 @@
+// Q4_1: 32 elements, d and m (F16), 16 bytes as of Q4_0; a value is d q + m.
+#include "quant/ggml/loads.hpp"
+#include "quant/ggml/type_rows.hpp"
+
+namespace octet::ggml {
+
+void decode_q4_1(const std::byte* bytes, std::uint64_t blocks, float* values) {
+    for (; blocks != 0; --blocks, bytes += 20, values += 32) {
+        const float d = load_f16(bytes);
+        const float m = load_f16(bytes + 2);
+        for (std::size_t j = 0; j < 16; ++j) {
+            const std::uint32_t two = byte_at(bytes + 4, j);
+            values[j] = static_cast<float>(two & 15U) * d + m;
+            values[j + 16] = static_cast<float>(two >> 4U) * d + m;
+        }
+    }
+}
+
+}  // namespace octet::ggml
