@@ -131,6 +131,9 @@ struct RangeCandidates {
     float step;
 };
 
+/// Where a candidate's codes begin: with the smallest value, in the middle, end with the largest value.
+inline constexpr float kAnchors[3] = {0.0F, 0.5F, 1.0F};
+
 /// A run's best step and offset as real numbers, and the mean of its codes: how much the offset falls
 /// when the step grows and the codes stay.
 template <typename L>
@@ -140,9 +143,8 @@ struct RunFit {
     typename L::Register mean;
 };
 
-/// A search for the best fit: the one of least squares for the codes of one of the candidates, all of
-/// which begin at the smallest value. With `kBelow` the offset is at most 0. Of a run without extent:
-/// step 0.
+/// A search for the best fit: the one of least squares for the codes of one of the candidates. With
+/// `kBelow` the offset is at most 0. Of a run without extent: step 0.
 template <typename L, bool kWeighted, bool kBelow, typename R = typename L::Register>
 inline RunFit<L> search_range(const float* x, const float* w, const RunShape& run, const RangeCandidates& candidates) {
     const R none = L::all(0.0F);
@@ -160,15 +162,16 @@ inline RunFit<L> search_range(const float* x, const float* w, const RunShape& ru
     for (unsigned candidate = 0; candidate < candidates.count; ++candidate) {
         const R steps = L::all(run.most + candidates.first + candidates.step * static_cast<float>(candidate));
         const R step = safe / steps;
-        const RunSums<L> sums = run_sums<L, kWeighted>(x, w, run, steps / safe, low);
+        const R start = low + L::all(kAnchors[candidate % 3]) * (safe - step * L::all(run.most));
+        const RunSums<L> sums = run_sums<L, kWeighted>(x, w, run, steps / safe, start);
         R a;
         R b;
         best_change<L>(sums, weight, a, b);
         if (kBelow) {
             // An offset above 0 becomes 0, and the step that of least squares then.
-            const R above = low + b * step;
+            const R above = start + b * step;
             const auto is_above = L::less(none, above);
-            const R zero_b = (none - low) / step;
+            const R zero_b = (none - start) / step;
             a = L::pick(is_above, (sums.code_rest - zero_b * sums.code) / above_none<L>(sums.code_code), a);
             b = L::pick(is_above, zero_b, b);
         }
@@ -176,7 +179,7 @@ inline RunFit<L> search_range(const float* x, const float* w, const RunShape& ru
         const auto better = L::less(noise, least);
         least = L::pick(better, noise, least);
         best.step = L::pick(better, step + a * step, best.step);
-        best.offset = L::pick(better, low + b * step, best.offset);
+        best.offset = L::pick(better, start + b * step, best.offset);
         best.mean = L::pick(better, sums.code / above_none<L>(weight), best.mean);
     }
     best.step = L::pick(has_extent, best.step, none);
