@@ -1,3 +1,6 @@
+// A bias beside the matrix has the length of its outputs and decides; else the axis that is as long
+// as the hidden size, the width of the largest embedding, does, with the word that tells whether
+// the matrix reads or writes it. What one of a layer's matrices tells holds for its siblings.
 #include "arch/experts.hpp"
 
 #include <algorithm>

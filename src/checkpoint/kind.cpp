@@ -1,3 +1,5 @@
+// The families that octet knows by name: what ties and counts in GPT-2 and in T5. Everything else
+// has the kinds that src/arch finds, no ties of its own, and counts what it stores.
 #include "checkpoint/kind.hpp"
 
 #include <algorithm>

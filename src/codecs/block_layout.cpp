@@ -1,3 +1,5 @@
+// Whole rows where 64 Ki elements hold some; panels of columns where rows are longer, which begin
+// at whole groups and whole packed bytes.
 #include "codecs/block_layout.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// The steps of a piece, in order: read (or map) a tile, hash it, find the ranges of its blocks,
+// make the states and settle them, make the codes and hand them to the derived task. Large domains
+// come twice: ranges are merged under a lock, and the steps that make codes wait for them.
 #include "codecs/block_task.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// A tensor of up to 4 million elements is one worker's, who makes all passes over it; larger ones
+// are gone over by all workers together, one after the other. Each step of 2^20 elements counts in
+// a slot of its own, so that sums do not depend on who made them.
 #include "codecs/range_prepass.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// Three parts: the schemes that each tensor may have, their measurement in runs of some 1,024
+// tries, and the planner's choice. What is chosen is measured once more where its statistics are
+// wanted.
 #include "commands/choose_schemes.hpp"
 
 #include <algorithm>
@@ -6,6 +9,7 @@
 
 #include "base/json_text.hpp"
 #include "codecs/block_layout.hpp"
+#include "commands/equal_ties.hpp"
 #include "commands/measure.hpp"
 #include "formats/octet_set/sidecar.hpp"
 #include "octet/error.hpp"

@@ -1,3 +1,5 @@
+// From headers, or a sidecar, to views of mappings. A tensor that config.json asks for and the
+// checkpoint lacks, or has in another shape, is refused when the network asks for it.
 #include "model/weights.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Vectors have one scheme, buffers two; matrices have two-level groups of 18 and 64 inputs for
+// every number of bits.
 #include "plan/candidates.hpp"
 
 namespace octet::plan {

@@ -1,3 +1,5 @@
+// What becomes of each tensor, from headers and options: the first rule that matches it, else the
+// preset, else what was asked for; and the reason where it is kept. Pure.
 #include <fmt/format.h>
 
 #include "arch/came_quantized.hpp"

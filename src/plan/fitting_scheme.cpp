@@ -1,3 +1,6 @@
+// Groups are tried from the smallest up, as smaller ones lose less, and the first whose bytes are
+// within the budget is taken: with two levels, then with F16 state. Groups that divide a row come
+// first where rows would share one.
 #include "plan/fitting_scheme.hpp"
 
 #include <functional>

@@ -1,3 +1,5 @@
+// Vectors are read, checked and divided by their mean, so that weighted sums stay in the range of
+// plain ones.
 #include "plan/importance.hpp"
 
 #include <cmath>
@@ -96,6 +98,21 @@ const std::vector<float>* Importance::weights_of(std::string_view name, const Sh
                                                  const Scheme& scheme) const {
     const auto found = vectors_.find(name);
     return found == vectors_.end() || !uses_weights(scheme, shape) ? nullptr : &found->second;
+}
+
+std::unique_ptr<plan::Importance> open_importance(const std::optional<Checksum>& expected,
+                                                  const std::optional<std::filesystem::path>& given) {
+    if (!expected) {
+        if (!given) return nullptr;
+        throw Error(ErrorCode::kUsage, "--importance", "the set was made without; leave it out");
+    }
+    if (!given)
+        throw Error(ErrorCode::kUsage, "--source",
+                    "the set was quantized with --importance; give the same file again, as its codes depend on it");
+    auto importance = std::make_unique<plan::Importance>(*given);
+    if (importance->checksum() == *expected) return importance;
+    throw Error(ErrorCode::kBadInput, printable(given->string()),
+                "is not the file that the set was quantized with; give that one");
 }
 
 }  // namespace octet::plan

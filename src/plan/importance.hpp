@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,5 +33,10 @@ class Importance {
     Checksum checksum_;
     std::map<std::string, std::vector<float>, std::less<>> vectors_;
 };
+
+/// The weights that the codes of a set depend on: those of the file `given`, which must have the checksum that the set's sidecar gives.
+/// Null where the set was made without. kUsage where one of the two is missing, kBadInput for another file.
+std::unique_ptr<Importance> open_importance(const std::optional<Checksum>& expected,
+                                            const std::optional<std::filesystem::path>& given);
 
 }  // namespace octet::plan

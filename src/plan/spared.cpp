@@ -1,3 +1,5 @@
+// The planner spares routers, norms, tables of positions, and the smallest tensors that have under
+// 0.1 % of the bytes together; presets of few bits spare what no scheme of their budget fits.
 #include "plan/spared.hpp"
 
 #include <algorithm>

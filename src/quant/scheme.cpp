@@ -1,3 +1,5 @@
+// A scheme's name is parsed part by part in its one order, so that every scheme has exactly one
+// name. What is impossible is said by the first rule that it breaks.
 #include "octet/scheme.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Grids of blocks and lengths of parts from shape and scheme; each product checked.
 #include "quant/storage_layout.hpp"
 
 #include <algorithm>

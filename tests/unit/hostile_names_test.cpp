@@ -76,7 +76,7 @@ TEST_CASE("messages do not grow with a hostile value") {
 
 /// What reading the sample with these changes says, beyond the folder.
 std::string names_refused(const TemporaryFolder& folder, const octet_set::Sidecar& sidecar) {
-    write_file(folder / "quantization_state.json", octet_set::sidecar_text(sidecar));
+    write_file(folder / "quantization_state.json", sidecar_text(sidecar));
     const std::string error = error_of([&] { octet_set::read_sidecar(folder.path()); });
     const std::string subject = "3 " + (folder / "quantization_state.json").native() + ": ";
     return error.starts_with(subject) ? error.substr(subject.size()) : error;

@@ -1,3 +1,6 @@
+// A run is cut at rows and at 4,096 elements. For each part the states of its blocks are read and
+// widened, codes are unpacked, and the loops of kernels/ restore them: the same floats whatever run
+// they are part of.
 #include "formats/octet_set/block_restorer.hpp"
 
 #include <algorithm>

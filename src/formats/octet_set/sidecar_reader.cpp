@@ -1,5 +1,10 @@
+// A sidecar is read in one pass: entries of tensors become nodes, are checked and dropped, so that
+// a sidecar of a hundred thousand tensors is never in memory as JSON. The seal is checked before
+// anything is believed.
 #include <algorithm>
 #include <optional>
+#include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -294,6 +299,30 @@ std::optional<Sidecar> parse_plain_sidecar(std::string_view text) {
 Sidecar parse_sidecar(std::string_view text, std::string_view file_name) {
     std::optional<Sidecar> plain = parse_plain_sidecar(text);
     return plain ? std::move(*plain) : Reader(text, file_name).read();
+}
+
+bool resolve_ties(std::vector<TensorReport>& tensors) {
+    const auto is_tied = [](const TensorReport& tensor) { return !tensor.same_as.empty(); };
+    if (std::none_of(tensors.begin(), tensors.end(), is_tied)) return true;  // no table of a million names for nothing
+    std::unordered_map<std::string_view, const TensorReport*> originals;
+    for (const TensorReport& tensor : tensors) {
+        if (tensor.same_as.empty()) originals.emplace(tensor.name, &tensor);
+    }
+    for (TensorReport& tensor : tensors) {
+        if (tensor.same_as.empty()) continue;
+        const auto found = originals.find(tensor.same_as);
+        if (found == originals.end()) return false;
+        const TensorReport& original = *found->second;
+        if (original.dtype != tensor.dtype || original.shape != tensor.shape) return false;
+        tensor.scheme = original.scheme;
+        tensor.reason = original.reason;
+        tensor.scale = original.scale;
+        tensor.zero_point = original.zero_point;
+        tensor.statistics = original.statistics;
+        tensor.source_checksum = original.source_checksum;
+        tensor.stored_checksum = original.stored_checksum;
+    }
+    return true;
 }
 
 }  // namespace octet::octet_set

@@ -1,3 +1,6 @@
+// Keys in a fixed order, numbers by base/json_text, tensors one by one: the same bytes for the same
+// set on every machine, in parts that are hashed on their way out. The last member is that hash,
+// the seal.
 #include <algorithm>
 #include <array>
 
@@ -181,17 +184,6 @@ std::uint64_t write_sidecar(const Sidecar& sidecar, const std::function<void(std
     }
     writer.end_object();
     return parts.finish();
-}
-
-std::string sidecar_text(const Sidecar& sidecar) {
-    std::string text;
-    write_sidecar(sidecar, [&](std::string_view part) { text += part; });
-    return text;
-}
-
-std::string sealed_text(std::string text) {
-    text += kBeforeSeal;
-    return text + seal_of(text);
 }
 
 // Every byte before the last member is hashed by it, and the bytes from there on can only be one text.

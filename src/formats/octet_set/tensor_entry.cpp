@@ -1,3 +1,5 @@
+// Each entry is taken apart into scheme, shape, state, statistics, checksums and tie; what one of
+// them says must fit the others.
 #include "formats/octet_set/tensor_entry.hpp"
 
 #include <limits>

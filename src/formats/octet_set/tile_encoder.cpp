@@ -1,3 +1,5 @@
+// Offsets are arithmetic on the layout (quant/storage_layout). Rows of codes that do not fill bytes
+// are packed; states are narrowed to their dtype in a buffer on the way.
 #include "formats/octet_set/tile_encoder.hpp"
 
 #include <algorithm>
