@@ -36,13 +36,19 @@ inline R code_of(R t, float most) {
     return L::least(L::largest(L::nearest(t), L::all(0.0F)), L::all(most));
 }
 
-template <typename L, bool kWeighted, typename R = typename L::Register>
+/// kInside: no value is beyond the codes.
+template <typename L, bool kWeighted, bool kInside = false, typename R = typename L::Register>
 inline RunSums<L> run_sums(const float* x, const float* w, const RunShape& run, R inverse, R offset) {
     const R none = L::all(0.0F);
     RunSums<L> sums = {none, none, none, none, none};
     for (std::size_t i = 0; i < run.elements; ++i) {
         const R t = (L::load(x + i * kRows) - offset) * inverse;
-        const R q = code_of<L>(t, run.most);
+        R q;
+        if constexpr (kInside) {
+            q = L::nearest(t);
+        } else {
+            q = code_of<L>(t, run.most);
+        }
         const R rest = t - q;
         R weighted_rest = rest;
         R weighted_code = q;
@@ -160,10 +166,13 @@ inline RunFit<L> search_range(const float* x, const float* w, const RunShape& ru
     R least = L::all(std::numeric_limits<float>::infinity());
     RunFit<L> best = {safe / L::all(run.most), low, none};
     for (unsigned candidate = 0; candidate < candidates.count; ++candidate) {
-        const R steps = L::all(run.most + candidates.first + candidates.step * static_cast<float>(candidate));
+        const float more = candidates.first + candidates.step * static_cast<float>(candidate);
+        const R steps = L::all(run.most + more);
         const R step = safe / steps;
         const R start = low + L::all(kAnchors[candidate % 3]) * (safe - step * L::all(run.most));
-        const RunSums<L> sums = run_sums<L, kWeighted>(x, w, run, steps / safe, start);
+        const R inverse = steps / safe;
+        const RunSums<L> sums = more < 0.45F ? run_sums<L, kWeighted, true>(x, w, run, inverse, start)
+                                             : run_sums<L, kWeighted>(x, w, run, inverse, start);
         R a;
         R b;
         best_change<L>(sums, weight, a, b);
