@@ -1,5 +1,6 @@
 // Runs whose values are s q + z with codes q from 0: sums of a run that is coded with a step and an
-// offset, what other steps and offsets would make of the same codes, and a search for the best ones.
+// offset, what other steps and offsets would make of the same codes, and a search for the best
+// ones.
 #pragma once
 
 #include "kernels/ggml/steps_text.hpp"
@@ -65,8 +66,8 @@ inline RunSums<L> run_sums(const float* x, const float* w, const RunShape& run, 
     return sums;
 }
 
-/// Sums of squared rests with one step and each of several offsets, which are given in steps: what is
-/// added to x / step.
+/// Sums of squared rests with one step and each of several offsets, which are given in steps: what
+/// is added to x / step.
 template <typename L, bool kWeighted, std::size_t kOffsets, typename R = typename L::Register>
 inline void run_noises(const float* x, const float* w, const RunShape& run, R inverse, const R (&added)[kOffsets],
                        R (&noise)[kOffsets]) {
@@ -137,11 +138,12 @@ struct RangeCandidates {
     float step;
 };
 
-/// Where a candidate's codes begin: with the smallest value, in the middle, end with the largest value.
+/// Where a candidate's codes begin: with the smallest value, in the middle, end with the largest
+/// value.
 inline constexpr float kAnchors[3] = {0.0F, 0.5F, 1.0F};
 
-/// A run's best step and offset as real numbers, and the mean of its codes: how much the offset falls
-/// when the step grows and the codes stay.
+/// A run's best step and offset as real numbers, and the mean of its codes: how much the offset
+/// falls when the step grows and the codes stay.
 template <typename L>
 struct RunFit {
     typename L::Register step;

@@ -1,6 +1,6 @@
-// Superblocks of 256 in 16 runs whose values are d sc q, sc and q with signs: Q6_K and Q3_K. First each
-// run gets the best step as a real number; the largest of them makes d. Then, in rounds, each run
-// tries scales next to its own, coded anew, and all runs together find the d of least squares.
+// Superblocks of 256 in 16 runs whose values are d sc q, sc and q with signs: Q6_K and Q3_K. First
+// each run gets the best step as a real number; the largest of them makes d. Then, in rounds, each
+// run tries scales next to its own, coded anew, and all runs together find the d of least squares.
 #pragma once
 
 #include "kernels/ggml/symmetric_text.hpp"
@@ -11,8 +11,8 @@ namespace {
 inline constexpr std::size_t kKRuns = 16;
 inline constexpr std::size_t kKRunElements = 16;
 
-/// What makes a type of this family. Candidates put a run's largest magnitude at an end's code, moved
-/// toward 0 by `first`, `first` + `step`, ...
+/// What makes a type of this family. Candidates put a run's largest magnitude at an end's code,
+/// moved toward 0 by `first`, `first` + `step`, ...
 struct KSymmetricType {
     WholeCodes codes;
     float least_scale;
@@ -62,7 +62,8 @@ struct KSymmetricSearch {
         step_noises<L, kWeighted, false>(values_of(run), weights_of(run), kKRunElements, inverse, kType.codes, noise);
     }
 
-    /// The best step of a run as a real number: the one of least squares for the codes of a candidate.
+    /// The best step of a run as a real number: the one of least squares for the codes of a
+    /// candidate.
     R search_step(std::size_t run) const {
         const R extreme = extreme_of<L>(values_of(run), kKRunElements);
         const R inverse = inverse_or_none<L>(extreme);

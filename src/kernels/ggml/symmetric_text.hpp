@@ -1,8 +1,11 @@
-// Blocks of 32 whose values are d q: Q8_0, Q5_0, Q4_0, and IQ4_NL, whose codes are levels of a table.
-// The plain way is llama-quantize's own, to the byte, but of IQ4_NL. The search tries F16 numbers d next to the one that reaches the largest magnitude with
-// the code at either end, codes with each d as it is stored, and goes on from the best to the d of
-// least squares. Errors are counted in steps of the first d, so they neither overflow nor vanish.
+// Blocks of 32 whose values are d q: Q8_0, Q5_0, Q4_0, and IQ4_NL, whose codes are levels of a
+// table. The plain way is llama-quantize's own, to the byte, but of IQ4_NL. The search tries F16
+// numbers d next to the one that reaches the largest magnitude with the code at either end, codes
+// with each d as it is stored, and goes on from the best to the d of least squares. Errors are
+// counted in steps of the first d, so they neither overflow nor vanish.
 #pragma once
+
+#include <type_traits>
 
 #include "kernels/ggml/steps_text.hpp"
 
@@ -12,8 +15,8 @@ namespace {
 inline constexpr std::size_t kElements = 32;
 
 /// What makes a type of this family. Candidates put the largest magnitude at an end's code, moved
-/// toward 0 by `first`, `first` + `step`, ...; Q8_0, whose ends are alike, at one of them only. Their
-/// number is even where the ends are alike.
+/// toward 0 by `first`, `first` + `step`, ...; Q8_0, whose ends are alike, at one of them only.
+/// Their number is even where the ends are alike.
 template <typename Codes>
 struct SymmetricType {
     Codes codes;
@@ -183,23 +186,27 @@ inline void search_symmetric(const float* w, const SymmetricType<Codes>& type, S
     }
 }
 
-/// Steps and codes of 16 blocks; `plain(d, x)`: the code of llama-quantize, which codes with the step
-/// that is not rounded yet.
+/// Of a type whose plain way is its own.
+struct NoPlain {};
+
+/// Steps and codes of 16 blocks; `plain`: the end's code of llama-quantize, and its code of a value
+/// in steps, which are not rounded yet.
 template <typename L, typename Codes, typename Plain>
 inline void encode_symmetric(const Blocks& blocks, const SymmetricType<Codes>& type, SymmetricBlocks& sixteen,
-                             Plain plain) {
-    using R = typename L::Register;
+                             [[maybe_unused]] Plain plain) {
+    using R [[maybe_unused]] = typename L::Register;
     L::transpose(blocks.rows, kElements, sixteen.x);
     if (blocks.search && blocks.weights != nullptr) return search_symmetric<L, true>(blocks.weights, type, sixteen);
     if (blocks.search) return search_symmetric<L, false>(nullptr, type, sixteen);
-    for (std::size_t lane = 0; lane < kRows; lane += L::kCount) {
-        const R extreme = extreme_of<L>(sixteen.x + lane, kElements);
-        const R d = (type.codes.least == -type.codes.most ? L::magnitude(extreme) : extreme) / L::all(plain.end);
-        const R inverse = inverse_or_none<L>(d);
-        L::store(d, sixteen.d + lane);
-        for (std::size_t i = 0; i < kElements; ++i) {
-            L::store(plain.template code<L>(L::load(sixteen.x + i * kRows + lane) * inverse),
-                     sixteen.codes + i * kRows + lane);
+    if constexpr (!std::is_same_v<Plain, NoPlain>) {
+        for (std::size_t lane = 0; lane < kRows; lane += L::kCount) {
+            const R d = extreme_of<L>(sixteen.x + lane, kElements) / L::all(plain.end);
+            const R inverse = inverse_or_none<L>(d);
+            L::store(d, sixteen.d + lane);
+            for (std::size_t i = 0; i < kElements; ++i) {
+                L::store(plain.template code<L>(L::load(sixteen.x + i * kRows + lane) * inverse),
+                         sixteen.codes + i * kRows + lane);
+            }
         }
     }
 }
