@@ -90,6 +90,41 @@ TEST_CASE("blocks are the same on every instruction set") {
     }
 }
 
+/// FNV-1a.
+std::uint64_t hash_of(const Bytes& bytes) {
+    std::uint64_t hash = 1469598103934665603U;
+    for (const std::byte byte : bytes) hash = (hash ^ std::to_integer<std::uint64_t>(byte)) * 1099511628211U;
+    return hash;
+}
+
+/// Values that every standard library makes alike.
+Matrix portable_matrix() {
+    std::mt19937 random(46);
+    Matrix matrix = {32, 512, {}, {}};
+    const auto next = [&] { return static_cast<float>(static_cast<int>(random() & 0xFFFFU) - 0x8000); };
+    for (std::uint64_t i = 0; i < 32 * 512; ++i) {
+        const float sum = next() + next();
+        matrix.values.push_back(std::ldexp(sum, -16 - static_cast<int>(random() & 3U)));
+    }
+    for (std::uint64_t i = 0; i < 512; ++i) matrix.weights.push_back(static_cast<float>(random() & 1023U) * 0x1p-6F);
+    return matrix;
+}
+
+// Not sacred: a better search changes them. A compiler or a processor must not.
+TEST_CASE("searched blocks are the same with every compiler") {
+    const std::vector<std::pair<const char*, std::uint64_t>> hashes = {
+        {"q4_0", 0xD7954EFD3035EA0BU}, {"q4_1", 0xF2115D50FD248043U},  {"q5_0", 0xD69A5C8BA4DC763EU},
+        {"q5_1", 0x7896556B359D693CU}, {"q8_0", 0x4CDC146F29778699U},  {"q2_k", 0x85AEE6A139701E57U},
+        {"q3_k", 0x50CBC5CFBF905FFAU}, {"q4_k", 0xEC90A1055B0F10ABU},  {"q5_k", 0x1FC3C2E0B868B8D0U},
+        {"q6_k", 0x226F7CB1BD08A362U}, {"iq4_nl", 0xF7AF9BD73E168F78U}};
+    const Matrix matrix = portable_matrix();
+    REQUIRE(hashes.size() == block_types().size());
+    for (const auto& [name, hash] : hashes) {
+        INFO(name);
+        CHECK(hash_of(encoded(matrix, ggml::find_type(std::string_view(name))->type, Search::kBest)) == hash);
+    }
+}
+
 TEST_CASE("a row has the same blocks whatever rows come with it") {
     std::mt19937 random(42);
     const Matrix matrix = random_matrix(37, 512, random);

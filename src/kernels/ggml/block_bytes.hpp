@@ -63,8 +63,8 @@ inline void put_high_bits(const Sixteen* codes, Sixteen* bytes) {
     }
 }
 
-/// Bits `bit` and `bit` + 1 of 256 codes as Q2_K, Q3_K and Q6_K have them: those of element 128 h + 32 j +
-/// l to bits 2 j of byte 32 h + l.
+/// Bits `bit` and `bit` + 1 of 256 codes as Q2_K, Q3_K and Q6_K have them: those of element 128 h +
+/// 32 j + l to bits 2 j of byte 32 h + l.
 inline void put_pairs_of_bits(const Sixteen* codes, unsigned bit, Sixteen* bytes) {
     for (std::size_t half = 0; half < 2; ++half) {
         for (std::size_t l = 0; l < 32; ++l) {

@@ -1,3 +1,4 @@
+// The loops of this folder for AVX2.
 #define OCTET_ARCH_AVX2 1
 #include <xsimd/xsimd.hpp>
 

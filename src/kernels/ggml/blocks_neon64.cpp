@@ -1,3 +1,4 @@
+// The loops of this folder for NEON, which every aarch64 has.
 #define OCTET_ARCH_NEON64 1
 #include <xsimd/xsimd.hpp>
 

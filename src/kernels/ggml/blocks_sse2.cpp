@@ -1,3 +1,4 @@
+// The loops of this folder for SSE2, which every x86-64 has.
 #define OCTET_ARCH_SSE2 1
 #include <xsimd/xsimd.hpp>
 

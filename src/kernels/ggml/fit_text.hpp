@@ -1,5 +1,6 @@
 // Runs whose values are s q + z with codes q from 0: sums of a run that is coded with a step and an
-// offset, what other steps and offsets would make of the same codes, and a search for the best ones.
+// offset, what other steps and offsets would make of the same codes, and a search for the best
+// ones.
 #pragma once
 
 #include "kernels/ggml/steps_text.hpp"
@@ -36,13 +37,19 @@ inline R code_of(R t, float most) {
     return L::least(L::largest(L::nearest(t), L::all(0.0F)), L::all(most));
 }
 
-template <typename L, bool kWeighted, typename R = typename L::Register>
+/// kInside: no value is beyond the codes.
+template <typename L, bool kWeighted, bool kInside = false, typename R = typename L::Register>
 inline RunSums<L> run_sums(const float* x, const float* w, const RunShape& run, R inverse, R offset) {
     const R none = L::all(0.0F);
     RunSums<L> sums = {none, none, none, none, none};
     for (std::size_t i = 0; i < run.elements; ++i) {
         const R t = (L::load(x + i * kRows) - offset) * inverse;
-        const R q = code_of<L>(t, run.most);
+        R q;
+        if constexpr (kInside) {
+            q = L::nearest(t);
+        } else {
+            q = code_of<L>(t, run.most);
+        }
         const R rest = t - q;
         R weighted_rest = rest;
         R weighted_code = q;
@@ -59,8 +66,8 @@ inline RunSums<L> run_sums(const float* x, const float* w, const RunShape& run, 
     return sums;
 }
 
-/// Sums of squared rests with one step and each of several offsets, which are given in steps: what is
-/// added to x / step.
+/// Sums of squared rests with one step and each of several offsets, which are given in steps: what
+/// is added to x / step.
 template <typename L, bool kWeighted, std::size_t kOffsets, typename R = typename L::Register>
 inline void run_noises(const float* x, const float* w, const RunShape& run, R inverse, const R (&added)[kOffsets],
                        R (&noise)[kOffsets]) {
@@ -131,8 +138,12 @@ struct RangeCandidates {
     float step;
 };
 
-/// A run's best step and offset as real numbers, and the mean of its codes: how much the offset falls
-/// when the step grows and the codes stay.
+/// Where a candidate's codes begin: with the smallest value, in the middle, end with the largest
+/// value.
+inline constexpr float kAnchors[3] = {0.0F, 0.5F, 1.0F};
+
+/// A run's best step and offset as real numbers, and the mean of its codes: how much the offset
+/// falls when the step grows and the codes stay.
 template <typename L>
 struct RunFit {
     typename L::Register step;
@@ -140,9 +151,8 @@ struct RunFit {
     typename L::Register mean;
 };
 
-/// A search for the best fit: the one of least squares for the codes of one of the candidates, all of
-/// which begin at the smallest value. With `kBelow` the offset is at most 0. Of a run without extent:
-/// step 0.
+/// A search for the best fit: the one of least squares for the codes of one of the candidates. With
+/// `kBelow` the offset is at most 0. Of a run without extent: step 0.
 template <typename L, bool kWeighted, bool kBelow, typename R = typename L::Register>
 inline RunFit<L> search_range(const float* x, const float* w, const RunShape& run, const RangeCandidates& candidates) {
     const R none = L::all(0.0F);
@@ -158,17 +168,21 @@ inline RunFit<L> search_range(const float* x, const float* w, const RunShape& ru
     R least = L::all(std::numeric_limits<float>::infinity());
     RunFit<L> best = {safe / L::all(run.most), low, none};
     for (unsigned candidate = 0; candidate < candidates.count; ++candidate) {
-        const R steps = L::all(run.most + candidates.first + candidates.step * static_cast<float>(candidate));
+        const float more = candidates.first + candidates.step * static_cast<float>(candidate);
+        const R steps = L::all(run.most + more);
         const R step = safe / steps;
-        const RunSums<L> sums = run_sums<L, kWeighted>(x, w, run, steps / safe, low);
+        const R start = low + L::all(kAnchors[candidate % 3]) * (safe - step * L::all(run.most));
+        const R inverse = steps / safe;
+        const RunSums<L> sums = more < 0.45F ? run_sums<L, kWeighted, true>(x, w, run, inverse, start)
+                                             : run_sums<L, kWeighted>(x, w, run, inverse, start);
         R a;
         R b;
         best_change<L>(sums, weight, a, b);
         if (kBelow) {
             // An offset above 0 becomes 0, and the step that of least squares then.
-            const R above = low + b * step;
+            const R above = start + b * step;
             const auto is_above = L::less(none, above);
-            const R zero_b = (none - low) / step;
+            const R zero_b = (none - start) / step;
             a = L::pick(is_above, (sums.code_rest - zero_b * sums.code) / above_none<L>(sums.code_code), a);
             b = L::pick(is_above, zero_b, b);
         }
@@ -176,7 +190,7 @@ inline RunFit<L> search_range(const float* x, const float* w, const RunShape& ru
         const auto better = L::less(noise, least);
         least = L::pick(better, noise, least);
         best.step = L::pick(better, step + a * step, best.step);
-        best.offset = L::pick(better, low + b * step, best.offset);
+        best.offset = L::pick(better, start + b * step, best.offset);
         best.mean = L::pick(better, sums.code / above_none<L>(weight), best.mean);
     }
     best.step = L::pick(has_extent, best.step, none);

@@ -21,6 +21,11 @@ struct LevelCodes {
         }
         return level;
     }
+
+    template <typename L, typename R = typename L::Register>
+    R nearest_inside(R t) const {
+        return nearest<L>(t);
+    }
 };
 
 inline constexpr SymmetricType<LevelCodes> kIQ4_NL = {{}, 17, -12.0F, 2.5F, 2};

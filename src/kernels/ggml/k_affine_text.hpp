@@ -1,7 +1,7 @@
-// Superblocks of 256 whose values are d sc q - dmin m: Q4_K, Q5_K, Q2_K. First each run gets the best
-// step and offset as real numbers; the largest of them make d and dmin. Then, in rounds, each run
-// tries scales next to its own, each with the minimum that its codes want, all coded anew with what
-// would be stored; and all runs together find the d and dmin of least squares for their codes.
+// Superblocks of 256 whose values are d sc q - dmin m: Q4_K, Q5_K, Q2_K. First each run gets the
+// best step and offset as real numbers; the largest of them make d and dmin. Then, in rounds, each
+// run tries scales next to its own, each with the minimum that its codes want, all coded anew with
+// what would be stored; and all runs together find the d and dmin of least squares for their codes.
 #pragma once
 
 #include "kernels/ggml/fit_text.hpp"
@@ -94,8 +94,8 @@ struct KAffineSearch {
         return stored_noise<L, kWeighted>(values_of(run), weights_of(run), kType.run, step_of(run), offset_of(run));
     }
 
-    /// The best scale and minimum of a run for d and dmin as they are: scales next to its own, with the
-    /// minima next to the one that the codes want then. Returns its noise.
+    /// The best scale and minimum of a run for d and dmin as they are: scales next to its own, with
+    /// the minima next to the one that the codes want then. Returns its noise.
     R improve_run(std::size_t run, int reach) {
         const R none = L::all(0.0F);
         const R middle = now.scale[run];

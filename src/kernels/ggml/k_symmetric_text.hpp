@@ -1,6 +1,6 @@
-// Superblocks of 256 in 16 runs whose values are d sc q, sc and q with signs: Q6_K and Q3_K. First each
-// run gets the best step as a real number; the largest of them makes d. Then, in rounds, each run
-// tries scales next to its own, coded anew, and all runs together find the d of least squares.
+// Superblocks of 256 in 16 runs whose values are d sc q, sc and q with signs: Q6_K and Q3_K. First
+// each run gets the best step as a real number; the largest of them makes d. Then, in rounds, each
+// run tries scales next to its own, coded anew, and all runs together find the d of least squares.
 #pragma once
 
 #include "kernels/ggml/symmetric_text.hpp"
@@ -11,8 +11,8 @@ namespace {
 inline constexpr std::size_t kKRuns = 16;
 inline constexpr std::size_t kKRunElements = 16;
 
-/// What makes a type of this family. Candidates put a run's largest magnitude at an end's code, moved
-/// toward 0 by `first`, `first` + `step`, ...
+/// What makes a type of this family. Candidates put a run's largest magnitude at an end's code,
+/// moved toward 0 by `first`, `first` + `step`, ...
 struct KSymmetricType {
     WholeCodes codes;
     float least_scale;
@@ -57,28 +57,34 @@ struct KSymmetricSearch {
 
     static R code_of(R t) { return kType.codes.template nearest<L>(t); }
 
-    /// The best step of a run as a real number: the one of least squares for the codes of a candidate.
+    /// Sums of squared rests for two steps, in steps.
+    void noises_of(std::size_t run, const R (&inverse)[2], R (&noise)[2]) const {
+        step_noises<L, kWeighted, false>(values_of(run), weights_of(run), kKRunElements, inverse, kType.codes, noise);
+    }
+
+    /// The best step of a run as a real number: the one of least squares for the codes of a
+    /// candidate.
     R search_step(std::size_t run) const {
         const R extreme = extreme_of<L>(values_of(run), kKRunElements);
         const R inverse = inverse_or_none<L>(extreme);
         R least = L::all(std::numeric_limits<float>::infinity());
-        R best = extreme / L::all(kType.codes.least);
-        const auto offer = [&](float code) {
-            const auto sums = step_sums<L, kWeighted>(values_of(run), weights_of(run), kKRunElements,
-                                                      inverse * L::all(code), kType.codes);
-            const R change = sums.code_rest / above_none<L>(sums.code_code);
-            const R found = (sums.noise - change * sums.code_rest) * L::all(1.0F / (code * code));
-            const auto better = L::less(found, least);
-            least = L::pick(better, found, least);
-            const R step = extreme / L::all(code);
-            best = L::pick(better, step + change * step, best);
-        };
+        R best = L::all(kType.codes.least);
         for (unsigned candidate = 0; candidate < kType.candidates; ++candidate) {
             const float inward = kType.first + kType.step * static_cast<float>(candidate);
-            offer(kType.codes.least + inward);
-            offer(kType.codes.most - inward);
+            const float codes[2] = {kType.codes.least + inward, kType.codes.most - inward};
+            R noise[2];
+            noises_of(run, {inverse * L::all(codes[0]), inverse * L::all(codes[1])}, noise);
+            for (std::size_t k = 0; k < 2; ++k) {
+                const R found = noise[k] * L::all(1.0F / (codes[k] * codes[k]));
+                const auto better = L::less(found, least);
+                least = L::pick(better, found, least);
+                best = L::pick(better, L::all(codes[k]), best);
+            }
         }
-        return best;
+        const auto sums =
+            step_sums<L, kWeighted>(values_of(run), weights_of(run), kKRunElements, inverse * best, kType.codes);
+        const R step = extreme / best;
+        return step + step * (sums.code_rest / above_none<L>(sums.code_code));
     }
 
     /// d from the largest of the wishes, and the whole numbers next to these.
@@ -120,16 +126,29 @@ struct KSymmetricSearch {
         return noise;
     }
 
-    /// The best scale of a run for d as it is. Returns its noise.
+    /// The best scale of a run for d as it is, two at a time. Returns its noise.
     R improve_run(std::size_t run, int reach) {
+        const R none = L::all(0.0F);
         const R middle = now.scale[run];
         R least = L::all(std::numeric_limits<float>::infinity());
-        for (int away = -reach; away <= reach; ++away) {
-            const R sc = whole_scale(middle + L::all(static_cast<float>(away)));
-            const R found = noise_of(run, now.d * sc);
-            const auto better = L::less(found, least);
-            least = L::pick(better, found, least);
-            now.scale[run] = L::pick(better, sc, now.scale[run]);
+        const auto has_no_step = L::less(L::magnitude(now.d * middle), L::all(0x1p-126F));
+        if (L::any(has_no_step)) least = L::pick(has_no_step, noise_of(run, now.d * middle), least);
+        for (int away = -reach; away <= reach; away += 2) {
+            R scale[2];
+            R inverse[2];
+            R noise[2];
+            for (int k = 0; k < 2; ++k) {
+                scale[k] = whole_scale(middle + L::all(static_cast<float>(away + k)));
+                inverse[k] = inverse_or_none<L>(now.d * scale[k]);
+            }
+            noises_of(run, inverse, noise);
+            for (int k = 0; k < 2; ++k) {
+                const R step = now.d * scale[k];
+                const R found = noise[k] * step * step;
+                const auto better = L::both(L::less(found, least), L::less(none, L::magnitude(inverse[k])));
+                least = L::pick(better, found, least);
+                now.scale[run] = L::pick(better, scale[k], now.scale[run]);
+            }
         }
         return least;
     }

@@ -1,6 +1,7 @@
-// Blocks of 32 whose values are d q + m: Q4_1 and Q5_1. The plain way is llama-quantize's own, to the
-// byte. The search finds the best range as real numbers, then looks for the F16 numbers next to it:
-// what least squares makes of the codes of the best pair so far is stored and tried in its turn.
+// Blocks of 32 whose values are d q + m: Q4_1 and Q5_1. The plain way is llama-quantize's own, to
+// the byte. The search finds the best range as real numbers, then looks for the F16 numbers next to
+// it: what least squares makes of the codes of the best pair so far is stored and tried in its
+// turn.
 #pragma once
 
 #include "kernels/ggml/fit_text.hpp"
@@ -42,7 +43,8 @@ struct OffsetSearch {
         m = L::pick(better, offset, m);
     }
 
-    /// Offers what a fit becomes when it is stored: the offset once more for the step as it is stored then.
+    /// Offers what a fit becomes when it is stored: the offset once more for the step as it is
+    /// stored then.
     void offer_stored(const RunFit<L>& fit) {
         const R step = L::to_f16(fit.step);
         offer(step, L::to_f16(fit.offset));

@@ -6,7 +6,7 @@
 namespace octet::kernels::ggml {
 namespace {
 
-inline constexpr KAffineType kQ2_K = {16, {16, 3.0F}, 15.0F, {21, -1.0F, 0.1F}, 3, {2, 1, 1}};
+inline constexpr KAffineType kQ2_K = {16, {16, 3.0F}, 15.0F, {15, -1.2F, 0.15F}, 3, {2, 1, 1}};
 
 template <typename L>
 bool encode_q2_k(const Blocks& blocks) {

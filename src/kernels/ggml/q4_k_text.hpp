@@ -6,7 +6,7 @@
 namespace octet::kernels::ggml {
 namespace {
 
-inline constexpr KAffineType kQ4_K = {8, {32, 15.0F}, 63.0F, {21, -1.0F, 0.1F}, 3, {2, 1, 1}};
+inline constexpr KAffineType kQ4_K = {8, {32, 15.0F}, 63.0F, {15, -1.2F, 0.15F}, 2, {2, 1}};
 
 template <typename L>
 bool encode_q4_k(const Blocks& blocks) {

@@ -33,6 +33,14 @@ struct ScalarLanes {
     static bool any(bool mask) { return mask; }
     static float to_f16(float a) { return f16_to_f32(f32_to_f16(a)); }  ///< the nearest F16 number
 
+    static float largest_lane(float a) { return a; }
+
+    /// 32 values, cut off toward 0, as signed bytes.
+    static void store_truncated(const float (&values)[32], unsigned char* bytes) {
+        for (std::size_t i = 0; i < 32; ++i)
+            bytes[i] = static_cast<unsigned char>(static_cast<std::int32_t>(values[i]));
+    }
+
     /// Element e of the 16 rows to out + 16 e.
     static void transpose(const float* const* rows, std::size_t elements, float* out) {
         for (std::size_t row = 0; row < 16; ++row) {

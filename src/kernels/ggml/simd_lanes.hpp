@@ -74,6 +74,49 @@ struct SimdLanes {
 #endif
     }
 
+    static float largest_lane(const Floats& a) {
+#if defined(OCTET_ARCH_AVX512)
+        return _mm512_reduce_max_ps(a);
+#elif defined(OCTET_ARCH_AVX2)
+        const __m128 two = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+        const __m128 one = _mm_max_ps(two, _mm_movehl_ps(two, two));
+        return _mm_cvtss_f32(_mm_max_ss(one, _mm_shuffle_ps(one, one, 1)));
+#else
+        alignas(64) float lanes[kCount];
+        a.store_aligned(lanes);
+        float largest = lanes[0];
+        for (const float lane : lanes) largest = lane > largest ? lane : largest;
+        return largest;
+#endif
+    }
+
+    /// 32 values, cut off toward 0, as signed bytes.
+    static void store_truncated(const Floats (&values)[32 / kCount], unsigned char* bytes) {
+#if defined(OCTET_ARCH_AVX512)
+        for (std::size_t i = 0; i < 2; ++i) {
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes + 16 * i),
+                             _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(values[i])));
+        }
+#elif defined(OCTET_ARCH_AVX2)
+        const __m256i low = _mm256_packs_epi32(_mm256_cvttps_epi32(values[0]), _mm256_cvttps_epi32(values[1]));
+        const __m256i high = _mm256_packs_epi32(_mm256_cvttps_epi32(values[2]), _mm256_cvttps_epi32(values[3]));
+        const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(bytes),
+                            _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order));
+#elif defined(OCTET_ARCH_SSE2)
+        for (std::size_t i = 0; i < 2; ++i) {
+            const __m128i low = _mm_packs_epi32(_mm_cvttps_epi32(values[4 * i]), _mm_cvttps_epi32(values[4 * i + 1]));
+            const __m128i high =
+                _mm_packs_epi32(_mm_cvttps_epi32(values[4 * i + 2]), _mm_cvttps_epi32(values[4 * i + 3]));
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes + 16 * i), _mm_packs_epi16(low, high));
+        }
+#else
+        alignas(64) std::int32_t staged[32];
+        for (std::size_t i = 0; i < 32 / kCount; ++i) xsimd::to_int(values[i]).store_aligned(staged + i * kCount);
+        for (std::size_t i = 0; i < 32; ++i) bytes[i] = static_cast<unsigned char>(staged[i]);
+#endif
+    }
+
     /// `elements` is a multiple of 4.
     static void transpose(const float* const* rows, std::size_t elements, float* out) {
         for (std::size_t row = 0; row < 16; row += 4) {

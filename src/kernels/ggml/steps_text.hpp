@@ -1,4 +1,5 @@
-// Steps of blocks: as they are stored, and divisions that are safe where there is nothing to divide by.
+// Steps of blocks: as they are stored, and divisions that are safe where there is nothing to divide
+// by.
 #pragma once
 
 #include <limits>

@@ -1,4 +1,5 @@
-// The tables that the instruction-set files of this folder export: the only symbols that leave them.
+// The tables that the instruction-set files of this folder export: the only symbols that leave
+// them.
 #pragma once
 
 #include "kernels/ggml/blocks.hpp"

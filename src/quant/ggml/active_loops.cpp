@@ -1,3 +1,4 @@
+// The loops of the instruction set that the codecs use.
 #include "quant/ggml/active_loops.hpp"
 
 #include <string_view>

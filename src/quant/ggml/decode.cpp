@@ -1,3 +1,4 @@
+// Decodes by the table of types.
 #include "quant/ggml/decode.hpp"
 
 #include "octet/error.hpp"

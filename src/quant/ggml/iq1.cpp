@@ -29,8 +29,8 @@ void decode_iq1_s(const std::byte* bytes, std::uint64_t blocks, float* values) {
     }
 }
 
-/// IQ1_M: low bytes of 32 indices of 8 elements, 32 halves of 3 high bits and a sign, and 4 times 16
-/// bits: 4 scales of 3 bits for 16 elements, and 4 bits of d (F16).
+/// IQ1_M: low bytes of 32 indices of 8 elements, 32 halves of 3 high bits and a sign, and 4 times
+/// 16 bits: 4 scales of 3 bits for 16 elements, and 4 bits of d (F16).
 void decode_iq1_m(const std::byte* bytes, std::uint64_t blocks, float* values) {
     for (; blocks != 0; --blocks, bytes += 56) {
         std::uint32_t half = 0;

@@ -1,5 +1,5 @@
-// IQ2_S: 256 elements; d (F16), low bytes of 32 indices of 8 elements, 32 bytes of signs, bits 8 and
-// 9 of the indices, 16 scales of 4 bits; a value is d (0.5 + sc) / 4 times a level.
+// IQ2_S: 256 elements; d (F16), low bytes of 32 indices of 8 elements, 32 bytes of signs, bits 8
+// and 9 of the indices, 16 scales of 4 bits; a value is d (0.5 + sc) / 4 times a level.
 #include "quant/ggml/iq_grids.hpp"
 #include "quant/ggml/loads.hpp"
 #include "quant/ggml/type_rows.hpp"

@@ -1,5 +1,5 @@
-// IQ2_XS: 256 elements; d (F16), 32 times an index of 9 bits and 7 signs for 8 elements, 16 scales of
-// 4 bits for 16 elements; a value is d (0.5 + sc) / 4 times a level.
+// IQ2_XS: 256 elements; d (F16), 32 times an index of 9 bits and 7 signs for 8 elements, 16 scales
+// of 4 bits for 16 elements; a value is d (0.5 + sc) / 4 times a level.
 #include "quant/ggml/iq_grids.hpp"
 #include "quant/ggml/loads.hpp"
 #include "quant/ggml/type_rows.hpp"

@@ -1,5 +1,5 @@
-// IQ2_XXS: 256 elements; d (F16), then 8 bytes for each 32 elements: 4 indices of 8 elements, 4 times
-// 7 signs, a scale of 4 bits; a value is d (0.5 + sc) / 4 times a level.
+// IQ2_XXS: 256 elements; d (F16), then 8 bytes for each 32 elements: 4 indices of 8 elements, 4
+// times 7 signs, a scale of 4 bits; a value is d (0.5 + sc) / 4 times a level.
 #include "quant/ggml/iq_grids.hpp"
 #include "quant/ggml/loads.hpp"
 #include "quant/ggml/type_rows.hpp"

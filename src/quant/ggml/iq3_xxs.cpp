@@ -1,5 +1,5 @@
-// IQ3_XXS: 256 elements; d (F16), 64 indices of 4 elements, then for each 32 elements 4 times 7 signs
-// and a scale of 4 bits; a value is d (0.5 + sc) / 2 times a level.
+// IQ3_XXS: 256 elements; d (F16), 64 indices of 4 elements, then for each 32 elements 4 times 7
+// signs and a scale of 4 bits; a value is d (0.5 + sc) / 2 times a level.
 #include "quant/ggml/iq_grids.hpp"
 #include "quant/ggml/loads.hpp"
 #include "quant/ggml/type_rows.hpp"

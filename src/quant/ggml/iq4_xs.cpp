@@ -1,5 +1,5 @@
-// IQ4_XS: 256 elements in 8 runs of 32; d (F16), high bits of 8 scales (2 each), low halves of them,
-// 128 bytes, 16 a run, as of IQ4_NL; a value is d (sc - 32) T[q].
+// IQ4_XS: 256 elements in 8 runs of 32; d (F16), high bits of 8 scales (2 each), low halves of
+// them, 128 bytes, 16 a run, as of IQ4_NL; a value is d (sc - 32) T[q].
 #include "quant/ggml/iq4_table.hpp"
 #include "quant/ggml/loads.hpp"
 #include "quant/ggml/type_rows.hpp"

@@ -1,7 +1,7 @@
-// The grids of ggml's IQ types as compact tables: each entry names 8 (or 4) levels, the first in its
-// lowest bits. The levels of a grid follow from its type (iq_levels.hpp). These are data that every
-// reader of the format needs; they were taken from ggml-common.h of llama.cpp (MIT license), where
-// each entry is written out as 8 (or 4) bytes.
+// The grids of ggml's IQ types as compact tables: each entry names 8 (or 4) levels, the first in
+// its lowest bits. The levels of a grid follow from its type (iq_levels.hpp). These are data that
+// every reader of the format needs; they were taken from ggml-common.h of llama.cpp (MIT license),
+// where each entry is written out as 8 (or 4) bytes.
 #include "quant/ggml/iq_grids.hpp"
 
 namespace octet::ggml {

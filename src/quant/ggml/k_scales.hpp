@@ -1,6 +1,6 @@
-// The 8 scales and 8 minima of 6 bits in the 12 bytes of Q4_K and Q5_K. Of runs 0 .. 3 they lie in the
-// low 6 bits of bytes 0 .. 3 and 4 .. 7; of runs 4 .. 7 their low halves share bytes 8 .. 11, and the
-// upper two bits are those that the first ones leave.
+// The 8 scales and 8 minima of 6 bits in the 12 bytes of Q4_K and Q5_K. Of runs 0 .. 3 they lie in
+// the low 6 bits of bytes 0 .. 3 and 4 .. 7; of runs 4 .. 7 their low halves share bytes 8 .. 11,
+// and the upper two bits are those that the first ones leave.
 #pragma once
 
 #include "quant/ggml/loads.hpp"

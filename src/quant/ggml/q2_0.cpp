@@ -1,5 +1,5 @@
-// Q2_0: 64 elements, d (F16), 16 bytes of codes, the first element in the lowest two bits; a value is
-// d (q - 1).
+// Q2_0: 64 elements, d (F16), 16 bytes of codes, the first element in the lowest two bits; a value
+// is d (q - 1).
 #include "quant/ggml/loads.hpp"
 #include "quant/ggml/type_rows.hpp"
 

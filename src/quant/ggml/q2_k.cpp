@@ -1,6 +1,6 @@
-// Q2_K: 256 elements in 16 runs of 16; 16 bytes of scale (low half) and minimum (high half), 64 bytes
-// of codes, d and dmin (F16). Two bits j of byte 32 h + l are element 128 h + 32 j + l; a value is
-// d sc q - dmin m.
+// Q2_K: 256 elements in 16 runs of 16; 16 bytes of scale (low half) and minimum (high half), 64
+// bytes of codes, d and dmin (F16). Two bits j of byte 32 h + l are element 128 h + 32 j + l; a
+// value is d sc q - dmin m.
 #include "quant/ggml/loads.hpp"
 #include "quant/ggml/type_rows.hpp"
 

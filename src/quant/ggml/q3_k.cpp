@@ -1,5 +1,6 @@
-// Q3_K: 256 elements in 16 runs of 16; 32 bytes of high bits, 64 bytes of codes as of Q2_K, 16 scales
-// of 6 bits in 12 bytes, d (F16); a value is d (sc - 32) (q - 4), the high bit being worth 4.
+// Q3_K: 256 elements in 16 runs of 16; 32 bytes of high bits, 64 bytes of codes as of Q2_K, 16
+// scales of 6 bits in 12 bytes, d (F16); a value is d (sc - 32) (q - 4), the high bit being worth
+// 4.
 #include "quant/ggml/loads.hpp"
 #include "quant/ggml/type_rows.hpp"
 
@@ -7,8 +8,8 @@ namespace octet::ggml {
 
 namespace {
 
-/// Low halves of 0 .. 7 lie in the low halves of the first 8 bytes, of 8 .. 15 in the high ones; bits
-/// 4 and 5 of scale s at bit 2 (s / 4) of byte 8 + s % 4.
+/// Low halves of 0 .. 7 lie in the low halves of the first 8 bytes, of 8 .. 15 in the high ones;
+/// bits 4 and 5 of scale s at bit 2 (s / 4) of byte 8 + s % 4.
 float scale_of(const std::byte* scales, std::size_t s) {
     const std::uint32_t low = byte_at(scales, s % 8) >> (4 * (s / 8)) & 15U;
     const std::uint32_t high = byte_at(scales, 8 + s % 4) >> (2 * (s / 4)) & 3U;

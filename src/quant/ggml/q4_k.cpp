@@ -1,5 +1,6 @@
-// Q4_K: 256 elements in 8 runs of 32; d and dmin (F16), 8 scales and 8 minima of 6 bits in 12 bytes,
-// 128 bytes of codes: 32 bytes hold two runs, one in their low halves; a value is d sc q - dmin m.
+// Q4_K: 256 elements in 8 runs of 32; d and dmin (F16), 8 scales and 8 minima of 6 bits in 12
+// bytes, 128 bytes of codes: 32 bytes hold two runs, one in their low halves; a value is d sc q -
+// dmin m.
 #include "quant/ggml/k_scales.hpp"
 #include "quant/ggml/loads.hpp"
 #include "quant/ggml/type_rows.hpp"

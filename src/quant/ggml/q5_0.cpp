@@ -1,5 +1,5 @@
-// Q5_0: 32 elements, d (F16), 32 high bits, 16 bytes as of Q4_0; bit j is bit 4 of element j; a value
-// is d (q - 16).
+// Q5_0: 32 elements, d (F16), 32 high bits, 16 bytes as of Q4_0; bit j is bit 4 of element j; a
+// value is d (q - 16).
 #include "quant/ggml/loads.hpp"
 #include "quant/ggml/type_rows.hpp"
 

@@ -1,5 +1,5 @@
-// Q5_K: as Q4_K, with 32 bytes of high bits before the codes: bit s of byte l is bit 4 of element l of
-// run s.
+// Q5_K: as Q4_K, with 32 bytes of high bits before the codes: bit s of byte l is bit 4 of element l
+// of run s.
 #include "quant/ggml/k_scales.hpp"
 #include "quant/ggml/loads.hpp"
 #include "quant/ggml/type_rows.hpp"

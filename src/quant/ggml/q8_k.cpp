@@ -1,4 +1,5 @@
-// Q8_K: 256 elements, d (F32), 256 signed bytes q, sums of 16 that only products need; a value is d q.
+// Q8_K: 256 elements, d (F32), 256 signed bytes q, sums of 16 that only products need; a value is d
+// q.
 #include "quant/ggml/loads.hpp"
 #include "quant/ggml/type_rows.hpp"
 

@@ -1,5 +1,6 @@
-// TQ1_0: 256 elements -1, 0 or 1 times d; 5 of them in a byte as digits of base 3 of a fraction: 32 and
-// then 16 bytes whose digit n is elements apart by the number of bytes, 4 bytes with 4 digits, d (F16).
+// TQ1_0: 256 elements -1, 0 or 1 times d; 5 of them in a byte as digits of base 3 of a fraction: 32
+// and then 16 bytes whose digit n is elements apart by the number of bytes, 4 bytes with 4 digits,
+// d (F16).
 #include "quant/ggml/loads.hpp"
 #include "quant/ggml/type_rows.hpp"
 
