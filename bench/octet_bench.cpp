@@ -15,12 +15,13 @@
 
 #include "kernels/kernels.hpp"
 #include "quant/active_kernels.hpp"
-#include "quant/affine.hpp"
+#include "quant/block_state.hpp"
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using octet::kernels::Affine;
+using octet::kernels::BlockLoop;
+using octet::kernels::BlockSums;
 using octet::kernels::Kernels;
 using octet::kernels::LaneSums;
 using octet::kernels::Narrowing;
@@ -88,19 +89,21 @@ void show_loops(const Kernels& k, Arrays& a) {
     const std::size_t bytes = count * sizeof(float);
     Range range = octet::quant::empty_range();
     k.range_f32(a.floats.data(), count, range);
-    const auto state = octet::quant::affine_state(range);
-    const Affine affine = octet::quant::loop_parameters(state, range);
-    LaneSums sums{};
+    const auto state = octet::quant::block_state(octet::Scheme{}, range);
+    BlockLoop nearest{octet::kernels::BlockKind::kReal, false, 255, 1, 1, &state.scale, &state.zero_point, count};
+    nearest.is_plain = true;
+    BlockLoop truncate = nearest;
+    truncate.truncate = true;
+    BlockSums sums{};
     Narrowing narrowing{};
     show(k.name, "range f32", bytes, [&] { k.range_f32(a.floats.data(), count, range); });
     show(k.name, "quantize nearest f32", bytes,
-         [&] { k.quantize_nearest(a.floats.data(), count, affine, a.codes.data(), sums); });
+         [&] { k.quantize_block(a.floats.data(), 1, count, nearest, a.codes.data(), sums); });
     show(k.name, "quantize truncate f32", bytes,
-         [&] { k.quantize_truncate(a.floats.data(), count, affine, a.codes.data(), sums); });
-    show(k.name, "dequantize f32", bytes,
-         [&] { k.dequantize(a.codes.data(), count, state.scale, state.zero_point, a.restored.data()); });
+         [&] { k.quantize_block(a.floats.data(), 1, count, truncate, a.codes.data(), sums); });
+    show(k.name, "dequantize f32", bytes, [&] { k.restore_block(a.codes.data(), count, nearest, a.restored.data()); });
     show(k.name, "error statistics f64", 2 * bytes,
-         [&] { k.error_f64(a.doubles.data(), a.codes.data(), count, affine, sums); });
+         [&] { k.block_error_f64(a.doubles.data(), a.codes.data(), count, nearest, sums.lanes); });
     show(k.name, "widen f16", bytes / 2, [&] { k.widen_f16(a.halves.data(), count, a.restored.data()); });
     show(k.name, "widen bf16", bytes / 2, [&] { k.widen_bf16(a.halves.data(), count, a.restored.data()); });
     show(k.name, "narrow f64 to f32", 2 * bytes, [&] { k.narrow_f64(a.doubles.data(), count, a.restored.data()); });

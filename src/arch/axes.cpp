@@ -1,3 +1,7 @@
+// Evidence is added up for every stack of layers: each matrix with a bias of one of its two lengths
+// votes for an axis, and the sign of the sum decides for the whole stack, then for stacks of the
+// same layers. GPT-2's layers, transposed convolutions and bare right factors have their axis
+// without a vote.
 #include "arch/axes.hpp"
 
 #include <array>

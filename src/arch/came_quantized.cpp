@@ -1,3 +1,6 @@
+// First all codes, by the module that holds them or the beginning of their names; then every tensor
+// is held against those two tables. The method is guessed from suffixes only where config.json
+// declares none, and only for the note.
 #include "arch/came_quantized.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// Two passes: the first gives every tensor the kind that its name and shape say and lets neighbours
+// in the same module correct it; the second looks for a matrix outside of the layers that has the
+// shape of the token embedding.
 #include "arch/kinds.hpp"
 
 #include <algorithm>
@@ -159,11 +162,6 @@ bool is_router(const Name& name, const std::unordered_set<std::string_view>& wit
 }
 
 }  // namespace
-
-Kind kind_by_name(std::string_view name, const Shape& shape) {
-    Words words;
-    return kind_of_parts(parts_of(name), shape, words);
-}
 
 void assign_kinds(std::vector<TensorReport>& tensors) {
     Neighbours neighbours(tensors);

@@ -10,15 +10,11 @@
 // Pure functions of names, shapes and dtypes.
 #pragma once
 
-#include <string_view>
 #include <vector>
 
 #include "octet/report.hpp"
 
 namespace octet::arch {
-
-/// By its name and shape alone.
-Kind kind_by_name(std::string_view name, const Shape& shape);
 
 /// Fills in `kind` of all.
 void assign_kinds(std::vector<TensorReport>& tensors);

@@ -1,3 +1,6 @@
+// Splits at dots from the right. Numbers and the names that wrappers put in between are passed
+// over, so that `module.h.3.attn.weight` and `h.3.attn.parametrizations.weight.original` come out
+// alike.
 #include "arch/names.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// The rows, and their search: in order, in small letters, each against the whole word (digits at
+// its end aside), its end, any part of it, or one of the words between its underscores.
 #include "arch/words.hpp"
 
 #include <algorithm>

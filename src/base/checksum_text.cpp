@@ -1,3 +1,4 @@
+// A checksum as 32 small hexadecimal digits, and back; anything else is no checksum.
 #include "octet/report.hpp"
 
 namespace octet {

@@ -1,3 +1,5 @@
+// The dtypes of safetensors as one table: name, bits an element, and whether octet quantizes it.
+// Elements and bytes of a shape are overflow-checked products.
 #include "octet/dtype.hpp"
 
 #include <array>

@@ -1,3 +1,6 @@
+// A float32 is written with the fewest digits that read back to it through a double, as most
+// readers take numbers; positional between 1e-4 and 1e16, in powers of ten outside. Everything here
+// is the same on every machine, as it makes bytes of sidecars.
 #include "base/json_text.hpp"
 
 #include <algorithm>

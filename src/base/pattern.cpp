@@ -1,3 +1,5 @@
+// Globs are matched here, in linear time for each star; regular expressions are left to std::regex,
+// which recurses for every character, so that long names are refused for it.
 #include "base/pattern.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// UTF-8 is decoded by hand, strictly, as nothing may reach a terminal that changes its state or the
+// direction of the text. The nearest spelling is the one of the smallest edit distance.
 #include "base/text.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The version that the build was given.
 #include "octet/octet.hpp"
 
 namespace octet {

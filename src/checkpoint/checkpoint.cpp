@@ -1,3 +1,6 @@
+// Opens what checkpoint/locate found: headers of all shards, then the index against them. Every
+// name that the index lists must be in the shard that it names; what else the shards hold is left
+// out with a note.
 #include "checkpoint/checkpoint.hpp"
 
 #include <algorithm>
@@ -10,8 +13,7 @@
 #include "base/set_names.hpp"
 #include "base/text.hpp"
 #include "checkpoint/index.hpp"
-#include "io/folder_names.hpp"
-#include "io/plain_name.hpp"
+#include "io/names.hpp"
 #include "octet/error.hpp"
 
 namespace octet::checkpoint {

@@ -1,3 +1,5 @@
+// Walks the folder and its subfolders once. What is left out, and why, is noted for the report:
+// weights of other formats, what is too large, links that lead out of the folder.
 #include "checkpoint/companions.hpp"
 
 #include <sys/stat.h>
@@ -10,7 +12,7 @@
 
 #include "base/set_names.hpp"
 #include "base/text.hpp"
-#include "io/folder_names.hpp"
+#include "io/names.hpp"
 #include "io/subfolders.hpp"
 
 namespace octet::checkpoint {

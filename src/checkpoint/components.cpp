@@ -1,9 +1,11 @@
+// Components are the subfolders with weights beside a model_index.json that stands without a model
+// of its own; its text is not read. Links are no components.
 #include "checkpoint/components.hpp"
 
 #include <algorithm>
 
 #include "base/set_names.hpp"
-#include "io/folder_names.hpp"
+#include "io/names.hpp"
 
 namespace octet::checkpoint {
 namespace {

@@ -1,3 +1,5 @@
+// Walks over the tokens of a JSON text that was parsed before and is therefore valid, and replaces
+// only the strings under `dtype` and `torch_dtype`, so that every other byte stays.
 #include "checkpoint/config_dtype.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Looks into `quantization_config` and its like, at the top and in `text_config`, and names the
+// method that stands there.
 #include "checkpoint/declared_method.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Reading keeps the text of `metadata`, so that a set's index can have it again; nesting and size
+// are bounded, and a key that stands twice is refused. Writing sorts by name.
 #include "checkpoint/index.hpp"
 
 #include <algorithm>

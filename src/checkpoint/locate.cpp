@@ -1,3 +1,6 @@
+// From a path that a user gives to the files of one checkpoint: a file, an index, or a folder with
+// one of the usual names. Several candidates are refused with their names, and so is what only
+// looks like a path: the id of a repository, a file of another format.
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
@@ -9,8 +12,8 @@
 #include "checkpoint/checkpoint.hpp"
 #include "formats/safetensors/foreign.hpp"
 #include "io/file.hpp"
-#include "io/folder_names.hpp"
 #include "io/held_folder.hpp"
+#include "io/names.hpp"
 #include "octet/error.hpp"
 
 namespace octet::checkpoint {

@@ -1,3 +1,5 @@
+// Of a known family its profile says what is tied. Of others, embeddings and heads are told by the
+// last module of their names, or their kinds, and two of one dtype and shape may be one.
 #include "checkpoint/ties.hpp"
 
 #include <algorithm>

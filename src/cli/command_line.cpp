@@ -14,8 +14,8 @@
 #include "cli/help.hpp"
 #include "cli/parse.hpp"
 #include "cli/signals.hpp"
-#include "io/large_buffer.hpp"
 #include "io/sandbox.hpp"
+#include "io/tuning/large_buffer.hpp"
 #include "octet/octet.hpp"
 
 namespace octet::cli {

@@ -1,3 +1,5 @@
+// Each component runs as a command line of its own with its own paths; with --json their reports
+// become an array. Files of the root go along at the end, whole or not at all.
 #include "cli/components.hpp"
 
 #include <algorithm>

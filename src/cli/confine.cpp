@@ -1,3 +1,5 @@
+// Words are looked up on the disk, never interpreted: what exists may be read. The only folder that
+// may be written is the one that holds the output.
 #include "cli/confine.hpp"
 
 #include <algorithm>

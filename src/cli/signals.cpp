@@ -1,3 +1,6 @@
+// The handler stores one lock-free number, which the run looks at between pieces, and is taken off
+// by the first signal, so that the second has its usual effect. Signals that the parent process
+// ignores stay ignored.
 #include "cli/signals.hpp"
 
 #include <atomic>

@@ -1,3 +1,5 @@
+// The limit is asked for once. Where it leaves too little, the whole run goes to a thread with
+// kStackBytes of its own, which also is what later threads get.
 #include "cli/stack.hpp"
 
 #include <pthread.h>

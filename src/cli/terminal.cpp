@@ -1,3 +1,6 @@
+// Closed standard descriptors are opened on /dev/null first, so that no file of a checkpoint can
+// become one of them. A closed pipe ends output silently, any other failure is an error. Progress
+// is one line of stderr that every other output erases.
 #include "cli/terminal.hpp"
 
 #include <fcntl.h>

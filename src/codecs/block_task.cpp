@@ -1,3 +1,6 @@
+// The steps of a piece, in order: read (or map) a tile, hash it, find the ranges of its blocks,
+// make the states and settle them, make the codes and hand them to the derived task. Large domains
+// come twice: ranges are merged under a lock, and the steps that make codes wait for them.
 #include "codecs/block_task.hpp"
 
 #include <algorithm>
@@ -26,7 +29,7 @@ BlockTask::BlockTask(const QuantizeJob& quantize_job, const pipeline::Stretch& f
 BlockTask::~BlockTask() = default;
 
 bool BlockTask::searches_ahead() const noexcept {
-    return quant::searches_ahead(job.scheme, quant::matrix_of(job.shape));
+    return quant::searches_ahead(job.scheme, quant::matrix_of(job.scheme, job.shape));
 }
 
 std::uint64_t BlockTask::memory_needed() const {

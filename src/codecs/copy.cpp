@@ -1,3 +1,5 @@
+// A tensor that fits in memory goes through in one piece, larger ones in tiles of 4 MiB. Output is
+// hashed while it is in the second-level cache.
 #include "codecs/copy.hpp"
 
 #include <algorithm>

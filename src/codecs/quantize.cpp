@@ -1,3 +1,5 @@
+// Two places for state tensors: they are kept in memory and written behind the last codes where 5
+// MiB hold those of all pieces, and at their offsets, in runs, where they do not.
 #include "codecs/quantize.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// States that need passes of their own over the source (codecs/range_prepass) are found first; then
+// the engine runs the tasks.
 #include "codecs/run.hpp"
 
 #include "codecs/range_prepass.hpp"

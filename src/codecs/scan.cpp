@@ -1,9 +1,11 @@
+// Each piece has a range of its own, merged in the end; parts are small enough to be asked for
+// ahead.
 #include "codecs/scan.hpp"
 
 #include <algorithm>
 
 #include "base/checked.hpp"
-#include "quant/affine.hpp"
+#include "quant/block_state.hpp"
 #include "quant/values.hpp"
 
 namespace octet::codecs {

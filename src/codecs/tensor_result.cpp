@@ -1,3 +1,6 @@
+// The text form is words with spaces between: every number of the result as the shortest text that
+// reads back to it, then the pieces' checksums. Sums are merged in the order of the pieces, which
+// is the caller's business.
 #include "codecs/tensor_result.hpp"
 
 #include <algorithm>
@@ -6,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "quant/affine.hpp"
+#include "quant/block_state.hpp"
 
 namespace octet::codecs {
 namespace {

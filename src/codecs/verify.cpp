@@ -1,8 +1,14 @@
+// VerifyTask is the road of quantize (codecs/block_task) whose bytes are compared with those on the
+// disk, 16 KiB at a time, instead of being written. Words for what does not hold are made here,
+// too.
 #include "codecs/verify.hpp"
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "base/checked.hpp"
+#include "base/text.hpp"
 #include "codecs/block_pass.hpp"
 #include "octet/error.hpp"
 
@@ -44,7 +50,43 @@ class Comparer final : public formats::ByteSink {
     const pipeline::Stretch& stored_;
 };
 
+std::string fault_of_state(const TensorReport& tensor, const quant::BlockState& made) {
+    if (!tensor.zero_point)
+        return fmt::format("scale {} does not follow from the source, which gives {}", *tensor.scale, made.scale);
+    return fmt::format("scale {} and zero point {} do not follow from the source, whose range gives {} and {}",
+                       *tensor.scale, *tensor.zero_point, made.scale, made.zero_point);
+}
+
 }  // namespace
+
+std::optional<std::string> fault_of(const TensorReport& tensor, std::uint64_t offset, const Verdict& verdict) {
+    const std::optional<std::uint64_t>& first = verdict.first_difference;
+    if (!tensor.scheme && first)
+        return fmt::format("is not a copy of its source: byte {} differs", with_commas(*first));
+    if (!tensor.scheme) return std::nullopt;
+    if (!verdict.problem.empty()) return "its source cannot be quantized: " + verdict.problem;
+    const quant::BlockState& state = verdict.made.state;
+    const bool same_scale = !tensor.scale || *tensor.scale == state.scale;
+    const bool same_zero_point = !tensor.zero_point || *tensor.zero_point == state.zero_point;
+    if (!same_scale || !same_zero_point) return fault_of_state(tensor, state);
+    if (first && quant::is_plain(*tensor.scheme))
+        return fmt::format("the code at {} is not what its scale and zero point give",
+                           index_text(*first, tensor.shape));
+    if (first)
+        return fmt::format("codes or state do not follow from the source; the first other byte is {}",
+                           with_commas(offset + *first));
+    if (verdict.made.sums.max_abs_error <= verdict.made.bound) return std::nullopt;
+    return fmt::format("its largest error {:.6g} is beyond its bound {:.6g}", verdict.made.sums.max_abs_error,
+                       verdict.made.bound);
+}
+
+std::optional<std::string> fault_of_source(const TensorReport& tensor, const Checksum& found) {
+    if (found == *tensor.source_checksum) return std::nullopt;
+    return fmt::format(
+        "was made from other bytes than the source has, though the same codes follow: the source's have the "
+        "checksum {}, the sidecar says {}",
+        checksum_text(found), checksum_text(*tensor.source_checksum));
+}
 
 VerifyTask::VerifyTask(const QuantizeJob& quantize_job, const pipeline::Stretch& from, const pipeline::Stretch& stored,
                        const formats::Format& format, std::size_t number, const TakeVerdict& take)

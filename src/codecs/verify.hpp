@@ -7,6 +7,7 @@
 
 #include "codecs/block_task.hpp"
 #include "formats/format.hpp"
+#include "octet/report.hpp"
 
 namespace octet::codecs {
 
@@ -16,6 +17,12 @@ struct Verdict {
     std::optional<std::uint64_t> first_difference;  ///< the first byte of the stored form that is another
     std::string problem;                            ///< why the source cannot be quantized, or empty
 };
+
+/// What is wrong with a tensor whose stored form begins at `offset`, in words: one thing, the plainest.
+std::optional<std::string> fault_of(const TensorReport& tensor, std::uint64_t offset, const Verdict& verdict);
+
+/// What is wrong where all else holds, but of a source with another checksum than the sidecar's: codes can hide a small change.
+std::optional<std::string> fault_of_source(const TensorReport& tensor, const Checksum& found);
 
 /// Takes the verdict of the task of that number; from any worker.
 using TakeVerdict = std::function<void(std::size_t number, Verdict&& verdict)>;

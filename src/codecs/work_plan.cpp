@@ -1,3 +1,5 @@
+// First the steps, which follow from shape and scheme, then the pieces, which follow from the
+// memory of a worker: as many steps as fit, whole domains together where they are small.
 #include "codecs/work_plan.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// Three parts: the schemes that each tensor may have, their measurement in runs of some 1,024
+// tries, and the planner's choice. What is chosen is measured once more where its statistics are
+// wanted.
 #include "commands/choose_schemes.hpp"
 
 #include <algorithm>
@@ -5,7 +8,7 @@
 #include <unordered_map>
 
 #include "base/json_text.hpp"
-#include "codecs/block_layout.hpp"
+#include "commands/equal_ties.hpp"
 #include "commands/measure.hpp"
 #include "formats/octet_set/sidecar.hpp"
 #include "octet/error.hpp"
@@ -15,15 +18,6 @@
 
 namespace octet::commands {
 namespace {
-
-bool can_be_cut(const Scheme& scheme, const TensorReport& tensor) {
-    try {
-        codecs::layout_of(scheme, tensor.dtype, tensor.shape, tensor.name);
-        return true;
-    } catch (const Error&) {
-        return false;
-    }
-}
 
 /// Lists that are equal stand there once.
 class ListMaker {
@@ -52,9 +46,7 @@ plan::SchemeLists schemes_to_measure(const plan::Decisions& decisions, bool spar
         if (decisions.deciders[i] != plan::Decider::kPlanner) {
             if (tensor.scheme) own.push_back(*tensor.scheme);
         } else if (spared[i].empty()) {
-            own = plan::candidate_schemes(tensor, tensor.output_axis);
-            std::erase_if(own, [&](const Scheme& scheme) { return !can_be_cut(scheme, tensor); });
-            if (own.empty()) own.push_back({});  // u8
+            own = plan::candidate_schemes(tensor);
         }
         schemes.of.push_back(lists.number_of(own));
     }

@@ -1,3 +1,5 @@
+// A scan finds the ranges; only where a range is so large that a scheme may not hold it is the
+// tensor quantized for a try, as quantize would.
 #include "commands/examine_values.hpp"
 
 #include <algorithm>
@@ -7,16 +9,12 @@
 
 #include <fmt/format.h>
 
-#include "checkpoint/kind.hpp"
-#include "checkpoint/ties.hpp"
 #include "codecs/run.hpp"
 #include "codecs/scan.hpp"
 #include "commands/jobs.hpp"
 #include "commands/measure.hpp"
-#include "commands/output.hpp"
 #include "octet/error.hpp"
 #include "plan/output_plan.hpp"
-#include "quant/affine.hpp"
 #include "quant/finite_state.hpp"
 #include "quant/storage_layout.hpp"
 
@@ -51,70 +49,24 @@ RangeIssue issue_of(const kernels::Range& range, const Scheme& scheme, Dtype dty
                                                                                       : RangeIssue::kMayBeTooWide;
 }
 
-/// The numbers of the tensors that tensor `i` may be stored with, by all that headers and options say.
-std::vector<std::vector<std::size_t>> possible_ties(const checkpoint::Checkpoint& checkpoint,
-                                                    const std::vector<TensorReport>& tensors) {
-    auto ties = checkpoint::tie_candidates(checkpoint::detect_family(tensors), tensors);
-    for (std::size_t i = 0; i < ties.size(); ++i) {
-        std::erase_if(ties[i], [&](std::size_t other) {
-            return checkpoint.tensors[i].shard != checkpoint.tensors[other].shard ||
-                   tensors[i].scheme != tensors[other].scheme;
-        });
-    }
-    return ties;
-}
-
-bool have_equal_bytes(const checkpoint::Checkpoint& checkpoint, const checkpoint::Tensor& a,
-                      const checkpoint::Tensor& b, const WriteOptions& options) {
-    constexpr std::uint64_t kPart = 1U << 20U;
-    std::vector<std::byte> parts_of_a(std::min(kPart, a.byte_count));
-    std::vector<std::byte> parts_of_b(parts_of_a.size());
-    for (std::uint64_t at = 0; at < a.byte_count; at += kPart) {
-        check_stop(options);
-        const std::uint64_t count = std::min(kPart, a.byte_count - at);
-        const std::span<std::byte> of_a = std::span(parts_of_a).first(count);
-        const std::span<std::byte> of_b = std::span(parts_of_b).first(count);
-        checkpoint.shards[a.shard].file.read_at(of_a, a.offset + at);
-        checkpoint.shards[b.shard].file.read_at(of_b, b.offset + at);
-        if (!std::equal(of_a.begin(), of_a.end(), of_b.begin())) return false;
+/// Of a tensor alone, by trying it.
+bool can_be_quantized(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+                      std::size_t number, const plan::Importance* importance, const WriteOptions& options) {
+    plan::SchemeLists tries{{{}, {*tensors[number].scheme}}, std::vector<std::uint32_t>(tensors.size())};
+    tries.of[number] = 1;
+    WriteOptions quiet = options;
+    quiet.progress = {};
+    try {
+        measure(checkpoint, tries, importance, quiet,
+                [](std::size_t, const TensorStatistics&, const quant::WideSum&) {});
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::kBadInput) throw;
+        return false;
     }
     return true;
 }
 
 }  // namespace
-
-std::vector<std::optional<std::uint32_t>> equal_ties(const checkpoint::Checkpoint& checkpoint,
-                                                     const std::vector<TensorReport>& tensors,
-                                                     const WriteOptions& options) {
-    const auto ties = possible_ties(checkpoint, tensors);
-    std::vector<std::optional<std::uint32_t>> equal(ties.size());
-    for (std::size_t i = 0; i < ties.size(); ++i) {
-        for (const std::size_t other : ties[i]) {
-            if (equal[i]) break;
-            if (have_equal_bytes(checkpoint, checkpoint.tensors[i], checkpoint.tensors[other], options))
-                equal[i] = static_cast<std::uint32_t>(other);
-        }
-    }
-    for (auto& tie : equal) {  // to the one that is stored
-        while (tie && equal[*tie]) tie = equal[*tie];
-    }
-    return equal;
-}
-
-void tie_equal(const checkpoint::Checkpoint& checkpoint, std::vector<TensorReport>& tensors,
-               const WriteOptions& options) {
-    const auto ties = equal_ties(checkpoint, tensors, options);
-    for (std::size_t i = 0; i < ties.size(); ++i) {
-        if (!ties[i]) continue;
-        tensors[i].same_as = tensors[*ties[i]].name;
-        tensors[i].output_bytes = 0;
-    }
-}
-
-bool may_tie(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors) {
-    const auto ties = possible_ties(checkpoint, tensors);
-    return std::any_of(ties.begin(), ties.end(), [](const auto& others) { return !others.empty(); });
-}
 
 CodeInputs code_inputs(const QuantizeOptions& options) {
     CodeInputs inputs;
@@ -134,27 +86,6 @@ CodeInputs code_inputs(const QuantizeOptions& options) {
     inputs.options.importance = inputs.importance->checksum();
     return inputs;
 }
-
-namespace {
-
-/// Of a tensor alone, by trying it.
-bool can_be_quantized(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
-                      std::size_t number, const plan::Importance* importance, const WriteOptions& options) {
-    plan::SchemeLists tries{{{}, {*tensors[number].scheme}}, std::vector<std::uint32_t>(tensors.size())};
-    tries.of[number] = 1;
-    WriteOptions quiet = options;
-    quiet.progress = {};
-    try {
-        measure(checkpoint, tries, importance, quiet,
-                [](std::size_t, const TensorStatistics&, const quant::WideSum&) {});
-    } catch (const Error& error) {
-        if (error.code() != ErrorCode::kBadInput) throw;
-        return false;
-    }
-    return true;
-}
-
-}  // namespace
 
 std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
                                   const plan::Importance* importance, const WriteOptions& options) {

@@ -32,17 +32,4 @@ std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, cons
 void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
                        const plan::Importance* importance, const WriteOptions& options);
 
-/// Marks (TensorReport::same_as) the tensors that need not be stored because another of the same file, to which the family's profile ties them,
-/// has the same scheme and the same bytes. Reads both of each such pair.
-void tie_equal(const checkpoint::Checkpoint& checkpoint, std::vector<TensorReport>& tensors,
-               const WriteOptions& options);
-
-/// The same without marking: for each tensor the number of the other one, where there is one.
-std::vector<std::optional<std::uint32_t>> equal_ties(const checkpoint::Checkpoint& checkpoint,
-                                                     const std::vector<TensorReport>& tensors,
-                                                     const WriteOptions& options);
-
-/// True if tie_equal() would have to read data.
-bool may_tie(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors);
-
 }  // namespace octet::commands

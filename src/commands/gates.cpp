@@ -1,3 +1,5 @@
+// Each limit is one row: its name, the figure it is held against, and which side is wrong. NaN
+// fails every limit.
 #include "commands/gates.hpp"
 
 #include <cmath>

@@ -1,3 +1,5 @@
+// A weight below 20 dB is worth a line; what --preset q8 would give it is measured where it is
+// small, else the line points to octet plan.
 #include "commands/hint.hpp"
 
 #include <algorithm>

@@ -7,7 +7,6 @@
 #include "checkpoint/checkpoint.hpp"
 #include "checkpoint/kind.hpp"
 #include "formats/float_source.hpp"
-#include "formats/octet_set/find_set.hpp"
 #include "formats/octet_set/quantized_set.hpp"
 #include "formats/octet_set/totals.hpp"
 #include "octet/octet.hpp"
@@ -35,13 +34,7 @@ Report inspect_set(const std::filesystem::path& path, io::Links links) {
     octet_set::QuantizedSet set = octet_set::open_set(octet_set::find_set_folder(path), links);
     Report report;
     report.is_set = true;
-    const checkpoint::Family family = checkpoint::assign_kinds(set.sidecar.tensors);
-    report.totals = octet_set::totals_of(set.sidecar.tensors, set.sidecar.source_sum_of_squares);
-    report.totals.source_bytes = octet_set::total_bytes(set.sidecar.source_files);
-    report.totals.output_bytes = octet_set::total_bytes(set.sidecar.files);
-    report.totals.source_framework_bytes = set.sidecar.source_framework_bytes;
-    report.totals.framework_bytes =
-        checkpoint::framework_bytes(family, set.sidecar.tensors, checkpoint::counted_as(set.sidecar.options.preset));
+    report.totals = octet_set::totals_of(set.sidecar);
     for (std::size_t i = 0; i < set.data_files.size(); ++i)
         add_metadata(set.data_files[i].metadata, set.sidecar.files[i].name, report);
     report.input_files = std::move(set.sidecar.files);

@@ -1,3 +1,4 @@
+// Offsets in shards become stretches of open files.
 #include "commands/jobs.hpp"
 
 namespace octet::commands {

@@ -1,3 +1,5 @@
+// Tries become tasks of codecs/measure in runs of a bounded number, so that what is remembered of
+// each does not grow with the checkpoint.
 #include "commands/measure.hpp"
 
 #include <vector>

@@ -1,3 +1,5 @@
+// Files are created in full size with their headers, so that workers write at offsets; inputs are
+// known by device and inode, whatever they are called.
 #include "commands/output.hpp"
 
 #include <algorithm>

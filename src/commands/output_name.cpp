@@ -1,3 +1,4 @@
+// Endings of weight files and archives are one table; what is there already is taken as it is.
 #include "commands/output_name.hpp"
 
 #include <algorithm>

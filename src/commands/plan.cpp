@@ -14,6 +14,7 @@
 #include "checkpoint/declared_method.hpp"
 #include "checkpoint/kind.hpp"
 #include "commands/choose_schemes.hpp"
+#include "commands/equal_ties.hpp"
 #include "commands/examine_values.hpp"
 #include "commands/output.hpp"
 #include "formats/octet_set/totals.hpp"

@@ -6,6 +6,7 @@
 #include "checkpoint/companions.hpp"
 #include "checkpoint/declared_method.hpp"
 #include "commands/choose_schemes.hpp"
+#include "commands/equal_ties.hpp"
 #include "commands/examine_values.hpp"
 #include "commands/gates.hpp"
 #include "commands/hint.hpp"
@@ -14,9 +15,9 @@
 #include "commands/set_folder.hpp"
 #include "commands/write_set.hpp"
 #include "io/free_space.hpp"
-#include "io/large_buffer.hpp"
 #include "io/output.hpp"
 #include "io/sha256.hpp"
+#include "io/tuning/large_buffer.hpp"
 #include "octet/octet.hpp"
 #include "plan/output_plan.hpp"
 

@@ -1,3 +1,5 @@
+// A folder may be replaced when its sidecar lists every file in it, so that nothing that octet did
+// not write is ever removed.
 #include "commands/set_folder.hpp"
 
 #include <algorithm>

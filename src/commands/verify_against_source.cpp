@@ -1,3 +1,5 @@
+// The set's tensors and those of the source are paired by name; every pair becomes a task that quantizes again, or compares copies, and
+// ends with a verdict (codecs/verify). Sources that were not hashed as a whole on the way are hashed afterwards.
 #include "commands/verify_against_source.hpp"
 
 #include <algorithm>
@@ -98,43 +100,12 @@ class SourceCheck {
         }
     }
 
-    /// What is wrong with a quantized tensor whose stored form begins at `offset`: one thing, the plainest.
-    static std::optional<std::string> fault_of(const TensorReport& tensor, std::uint64_t offset,
-                                               const codecs::Verdict& verdict) {
-        if (!verdict.problem.empty()) return "its source cannot be quantized: " + verdict.problem;
-        const quant::BlockState& state = verdict.made.state;
-        const bool same_scale = !tensor.scale || *tensor.scale == state.scale;
-        const bool same_zero_point = !tensor.zero_point || *tensor.zero_point == state.zero_point;
-        if (!same_scale || !same_zero_point) {
-            if (!tensor.zero_point)
-                return fmt::format("scale {} does not follow from the source, which gives {}", *tensor.scale,
-                                   state.scale);
-            return fmt::format("scale {} and zero point {} do not follow from the source, whose range gives {} and {}",
-                               *tensor.scale, *tensor.zero_point, state.scale, state.zero_point);
-        }
-        if (verdict.first_difference && quant::is_plain(*tensor.scheme))
-            return fmt::format("the code at {} is not what its scale and zero point give",
-                               index_text(*verdict.first_difference, tensor.shape));
-        if (verdict.first_difference)
-            return fmt::format("codes or state do not follow from the source; the first other byte is {}",
-                               with_commas(offset + *verdict.first_difference));
-        if (verdict.made.sums.max_abs_error <= verdict.made.bound) return std::nullopt;
-        return fmt::format("its largest error {:.6g} is beyond its bound {:.6g}", verdict.made.sums.max_abs_error,
-                           verdict.made.bound);
-    }
-
     /// From any worker: a hundred thousand verdicts would take more room than what they come to.
     void judge(std::size_t number, codecs::Verdict&& verdict) {
         const Pair& pair = pairs_[number];
-        const TensorReport& tensor = tensor_of(pair);
-        std::optional<std::string> fault;
-        if (tensor.scheme) {
-            fault = fault_of(tensor, set_.stored[pair.stored].offset, verdict);
-        } else if (verdict.first_difference) {
-            fault = fmt::format("is not a copy of its source: byte {} differs", with_commas(*verdict.first_difference));
-        }
         const auto checksum = pipeline::checksum_of(verdict.made.source_pieces);
-        if (!fault && checksum) fault = fault_of_checksum(tensor, *checksum);
+        auto fault = codecs::fault_of(tensor_of(pair), set_.stored[pair.stored].offset, verdict);
+        if (!fault && checksum) fault = codecs::fault_of_source(tensor_of(pair), *checksum);
         const std::lock_guard lock(mutex_);
         if (fault) {
             faults_.emplace(number, std::move(*fault));
@@ -144,25 +115,14 @@ class SourceCheck {
         }
     }
 
-    /// All else holds, but of other values: codes can hide a small change.
-    static std::optional<std::string> fault_of_checksum(const TensorReport& tensor, const Checksum& checksum) {
-        if (checksum == *tensor.source_checksum) return std::nullopt;
-        return fmt::format(
-            "was made from other bytes than the source has, though the same codes follow: the source's have the "
-            "checksum "
-            "{}, the sidecar says {}",
-            checksum_text(checksum), checksum_text(*tensor.source_checksum));
-    }
-
     /// Sources that were not hashed on the way.
     void judge_unknown() {
         WriteOptions quiet = options_;  // its bytes are counted where it is quantized
         quiet.progress = {};
         const std::vector<Checksum> read = pipeline::piece_checksums(unknown_, quiet);
         for (std::size_t k = 0; k < read.size(); ++k) {
-            const std::size_t number = unknown_numbers_[k];
-            if (auto fault = fault_of_checksum(tensor_of(pairs_[number]), read[k]))
-                faults_.emplace(number, std::move(*fault));
+            if (auto fault = codecs::fault_of_source(tensor_of(pairs_[unknown_numbers_[k]]), read[k]))
+                faults_.emplace(unknown_numbers_[k], std::move(*fault));
         }
     }
 
@@ -180,9 +140,11 @@ class SourceCheck {
 
 }  // namespace
 
-std::vector<Finding> verify_against_source(const octet_set::QuantizedSet& set, const checkpoint::Checkpoint& source,
-                                           const plan::Importance* importance, const WriteOptions& options) {
-    return SourceCheck(set, source, importance, options).run();
+std::vector<Finding> verify_against_source(const octet_set::QuantizedSet& set, const VerifyOptions& options,
+                                           const WriteOptions& reading) {
+    const auto importance = plan::open_importance(set.sidecar.options.importance, options.importance);
+    const io::Links links = io::links_of(options.follow_links);
+    return SourceCheck(set, checkpoint::open_checkpoint(*options.source, links), importance.get(), reading).run();
 }
 
 }  // namespace octet::commands

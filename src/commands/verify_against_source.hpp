@@ -3,17 +3,15 @@
 
 #include <vector>
 
-#include "checkpoint/checkpoint.hpp"
 #include "formats/octet_set/quantized_set.hpp"
 #include "octet/options.hpp"
 #include "octet/verify.hpp"
-#include "plan/importance.hpp"
 
 namespace octet::commands {
 
-/// What does not hold, at most one finding a tensor and kind of check, in file order. `importance`: what quantize had, or null. Progress goes
-/// over the bytes of the source. kIo, kInterrupted.
-std::vector<Finding> verify_against_source(const octet_set::QuantizedSet& set, const checkpoint::Checkpoint& source,
-                                           const plan::Importance* importance, const WriteOptions& options);
+/// What does not hold, at most one finding a tensor and kind of check, in file order. `options` name the source, and the file of weights
+/// that quantize had, if any; `reading` has threads and progress, which goes over the bytes of the source. kUsage, kIo, kInterrupted.
+std::vector<Finding> verify_against_source(const octet_set::QuantizedSet& set, const VerifyOptions& options,
+                                           const WriteOptions& reading);
 
 }  // namespace octet::commands

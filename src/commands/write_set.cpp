@@ -1,3 +1,5 @@
+// The order in which a set becomes whole: data files, companions, index, checksums, and last the
+// sidecar, which holds the checksums of all others.
 #include "commands/write_set.hpp"
 
 #include <algorithm>

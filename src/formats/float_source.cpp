@@ -1,8 +1,10 @@
+// A tensor's place is a file and an offset; restorers of codes are made for each piece, as those of
+// a hundred thousand tensors would take much memory.
 #include "formats/float_source.hpp"
 
 #include <cstring>
 
-#include "formats/octet_set/find_set.hpp"
+#include "formats/octet_set/quantized_set.hpp"
 #include "quant/values.hpp"
 
 namespace octet::formats {

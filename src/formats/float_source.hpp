@@ -15,7 +15,6 @@
 #include "formats/octet_set/block_restorer.hpp"
 #include "formats/octet_set/quantized_set.hpp"
 #include "octet/report.hpp"
-#include "quant/affine.hpp"
 
 namespace octet::formats {
 

@@ -1,3 +1,5 @@
+// pread and pwrite until everything is there; an end of file in between is an error, as the file
+// shrank. The words for what a user can do about an errno are one table.
 #include "io/file.hpp"
 
 #include <fcntl.h>

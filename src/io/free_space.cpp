@@ -1,3 +1,4 @@
+// statvfs of the folder that will hold the output.
 #include "io/free_space.hpp"
 
 #include <unistd.h>

@@ -1,3 +1,5 @@
+// Everything is opened relative to the descriptor. Whether the folder was replaced meanwhile is
+// told by its identity at the path; a reader that finds that begins again with the new one.
 #include "io/held_folder.hpp"
 
 #include <fcntl.h>

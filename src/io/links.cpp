@@ -1,3 +1,5 @@
+// The real path of the link tells whether it stays inside. A link of the hub's cache must lead to a
+// blob of its own repository in one step, with the very text that the hub's clients write.
 #include "io/links.hpp"
 
 #include <sys/stat.h>

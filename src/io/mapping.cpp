@@ -1,3 +1,5 @@
+// One handler of SIGBUS for the process: a thread inside read_mapped() jumps back to it with the
+// address, any other fault is what it was before. Whether pages are cached is asked by mincore.
 #include "io/mapping.hpp"
 
 #include <sys/mman.h>

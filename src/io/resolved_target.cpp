@@ -1,3 +1,5 @@
+// Where an output will really stand: the parent's links are followed, and those of what is there
+// already, so that a rename stays within one folder. A link that leads nowhere is refused.
 #include <cerrno>
 #include <system_error>
 

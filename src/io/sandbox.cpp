@@ -1,3 +1,6 @@
+// Landlock for paths, with the rights that the running kernel knows, and a seccomp filter for
+// calls: a list of those that are refused, as libraries need more than can be listed. Where the
+// kernel has neither, nothing happens.
 #include "io/sandbox.hpp"
 
 #ifdef __linux__

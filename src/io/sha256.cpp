@@ -1,3 +1,5 @@
+// Two functions of OpenSSL's EVP interface, looked up by name. A file is read in parts, and a
+// request to stop is looked at between them.
 #include "io/sha256.hpp"
 
 #include <dlfcn.h>

@@ -1,3 +1,5 @@
+// Every folder on the way is opened by name, one at a time, and never through a link; a folder that
+// is made is noted in the journal before.
 #include "io/subfolders.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Each entry returns an errno instead of setting one, and calls again after an interrupting signal.
 #include "io/system_calls.hpp"
 
 #include <fcntl.h>

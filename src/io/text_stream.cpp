@@ -1,3 +1,5 @@
+// What has a size is read as a file; a pipe is waited for with poll, so that a request to stop ends
+// the wait.
 #include "io/text_stream.hpp"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// The inner loops: range, codes with error statistics, restoring, and dtype conversion. `kernels_scalar.cpp` is the
+// The inner loops: ranges, codes with error statistics, restoring, and dtype conversion. `kernels_scalar.cpp` is the
 // specification; every instruction set runs the same operations in the same order on 16 virtual lanes, so all give the same bits.
 // Functions are pure, never throw, take any alignment of the values, and may run in any number of threads.
 #pragma once
@@ -24,17 +24,7 @@ struct Range {
     bool finite;  ///< no NaN and no infinity seen
 };
 
-/// Parameters of the affine codec of one tensor.
-struct Affine {
-    float divisor;        ///< scale, or +inf where the scale is 0, so that every code is 0
-    float scale;          ///< of restoring: code * scale + zero_point
-    float zero_point;     ///< the value of code 0
-    float signal_factor;  ///< 1 or a power of two: |x| times it has squares that neither overflow nor vanish
-    float noise_factor;   ///< the same for |x - x'|
-    bool has_limit;       ///< a quotient may round to more than 255
-};
-
-/// Running error statistics of one tile, in units of the factors above. Start with all zeros.
+/// Running error statistics of one tile, in units of the factors of BlockLoop. Start with all zeros.
 struct LaneSums {
     double signal[kLanes];  ///< sum of (x * signal_factor)^2
     double noise[kLanes];   ///< sum of ((x - x') * noise_factor)^2
@@ -53,10 +43,10 @@ enum class BlockKind : std::uint8_t {
 /// of a row, the last of which may be short.
 struct BlockLoop {
     BlockKind kind;
-    bool truncate;        ///< toward zero instead of to nearest, ties to even
-    float max_code;       ///< the largest code
-    float signal_factor;  ///< as in Affine
-    float noise_factor;
+    bool truncate;             ///< toward zero instead of to nearest, ties to even
+    float max_code;            ///< the largest code
+    float signal_factor;       ///< 1 or a power of two: |x| times it has squares that neither overflow nor vanish
+    float noise_factor;        ///< the same for |x - x'|
     const float* scale;        ///< of the first row; 0 gives the code of 0
     const float* zero_point;   ///< of kInteger a whole number; of kSymmetric not looked at
     std::size_t run = 1;       ///< 1, a multiple of kLanes, or at least a row
@@ -129,19 +119,6 @@ struct Kernels {
     /// The same, and the next `count` * 4 bytes of a hash (see below), of which a multiple of 4 has been seen.
     void (*range_and_hash_f32)(const void* values, std::size_t count, Range& range, HashState& state);
 
-    /// codes = min((x - zero_point) / divisor, 255), no value being below zero_point, rounded to nearest (ties to even) or truncated.
-    void (*quantize_nearest)(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes,
-                             LaneSums& sums);
-    void (*quantize_truncate)(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes,
-                              LaneSums& sums);
-
-    /// out = code * scale + zero_point, each operation rounded to float32; `out` may have any alignment.
-    void (*dequantize)(const std::uint8_t* codes, std::size_t count, float scale, float zero_point, void* out);
-
-    /// The error statistics of float64 sources, whose error is counted in float64: `sums` as above, from codes already made.
-    void (*error_f64)(const void* values, const std::uint8_t* codes, std::size_t count, const Affine& affine,
-                      LaneSums& sums);
-
     /// Extends min[i] and max[i] by column i of `rows` rows of `count` float32 values, one behind the other; false when one of the values is
     /// not finite (the ranges are meaningless then).
     bool (*column_ranges)(const void* values, std::size_t rows, std::size_t count, float* min, float* max);
@@ -157,7 +134,7 @@ struct Kernels {
     /// out = what the codes of one row stand for, each operation rounded to float32; at any address.
     void (*restore_block)(const std::uint8_t* codes, std::size_t count, const BlockLoop& block, float* out);
 
-    /// The error statistics of one row of a float64 source as in error_f64.
+    /// The error statistics of one row of a float64 source, whose error is counted in float64: `sums` as above, from codes already made.
     void (*block_error_f64)(const void* values, const std::uint8_t* codes, std::size_t count, const BlockLoop& block,
                             LaneSums& sums);
 

@@ -1,3 +1,4 @@
+// The loops for AVX2: compiled with its flags, and called only where kernels/dispatch finds it.
 #define OCTET_ARCH_AVX2 1
 #define XXH_INLINE_ALL 1
 #define XXH_VECTOR XXH_AVX2

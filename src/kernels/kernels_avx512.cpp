@@ -1,3 +1,5 @@
+// The loops for AVX-512 (F, BW, DQ, VL): compiled with its flags, and called only where
+// kernels/dispatch finds it.
 #define OCTET_ARCH_AVX512 1
 #define XXH_INLINE_ALL 1
 #define XXH_VECTOR XXH_AVX512

@@ -1,3 +1,4 @@
+// The loops for 64-bit ARM, which always has NEON.
 #define OCTET_ARCH_NEON64 1
 #define XXH_INLINE_ALL 1
 #define XXH_VECTOR XXH_NEON

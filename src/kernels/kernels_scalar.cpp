@@ -24,28 +24,6 @@ void range_and_hash_f32(const void* values, std::size_t count, Range& range, Has
     hash_add(state, values, count * sizeof(float));
 }
 
-template <bool kTruncate>
-void quantize(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes, LaneSums& sums) {
-    for (std::size_t start = 0; start < count; start += kFoldElements) {
-        const std::size_t stop = count - start < kFoldElements ? count : start + kFoldElements;
-        FoldSums fold = {};
-        for (std::size_t i = start; i < stop; ++i) {
-            const float x = load<float>(values, i);
-            codes[i] = code_of<kTruncate>(x, affine);
-            add_error(x, codes[i], affine, i % kLanes, fold);
-        }
-        add_fold(fold, sums);
-    }
-}
-
-void dequantize(const std::uint8_t* codes, std::size_t count, float scale, float zero_point, void* out) {
-    for (std::size_t i = 0; i < count; ++i) store(out, i, value_of(codes[i], scale, zero_point));
-}
-
-void error_f64(const void* values, const std::uint8_t* codes, std::size_t count, const Affine& affine, LaneSums& sums) {
-    for (std::size_t i = 0; i < count; ++i) add_error_f64(load<double>(values, i), codes[i], affine, i % kLanes, sums);
-}
-
 bool column_ranges(const void* values, std::size_t rows, std::size_t count, float* min, float* max) {
     bool finite = true;
     for (std::size_t row = 0; row < rows; ++row) {
@@ -101,10 +79,6 @@ const Kernels kScalarKernels = {
     "scalar",
     range_f32,
     range_and_hash_f32,
-    quantize<false>,
-    quantize<true>,
-    dequantize,
-    error_f64,
     column_ranges,
     row_ranges,
     quantize_block,

@@ -1,3 +1,4 @@
+// The loops for SSE2, which every 64-bit x86 has.
 #define OCTET_ARCH_SSE2 1
 #define XXH_INLINE_ALL 1
 #define XXH_VECTOR XXH_SSE2

@@ -1,3 +1,4 @@
+// The products for AVX2 with fused multiply-add.
 #define OCTET_ARCH_AVX2 1
 #include <xsimd/xsimd.hpp>
 

@@ -1,3 +1,4 @@
+// The products for AVX-512.
 #define OCTET_ARCH_AVX512 1
 #include <xsimd/xsimd.hpp>
 

@@ -1,3 +1,4 @@
+// The products for 64-bit ARM.
 #define OCTET_ARCH_NEON64 1
 #include <xsimd/xsimd.hpp>
 

@@ -1,3 +1,4 @@
+// The products for SSE2, which multiplies and adds in two roundings.
 #define OCTET_ARCH_SSE2 1
 #include <xsimd/xsimd.hpp>
 

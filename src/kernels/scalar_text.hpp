@@ -42,34 +42,12 @@ inline To bits_as(From value) {
     return result;
 }
 
-template <bool kTruncate>
-inline std::uint8_t code_of(float x, const Affine& a) {
-    float t = (x - a.zero_point) / a.divisor;
-    t = t < 255.0F ? t : 255.0F;
-    return static_cast<std::uint8_t>(kTruncate ? static_cast<int>(t) : static_cast<int>(std::nearbyint(t)));
-}
-
-inline float value_of(std::uint8_t code, float scale, float zero_point) {
-    const float product = static_cast<float>(code) * scale;
-    return product + zero_point;
-}
-
 /// Lane sums in float32 of at most kFoldElements elements.
 struct FoldSums {
     float signal[kLanes];
     float noise[kLanes];
     float max_abs_error;
 };
-
-inline void add_error(float x, std::uint8_t code, const Affine& a, std::size_t lane, FoldSums& fold) {
-    const float error = x - value_of(code, a.scale, a.zero_point);
-    const float magnitude = std::fabs(error);
-    fold.max_abs_error = magnitude > fold.max_abs_error ? magnitude : fold.max_abs_error;
-    const float scaled_error = error * a.noise_factor;
-    const float scaled_value = x * a.signal_factor;
-    fold.noise[lane] += scaled_error * scaled_error;
-    fold.signal[lane] += scaled_value * scaled_value;
-}
 
 inline void add_fold(const FoldSums& fold, LaneSums& sums) {
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
@@ -78,16 +56,6 @@ inline void add_fold(const FoldSums& fold, LaneSums& sums) {
     }
     const double largest = static_cast<double>(fold.max_abs_error);
     sums.max_abs_error = largest > sums.max_abs_error ? largest : sums.max_abs_error;
-}
-
-inline void add_error_f64(double x, std::uint8_t code, const Affine& a, std::size_t lane, LaneSums& sums) {
-    const double error = x - static_cast<double>(value_of(code, a.scale, a.zero_point));
-    const double magnitude = std::fabs(error);
-    sums.max_abs_error = magnitude > sums.max_abs_error ? magnitude : sums.max_abs_error;
-    const double scaled_error = error * static_cast<double>(a.noise_factor);
-    const double scaled_value = x * static_cast<double>(a.signal_factor);
-    sums.noise[lane] += scaled_error * scaled_error;
-    sums.signal[lane] += scaled_value * scaled_value;
 }
 
 inline void add_range(float x, Range& range) {

@@ -48,9 +48,5 @@ inline Stripe read_stripe(const unsigned char* data) {
     return stripe;
 }
 
-inline void store_floats(const Floats& values, void* out, std::size_t index) {
-    values.store_unaligned(reinterpret_cast<float*>(static_cast<unsigned char*>(out) + index * sizeof(float)));
-}
-
 }  // namespace
 }  // namespace octet::kernels

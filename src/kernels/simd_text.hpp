@@ -17,89 +17,6 @@
 namespace octet::kernels {
 namespace {
 
-/// `kPlain`: the factors of the sums are 1, and no quotient rounds to more than 255.
-template <bool kTruncate, bool kPlain>
-inline void quantize_fold(const void* values, std::size_t start, std::size_t stop, std::size_t end,
-                          const Affine& affine, std::uint8_t* codes, Floats (&largest)[kParts], LaneSums& sums) {
-    const Floats zero_point(affine.zero_point);
-    const Floats divisor(affine.divisor);
-    const Floats scale(affine.scale);
-    const Floats signal_factor(affine.signal_factor);
-    const Floats noise_factor(affine.noise_factor);
-    Floats signal[kParts];
-    Floats noise[kParts];
-    for (std::size_t part = 0; part < kParts; ++part) signal[part] = noise[part] = Floats(0.0F);
-    for (std::size_t i = start; i < stop; i += kLanes) {
-        __builtin_prefetch(static_cast<const unsigned char*>(values) + i * sizeof(float) + kValuesAheadBytes);
-        Ints code[kParts];
-        for (std::size_t part = 0; part < kParts; ++part) {
-            const Floats x = load_floats(values, i + part * kWidth);
-            Floats t = (x - zero_point) / divisor;
-            if (!kPlain) t = xsimd::min(t, Floats(255.0F));
-            code[part] = kTruncate ? xsimd::to_int(t) : xsimd::nearbyint_as_int(t);
-            const Floats product = xsimd::to_float(code[part]) * scale;
-            const Floats error = x - (product + zero_point);
-            largest[part] = larger_magnitude(largest[part], error);
-            const Floats scaled_error = kPlain ? error : error * noise_factor;
-            const Floats scaled_value = kPlain ? x : x * signal_factor;
-            noise[part] = noise[part] + scaled_error * scaled_error;
-            signal[part] = signal[part] + scaled_value * scaled_value;
-        }
-        store_codes(code, codes + i);
-    }
-    FoldSums fold;
-    for (std::size_t part = 0; part < kParts; ++part) {
-        signal[part].store_unaligned(fold.signal + part * kWidth);
-        noise[part].store_unaligned(fold.noise + part * kWidth);
-    }
-    fold.max_abs_error = 0.0F;
-    for (std::size_t i = stop; i < end; ++i) {
-        const float x = load<float>(values, i);
-        codes[i] = code_of<kTruncate>(x, affine);
-        add_error(x, codes[i], affine, i - stop, fold);
-    }
-    add_fold(fold, sums);
-}
-
-template <bool kTruncate, bool kPlain>
-void quantize_folds(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes, LaneSums& sums) {
-    Floats largest[kParts];
-    for (std::size_t part = 0; part < kParts; ++part) largest[part] = Floats(0.0F);
-    for (std::size_t start = 0; start < count; start += kFoldElements) {
-        const std::size_t end = count - start < kFoldElements ? count : start + kFoldElements;
-        quantize_fold<kTruncate, kPlain>(values, start, end - (end - start) % kLanes, end, affine, codes, largest,
-                                         sums);
-    }
-    alignas(64) float maxima[kLanes];
-    for (std::size_t part = 0; part < kParts; ++part) largest[part].store_aligned(maxima + part * kWidth);
-    for (const float maximum : maxima) {
-        sums.max_abs_error =
-            static_cast<double>(maximum) > sums.max_abs_error ? static_cast<double>(maximum) : sums.max_abs_error;
-    }
-}
-
-template <bool kTruncate>
-void quantize(const void* values, std::size_t count, const Affine& affine, std::uint8_t* codes, LaneSums& sums) {
-    const bool is_plain = affine.signal_factor == 1.0F && affine.noise_factor == 1.0F && !affine.has_limit;
-    return is_plain ? quantize_folds<kTruncate, true>(values, count, affine, codes, sums)
-                    : quantize_folds<kTruncate, false>(values, count, affine, codes, sums);
-}
-
-void dequantize(const std::uint8_t* codes, std::size_t count, float scale, float zero_point, void* out) {
-    const Floats scales(scale);
-    const Floats zero_points(zero_point);
-    const std::size_t whole = count - count % kLanes;
-    for (std::size_t i = 0; i < whole; i += kLanes) {
-        Ints code[kParts];
-        load_codes(codes + i, code);
-        for (std::size_t part = 0; part < kParts; ++part) {
-            const Floats product = xsimd::to_float(code[part]) * scales;
-            store_floats(product + zero_points, out, i + part * kWidth);
-        }
-    }
-    for (std::size_t i = whole; i < count; ++i) store(out, i, value_of(codes[i], scale, zero_point));
-}
-
 void widen_f16(const void* values, std::size_t count, float* out) {
     const std::size_t whole = count - count % kLanes;
     for (std::size_t i = 0; i < whole; i += kLanes) {
@@ -157,36 +74,6 @@ void narrow_to_bf16(const float* values, std::size_t count, void* out, Narrowing
         f32_to_bf16, bf16_to_f32);
 }
 
-// Plain text that the compiler vectorizes for this file's instruction set, lane by lane the same operations. Sums live in locals: codes
-// are bytes, which the compiler must otherwise take for possible aliases of everything.
-void error_f64(const void* values, const std::uint8_t* codes, std::size_t count, const Affine& affine, LaneSums& sums) {
-    const std::size_t whole = count - count % kLanes;
-    LaneSums local = sums;
-    double largest[kLanes] = {};
-    const Affine a = affine;
-    for (std::size_t i = 0; i < whole; i += kLanes) {
-        double x[kLanes];
-        std::uint8_t code[kLanes];
-        std::memcpy(x, static_cast<const unsigned char*>(values) + i * sizeof(double), sizeof(x));
-        std::memcpy(code, codes + i, sizeof(code));
-        float restored[kLanes];
-        for (std::size_t lane = 0; lane < kLanes; ++lane) restored[lane] = value_of(code[lane], a.scale, a.zero_point);
-        for (std::size_t lane = 0; lane < kLanes; ++lane) {
-            const double error = x[lane] - static_cast<double>(restored[lane]);
-            const double magnitude = std::fabs(error);
-            largest[lane] = magnitude > largest[lane] ? magnitude : largest[lane];
-            const double scaled_error = error * static_cast<double>(a.noise_factor);
-            const double scaled_value = x[lane] * static_cast<double>(a.signal_factor);
-            local.noise[lane] += scaled_error * scaled_error;
-            local.signal[lane] += scaled_value * scaled_value;
-        }
-    }
-    for (const double maximum : largest)
-        local.max_abs_error = maximum > local.max_abs_error ? maximum : local.max_abs_error;
-    for (std::size_t i = whole; i < count; ++i) add_error_f64(load<double>(values, i), codes[i], a, i - whole, local);
-    sums = local;
-}
-
 void widen_bf16(const void* values, std::size_t count, float* out) {
     constexpr std::size_t kLine = 32;  // elements in a line of the cache
     const std::size_t whole = count - count % kLine;
@@ -216,10 +103,6 @@ constexpr Kernels table_named(const char* name) {
     return {name,
             range_f32,
             range_and_hash_f32,
-            quantize<false>,
-            quantize<true>,
-            dequantize,
-            error_f64,
             column_ranges,
             row_ranges,
             quantize_block,

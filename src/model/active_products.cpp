@@ -1,3 +1,5 @@
+// The instruction set of the codecs' loops decides here, too, or the next lower one that has
+// products.
 #include "model/active_products.hpp"
 
 #include <string_view>

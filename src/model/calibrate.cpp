@@ -1,3 +1,6 @@
+// calibrate(): runs a model over texts and adds up, for every weight, the squares of the inputs
+// that meet it. The result is a safetensors file with one F32 vector a weight, the mean squares,
+// which --importance reads.
 #include <chrono>
 #include <map>
 #include <span>
@@ -63,11 +66,11 @@ Calibration calibrate(const std::filesystem::path& path, const EvaluateOptions& 
     const std::filesystem::path target = io::resolved_target(output);
     if (io::exists(target))
         throw Error(ErrorCode::kUsage, printable(output.native()), "exists; give another name or remove it");
-    Machine machine(options.read.threads);
-    Loaded loaded(path, machine, options.read.follow_links);
+    ComputeContext compute(options.read.threads);
+    Loaded loaded(path, compute, options.read.follow_links);
     const std::unique_ptr<Examples> examples = open_examples(options, loaded);
     std::map<std::string, InputSquares> squares;
-    machine.observe(&squares);
+    compute.observe(&squares);
     Calibration result;
     Matrix hidden;
     Matrix logits;

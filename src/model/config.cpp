@@ -1,3 +1,5 @@
+// Members are read one by one with their bounds; what a network here does not do (another
+// activation, a scaling of attention) is refused by name instead of being computed wrongly.
 #include "model/config.hpp"
 
 #include <cmath>

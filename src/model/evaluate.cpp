@@ -1,3 +1,5 @@
+// evaluate(): models run over the same examples, each token scored against its label and against
+// the reference. Logits of a bounded number of places are in memory at once.
 #include <algorithm>
 #include <chrono>
 
@@ -30,7 +32,7 @@ struct Judged {
 
 class Evaluator {
   public:
-    Evaluator(Machine& machine, Model* reference) : machine_(machine), reference_(reference) {}
+    Evaluator(ComputeContext& compute, Model* reference) : compute_(compute), reference_(reference) {}
 
     void add(const Example& example, std::vector<Judged>& judged) {
         check_labels(example, judged.front().network->config());
@@ -60,7 +62,7 @@ class Evaluator {
             one.network->logits(hidden_, first, count, logits_);
             if (reference_ != nullptr) reference_->logits(reference_hidden_, first, count, reference_logits_);
             const auto scores =
-                score_rows(machine_.team(), logits_, reference_ != nullptr ? &reference_logits_ : nullptr,
+                score_rows(compute_.team(), logits_, reference_ != nullptr ? &reference_logits_ : nullptr,
                            std::span(example.labels).subspan(first, count));
             for (const TokenScore& token : scores) {
                 one.scores.add(token);
@@ -70,7 +72,7 @@ class Evaluator {
         if (!example.source.empty()) one.scores.end_pair(is_exact);
     }
 
-    Machine& machine_;
+    ComputeContext& compute_;
     Model* reference_;
     Matrix hidden_;
     Matrix reference_hidden_;
@@ -94,7 +96,7 @@ struct Mixtures {
     std::vector<std::string> names;
 };
 
-Mixtures mixtures_of(const Loaded& set, const Loaded& reference, Machine& machine) {
+Mixtures mixtures_of(const Loaded& set, const Loaded& reference, ComputeContext& compute) {
     if (!set.weights().is_set())
         throw Error(ErrorCode::kUsage, "--tensor-ablation: MODEL has to be a set, whose tensors are tried one by one");
     Mixtures mixtures;
@@ -104,7 +106,7 @@ Mixtures mixtures_of(const Loaded& set, const Loaded& reference, Machine& machin
     mixtures.weights.reserve(mixtures.names.size());
     for (const std::string& name : mixtures.names) {
         mixtures.weights.push_back(reference.weights().with_one_of(set.weights(), name));
-        mixtures.networks.push_back(open_model(mixtures.weights.back(), reference.config(), machine));
+        mixtures.networks.push_back(open_model(mixtures.weights.back(), reference.config(), compute));
     }
     return mixtures;
 }
@@ -120,21 +122,21 @@ Evaluation evaluate(const std::filesystem::path& path, const EvaluateOptions& op
     check_limits(options.gates, options.reference.has_value());
     if (options.tensor_ablation && !options.reference)
         throw Error(ErrorCode::kUsage, "--tensor-ablation: needs --reference, the original of the set");
-    Machine machine(options.read.threads);
-    Loaded loaded(path, machine, options.read.follow_links);
+    ComputeContext compute(options.read.threads);
+    Loaded loaded(path, compute, options.read.follow_links);
     std::optional<Loaded> reference;
     if (options.reference) {
-        reference.emplace(*options.reference, machine, options.read.follow_links);
+        reference.emplace(*options.reference, compute, options.read.follow_links);
         check_fit(loaded, *reference);
     }
     Mixtures mixtures;
-    if (options.tensor_ablation) mixtures = mixtures_of(loaded, *reference, machine);
+    if (options.tensor_ablation) mixtures = mixtures_of(loaded, *reference, compute);
     std::vector<Judged> judged;
     judged.push_back({&loaded.network(), {}});
     for (const auto& network : mixtures.networks) judged.push_back({network.get(), {}});
 
     const std::unique_ptr<Examples> examples = open_examples(options, loaded);
-    Evaluator evaluator(machine, reference ? &reference->network() : nullptr);
+    Evaluator evaluator(compute, reference ? &reference->network() : nullptr);
     while (const std::optional<Example> example = examples->next()) {
         if (options.read.stop_requested && options.read.stop_requested())
             throw Error(ErrorCode::kInterrupted, "interrupted; nothing was changed");

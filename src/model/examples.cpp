@@ -1,3 +1,6 @@
+// Lines are read in pieces, through pipes, too. A text is one stream of tokens, an end token before
+// each line, cut into windows of the model's context; a pair is a line with a tab between prompt
+// and answer.
 #include "model/examples.hpp"
 
 #include <algorithm>

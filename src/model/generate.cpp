@@ -1,3 +1,5 @@
+// generate(): the prompt in one pass, then a token at a time, until the end token, the number asked
+// for, the end of the context, or a network that computes no number.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -83,8 +85,8 @@ Generation generate(const std::filesystem::path& path, const GenerateOptions& op
     if (options.max_new_tokens == 0 || options.max_new_tokens > 1'000'000)
         throw Error(ErrorCode::kUsage, "--max-new-tokens",
                     fmt::format("{} is not a number from 1 to 1,000,000", with_commas(options.max_new_tokens)));
-    Machine machine(options.threads);
-    Loaded loaded(path, machine, options.follow_links, Start::kAtOnce);
+    ComputeContext compute(options.threads);
+    Loaded loaded(path, compute, options.follow_links, Start::kAtOnce);
     const Config& config = loaded.config();
     Generation result;
     result.input = path.native();
@@ -131,7 +133,7 @@ Generation generate(const std::filesystem::path& path, const GenerateOptions& op
     if (result.ids.size() > 1) result.tokens_per_second = static_cast<double>(result.ids.size() - 1) / rest;
     result.seconds = seconds_since(begun);
     loaded.give_back();
-    machine.team().release();
+    compute.team().release();
     return result;
 }
 

@@ -30,7 +30,7 @@ struct Block {
 
 class Gpt2 : public Model {
   public:
-    Gpt2(const Weights& weights, const Config& config, Machine& machine) : Model(config, machine) {
+    Gpt2(const Weights& weights, const Config& config, ComputeContext& compute) : Model(config, compute) {
         const std::string prefix = weights.has("transformer.wte.weight") ? "transformer." : "";
         const std::uint64_t width = config.width;
         const auto norm = [&](const std::string& name) {
@@ -79,7 +79,7 @@ class Gpt2 : public Model {
 
   private:
     void multiply(const Matrix& x, const Product& product, Matrix& out, const Product* next) {
-        machine_.multiply(x, *product.weight, Layout::kInOut, product.bias, out,
+        compute_.multiply(x, *product.weight, Layout::kInOut, product.bias, out,
                           next != nullptr ? next->weight : nullptr);
     }
 
@@ -91,12 +91,12 @@ class Gpt2 : public Model {
         attention.heads = config_.heads;
         attention.scale = 1.0F / std::sqrt(static_cast<float>(config_.head_width));
         attention.causal = true;
-        attend(machine_, wide_, cache, attention, attended_);
+        attend(compute_, wide_, cache, attention, attended_);
         multiply(attended_, block.attention_out, normed_, &block.forward_in);
         add(x, normed_);
         layer_norm(x, block.before_forward.weight, block.before_forward.bias, config_.epsilon, normed_);
         multiply(normed_, block.forward_in, inner_, &block.forward_out);
-        machine_.apply_gelu(inner_);
+        compute_.apply_gelu(inner_);
         multiply(inner_, block.forward_out, normed_, next);
         add(x, normed_);
     }
@@ -113,8 +113,8 @@ class Gpt2 : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> open_gpt2(const Weights& weights, const Config& config, Machine& machine) {
-    return std::make_unique<Gpt2>(weights, config, machine);
+std::unique_ptr<Model> open_gpt2(const Weights& weights, const Config& config, ComputeContext& compute) {
+    return std::make_unique<Gpt2>(weights, config, compute);
 }
 
 }  // namespace octet::model

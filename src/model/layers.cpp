@@ -1,3 +1,5 @@
+// Sums in 16 lanes where they are long. Keys are kept transposed, so that the scores of a query are
+// sums of rows; softmax subtracts the largest score first.
 #include "model/layers.hpp"
 
 #include <algorithm>
@@ -82,18 +84,18 @@ void KeyValueCache::append(const Matrix& keys, std::size_t first_key, const Matr
     length_ += keys.rows;
 }
 
-void attend(Machine& machine, const Matrix& queries, const KeyValueCache& cache, const Attention& attention,
+void attend(ComputeContext& compute, const Matrix& queries, const KeyValueCache& cache, const Attention& attention,
             Matrix& out) {
     constexpr std::size_t kQueriesOfTask = 8;
     const std::size_t width = cache.width();
     const std::size_t head_width = width / attention.heads;
     const std::size_t before = attention.causal ? cache.length() - queries.rows : 0;
     if (out.rows != queries.rows || out.columns != width) out = Matrix(queries.rows, width);
-    const kernels::Products& loops = machine.loops();
+    const kernels::Products& loops = compute.loops();
     const std::size_t blocks = (queries.rows + kQueriesOfTask - 1) / kQueriesOfTask;
-    std::vector<float> scores_of_members(machine.team().size() * cache.pitch());
-    std::vector<float> scaled_of_members(machine.team().size() * head_width);
-    machine.team().run(attention.heads * blocks, [&](std::size_t task, unsigned member) {
+    std::vector<float> scores_of_members(compute.team().size() * cache.pitch());
+    std::vector<float> scaled_of_members(compute.team().size() * head_width);
+    compute.team().run(attention.heads * blocks, [&](std::size_t task, unsigned member) {
         float* const scores = scores_of_members.data() + member * cache.pitch();
         float* const scaled = scaled_of_members.data() + member * head_width;
         const std::size_t head = task / blocks;

@@ -62,7 +62,7 @@ struct Attention {
 
 /// out (resized to queries x width): for each query and head, the values weighed by softmax(scale * query . key + bias). Queries are the
 /// first `width` columns of `queries`.
-void attend(Machine& machine, const Matrix& queries, const KeyValueCache& cache, const Attention& attention,
+void attend(ComputeContext& compute, const Matrix& queries, const KeyValueCache& cache, const Attention& attention,
             Matrix& out);
 
 }  // namespace octet::model

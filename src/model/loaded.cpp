@@ -1,3 +1,5 @@
+// The tokenizer is opened on a thread of its own while this one opens weights, config and network;
+// what is wrong with it is told when it is asked for.
 #include "model/loaded.hpp"
 
 #include <algorithm>
@@ -9,19 +11,15 @@
 
 namespace octet::model {
 
-Loaded::Loaded(const std::filesystem::path& path, Machine& machine, bool follow_links, Start start)
-    : team_(machine.team()) {
+Loaded::Loaded(const std::filesystem::path& path, ComputeContext& compute, bool follow_links, Start start)
+    : team_(compute.team()) {
     if (start == Start::kAtOnce && team_.size() > 1) begin_tokenizer(path);
     weights_ = Weights::open(path, io::links_of(follow_links));
     config_ = read_config(weights_.folder());
     if (start == Start::kAtOnce) pages_.emplace(weights_, team_);
     if (pages_) pages_->read_missing();
-    const bool maps_later = waits_for_tokenizer();  // which takes the processor of another member
-    if (pages_ && !maps_later) pages_->begin_to_map();
-    network_ = open_model(weights_, config_, machine);
-    if (!pages_ || !maps_later) return;
-    pages_->map_while([this] { return waits_for_tokenizer(); });
-    pages_->begin_to_map();
+    if (pages_) pages_->begin_to_map();
+    network_ = open_model(weights_, config_, compute);
 }
 
 // What is wrong with the model is left to those who open it.
@@ -38,10 +36,6 @@ void Loaded::begin_tokenizer(const std::filesystem::path& path) {
     } catch (const Error&) {
         return;
     }
-}
-
-bool Loaded::waits_for_tokenizer() const {
-    return coming_tokenizer_ && !coming_tokenizer_->is_done();
 }
 
 bool Loaded::has_tokenizer() {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "model/aside.hpp"
+#include "model/background_task.hpp"
 #include "model/config.hpp"
 #include "model/model.hpp"
 #include "model/weight_pages.hpp"
@@ -26,7 +26,8 @@ enum class Start : std::uint8_t {
 
 class Loaded {
   public:
-    Loaded(const std::filesystem::path& path, Machine& machine, bool follow_links, Start start = Start::kAsNeeded);
+    Loaded(const std::filesystem::path& path, ComputeContext& compute, bool follow_links,
+           Start start = Start::kAsNeeded);
     Loaded(const Loaded&) = delete;
     Loaded& operator=(const Loaded&) = delete;
 
@@ -46,10 +47,9 @@ class Loaded {
 
   private:
     void begin_tokenizer(const std::filesystem::path& path);
-    bool waits_for_tokenizer() const;
 
     Team& team_;
-    std::optional<Aside<std::unique_ptr<Tokenizer>>> coming_tokenizer_;
+    std::optional<BackgroundTask<std::unique_ptr<Tokenizer>>> coming_tokenizer_;
     Weights weights_;
     Config config_;
     std::unique_ptr<Model> network_;

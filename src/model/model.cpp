@@ -1,3 +1,5 @@
+// What both families share: the embedding of tokens, the check that a config does not leave out
+// layers of the checkpoint, logits as a product with the head.
 #include "model/model.hpp"
 
 #include <algorithm>
@@ -9,9 +11,9 @@
 
 namespace octet::model {
 
-std::unique_ptr<Model> open_model(const Weights& weights, const Config& config, Machine& machine) {
-    return config.family == checkpoint::Family::kT5 ? open_t5(weights, config, machine)
-                                                    : open_gpt2(weights, config, machine);
+std::unique_ptr<Model> open_model(const Weights& weights, const Config& config, ComputeContext& compute) {
+    return config.family == checkpoint::Family::kT5 ? open_t5(weights, config, compute)
+                                                    : open_gpt2(weights, config, compute);
 }
 
 bool Model::make_room(Sequence& sequence, std::size_t count) {
@@ -38,7 +40,7 @@ void Model::embed(const WeightMatrix& embedding, std::span<const std::uint32_t> 
                                 id, embedding.rows));
     }
     out = Matrix(ids.size(), embedding.columns);
-    machine_.team().run(1, [&](std::size_t, unsigned) {
+    compute_.team().run(1, [&](std::size_t, unsigned) {
         for (std::size_t t = 0; t < ids.size(); ++t) restore(embedding, ids[t], 0, out.columns, out.row(t));
     });
 }
@@ -47,7 +49,7 @@ void Model::logits(const Matrix& hidden, std::size_t first, std::size_t count, M
     Matrix chosen(count, hidden.columns);
     std::transform(hidden.row(first), hidden.row(first) + chosen.values.size(), chosen.values.begin(),
                    [this](float value) { return value * head_scale_; });
-    machine_.multiply(chosen, *head_, Layout::kOutIn, {}, logits);
+    compute_.multiply(chosen, *head_, Layout::kOutIn, {}, logits);
 }
 
 }  // namespace octet::model

@@ -46,7 +46,7 @@ class Model {
     void logits(const Matrix& hidden, std::size_t first, std::size_t count, Matrix& logits);
 
   protected:
-    Model(const Config& config, Machine& machine) : config_(config), machine_(machine) {}
+    Model(const Config& config, ComputeContext& compute) : config_(config), compute_(compute) {}
 
     /// Room for `count` more tokens: twice as much as before where it has ended. False where it was there.
     static bool make_room(Sequence& sequence, std::size_t count);
@@ -58,15 +58,15 @@ class Model {
     void embed(const WeightMatrix& embedding, std::span<const std::uint32_t> ids, Matrix& out);
 
     Config config_;
-    Machine& machine_;
+    ComputeContext& compute_;
     const WeightMatrix* head_ = nullptr;
     float head_scale_ = 1;  ///< of the hidden states before the head
 };
 
-std::unique_ptr<Model> open_gpt2(const Weights& weights, const Config& config, Machine& machine);
-std::unique_ptr<Model> open_t5(const Weights& weights, const Config& config, Machine& machine);
+std::unique_ptr<Model> open_gpt2(const Weights& weights, const Config& config, ComputeContext& compute);
+std::unique_ptr<Model> open_t5(const Weights& weights, const Config& config, ComputeContext& compute);
 
 /// The model of these weights. Weights that do not fit the config: kBadInput naming the tensor.
-std::unique_ptr<Model> open_model(const Weights& weights, const Config& config, Machine& machine);
+std::unique_ptr<Model> open_model(const Weights& weights, const Config& config, ComputeContext& compute);
 
 }  // namespace octet::model

@@ -1,3 +1,4 @@
+// One row a limit, as in commands/gates; a NaN fails.
 #include "model/model_gates.hpp"
 
 #include <cmath>

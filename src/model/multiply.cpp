@@ -1,3 +1,5 @@
+// Chooses the path by the number of tokens: few go through registers (model/multiply_few), many
+// through panels of 32 outputs that are restored once for all tokens.
 #include "model/multiply.hpp"
 
 #include <algorithm>
@@ -32,16 +34,16 @@ void fill_panel(const kernels::Products& loops, const WeightMatrix& weight, Layo
 
 }  // namespace
 
-Machine::Machine(unsigned threads) : team_(threads), loops_(active_products()), scratch_(team_.size()) {}
+ComputeContext::ComputeContext(unsigned threads) : team_(threads), loops_(active_products()), scratch_(team_.size()) {}
 
-void Machine::reserve_scratch(std::size_t floats) {
+void ComputeContext::reserve_scratch(std::size_t floats) {
     for (auto& buffer : scratch_) {
         if (buffer.size() < floats) buffer.resize(floats);
     }
 }
 
-void Machine::multiply(const Matrix& x, const WeightMatrix& weight, Layout layout, const std::vector<float>& bias,
-                       Matrix& out, const WeightMatrix* next) {
+void ComputeContext::multiply(const Matrix& x, const WeightMatrix& weight, Layout layout,
+                              const std::vector<float>& bias, Matrix& out, const WeightMatrix* next) {
     const std::size_t outputs = layout == Layout::kOutIn ? weight.rows : weight.columns;
     if (out.rows != x.rows || out.columns != outputs) out = Matrix(x.rows, outputs);
     if (squares_ != nullptr) add_squares(x, weight);
@@ -57,7 +59,7 @@ void Machine::multiply(const Matrix& x, const WeightMatrix& weight, Layout layou
     }
 }
 
-void Machine::multiply_by_panels(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out) {
+void ComputeContext::multiply_by_panels(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out) {
     const std::size_t inputs = x.columns;
     const std::size_t outputs = out.columns;
     reserve_scratch(2 * kPanel * inputs + kPanel * x.rows + 16);
@@ -77,7 +79,7 @@ void Machine::multiply_by_panels(const Matrix& x, const WeightMatrix& weight, La
     });
 }
 
-void Machine::apply_gelu(Matrix& x) {
+void ComputeContext::apply_gelu(Matrix& x) {
     constexpr std::size_t kValuesOfTask = 1024;
     const std::size_t count = x.values.size();
     team_.run((count + kValuesOfTask - 1) / kValuesOfTask, [&](std::size_t task, unsigned) {
@@ -86,7 +88,7 @@ void Machine::apply_gelu(Matrix& x) {
     });
 }
 
-void Machine::add_squares(const Matrix& x, const WeightMatrix& weight) {
+void ComputeContext::add_squares(const Matrix& x, const WeightMatrix& weight) {
     InputSquares& squares = (*squares_)[weight.name];
     squares.sums.resize(x.columns);
     squares.tokens += x.rows;

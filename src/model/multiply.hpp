@@ -34,10 +34,10 @@ struct InputSquares {
 struct Few;
 
 /// What forward passes compute with.
-class Machine {
+class ComputeContext {
   public:
     /// Threads as Team takes them; an unknown OCTET_ISA is kUsage.
-    explicit Machine(unsigned threads);
+    explicit ComputeContext(unsigned threads);
 
     Team& team() noexcept { return team_; }
     const kernels::Products& loops() const noexcept { return loops_; }

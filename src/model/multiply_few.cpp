@@ -93,8 +93,8 @@ std::size_t rows_of_block(const WeightMatrix& weight) {
     return std::max<std::size_t>(kTaskCodeBytes / weight.row_bytes / unit, 1) * unit;
 }
 
-void Machine::multiply_few(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out,
-                           const WeightMatrix* next) {
+void ComputeContext::multiply_few(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out,
+                                  const WeightMatrix* next) {
     Few few{loops_, x, weight, out, group_of(weight, layout), {}, {}, {}, next};
     if (few.group > 0) add_sums_of_groups(few);
     if (layout == Layout::kInOut && few.group > 0)
@@ -119,7 +119,7 @@ void Machine::multiply_few(const Matrix& x, const WeightMatrix& weight, Layout l
 
 // Of one token: shared out by inputs, whose codes lie together in memory, though each task then has its own sums of all outputs; they are
 // added in the order of the tasks.
-void Machine::multiply_code_rows(const Few& few) {
+void ComputeContext::multiply_code_rows(const Few& few) {
     const std::size_t rows = rows_of_block(few.weight);
     const std::size_t tasks = (few.x.columns + rows - 1) / rows;
     const std::size_t size = few.out.values.size();
@@ -140,7 +140,7 @@ void Machine::multiply_code_rows(const Few& few) {
 
 // Of several tokens: shared out by outputs. Each task has its sums in memory of its own: beside each other in `out` the processors would take
 // the lines at the border from each other.
-void Machine::multiply_code_columns(const Few& few) {
+void ComputeContext::multiply_code_columns(const Few& few) {
     const ColumnTasks tasks(few.weight, team_.size());
     reserve_scratch(floats_of_columns(few, tasks) + 16);
     team_.run(tasks.count,

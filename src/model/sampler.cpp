@@ -1,3 +1,6 @@
+// Tokens are sorted by their logits, cut after the k likeliest and at the share p, and drawn with
+// 53 random bits of a generator of a given seed: the same tokens on every machine with the same
+// logits.
 #include "model/sampler.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Log-sums in double over float32 logits. Means have the standard error of independent tokens;
+// quantiles are numpy's (in proportion between neighbours). NaN stays NaN.
 #include "model/scores.hpp"
 
 #include <algorithm>

@@ -60,7 +60,7 @@ std::uint64_t bucket_of(std::int64_t distance, bool both_directions, std::uint64
 
 class T5 : public Model {
   public:
-    T5(const Weights& weights, const Config& config, Machine& machine) : Model(config, machine) {
+    T5(const Weights& weights, const Config& config, ComputeContext& compute) : Model(config, compute) {
         const bool shared = weights.has("shared.weight") || !weights.has("encoder.embed_tokens.weight");
         embedding_ =
             &weights.matrix(shared ? "shared.weight" : "encoder.embed_tokens.weight", config.vocabulary, config.width);
@@ -106,7 +106,7 @@ class T5 : public Model {
             multiply(normed_, block.cross.query, queries_);
             Attention attention;
             attention.heads = config_.heads;
-            attend(machine_, queries_, sequence.cross[layer], attention, attended_);
+            attend(compute_, queries_, sequence.cross[layer], attention, attended_);
             multiply(attended_, block.cross.out, normed_);
             add(x, normed_);
             feed_forward(block.forward, x);
@@ -150,7 +150,7 @@ class T5 : public Model {
 
     std::vector<float> bias_by_distance(const WeightMatrix& stored, std::size_t span, bool both_directions) {
         Matrix table(stored.rows, stored.columns);
-        machine_.team().run(1, [&](std::size_t, unsigned) {
+        compute_.team().run(1, [&](std::size_t, unsigned) {
             for (std::size_t row = 0; row < table.rows; ++row) restore(stored, row, 0, table.columns, table.row(row));
         });
         const std::size_t row_size = 2 * span - 1;
@@ -165,7 +165,7 @@ class T5 : public Model {
     }
 
     void multiply(const Matrix& x, const WeightMatrix* weight, Matrix& out) {
-        machine_.multiply(x, *weight, Layout::kOutIn, {}, out);
+        compute_.multiply(x, *weight, Layout::kOutIn, {}, out);
     }
 
     void attend_self(const AttentionWeights& weights, KeyValueCache& cache, bool causal, const std::vector<float>& bias,
@@ -180,7 +180,7 @@ class T5 : public Model {
         attention.causal = causal;
         attention.bias = &bias;
         attention.bias_span = span;
-        attend(machine_, queries_, cache, attention, attended_);
+        attend(compute_, queries_, cache, attention, attended_);
         multiply(attended_, weights.out, normed_);
         add(x, normed_);
     }
@@ -189,7 +189,7 @@ class T5 : public Model {
         rms_norm(x, weights.norm, config_.epsilon, normed_);
         multiply(normed_, weights.in, inner_);
         if (weights.gate != nullptr) {
-            machine_.apply_gelu(inner_);
+            compute_.apply_gelu(inner_);
             multiply(normed_, weights.gate, gate_);
             for (std::size_t i = 0; i < inner_.values.size(); ++i) inner_.values[i] *= gate_.values[i];
         } else {
@@ -213,8 +213,8 @@ class T5 : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> open_t5(const Weights& weights, const Config& config, Machine& machine) {
-    return std::make_unique<T5>(weights, config, machine);
+std::unique_ptr<Model> open_t5(const Weights& weights, const Config& config, ComputeContext& compute) {
+    return std::make_unique<T5>(weights, config, compute);
 }
 
 }  // namespace octet::model

@@ -1,3 +1,5 @@
+// A call is a counter of tasks that members claim from; those without work spin for tens of
+// microseconds and then wait on an atomic. Nobody waits for a member that has claimed nothing.
 #include "model/team.hpp"
 
 #include <utility>
@@ -5,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "io/mapping.hpp"
-#include "io/processors.hpp"
+#include "io/tuning/processors.hpp"
 #include "octet/error.hpp"
 
 namespace octet::model {

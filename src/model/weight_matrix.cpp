@@ -1,3 +1,5 @@
+// Where state lies (in the sidecar, as floats, as small numbers of two levels) is decided here
+// once; restoring uses the loops that dequantize uses, so the floats are the same to the bit.
 #include "model/weight_matrix.hpp"
 
 #include <algorithm>
@@ -128,8 +130,18 @@ void restore_plain_row(const WeightMatrix& matrix, std::uint64_t row, std::uint6
                        float* out) {
     const kernels::Kernels& loops = quant::active_kernels();
     const std::byte* const start = matrix.row(row);
-    if (matrix.is_codes)
-        return loops.dequantize(as_codes(start) + first, count, matrix.state.scale, matrix.state.zero_point, out);
+    if (matrix.is_codes) {
+        const CodeState& state = matrix.state;
+        const kernels::BlockLoop loop{kernels::BlockKind::kReal,
+                                      false,
+                                      quant::largest_code(state.scheme),
+                                      1,
+                                      1,
+                                      &state.scale,
+                                      &state.zero_point,
+                                      std::max<std::size_t>(count, 1)};
+        return loops.restore_block(as_codes(start) + first, count, loop, out);
+    }
     switch (matrix.dtype) {
         case Dtype::kF16:
             return loops.widen_f16(start + 2 * first, count, out);

@@ -1,3 +1,6 @@
+// Pieces of 2 MiB in the order of the files. From the first one that is not cached on, all are read
+// before the network starts; cached ones are mapped by the team meanwhile. At the end each member
+// takes one share out.
 #include "model/weight_pages.hpp"
 
 #include <algorithm>
@@ -14,7 +17,7 @@ constexpr std::uint64_t kLargePage = 2U << 20U;
 }  // namespace
 
 WeightPages::WeightPages(const Weights& weights, Team& team)
-    : weights_(weights), team_(team), map_piece_([this](std::size_t i, unsigned) { pieces_[mapped_ + i].map(); }) {
+    : weights_(weights), team_(team), map_piece_([this](std::size_t i, unsigned) { pieces_[i].map(); }) {
     std::uint64_t total = 0;
     for (const Weights::Stretch& stretch : weights_.stretches()) {
         const bool is_next_file = pieces_.empty() || pieces_.back().mapping != stretch.mapping;
@@ -61,14 +64,10 @@ void WeightPages::read_missing() {
     }
 }
 
-void WeightPages::map_while(const std::function<bool()>& go_on) {
-    for (; mapped_ < pieces_.size() && go_on(); ++mapped_) pieces_[mapped_].map();
-}
-
 // Each page by one member: in the products several would ask for the same one at once, and wait for each other.
 void WeightPages::begin_to_map() {
     team_.spread_out();
-    team_.start(pieces_.size() - mapped_, map_piece_);
+    team_.start(pieces_.size(), map_piece_);
 }
 
 void WeightPages::Piece::map() const noexcept {

@@ -25,10 +25,7 @@ class WeightPages {
     /// Reads what is not in the page cache, and returns then; nothing where the weights would take more than half of the machine's memory.
     void read_missing();
 
-    /// Maps pages, by the caller alone, as long as go_on().
-    void map_while(const std::function<bool()>& go_on);
-
-    /// Lets the members map the rest, until the next run of the team, in which the caller takes part in it.
+    /// Lets the members map all pages, until the next run of the team, in which the caller takes part in it.
     void begin_to_map();
 
   private:
@@ -42,12 +39,9 @@ class WeightPages {
         void map() const noexcept;
     };
 
-    void give_back() const;
-
     const Weights& weights_;
     Team& team_;
     std::vector<Piece> pieces_;  ///< none: they come as they are touched
-    std::size_t mapped_ = 0;     ///< so many of them by the caller
     std::function<void(std::size_t, unsigned)> map_piece_;
 };
 

@@ -1,3 +1,6 @@
+// One loop for every kind of task: small neighbours are taken together, each step reads its source,
+// does its piece and hands over its output; tasks are finished, in order, by whoever does their
+// last piece.
 #include "pipeline/engine.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Parts that follow each other are hashed in passing; what was skipped, such as the header, is read
+// again at the end of its piece.
 #include "pipeline/file_hasher.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// A lock, a list of waiting chunks in file order, and one writer at a time: whoever hands in the
+// chunk that is next writes everything that follows it.
 #include "pipeline/output_queue.hpp"
 
 #include <algorithm>

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "io/file.hpp"
-#include "io/large_buffer.hpp"
+#include "io/tuning/large_buffer.hpp"
 #include "pipeline/file_hasher.hpp"
 
 namespace octet::pipeline {

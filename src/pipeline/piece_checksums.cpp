@@ -1,3 +1,5 @@
+// Regions become pieces of 4 MiB that all workers share, read through a mapping where that is
+// quicker.
 #include "pipeline/piece_checksums.hpp"
 
 #include <algorithm>

@@ -9,7 +9,7 @@
 
 #include "io/file.hpp"
 #include "io/mapping.hpp"
-#include "io/used_pages.hpp"
+#include "io/tuning/used_pages.hpp"
 
 namespace octet::pipeline {
 

@@ -11,7 +11,7 @@
 #include <optional>
 #include <vector>
 
-#include "io/large_buffer.hpp"
+#include "io/tuning/large_buffer.hpp"
 #include "octet/report.hpp"
 #include "pipeline/output_queue.hpp"
 #include "pipeline/source_reader.hpp"

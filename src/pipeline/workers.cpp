@@ -1,3 +1,5 @@
+// Threads take the next number from a counter. After an error at step n only lower steps begin, so
+// the error of the lowest step is the one that is thrown, whoever met it first.
 #include "pipeline/workers.hpp"
 
 #include <algorithm>
@@ -6,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "io/large_buffer.hpp"
-#include "io/processors.hpp"
+#include "io/tuning/large_buffer.hpp"
+#include "io/tuning/processors.hpp"
 #include "octet/error.hpp"
 
 namespace octet::pipeline {

@@ -11,7 +11,7 @@
 #include <mutex>
 #include <span>
 
-#include "io/large_buffer.hpp"
+#include "io/tuning/large_buffer.hpp"
 
 namespace octet::pipeline {
 

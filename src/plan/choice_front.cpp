@@ -1,3 +1,6 @@
+// Steps along the lower convex hulls of all items, sorted by what they gain for their cost, make a
+// path from the cheapest choices to the best; near the limit fronts of combined items hold choices
+// off the hulls, too. Only exact operations decide.
 #include "plan/choice_front.hpp"
 
 #include <algorithm>

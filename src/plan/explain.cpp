@@ -1,3 +1,4 @@
+// One sentence for each reason of plan/decide, with the rule, preset or budget that it comes from.
 #include "plan/explain.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,6 @@
+// Where every output tensor will lie: data files take the names and the order of the source's
+// shards, offsets follow from the lengths of the stored forms, and headers are counted before they
+// are written, in pieces.
 #include <algorithm>
 #include <functional>
 #include <memory>

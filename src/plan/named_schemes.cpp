@@ -1,3 +1,5 @@
+// The schemes that `octet plan --list-schemes` shows, best known ones of each number of bits. Axes
+// are left out, as they follow from the tensor.
 #include <array>
 #include <string_view>
 

@@ -1,3 +1,6 @@
+// Errors become numbers in a common unit, tensors of one kind share their costs, and the front
+// (plan/choice_front) finds choices at the limit. Layouts of the choices are counted exactly, as
+// headers take bytes, too.
 #include "plan/planner.hpp"
 
 #include <algorithm>

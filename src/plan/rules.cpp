@@ -1,3 +1,5 @@
+// PATTERN=SCHEME, cut at the last `=`. A pattern is one of names (base/pattern) or `kind:NAME`; the
+// first rule that matches a tensor decides, and a rule that decides nothing is an error.
 #include "plan/rules.hpp"
 
 #include <fmt/format.h>

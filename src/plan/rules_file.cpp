@@ -1,3 +1,5 @@
+// Rules from a JSON file: an array of objects with `match` and `scheme`, in order. A key that is
+// unknown or stands twice, or deeper nesting, is refused.
 #include <unordered_set>
 
 #include <fmt/format.h>

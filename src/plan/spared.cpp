@@ -1,3 +1,5 @@
+// The planner spares routers, norms, tables of positions, and the smallest tensors that have under
+// 0.1 % of the bytes together; presets of few bits spare what no scheme of their budget fits.
 #include "plan/spared.hpp"
 
 #include <algorithm>
@@ -5,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "formats/octet_set/sidecar.hpp"
+#include "plan/candidates.hpp"
 #include "plan/fitting_scheme.hpp"
-#include "quant/storage_layout.hpp"
 
 namespace octet::plan {
 namespace {
@@ -23,7 +25,7 @@ constexpr std::uint64_t kSparedShare = 400;
 
 /// One kernel for each channel, [channels, 1, ...].
 bool is_depthwise(const TensorReport& tensor) {
-    return tensor.shape.size() >= 3 && tensor.shape[0] > 1 && tensor.shape[1] == 1;
+    return !tensor.batch && tensor.shape.size() >= 3 && tensor.shape[0] > 1 && tensor.shape[1] == 1;
 }
 
 std::string by_kind(const TensorReport& tensor) {
@@ -68,16 +70,15 @@ std::vector<std::string> spared_by_planner(const Decisions& decisions) {
     return reasons;
 }
 
-std::string spared_by_budget(Preset preset, const TensorReport& tensor, std::uint64_t row) {
-    const quant::Matrix matrix = quant::matrix_of(tensor.shape);
-    const std::uint64_t inputs = tensor.output_axis == OutputAxis::k1 ? matrix.rows : matrix.columns;
+std::string spared_by_budget(Preset preset, const TensorReport& tensor) {
+    const std::uint64_t inputs = inputs_of(tensor);
     const std::string_view name = octet_set::preset_name(preset);
     if (preset != Preset::kQ8 && tensor.role == Role::kRouter)
         return fmt::format("a router, which --preset {} leaves alone", name);
     if (is_depthwise(tensor) && preset != Preset::kQ8)
         return fmt::format("a depthwise convolution, which --preset {} leaves alone", name);
     if (inputs < kLeastInputs) return fmt::format("its rows have under {} inputs, too few for a scale", kLeastInputs);
-    if (fitting_scheme(preset, tensor.shape, tensor.output_axis, row)) return "";
+    if (fitting_scheme(preset, tensor.shape, tensor.output_axis, tensor.batch)) return "";
     return fmt::format("too short to be cut: no scheme fits into the bits a weight of --preset {}", name);
 }
 

@@ -17,7 +17,7 @@ namespace octet::plan {
 std::vector<std::string> spared_by_planner(const Decisions& decisions);
 
 /// Why the preset, one of a number of bits, copies a matrix that its kind would have quantized, or nothing: routers, depthwise
-/// convolutions, rows of under 16 inputs, and what no scheme brings into the budget. `row` as of fitting_scheme().
-std::string spared_by_budget(Preset preset, const TensorReport& tensor, std::uint64_t row);
+/// convolutions, rows of under 16 inputs, and what no scheme brings into the budget.
+std::string spared_by_budget(Preset preset, const TensorReport& tensor);
 
 }  // namespace octet::plan

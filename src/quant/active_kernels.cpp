@@ -1,3 +1,5 @@
+// Chosen once, at the first call. A name that this machine does not run is refused with those that
+// it does.
 #include "quant/active_kernels.hpp"
 
 #include <cstdlib>

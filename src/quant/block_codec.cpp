@@ -1,14 +1,17 @@
+// Tiles are given to the loops by rows, by runs or, where blocks are neither, in chunks with the
+// parameters of each element copied out. Sums that the loops could not hold (quant/exact_sums) are
+// formed once more.
 #include "quant/block_codec.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <vector>
 
 #include "base/checked.hpp"
 #include "quant/active_kernels.hpp"
-#include "quant/affine.hpp"
 #include "quant/exact_sums.hpp"
 #include "quant/order_statistics.hpp"
 #include "quant/point_search.hpp"
@@ -125,6 +128,14 @@ bool percentile_states(const Scheme& scheme, const Tile& tile, const Blocks& blo
         return false;
     }
     return true;
+}
+
+/// What numbers of up to that magnitude are multiplied with before they are squared in float32: 1, which the loops need not do, or
+/// where squares could overflow or vanish a power of two that brings `magnitude` into [1, 2), as far as float32's normal exponents reach.
+float factor_for_squares(float magnitude) {
+    constexpr int kHarmless = 31;  // 2^64 times the elements of a fold is far from overflowing, 2^-62 from vanishing
+    if (magnitude == 0.0F || std::isinf(magnitude) || std::abs(std::ilogb(magnitude)) <= kHarmless) return 1.0F;
+    return std::ldexp(1.0F, std::clamp(-std::ilogb(magnitude), -126, 127));
 }
 
 /// A part of a tile: whole rows, or a part of one.
@@ -288,8 +299,8 @@ ErrorSums quantize_tile(const Scheme& scheme, const Tile& tile, const Blocks& bl
         }
     }
     const bool lossy = are_lossy(sums.lanes, tile.rows * tile.columns, factors.magnitude, tile.exact != nullptr);
-    ErrorSums result = lossy ? exact_sums_of(tile, blocks, loop, codes)
-                             : tile_sums(sums.lanes, {0, 0, 0, factors.signal, factors.noise, true});
+    ErrorSums result =
+        lossy ? exact_sums_of(tile, blocks, loop, codes) : tile_sums(sums.lanes, factors.signal, factors.noise);
     result.clipped = sums.clipped;
     return result;
 }

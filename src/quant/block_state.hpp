@@ -8,6 +8,9 @@
 
 namespace octet::quant {
 
+/// The range of no values at all, to start from.
+kernels::Range empty_range() noexcept;
+
 /// What brings the codes of a block back; both are exact in the scheme's scale dtype.
 struct BlockState {
     float scale = 0;       ///< 0 only where every code is that of 0

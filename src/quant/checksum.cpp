@@ -1,3 +1,4 @@
+// The loops hash; here bytes are cut into pieces of 4 MiB and the pieces' hashes hashed.
 #include "quant/checksum.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Every possible scheme has a codec but two levels with a percentile.
 #include "quant/codecs.hpp"
 
 #include "octet/error.hpp"

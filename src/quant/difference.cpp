@@ -1,3 +1,5 @@
+// Blocks of 512 elements are summed in the lanes of the kernels, each scaled by powers of two that
+// follow from its largest values, so that no square overflows or vanishes.
 #include "quant/difference.hpp"
 
 #include <algorithm>

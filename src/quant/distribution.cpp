@@ -1,3 +1,6 @@
+// Bins lie evenly in a window of the values; one part of it can be refined by another pass. Sums of
+// counts, values and squares before each point make the loss under a state a few look-ups for each
+// code.
 #include "quant/distribution.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Lanes are added as a tree of fixed shape; powers of two that the loops multiplied with are taken
+// out again exactly.
 #include "quant/error_sums.hpp"
 
 #include <algorithm>
@@ -31,9 +33,8 @@ void ErrorSums::merge(const ErrorSums& later) noexcept {
     clipped += later.clipped;
 }
 
-ErrorSums tile_sums(const kernels::LaneSums& lanes, const kernels::Affine& affine) noexcept {
-    return {unscaled(lane_sum(lanes.signal), affine.signal_factor),
-            unscaled(lane_sum(lanes.noise), affine.noise_factor), lanes.max_abs_error, 0};
+ErrorSums tile_sums(const kernels::LaneSums& lanes, float signal, float noise) noexcept {
+    return {unscaled(lane_sum(lanes.signal), signal), unscaled(lane_sum(lanes.noise), noise), lanes.max_abs_error, 0};
 }
 
 TensorStatistics tensor_statistics(const ErrorSums& sums, std::uint64_t elements, double bound) {

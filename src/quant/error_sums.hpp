@@ -23,8 +23,8 @@ struct ErrorSums {
 /// The lanes of a reduction added up by a fixed tree.
 double lane_sum(const double (&lanes)[kernels::kLanes]) noexcept;
 
-/// A tile's lanes reduced by a fixed tree and brought back to the unit of the weights.
-ErrorSums tile_sums(const kernels::LaneSums& lanes, const kernels::Affine& affine) noexcept;
+/// A tile's lanes reduced by a fixed tree and brought back to the unit of the weights: `signal` and `noise` are the factors of the loop.
+ErrorSums tile_sums(const kernels::LaneSums& lanes, float signal, float noise) noexcept;
 
 /// The statistics of a tensor of `elements` elements, rounded to six significant digits, the bound upward.
 TensorStatistics tensor_statistics(const ErrorSums& sums, std::uint64_t elements, double bound);

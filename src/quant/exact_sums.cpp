@@ -1,12 +1,10 @@
+// Each run is scaled by its own powers of two, squared and added in double, and scaled back as a
+// WideSum.
 #include "quant/exact_sums.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
-
-#include "quant/active_kernels.hpp"
-#include "quant/values.hpp"
 
 namespace octet::quant {
 namespace {
@@ -73,33 +71,6 @@ void ExactSums::add(std::span<const float> values, std::span<const float> restor
 
 void ExactSums::add(std::span<const double> values, std::span<const float> restored) noexcept {
     add_runs(values, restored);
-}
-
-void add_exact_sums(Dtype dtype, std::span<const std::byte> source, const kernels::Affine& affine, Rounding rounding,
-                    ExactSums& sums) {
-    const kernels::Kernels& k = active_kernels();
-    const std::size_t each = dtype_bits(dtype) / 8;
-    const std::size_t elements = source.size() / each;
-    const auto quantize = rounding == Rounding::kNearest ? k.quantize_nearest : k.quantize_truncate;
-    for (std::size_t first = 0; first < elements; first += kRun) {
-        const std::size_t count = std::min(kRun, elements - first);
-        const auto part = source.subspan(first * each, count * each);
-        float values[kRun];
-        std::uint8_t codes[kRun];
-        float restored[kRun];
-        kernels::Narrowing narrowing{};
-        convert_values(dtype, part, Dtype::kF32, std::as_writable_bytes(std::span(values, count)), narrowing);
-        kernels::LaneSums ignored = {};
-        quantize(values, count, affine, codes, ignored);
-        k.dequantize(codes, count, affine.scale, affine.zero_point, restored);
-        if (dtype != Dtype::kF64) {
-            sums.add(std::span<const float>(values, count), {restored, count});
-            continue;
-        }
-        double exact[kRun];
-        std::memcpy(exact, part.data(), part.size());
-        sums.add(std::span<const double>(exact, count), {restored, count});
-    }
 }
 
 }  // namespace octet::quant

@@ -10,8 +10,6 @@
 #include <span>
 
 #include "kernels/kernels.hpp"
-#include "octet/dtype.hpp"
-#include "octet/scheme.hpp"
 #include "quant/error_sums.hpp"
 
 namespace octet::quant {
@@ -36,10 +34,5 @@ class ExactSums {
 
     ErrorSums sums_;
 };
-
-/// Those of elements that are quantized with one scale and zero point by the loops for whole
-/// tensors.
-void add_exact_sums(Dtype dtype, std::span<const std::byte> source, const kernels::Affine& affine, Rounding rounding,
-                    ExactSums& sums);
 
 }  // namespace octet::quant

@@ -1,3 +1,6 @@
+// The largest scale that keeps both ends finite is found by doubling steps and then halving them,
+// as finiteness at one scale holds at every lower one. Two levels lower the floats of the
+// superblock instead.
 #include "quant/finite_state.hpp"
 
 #include <algorithm>
@@ -195,15 +198,6 @@ bool settle_state(const Scheme& scheme, const kernels::Range& range, Dtype sourc
     if (scheme.range == RangeSearch::kMinMax || scheme.rounding == Rounding::kTruncate) return false;
     state = block_state(scheme, range);
     return settle_scale(scheme, range, source, state);
-}
-
-bool settle_state(Rounding rounding, const kernels::Range& range, Dtype source, AffineState& state) noexcept {
-    Scheme scheme;
-    scheme.rounding = rounding;
-    BlockState own = {state.scale, state.zero_point};
-    if (!settle_state(scheme, range, source, own)) return false;
-    state.scale = own.scale;
-    return true;
 }
 
 std::uint64_t settle_states(const Scheme& scheme, const Blocks& blocks, Dtype source, SumFactors& factors) {

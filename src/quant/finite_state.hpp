@@ -17,7 +17,6 @@
 
 #include "octet/dtype.hpp"
 #include "octet/scheme.hpp"
-#include "quant/affine.hpp"
 #include "quant/block_codec.hpp"
 
 namespace octet::quant {
@@ -31,9 +30,6 @@ bool restores_finite(const Scheme& scheme, const BlockState& state, const kernel
 
 /// Settles the state of one block (not of two levels); false where it cannot be.
 bool settle_state(const Scheme& scheme, const kernels::Range& range, Dtype source, BlockState& state) noexcept;
-
-/// The same of a whole tensor, 8-bit affine.
-bool settle_state(Rounding rounding, const kernels::Range& range, Dtype source, AffineState& state) noexcept;
 
 /// Settles the states of a tile that holds its superblocks whole and whose factors are `factors`,
 /// which follow the states. Returns the number of the first block for which there is no state:

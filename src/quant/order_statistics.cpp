@@ -1,3 +1,5 @@
+// Floats are counted by the upper 16 bits of a key that orders as they do; a second pass counts the
+// lower 16 bits within one upper half.
 #include "quant/order_statistics.hpp"
 
 #include <algorithm>

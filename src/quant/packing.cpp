@@ -1,3 +1,5 @@
+// Eight codes fill as many bytes as they have bits: they are joined in a 64-bit word. 4 bits have a
+// loop of their own in kernels/.
 #include "quant/packing.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// The values are sorted and searched as a distribution of points. What is found counts only if its
+// codes, made for a try, really lose less than those of the plain range.
 #include "quant/point_search.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Candidates are counted here, as a function of bits and block length; kernels/range_search_text
+// tries them for 16 outputs at a time.
 #include "quant/range_search.hpp"
 
 #include "quant/restored_noise.hpp"

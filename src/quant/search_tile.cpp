@@ -1,3 +1,5 @@
+// Tiles are gathered 16 outputs at a time into the loops' order, searched, and their states
+// scattered back; weights of inputs go along.
 #include "quant/search_tile.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The names of all tensors are looked through once, only those that could collide are kept.
 #include "quant/state_names.hpp"
 
 #include <algorithm>

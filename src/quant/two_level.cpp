@@ -1,3 +1,5 @@
+// How many starts the search makes, and what its limits are, by bits; kernels/two_level_text does
+// it.
 #include "quant/two_level.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// F32 is taken as it lies; the others pass in blocks of 4,096 elements through the loops that widen
+// and narrow.
 #include "quant/values.hpp"
 
 #include <algorithm>
@@ -9,8 +11,7 @@
 namespace octet::quant {
 namespace {
 
-constexpr std::size_t kBlock = 4096;  // elements; 16 KiB of float32. A multiple of kFoldElements
-static_assert(kBlock % kernels::kFoldElements == 0);
+constexpr std::size_t kBlock = 4096;  // elements; 16 KiB of float32
 
 std::size_t bytes_each(Dtype dtype) {
     return dtype_bits(dtype) / 8;
@@ -62,10 +63,6 @@ void for_each_block(Dtype dtype, std::span<const std::byte> source, Visit visit)
     }
 }
 
-std::uint8_t* code_bytes(std::span<std::byte> codes) {
-    return reinterpret_cast<std::uint8_t*>(codes.data());
-}
-
 }  // namespace
 
 void add_range(Dtype dtype, std::span<const std::byte> source, kernels::Range& range) {
@@ -73,47 +70,6 @@ void add_range(Dtype dtype, std::span<const std::byte> source, kernels::Range& r
     if (dtype == Dtype::kF32) return k.range_f32(source.data(), source.size() / sizeof(float), range);
     for_each_block(dtype, source,
                    [&](std::size_t, std::size_t size, const float* values) { k.range_f32(values, size, range); });
-}
-
-void quantize_values(Dtype dtype, std::span<const std::byte> source, const kernels::Affine& affine, Rounding rounding,
-                     std::span<std::byte> codes, kernels::LaneSums& sums) {
-    const kernels::Kernels& k = active_kernels();
-    const auto quantize = rounding == Rounding::kNearest ? k.quantize_nearest : k.quantize_truncate;
-    if (dtype == Dtype::kF32)
-        return quantize(source.data(), source.size() / sizeof(float), affine, code_bytes(codes), sums);
-    for_each_block(dtype, source, [&](std::size_t first, std::size_t size, const float* values) {
-        std::uint8_t* const out = code_bytes(codes) + first;
-        if (dtype != Dtype::kF64) return quantize(values, size, affine, out, sums);
-        kernels::LaneSums ignored = {};
-        quantize(values, size, affine, out, ignored);
-        k.error_f64(source.data() + first * sizeof(double), out, size, affine, sums);
-    });
-}
-
-std::uint64_t count_clipped(Dtype dtype, std::span<const std::byte> source, const AffineState& state,
-                            Rounding rounding) {
-    std::uint64_t clipped = 0;
-    for_each_block(dtype, source, [&](std::size_t, std::size_t size, const float* values) {
-        for (std::size_t i = 0; i < size; ++i) {
-            const float t = (values[i] - state.zero_point) / state.scale;
-            const float code = rounding == Rounding::kNearest ? std::nearbyint(t) : std::trunc(t);
-            if (code > static_cast<float>(kMaxCode)) ++clipped;
-        }
-    });
-    return clipped;
-}
-
-void restore_values(std::span<const std::byte> codes, const AffineState& state, Dtype dtype,
-                    std::span<std::byte> target, kernels::Narrowing& narrowing) {
-    const kernels::Kernels& k = active_kernels();
-    const auto* const in = reinterpret_cast<const std::uint8_t*>(codes.data());
-    if (dtype == Dtype::kF32) return k.dequantize(in, codes.size(), state.scale, state.zero_point, target.data());
-    alignas(64) float block[kBlock];
-    for (std::size_t first = 0; first < codes.size(); first += kBlock) {
-        const std::size_t size = std::min(kBlock, codes.size() - first);
-        k.dequantize(in + first, size, state.scale, state.zero_point, block);
-        narrow(block, size, dtype, target.data() + first * bytes_each(dtype), narrowing);
-    }
 }
 
 void convert_values(Dtype from, std::span<const std::byte> source, Dtype to, std::span<std::byte> target,

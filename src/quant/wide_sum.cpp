@@ -1,3 +1,5 @@
+// A value is kept as a double with an exponent beside it; ordinary sums have exponent 0 and are
+// plain additions.
 #include "quant/wide_sum.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The report of compare as JSON: structure first, then pairs in A's order, totals and checks.
 #include "base/text.hpp"
 #include "octet/octet.hpp"
 #include "report/json_parts.hpp"

@@ -1,3 +1,5 @@
+// The report of compare for people: what is missing, extra and changed, a table of the worst pairs
+// (all with --verbose), and totals.
 #include <algorithm>
 #include <cmath>
 

@@ -1,3 +1,4 @@
+// The reports of evaluate and calibrate, as text and as JSON: figures with their standard errors.
 #include <fmt/format.h>
 
 #include "base/text.hpp"

@@ -1,3 +1,5 @@
+// The one line that tells why a finished run ends with exit code 1: the checks, findings or
+// differences that failed it.
 #include <fmt/format.h>
 
 #include "base/text.hpp"

@@ -1,3 +1,4 @@
+// The report of generate, as text and as JSON: what was said, how fast, and where two models part.
 #include <algorithm>
 #include <cmath>
 

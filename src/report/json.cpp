@@ -1,3 +1,5 @@
+// The report of quantize, dequantize and inspect as JSON, and an error as JSON. Lists of tensors go
+// to the sink in pieces.
 #include <algorithm>
 
 #include "base/json_text.hpp"

@@ -1,3 +1,4 @@
+// Each function writes the members that it names; keys are those of docs/cli.md and stay.
 #include "report/json_parts.hpp"
 
 #include "base/text.hpp"

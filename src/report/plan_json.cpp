@@ -1,3 +1,5 @@
+// The report of plan as JSON: decisions with their reasons, the planner's curve, the schemes that
+// there are.
 #include "base/text.hpp"
 #include "octet/octet.hpp"
 #include "report/json_parts.hpp"

@@ -1,3 +1,5 @@
+// The report of plan for people: a row a tensor, the reasons below the table, each once, and the
+// planner's curve.
 #include <algorithm>
 #include <map>
 #include <tuple>

@@ -1,3 +1,4 @@
+// One pass over the tensors; of quantized ones the dtype is that of their codes.
 #include <array>
 
 #include "quant/storage_layout.hpp"

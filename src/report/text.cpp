@@ -1,3 +1,5 @@
+// The reports of quantize, dequantize and inspect for people: the worst tensors or all of them,
+// what was kept and why, files, totals.
 #include <algorithm>
 #include <map>
 #include <numeric>

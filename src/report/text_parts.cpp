@@ -1,3 +1,4 @@
+// Columns are as wide as what stands in them; names beyond their column are cut in the middle.
 #include "report/text_parts.hpp"
 
 #include <algorithm>

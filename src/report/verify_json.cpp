@@ -1,3 +1,4 @@
+// The report of verify as JSON: findings with file and tensor.
 #include "base/text.hpp"
 #include "octet/octet.hpp"
 #include "report/json_parts.hpp"

@@ -1,3 +1,4 @@
+// The report of verify for people: a line a finding, and the set's figures where there is none.
 #include <fmt/format.h>
 
 #include "base/text.hpp"

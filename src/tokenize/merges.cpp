@@ -1,3 +1,5 @@
+// vocab.json is read as events of the JSON library, without a document in memory; tokenizer.json,
+// whose parts stand in any order, as a document. Numbers and pairs are checked as they come.
 #include "tokenize/merges.hpp"
 
 #include <algorithm>
@@ -8,7 +10,6 @@
 #include "base/text.hpp"
 #include "io/file.hpp"
 #include "octet/error.hpp"
-#include "tokenize/vocabulary_text.hpp"
 
 namespace octet::tokenize {
 namespace {
@@ -162,13 +163,6 @@ std::size_t usual_tokens(std::size_t vocabulary_bytes) {
 void read_vocabulary(std::string_view vocab_json, std::string_view name, BpeTables& tables) {
     Vocabulary vocabulary(name, tables);
     tables.tokens.reserve(usual_tokens(vocab_json.size()), vocab_json.size() / 2);
-    if (is_utf8(vocab_json)) {
-        VocabularyScanner scanner(vocab_json);
-        for (VocabularyScanner::Token token; scanner.take(token);) vocabulary.add(token.text, token.number);
-        if (scanner.is_all()) return;
-        tables.tokens.clear();
-        tables.byte_tokens = {};
-    }
     VocabularyEvents events(vocabulary);
     if (!json::sax_parse(vocab_json, &events) || !events.is_whole()) vocabulary.refuse();
 }
@@ -192,16 +186,8 @@ std::string bytes_of_token(std::string_view token) {
     return bytes;
 }
 
-std::string token_of_byte(unsigned char byte) {
-    static const std::array<int, kCharacters> kAlphabet = bytes_of_characters();
-    const auto character =
-        static_cast<std::size_t>(std::find(kAlphabet.begin(), kAlphabet.end(), byte) - kAlphabet.begin());
-    if (character < 0x80) return std::string(1, static_cast<char>(character));
-    return {static_cast<char>(0xC0U | character >> 6U), static_cast<char>(0x80U | (character & 0x3FU))};
-}
-
-BpeTables::BpeTables(std::size_t vocabulary_bytes, std::size_t merges_bytes, std::size_t more)
-    : buffer_(4 * vocabulary_bytes + 3 * merges_bytes + more + (64U << 10U)),
+BpeTables::BpeTables(std::size_t vocabulary_bytes, std::size_t merges_bytes)
+    : buffer_(4 * vocabulary_bytes + 3 * merges_bytes + (64U << 10U)),
       memory_(buffer_.bytes().data(), buffer_.bytes().size()),
       tokens(&memory_),
       merges(&memory_) {}
@@ -210,13 +196,9 @@ std::string BpeTables::bytes_of(std::uint32_t token) const {
     return bytes_of_token(tokens.text_of(token));
 }
 
-std::span<char> BpeTables::room(std::size_t byte_count) {
-    return {static_cast<char*>(memory_.allocate(byte_count, alignof(std::max_align_t))), byte_count};
-}
-
 std::unique_ptr<BpeTables> parse_vocab_and_merges(std::string_view vocab_json, std::string_view vocab_name,
                                                   std::string_view merges_txt, std::string_view merges_name) {
-    auto tables = std::make_unique<BpeTables>(vocab_json.size(), merges_txt.size(), 0);
+    auto tables = std::make_unique<BpeTables>(vocab_json.size(), merges_txt.size());
     read_vocabulary(vocab_json, vocab_name, *tables);
     read_merges(merges_txt, merges_name, *tables);
     return tables;
@@ -226,15 +208,8 @@ std::unique_ptr<BpeTables> read_vocab_and_merges(const std::filesystem::path& vo
                                                  const std::filesystem::path& merges_txt, std::uint64_t most_bytes) {
     const io::File vocab = io::open_text_file(vocab_json, most_bytes);
     const io::File merges = io::open_text_file(merges_txt, most_bytes);
-    auto tables = std::make_unique<BpeTables>(vocab.size(), merges.size(), vocab.size() + merges.size());
-    const auto text_of = [&](const io::File& file) {
-        const std::span<char> room = tables->room(file.size());
-        file.read_at(std::as_writable_bytes(room), 0);
-        return std::string_view(room.data(), room.size());
-    };
-    read_vocabulary(text_of(vocab), vocab.name(), *tables);
-    read_merges(text_of(merges), merges.name(), *tables);
-    return tables;
+    return parse_vocab_and_merges(io::read_text_file(vocab, most_bytes), vocab.name(),
+                                  io::read_text_file(merges, most_bytes), merges.name());
 }
 
 std::unique_ptr<BpeTables> parse_tokenizer_json(std::string_view text, std::string_view name) {
@@ -260,7 +235,7 @@ std::unique_ptr<BpeTables> parse_tokenizer_json(std::string_view text, std::stri
                     "is not a byte-level BPE as GPT-2 has it (model BPE, pre_tokenizer ByteLevel without prefix space, "
                     "no normalizer, dropout, ignored merges, prefixes or suffixes of words); octet knows no other");
     }
-    auto tables = std::make_unique<BpeTables>(text.size(), text.size() / 2, 0);
+    auto tables = std::make_unique<BpeTables>(text.size(), text.size() / 2);
     Vocabulary vocabulary(name, *tables);
     if (!model["vocab"].is_object()) vocabulary.refuse();
     for (const auto& [token, value] : model["vocab"].items()) {

@@ -7,35 +7,28 @@
 #include <memory>
 #include <memory_resource>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
-#include "io/large_buffer.hpp"
+#include "io/tuning/large_buffer.hpp"
 #include "tokenize/token_table.hpp"
 
 namespace octet::tokenize {
-
-/// The token of a single byte, in GPT-2's alphabet.
-std::string token_of_byte(unsigned char byte);
 
 /// The bytes that a token of the vocabulary stands for; empty if it has characters that are not of the alphabet, as special tokens may.
 std::string bytes_of_token(std::string_view token);
 
 class BpeTables {
   public:
-    /// With memory for the tables of a vocabulary and merges of so many bytes of text, and for `more` bytes; if they do not suffice there is
-    /// more. Throws std::bad_alloc.
-    BpeTables(std::size_t vocabulary_bytes, std::size_t merges_bytes, std::size_t more);
+    /// With memory for the tables of a vocabulary and merges of so many bytes of text; if it does not suffice there is more. Throws
+    /// std::bad_alloc.
+    BpeTables(std::size_t vocabulary_bytes, std::size_t merges_bytes);
 
     BpeTables(const BpeTables&) = delete;
     BpeTables& operator=(const BpeTables&) = delete;
 
     /// The bytes that a token stands for; none of a token, or a number, that stands for nothing.
     std::string bytes_of(std::uint32_t token) const;
-
-    /// Memory that lives as long as the tables.
-    std::span<char> room(std::size_t byte_count);
 
   private:
     io::LargeBuffer buffer_;  ///< one for all: huge pages take few faults to fill

@@ -1,3 +1,6 @@
+// The protobuf message is walked by hand with every length checked against what is left; the last
+// value of a field counts, as protobuf has it. What octet does not compute (other model types,
+// other normalizers' settings) is refused.
 #include "tokenize/piece_model.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Pieces come sorted, and a node is a range of them: what the ends of a range have in common is its
+// text, and pieces that go on with the same byte make a child.
 #include "tokenize/piece_trie.hpp"
 
 namespace octet::tokenize {

@@ -1,3 +1,5 @@
+// The trie is checked once, unit by unit, so that the walk over a text needs no checks; its answers
+// point into the table of replacements, which is checked, too.
 #include "tokenize/text_normalizer.hpp"
 
 #include <bit>

@@ -1,3 +1,4 @@
+// Open addressing with hashes of 64 bits; a text of at most 8 bytes is compared as a number.
 #include "tokenize/token_table.hpp"
 
 #include <algorithm>
@@ -60,13 +61,6 @@ void TokenTable::reserve(std::size_t tokens, std::size_t text_bytes) {
     tokens_.reserve(tokens);
     texts_.reserve(text_bytes);
     if (slots_for(tokens) > slots_.size()) grow(slots_for(tokens));
-}
-
-void TokenTable::clear() noexcept {
-    std::fill(slots_.begin(), slots_.end(), Slot{});
-    tokens_.clear();
-    texts_.clear();
-    places_ = {};
 }
 
 TokenTable::Added TokenTable::add(std::string_view text, std::uint32_t number) {

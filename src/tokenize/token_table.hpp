@@ -25,8 +25,6 @@ class TokenTable {
     /// Room for so many, so that none moves; more fit all the same.
     void reserve(std::size_t tokens, std::size_t text_bytes);
 
-    void clear() noexcept;  ///< forgets all tokens
-
     enum class Added { kNew, kNumberTaken, kTextTwice };
 
     /// `number` < kMostTokens; all texts together have less than 4 GiB. Nothing is added of what is not new.

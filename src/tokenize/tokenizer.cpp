@@ -1,3 +1,5 @@
+// Which files make a tokenizer for which family; and text that a model cut within a character made
+// valid again.
 #include "tokenize/tokenizer.hpp"
 
 #include "base/text.hpp"

@@ -1,3 +1,5 @@
+// GPT-2's pattern with Unicode's white space written out, compiled by PCRE2, and by its
+// just-in-time compiler where there is one.
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "tokenize/words.hpp"
 

@@ -232,16 +232,36 @@ class Experts(Architectures):
             self.check_set("m.safetensors", "set", "back.safetensors")
             back = {t.name: t for t in read_file(self.dir / "back.safetensors")[1]}
             for t, made in zip(tensors[1:], report["tensors"][1:]):
-                group = int(made["scheme"].split("-group")[1].split("-")[0])
-                self.assertEqual(t.shape[-1] % group, 0, made["scheme"])
+                self.assertIn("-axis0-batch", made["scheme"])
                 self.assertLessEqual(8 * made["output_bytes"] / (len(t.data) / 4), budget)
                 self.assertGreater(self.worst_output(t, back[t.name]), least, made["scheme"])
 
-    def test_large_outputs_keep_two_levels(self):
+    def test_large_outputs_have_two_levels(self):
         tensors = [zeros("model.embed_tokens.weight", "BF16", 2050, 2048), zeros("layers.0.mlp.experts.gate_up_proj", "BF16", 2, 64, 2048),
                    zeros("layers.0.mlp.experts.down_proj", "BF16", 2, 2048, 32)]
         found = self.plan(tensors, "--preset", "q4")
-        self.assertEqual(found[tensors[1].name]["scheme"], "u4-group32-axis0-mse-two")
+        self.assertEqual(found[tensors[1].name]["scheme"], "u4-group18-axis0-batch-mse-two")
+
+    def test_both_orders_are_told_by_who_reads_the_hidden_size(self):
+        """The same names, and no bias; a square one follows its sibling, and where nothing tells outputs stand first."""
+        table = zeros("model.embed_tokens.weight", "BF16", 300, 96)
+        for shapes, axis in ((((4, 80, 96), (4, 96, 40)), 0), (((4, 96, 80), (4, 40, 96)), 1), (((4, 192, 96), (4, 96, 96)), 0),
+                             (((4, 96, 192), (4, 96, 96)), 1), (((4, 96, 96), (4, 96, 96)), 0)):
+            tensors = [table] + [zeros(f"layers.0.mlp.experts.{name}", "BF16", *shape) for name, shape in zip(("gate_up_proj", "down_proj"), shapes)]
+            for options in (("--preset", "q4"), ("--preset", "linear"), ("--granularity", "channel")):
+                found = self.plan(tensors, *options)
+                for t in tensors[1:]:
+                    self.assertIn(f"-axis{axis}-batch", found[t.name]["scheme"], (shapes, options))
+
+
+    def test_experts_without_the_word_are_told_by_the_hidden_size(self):
+        """JetMoE calls them mlp.input_linear; convolutions and vocoders are none."""
+        table = zeros("model.embed_tokens.weight", "BF16", 300, 96)
+        experts = [zeros("model.layers.0.mlp.input_linear.weight", "BF16", 4, 80, 96), zeros("model.layers.0.mlp.output_linear.weight", "BF16", 4, 96, 40)]
+        others = [zeros("encoder.conv1.weight", "BF16", 96, 80, 3), zeros("encoder.pos_conv_embed.conv.weight", "BF16", 96, 48, 128), zeros("ups.0.weight", "BF16", 192, 96, 16),
+                  zeros("input_proj.weight", "BF16", 96, 96, 1)]
+        found = self.plan([table] + experts + others, "--preset", "q8")
+        self.assertEqual({name for name, t in found.items() if "-batch" in t["scheme"]}, {t.name for t in experts})
 
 
 class Presets(Architectures):

@@ -1,6 +1,6 @@
 // A hostile set: sidecar, data files and companions that may fit together or not, inspected, verified and restored. verify calls
 // a broken set a finding and never an error; dequantize either refuses it or writes a checkpoint that octet itself reads.
-#include "formats/octet_set/sidecar.hpp"
+#include "../sidecar_text.hpp"
 #include "fuzz_support.hpp"
 #include "octet/octet.hpp"
 
@@ -37,8 +37,7 @@ void write_data_files(const fs::path& folder, const octet_set::Sidecar& sidecar,
 void write_set(const fs::path& folder, unsigned control, fuzz::Parts& parts) {
     fs::create_directory(folder);
     const std::string_view given = parts.text();
-    const std::string text =
-        (control & kUnsealed) != 0 ? std::string(given) : octet_set::sealed_text(std::string(given));
+    const std::string text = (control & kUnsealed) != 0 ? std::string(given) : test::sealed_text(std::string(given));
     fuzz::write_file(folder / kSidecar, text);
     octet_set::Sidecar sidecar;
     sidecar.files = {{"model.octet.safetensors", 0, {}, {}}};

@@ -4,7 +4,9 @@
 Links lead to files and headings that exist, `folder/file.ext` in backticks is a file of the project, `cli.name` and `house.name` are tests,
 `ctest -R "unit..."` finds some, and the constants that docs/design.md lists have the values it gives. A path with a word in CAPITALS is a pattern.
 
-README.md and docs/ keep their lines within 100 columns and the cells of their tables within 100 characters; code blocks may be wider.
+All documents but the change log keep their lines within 100 columns and the cells of their tables within 100 characters; code blocks may be wider.
+
+Every source of include/ and src/ begins with a paragraph that says what it is.
 """
 import re
 import sys
@@ -20,6 +22,7 @@ TEST = re.compile(r"`((?:cli|house)\.\w+)`")
 CONSTANT = re.compile(r"^\| `(k\w+)` = ([\d,]+) ?(\w*) \| `([\w/.]+)`", re.MULTILINE)
 ROOTS = ("", "src", "tests", "include", "docs")
 MOST_COLUMNS = 100
+LEAST_WORDS = 4
 
 
 def slug(heading):
@@ -83,11 +86,24 @@ def layout_findings(path):
             yield f"line {number} has {len(line)} columns, more than {MOST_COLUMNS}"
 
 
+def paragraph_findings(root):
+    for top in ("include", "src"):
+        for path in sorted((root / top).rglob("*.[ch]pp")):
+            words = []
+            for line in path.read_text().splitlines():
+                if not line.startswith("//"):
+                    break
+                words += line.strip("/").split()
+            if len(words) < LEAST_WORDS:
+                yield f"{path.name}: does not begin with a paragraph (// ...) that says what it is"
+
+
 def findings(root):
+    yield from paragraph_findings(root)
     tests = test_names(root)
     for path in sorted([*root.glob("*.md"), *root.glob("docs/**/*.md")]):
         yield from (f"{path.name}: {finding}" for finding in findings_in(path, root, tests))
-    for path in sorted([root / "README.md", *root.glob("docs/**/*.md")]):
+    for path in sorted({*root.glob("*.md"), *root.glob("docs/**/*.md")} - {root / "CHANGELOG.md"}):
         yield from (f"{path.name}: {finding}" for finding in layout_findings(path))
     listed = CONSTANT.findall((root / "docs/design.md").read_text())
     if not listed:

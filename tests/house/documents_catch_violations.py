@@ -12,7 +12,7 @@ GOOD = {
                  "`cli.gates`, `house.layers`, `ctest -R \"unit.*every (bit\\|byte)\"`, `cli/COMMAND_command.cpp`\n```\n[no](link.md)\n```\n",
     "docs/cli.md": "## The `c` / d of it\n",
     "docs/design.md": "| `kBatchBytes` = 128 KiB | `run/steps.cpp` | why |\n| `kMost` = 1,000 | `run/steps.cpp` | |\n",
-    "src/run/steps.cpp": "constexpr std::uint64_t kBatchBytes = 128U << 10U;\nconstexpr int kMost = 1'000;\n",
+    "src/run/steps.cpp": "// Cuts tensors into steps.\nconstexpr std::uint64_t kBatchBytes = 128U << 10U;\nconstexpr int kMost = 1'000;\n",
     "tests/cli/test_gates.py": "",
     "tests/CMakeLists.txt": 'octet_script_test(layers house Python3::Interpreter "x.py")\n',
     "tests/unit/a_test.cpp": 'TEST_CASE("finds every bit", "[a]") {}\n',
@@ -21,6 +21,8 @@ BAD = {
     "README.md": ["[x](#b)", "[x](docs/gone.md)", "[x](docs/cli.md#c)", "`run/gone.cpp`", "`cli.gone`", "`house.gone`",
                   '`ctest -R "unit.*gone"`', "x " * 51, f"| a | {'x' * 101} |"],
     "docs/experiments/one.md": ["x " * 51, "[x](../gone.md)"],
+    "src/run/other.cpp": ["int x;\n", "\n// Cuts tensors into steps.\n", "// Steps.\n"],
+    "include/run/other.hpp": ["#pragma once\n// Cuts tensors into steps.\n"],
     "docs/design.md": ["", "| `kBatchBytes` = 1 MiB | `run/steps.cpp` | |", "| `kGone` = 1 | `run/steps.cpp` | |"],
 }
 

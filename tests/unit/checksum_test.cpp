@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "quant/affine.hpp"
+#include "quant/block_state.hpp"
 #include "quant/checksum.hpp"
 #include "support.hpp"
 

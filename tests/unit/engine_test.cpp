@@ -15,7 +15,6 @@
 #include "formats/octet_set/octet_format.hpp"
 #include "io/file.hpp"
 #include "pipeline/workers.hpp"
-#include "quant/affine.hpp"
 #include "quant/values.hpp"
 #include "support.hpp"
 

@@ -3,8 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "quant/affine.hpp"
-#include "quant/values.hpp"
+#include "plain_tensor.hpp"
 #include "support.hpp"
 
 namespace octet::test {
@@ -32,33 +31,14 @@ Source source_of(Dtype dtype, const std::vector<double>& values) {
     return source;
 }
 
-struct Result {
-    kernels::Range range = quant::empty_range();
-    quant::AffineState state;
-    std::vector<std::byte> codes;
-    std::vector<float> restored;
-};
-
-Result round_trip(const Source& source, Rounding rounding) {
-    Result result;
-    quant::add_range(source.dtype, source.bytes, result.range);
-    if (!result.range.finite || quant::overflows(result.range)) return result;  // refused before there is a state
-    result.state = quant::affine_state(result.range);
-    result.codes.resize(source.exact.size());
-    result.restored.resize(source.exact.size());
-    kernels::LaneSums sums{};
-    quant::quantize_values(source.dtype, source.bytes, quant::loop_parameters(result.state, result.range), rounding,
-                           result.codes, sums);
-    kernels::Narrowing narrowing{};
-    quant::restore_values(result.codes, result.state, Dtype::kF32, std::as_writable_bytes(std::span(result.restored)),
-                          narrowing);
-    return result;
+PlainTensor round_trip(const Source& source, Rounding rounding) {
+    return plain_tensor(source.dtype, source.bytes, rounding);
 }
 
 void check_bound(const Source& source, Rounding rounding, const std::string& label) {
-    const Result result = round_trip(source, rounding);
-    if (result.codes.empty()) return;
-    const double bound = quant::error_bound(result.state, result.range, rounding, source.dtype);
+    const PlainTensor result = round_trip(source, rounding);
+    if (result.is_refused) return;
+    const double bound = result.bound;
     for (std::size_t i = 0; i < source.exact.size(); ++i) {
         const double error = std::fabs(source.exact[i] - static_cast<double>(result.restored[i]));
         if (error > bound) {
@@ -180,17 +160,15 @@ double ulp_of_larger_end(const kernels::Range& range) {
 }
 
 /// Codes of what `codes` restore to, by the same state.
-std::vector<std::uint8_t> coded_again(const quant::AffineState& state, const kernels::Range& range, Rounding rounding) {
+std::vector<std::uint8_t> coded_again(const quant::BlockState& state, Rounding rounding) {
     std::vector<std::uint8_t> all(256);
     for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint8_t>(i);
     std::vector<float> restored(all.size());
-    kernels::Narrowing narrowing{};
-    quant::restore_values(std::as_bytes(std::span(all)), state, Dtype::kF32,
-                          std::as_writable_bytes(std::span(restored)), narrowing);
-    kernels::LaneSums sums{};
+    const kernels::BlockLoop loop = plain_loop(state, all.size(), rounding);
+    quant::active_kernels().restore_block(all.data(), all.size(), loop, restored.data());
+    kernels::BlockSums sums{};
     std::vector<std::uint8_t> again(all.size());
-    quant::quantize_values(Dtype::kF32, std::as_bytes(std::span(restored)), quant::loop_parameters(state, range),
-                           rounding, std::as_writable_bytes(std::span(again)), sums);
+    quant::active_kernels().quantize_block(restored.data(), 1, all.size(), loop, again.data(), sums);
     return again;
 }
 
@@ -205,10 +183,10 @@ TEST_CASE("what was restored gets the same nearest codes again when the scale is
         const float a = offset + uniform(random);
         const float b = offset + uniform(random);
         const kernels::Range range{std::min(a, b), std::max(a, b), true};
-        const quant::AffineState state = quant::affine_state(range);
+        const quant::BlockState state = plain_state(range);
         const bool wide = static_cast<double>(state.scale) >= 8.0 * ulp_of_larger_end(range);
-        const std::vector<std::uint8_t> nearest = coded_again(state, range, Rounding::kNearest);
-        const std::vector<std::uint8_t> truncated = coded_again(state, range, Rounding::kTruncate);
+        const std::vector<std::uint8_t> nearest = coded_again(state, Rounding::kNearest);
+        const std::vector<std::uint8_t> truncated = coded_again(state, Rounding::kTruncate);
         bool same = true;
         bool at_most_one_less = true;
         for (std::size_t code = 0; code < 256; ++code) {
@@ -230,7 +208,7 @@ TEST_CASE("a round trip keeps the minimum and nearest rounding keeps its code 0"
     std::mt19937_64 random(34);
     for (int distribution = 0; distribution < kDistributions; ++distribution) {
         const Source source = source_of(Dtype::kF32, draw_tensor(distribution, random));
-        const Result result = round_trip(source, Rounding::kNearest);
+        const PlainTensor result = round_trip(source, Rounding::kNearest);
         INFO("distribution " << distribution);
         REQUIRE(*std::min_element(result.restored.begin(), result.restored.end()) == result.range.min);
     }

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "quant/affine.hpp"
+#include "plain_tensor.hpp"
 #include "support.hpp"
 
 namespace octet::test {
@@ -21,19 +21,19 @@ float in_range(std::uint32_t pattern, const kernels::Range& range) {
 
 struct Outcome {
     std::vector<std::uint8_t> codes = std::vector<std::uint8_t>(kBlock);
-    kernels::LaneSums sums{};
+    kernels::BlockSums sums{};
 };
 
-void quantize(const kernels::Kernels& table, Rounding rounding, const std::vector<float>& values,
-              const kernels::Affine& affine, Outcome& outcome) {
+void quantize(const kernels::Kernels& table, const std::vector<float>& values, const kernels::BlockLoop& loop,
+              Outcome& outcome) {
     outcome.sums = {};
-    const auto loop = rounding == Rounding::kNearest ? table.quantize_nearest : table.quantize_truncate;
-    loop(values.data(), values.size(), affine, outcome.codes.data(), outcome.sums);
+    table.quantize_block(values.data(), 1, values.size(), loop, outcome.codes.data(), outcome.sums);
 }
 
 /// Compares blocks of consecutive patterns, every `step`-th block; returns how many patterns were compared.
-std::uint64_t compare_blocks(const kernels::Range& range, std::uint64_t step) {
-    const kernels::Affine affine = quant::loop_parameters(quant::affine_state(range), range);
+std::uint64_t compare_blocks(kernels::Range range, std::uint64_t step) {
+    quant::BlockState state = plain_state(range);
+    const quant::SumFactors factors = quant::sum_factors(one_block(range, state, kBlock));
     const std::vector<const kernels::Kernels*> tables = available_kernels();
     std::vector<float> values(kBlock);
     Outcome expected;
@@ -43,9 +43,13 @@ std::uint64_t compare_blocks(const kernels::Range& range, std::uint64_t step) {
         for (std::uint64_t i = 0; i < kBlock; ++i)
             values[i] = in_range(static_cast<std::uint32_t>(block * kBlock + i), range);
         for (const Rounding rounding : {Rounding::kNearest, Rounding::kTruncate}) {
-            quantize(*tables.front(), rounding, values, affine, expected);
+            kernels::BlockLoop loop = plain_loop(state, kBlock, rounding);
+            loop.signal_factor = factors.signal;
+            loop.noise_factor = factors.noise;
+            loop.is_plain = factors.has_normal_scales;
+            quantize(*tables.front(), values, loop, expected);
             for (std::size_t k = 1; k < tables.size(); ++k) {
-                quantize(*tables[k], rounding, values, affine, outcome);
+                quantize(*tables[k], values, loop, outcome);
                 const bool same = outcome.codes == expected.codes &&
                                   std::memcmp(&outcome.sums, &expected.sums, sizeof(outcome.sums)) == 0;
                 if (!same) FAIL(tables[k]->name << " differs in block " << block);

@@ -68,7 +68,7 @@ TEST_CASE("messages do not grow with a hostile value") {
     nlohmann::ordered_json sidecar = unsealed_sample();
     sidecar["version"] = std::string(100'000, 'x');
     REQUIRE(refusal(sealed(sidecar)) ==
-            refused("is of version \"" + std::string(39, 'x') + "; this octet reads version 1"));
+            refused("is of version \"" + std::string(39, 'x') + "; this octet reads versions 1 and 2"));
     const std::vector<std::uint64_t> shape(1'000'000, 1);
     REQUIRE(shape_text(shape) == "[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, and 999,984 more]");
     REQUIRE(shape_text(std::vector<std::uint64_t>(16, 2)).find("more") == std::string::npos);
@@ -76,7 +76,7 @@ TEST_CASE("messages do not grow with a hostile value") {
 
 /// What reading the sample with these changes says, beyond the folder.
 std::string names_refused(const TemporaryFolder& folder, const octet_set::Sidecar& sidecar) {
-    write_file(folder / "quantization_state.json", octet_set::sidecar_text(sidecar));
+    write_file(folder / "quantization_state.json", sidecar_text(sidecar));
     const std::string error = error_of([&] { octet_set::read_sidecar(folder.path()); });
     const std::string subject = "3 " + (folder / "quantization_state.json").native() + ": ";
     return error.starts_with(subject) ? error.substr(subject.size()) : error;

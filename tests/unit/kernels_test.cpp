@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "quant/affine.hpp"
+#include "plain_tensor.hpp"
 #include "support.hpp"
 
 namespace octet::test {
@@ -77,10 +77,26 @@ struct Sample {
     std::vector<float> values;
     std::size_t shift;
     kernels::Range range;
-    quant::AffineState state;
-    kernels::Affine affine;
+    quant::BlockState state;
+    quant::SumFactors factors;
     std::string label;
+
+    bool is_refused() const { return std::isinf(state.scale); }
+
+    kernels::BlockLoop loop(Rounding rounding) const {
+        kernels::BlockLoop loop = plain_loop(state, values.size(), rounding);
+        loop.signal_factor = factors.signal;
+        loop.noise_factor = factors.noise;
+        loop.is_plain = factors.has_normal_scales;
+        return loop;
+    }
 };
+
+/// The codes of a sample, which `sums` are extended by.
+void quantize(const kernels::Kernels& table, const Sample& sample, Rounding rounding, const void* values,
+              std::uint8_t* codes, kernels::BlockSums& sums) {
+    table.quantize_block(values, 1, sample.values.size(), sample.loop(rounding), codes, sums);
+}
 
 /// Runs `check` on many samples; `scalar` gives each its range.
 template <typename Check>
@@ -94,8 +110,8 @@ void for_each_sample(unsigned seed, Check check) {
             sample.shift = random() % 4;
             sample.range = quant::empty_range();
             available_kernels().front()->range_f32(sample.values.data(), size, sample.range);
-            sample.state = quant::affine_state(sample.range);
-            sample.affine = quant::loop_parameters(sample.state, sample.range);
+            sample.state = plain_state(sample.range);
+            sample.factors = quant::sum_factors(one_block(sample.range, sample.state, size));
             sample.label = "kind " + std::to_string(static_cast<int>(kind)) + " size " + std::to_string(size) +
                            " shift " + std::to_string(sample.shift);
             check(sample);
@@ -179,25 +195,23 @@ TEST_CASE("the largest finite values count as finite") {
 
 TEST_CASE("codes and error sums are the same on every instruction set") {
     for_each_sample(3, [](const Sample& sample) {
-        if (quant::overflows(sample.range)) return;
+        if (sample.is_refused()) return;
         const std::size_t size = sample.values.size();
         const Unaligned<float> source(sample.values, sample.shift);
-        for (const bool truncate : {false, true}) {
+        for (const Rounding rounding : {Rounding::kNearest, Rounding::kTruncate}) {
             std::vector<std::uint8_t> expected(size);
-            kernels::LaneSums expected_sums{};
-            const kernels::Kernels& scalar = *available_kernels().front();
-            (truncate ? scalar.quantize_truncate : scalar.quantize_nearest)(source.data(), size, sample.affine,
-                                                                            expected.data(), expected_sums);
+            kernels::BlockSums expected_sums{};
+            quantize(*available_kernels().front(), sample, rounding, source.data(), expected.data(), expected_sums);
             for (const kernels::Kernels* table : available_kernels()) {
-                INFO(table->name << (truncate ? ", truncate, " : ", nearest, ") << sample.label);
+                INFO(table->name << (rounding == Rounding::kTruncate ? ", truncate, " : ", nearest, ") << sample.label);
                 std::vector<std::uint8_t> target(size + 4, 0xA5);
-                kernels::LaneSums sums{};
-                (truncate ? table->quantize_truncate : table->quantize_nearest)(source.data(), size, sample.affine,
-                                                                                target.data() + sample.shift, sums);
+                kernels::BlockSums sums{};
+                quantize(*table, sample, rounding, source.data(), target.data() + sample.shift, sums);
                 REQUIRE(same_bits(target.data() + sample.shift, expected.data(), size));
                 REQUIRE(std::all_of(target.begin() + static_cast<std::ptrdiff_t>(sample.shift + size), target.end(),
                                     [](std::uint8_t byte) { return byte == 0xA5; }));
-                REQUIRE(same_sums(sums, expected_sums));
+                REQUIRE(same_sums(sums.lanes, expected_sums.lanes));
+                REQUIRE(sums.clipped == expected_sums.clipped);
             }
         }
     });
@@ -205,14 +219,14 @@ TEST_CASE("codes and error sums are the same on every instruction set") {
 
 TEST_CASE("the scalar codes are the documented formula") {
     for_each_sample(4, [](const Sample& sample) {
-        if (quant::overflows(sample.range) || sample.state.scale == 0.0F) return;
+        if (sample.is_refused() || sample.state.scale == 0.0F) return;
         const std::size_t size = sample.values.size();
         std::vector<std::uint8_t> nearest(size);
         std::vector<std::uint8_t> truncated(size);
-        kernels::LaneSums sums{};
+        kernels::BlockSums sums{};
         const kernels::Kernels& scalar = *available_kernels().front();
-        scalar.quantize_nearest(sample.values.data(), size, sample.affine, nearest.data(), sums);
-        scalar.quantize_truncate(sample.values.data(), size, sample.affine, truncated.data(), sums);
+        quantize(scalar, sample, Rounding::kNearest, sample.values.data(), nearest.data(), sums);
+        quantize(scalar, sample, Rounding::kTruncate, sample.values.data(), truncated.data(), sums);
         for (std::size_t i = 0; i < size; ++i) {
             const float difference = sample.values[i] - sample.state.zero_point;
             const float quotient = difference / sample.state.scale;
@@ -226,25 +240,25 @@ TEST_CASE("the scalar codes are the documented formula") {
 
 TEST_CASE("the error sums are those of the restored values") {
     for_each_sample(5, [](const Sample& sample) {
-        if (quant::overflows(sample.range)) return;
+        if (sample.is_refused()) return;
         const std::size_t size = sample.values.size();
         std::vector<std::uint8_t> codes(size);
         std::vector<float> restored(size);
-        kernels::LaneSums sums{};
+        kernels::BlockSums sums{};
         const kernels::Kernels& scalar = *available_kernels().front();
-        scalar.quantize_nearest(sample.values.data(), size, sample.affine, codes.data(), sums);
-        scalar.dequantize(codes.data(), size, sample.state.scale, sample.state.zero_point, restored.data());
+        quantize(scalar, sample, Rounding::kNearest, sample.values.data(), codes.data(), sums);
+        scalar.restore_block(codes.data(), size, sample.loop(Rounding::kNearest), restored.data());
         double noise = 0;
         double largest = 0;
         for (std::size_t i = 0; i < size; ++i) {
             const double error = static_cast<double>(sample.values[i] - restored[i]);
-            noise += std::pow(error * static_cast<double>(sample.affine.noise_factor), 2);
+            noise += std::pow(error * static_cast<double>(sample.factors.noise), 2);
             largest = std::fmax(largest, std::fabs(error));
         }
         double summed = 0;
-        for (const double lane : sums.noise) summed += lane;
+        for (const double lane : sums.lanes.noise) summed += lane;
         INFO(sample.label);
-        REQUIRE(sums.max_abs_error == largest);
+        REQUIRE(sums.lanes.max_abs_error == largest);
         REQUIRE(std::fabs(summed - noise) <= 1e-4 * noise);
     });
 }
@@ -258,7 +272,9 @@ TEST_CASE("restoring is the same on every instruction set for every code") {
             for (const kernels::Kernels* table : available_kernels()) {
                 std::vector<float> out(size + 1, 42.0F);
                 Unaligned<std::uint8_t> source(codes, size % 4);
-                table->dequantize(static_cast<const std::uint8_t*>(source.data()), size, scale, zero_point, out.data());
+                const quant::BlockState state{scale, zero_point};
+                table->restore_block(static_cast<const std::uint8_t*>(source.data()), size,
+                                     plain_loop(state, size, Rounding::kNearest), out.data());
                 INFO(table->name << " size " << size << " scale " << scale);
                 bool same = true;
                 for (std::size_t i = 0; i < size; ++i) {
@@ -275,7 +291,7 @@ TEST_CASE("restoring is the same on every instruction set for every code") {
 
 TEST_CASE("float64 errors are the same on every instruction set and counted in float64") {
     for_each_sample(6, [](const Sample& sample) {
-        if (quant::overflows(sample.range)) return;
+        if (sample.is_refused()) return;
         const std::size_t size = sample.values.size();
         std::vector<double> values(size);
         std::mt19937 random(static_cast<unsigned>(size));
@@ -283,11 +299,12 @@ TEST_CASE("float64 errors are the same on every instruction set and counted in f
             values[i] = static_cast<double>(sample.values[i]) * (1.0 + 1e-9 * static_cast<double>(random() % 100));
         const Unaligned<double> source(values, 1 + sample.shift);
         std::vector<std::uint8_t> codes(size);
-        kernels::LaneSums ignored{};
+        kernels::BlockSums ignored{};
         const kernels::Kernels& scalar = *available_kernels().front();
-        scalar.quantize_nearest(sample.values.data(), size, sample.affine, codes.data(), ignored);
+        const kernels::BlockLoop loop = sample.loop(Rounding::kNearest);
+        quantize(scalar, sample, Rounding::kNearest, sample.values.data(), codes.data(), ignored);
         kernels::LaneSums expected{};
-        scalar.error_f64(source.data(), codes.data(), size, sample.affine, expected);
+        scalar.block_error_f64(source.data(), codes.data(), size, loop, expected);
         double largest = 0;
         for (std::size_t i = 0; i < size; ++i) {
             volatile float product = static_cast<float>(codes[i]) * sample.state.scale;
@@ -299,7 +316,7 @@ TEST_CASE("float64 errors are the same on every instruction set and counted in f
         for (const kernels::Kernels* table : available_kernels()) {
             INFO(table->name);
             kernels::LaneSums sums{};
-            table->error_f64(source.data(), codes.data(), size, sample.affine, sums);
+            table->block_error_f64(source.data(), codes.data(), size, loop, sums);
             REQUIRE(same_sums(sums, expected));
         }
     });

@@ -5,8 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "quant/affine.hpp"
-#include "quant/values.hpp"
+#include "plain_tensor.hpp"
 #include "support.hpp"
 
 namespace octet::test {
@@ -58,19 +57,20 @@ void check_lesson(const kernels::Kernels& table, const Lesson& lesson) {
     kernels::Range range = quant::empty_range();
     table.range_f32(lesson.values.data(), count, range);
     REQUIRE(range.finite);
-    const quant::AffineState state = quant::affine_state(range);
+    const quant::BlockState state = plain_state(range);
     REQUIRE(bits_of(state.scale) == lesson.scale_bits);
     REQUIRE(bits_of(state.zero_point) == (lesson.zero_point_bits == 0x80000000U ? 0U : lesson.zero_point_bits));
 
-    const kernels::Affine affine = quant::loop_parameters(state, range);
     std::vector<std::uint8_t> codes(count);
-    kernels::LaneSums sums{};
-    table.quantize_nearest(lesson.values.data(), count, affine, codes.data(), sums);
+    kernels::BlockSums sums{};
+    table.quantize_block(lesson.values.data(), 1, count, plain_loop(state, count, Rounding::kNearest), codes.data(),
+                         sums);
     REQUIRE(codes == lesson.nearest);
-    table.quantize_truncate(lesson.values.data(), count, affine, codes.data(), sums);
+    const kernels::BlockLoop truncate = plain_loop(state, count, Rounding::kTruncate);
+    table.quantize_block(lesson.values.data(), 1, count, truncate, codes.data(), sums);
     REQUIRE(codes == lesson.truncated);
     std::vector<float> restored(count);
-    table.dequantize(codes.data(), count, state.scale, state.zero_point, restored.data());
+    table.restore_block(codes.data(), count, truncate, restored.data());
     REQUIRE(same_restored(restored, lesson));
 }
 
@@ -88,28 +88,17 @@ TEST_CASE("the codec of the product gives the lesson vectors too") {
     for (const auto& [name, entry] : vectors()["cases"].items()) {
         INFO(name);
         const Lesson lesson(entry);
-        const auto source = std::as_bytes(std::span(lesson.values));
-        kernels::Range range = quant::empty_range();
-        quant::add_range(Dtype::kF32, source, range);
-        const quant::AffineState state = quant::affine_state(range);
-        REQUIRE(bits_of(state.scale) == lesson.scale_bits);
-        std::vector<std::uint8_t> codes(lesson.values.size());
-        const auto target = std::as_writable_bytes(std::span(codes));
-        kernels::LaneSums sums{};
-        const kernels::Affine affine = quant::loop_parameters(state, range);
-        quant::quantize_values(Dtype::kF32, source, affine, Rounding::kNearest, target, sums);
-        REQUIRE(codes == lesson.nearest);
-        quant::quantize_values(Dtype::kF32, source, affine, Rounding::kTruncate, target, sums);
-        REQUIRE(codes == lesson.truncated);
-        std::vector<float> restored(codes.size());
-        kernels::Narrowing narrowing{};
-        quant::restore_values(target, state, Dtype::kF32, std::as_writable_bytes(std::span(restored)), narrowing);
-        REQUIRE(same_restored(restored, lesson));
+        const PlainTensor nearest = plain_tensor(lesson.values, Rounding::kNearest);
+        REQUIRE(bits_of(nearest.state.scale) == lesson.scale_bits);
+        REQUIRE(nearest.codes == lesson.nearest);
+        const PlainTensor truncated = plain_tensor(lesson.values, Rounding::kTruncate);
+        REQUIRE(truncated.codes == lesson.truncated);
+        REQUIRE(same_restored(truncated.restored, lesson));
     }
 }
 
 /// True if `code` is what some real value that prints as `printed` gets.
-bool consistent(double printed, int code, const quant::AffineState& state) {
+bool consistent(double printed, int code, const quant::BlockState& state) {
     constexpr double kHalfDigit = 0.00005;
     const auto code_of = [&](double value) {
         const float difference = static_cast<float>(value) - state.zero_point;
@@ -128,7 +117,7 @@ TEST_CASE("the 36 printed values of the lesson have the printed codes") {
     for (std::size_t row = 0; row < values.size(); ++row) printed += std::min(values[row].size(), codes[row].size());
     REQUIRE(printed == 36);
     const auto all_consistent = [&](float min, float max) {
-        const quant::AffineState state = quant::affine_state({min, max, true});
+        const quant::BlockState state = plain_state({min, max, true});
         for (std::size_t row = 0; row < values.size(); ++row) {
             for (std::size_t column = 0; column < values[row].size(); ++column) {
                 if (!consistent(values[row][column], codes[row][column], state)) return false;

@@ -33,8 +33,8 @@ double largest_difference(const model::Matrix& logits, const json& golden) {
 void check_variant(const fs::path& weights_path, const fs::path& folder, const std::string& variant, unsigned threads) {
     const model::Weights weights = model::Weights::open(weights_path);
     const model::Config config = model::read_config(weights.folder());
-    model::Machine machine(threads);
-    const auto model = model::open_model(weights, config, machine);
+    model::ComputeContext compute(threads);
+    const auto model = model::open_model(weights, config, compute);
     const bool is_t5 = config.family == checkpoint::Family::kT5;
     const json golden = json::parse(read_file(folder / "golden.json"));
     for (const json& prompt : golden["variants"][variant]["prompts"]) {
@@ -76,8 +76,8 @@ TEST_CASE("variants of the architectures have the logits that transformers has",
         CAPTURE(name);
         const model::Weights weights = model::Weights::open(kTestdata / "variants" / name);
         const model::Config config = model::read_config(weights.folder());
-        model::Machine machine(2);
-        const auto model = model::open_model(weights, config, machine);
+        model::ComputeContext compute(2);
+        const auto model = model::open_model(weights, config, compute);
         const bool is_t5 = config.family == checkpoint::Family::kT5;
         model::Matrix hidden;
         model::Matrix logits;
@@ -100,8 +100,8 @@ TEST_CASE("a sequence that grows says what one says that had the room at once", 
         CAPTURE(name);
         const model::Weights weights = model::Weights::open(kTestdata / name);
         const model::Config config = model::read_config(weights.folder());
-        model::Machine machine(2);
-        const auto model = model::open_model(weights, config, machine);
+        model::ComputeContext compute(2);
+        const auto model = model::open_model(weights, config, compute);
         const tokenize::Ids source =
             config.family == checkpoint::Family::kT5 ? tokenize::Ids{4, 24, 3, 1} : tokenize::Ids{};
         constexpr std::uint32_t kTokens = 70;

@@ -68,14 +68,14 @@ void check_products(const std::string& name, std::uint64_t input_count) {
     dequantize(folder / "set", folder / "back.safetensors", back);
     const model::Weights codes = model::Weights::open(folder / "set");
     const model::Weights restored = model::Weights::open(folder / "back.safetensors");
-    model::Machine machine(2);
+    model::ComputeContext compute(2);
     for (const std::size_t tokens : {1U, 3U, 8U, 11U}) {
         const model::Matrix x = inputs(tokens, input_count);
         const auto share_of = [&](const char* tensor, std::uint64_t rows, std::uint64_t columns, model::Layout layout) {
             model::Matrix found;
             model::Matrix expected;
-            machine.multiply(x, codes.matrix(tensor, rows, columns), layout, {}, found);
-            machine.multiply(x, restored.matrix(tensor, rows, columns), layout, {}, expected);
+            compute.multiply(x, codes.matrix(tensor, rows, columns), layout, {}, found);
+            compute.multiply(x, restored.matrix(tensor, rows, columns), layout, {}, expected);
             return largest_share(found, expected);
         };
         CHECK(share_of("linear.weight", kRows, input_count, model::Layout::kOutIn) < 1e-5);

@@ -4,6 +4,7 @@
 
 #include "base/json_text.hpp"
 #include "commands/choose_schemes.hpp"
+#include "commands/equal_ties.hpp"
 #include "octet/octet.hpp"
 #include "plan/planner.hpp"
 #include "support.hpp"

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <thread>
 
-#include "io/processors.hpp"
+#include "io/tuning/processors.hpp"
 #include "support.hpp"
 
 #ifdef __linux__

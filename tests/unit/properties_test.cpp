@@ -6,8 +6,7 @@
 
 #include "formats/safetensors/header.hpp"
 #include "octet/octet.hpp"
-#include "quant/affine.hpp"
-#include "quant/values.hpp"
+#include "plain_tensor.hpp"
 #include "support.hpp"
 
 namespace octet::test {
@@ -39,25 +38,6 @@ std::vector<std::byte> as_dtype(Dtype dtype, const std::vector<float>& values) {
     return bytes;
 }
 
-struct Coded {
-    quant::AffineState state;
-    std::vector<std::uint8_t> codes;
-};
-
-/// Codes of bytes of `dtype`; empty when the tensor is one that octet refuses.
-Coded coded(Dtype dtype, std::span<const std::byte> bytes, Rounding rounding) {
-    Coded result;
-    kernels::Range range = quant::empty_range();
-    quant::add_range(dtype, bytes, range);
-    if (!range.finite || quant::overflows(range)) return result;
-    result.state = quant::affine_state(range);
-    result.codes.resize(bytes.size() * 8 / dtype_bits(dtype));
-    kernels::LaneSums sums{};
-    quant::quantize_values(dtype, bytes, quant::loop_parameters(result.state, range), rounding,
-                           std::as_writable_bytes(std::span(result.codes)), sums);
-    return result;
-}
-
 TEST_CASE("permuting the elements of a tensor permutes its codes") {
     std::mt19937_64 random(61);
     int compared = 0;
@@ -70,8 +50,8 @@ TEST_CASE("permuting the elements of a tensor permutes its codes") {
         for (const std::size_t i : order) shuffled.push_back(values[i]);
         for (const Dtype dtype : {Dtype::kF32, Dtype::kF16, Dtype::kBF16, Dtype::kF64}) {
             const Rounding rounding = random() % 2 == 0 ? Rounding::kNearest : Rounding::kTruncate;
-            const Coded before = coded(dtype, as_dtype(dtype, values), rounding);
-            const Coded after = coded(dtype, as_dtype(dtype, shuffled), rounding);
+            const PlainTensor before = plain_tensor(dtype, as_dtype(dtype, values), rounding);
+            const PlainTensor after = plain_tensor(dtype, as_dtype(dtype, shuffled), rounding);
             REQUIRE(before.codes.size() == after.codes.size());
             if (before.codes.empty()) continue;
             REQUIRE(bits_of(before.state.scale) == bits_of(after.state.scale));

@@ -37,7 +37,7 @@ std::string without_seal(const std::string& text) {
 /// What comes of a text: the sidecar's text, or why it is refused.
 std::string outcome(const std::string& text) {
     std::string read;
-    const std::string refusal = error_of([&] { read = octet_set::sidecar_text(octet_set::parse_sidecar(text, "f")); });
+    const std::string refusal = error_of([&] { read = sidecar_text(octet_set::parse_sidecar(text, "f")); });
     // Where the JSON library stops is shifted by a space before it.
     return refusal == "nothing" ? read : refusal.substr(0, refusal.find("not valid JSON"));
 }
@@ -46,25 +46,25 @@ std::string outcome(const std::string& text) {
 std::string roundabout_outcome(std::string unsealed) {
     const std::size_t at = unsealed.find(kOpening);
     if (at != unsealed.npos) unsealed.insert(at + kOpening.size() - 1, " ");
-    const std::string text = octet_set::sealed_text(unsealed);
+    const std::string text = sealed_text(unsealed);
     REQUIRE(!octet_set::parse_plain_sidecar(text));
     return outcome(text);
 }
 
 TEST_CASE("a sidecar as it is written is read without the JSON library") {
-    const std::string text = octet_set::sidecar_text(plain_sample());
+    const std::string text = sidecar_text(plain_sample());
     const auto plain = octet_set::parse_plain_sidecar(text);
     REQUIRE(plain);
     REQUIRE(plain->tensors.size() == 6);
-    REQUIRE(octet_set::sidecar_text(*plain) == text);
+    REQUIRE(sidecar_text(*plain) == text);
     REQUIRE(roundabout_outcome(without_seal(text)) == text);
-    REQUIRE(!octet_set::parse_plain_sidecar(octet_set::sidecar_text(sample())));  // an escape in a name
+    REQUIRE(!octet_set::parse_plain_sidecar(sidecar_text(sample())));  // an escape in a name
     octet_set::Sidecar empty;
-    REQUIRE(octet_set::parse_plain_sidecar(octet_set::sidecar_text(empty)));
+    REQUIRE(octet_set::parse_plain_sidecar(sidecar_text(empty)));
 }
 
 TEST_CASE("a changed sidecar is read or refused as by the JSON library") {
-    const std::string unsealed = without_seal(octet_set::sidecar_text(plain_sample()));
+    const std::string unsealed = without_seal(sidecar_text(plain_sample()));
     std::size_t plain = 0;
     std::size_t refused = 0;
     std::size_t removed = 0;
@@ -72,7 +72,7 @@ TEST_CASE("a changed sidecar is read or refused as by the JSON library") {
         for (const std::string_view piece : {"", "0", "-", ".", "\"", ",", "}", " ", "\xE9"}) {
             std::string changed = unsealed;
             changed.replace(at, removed ^= 1, piece);
-            const std::string text = octet_set::sealed_text(changed);
+            const std::string text = sealed_text(changed);
             const std::string read = outcome(text);
             if (read.starts_with("3 ")) ++refused;
             if (octet_set::parse_plain_sidecar(text)) ++plain;
@@ -98,21 +98,20 @@ TEST_CASE("more values than any entry has are left to the JSON library") {
 TEST_CASE("what only looks like the tensors is none") {
     octet_set::Sidecar sidecar = plain_sample();
     sidecar.source_index = octet_set::SourceIndex{"model.safetensors.index.json", "{}"};
-    const std::string text = octet_set::sidecar_text(sidecar);
+    const std::string text = sidecar_text(sidecar);
     const std::size_t begin = text.find(kOpening);
     const std::string tensors = without_seal(text).substr(begin);
     // Inside another member, before the real ones and in their place.
     std::string unsealed = without_seal(text);
     const std::string metadata = "\"metadata\": {";
     unsealed.insert(unsealed.find(metadata) + metadata.size(), tensors);
-    REQUIRE(!octet_set::parse_plain_sidecar(octet_set::sealed_text(unsealed)));
-    REQUIRE(outcome(octet_set::sealed_text(unsealed)).starts_with("{\n  \"format\": \"octet\""));
+    REQUIRE(!octet_set::parse_plain_sidecar(sealed_text(unsealed)));
+    REQUIRE(outcome(sealed_text(unsealed)).starts_with("{\n  \"format\": \"octet\""));
     std::string nested = text.substr(0, begin) + "\n  \"options\": {" + tensors + "\n  }";
-    REQUIRE(!octet_set::parse_plain_sidecar(octet_set::sealed_text(nested)));
-    REQUIRE(outcome(octet_set::sealed_text(nested)) == refused("the key 'options' stands twice"));
+    REQUIRE(!octet_set::parse_plain_sidecar(sealed_text(nested)));
+    REQUIRE(outcome(sealed_text(nested)) == refused("the key 'options' stands twice"));
     // Twice, and with the seal of another text.
-    REQUIRE(outcome(octet_set::sealed_text(without_seal(text) + "," + tensors)) ==
-            refused("the key 'tensors' stands twice"));
+    REQUIRE(outcome(sealed_text(without_seal(text) + "," + tensors)) == refused("the key 'tensors' stands twice"));
     std::string broken = text;
     broken[text.size() - 5] = broken[text.size() - 5] == '0' ? '1' : '0';
     REQUIRE(!octet_set::parse_plain_sidecar(broken));

@@ -7,7 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "formats/octet_set/sidecar.hpp"
+#include "../sidecar_text.hpp"
 #include "support.hpp"
 
 namespace octet::test {
@@ -60,7 +60,7 @@ inline octet_set::Sidecar sample() {
 
 /// The sample without its seal.
 inline nlohmann::ordered_json unsealed_sample() {
-    nlohmann::ordered_json sidecar = nlohmann::ordered_json::parse(octet_set::sidecar_text(sample()));
+    nlohmann::ordered_json sidecar = nlohmann::ordered_json::parse(sidecar_text(sample()));
     sidecar.erase("xxh3_128");
     return sidecar;
 }
@@ -69,7 +69,7 @@ inline nlohmann::ordered_json unsealed_sample() {
 inline std::string sealed(const nlohmann::ordered_json& sidecar) {
     std::string text = sidecar.dump();
     text.pop_back();
-    return octet_set::sealed_text(std::move(text));
+    return sealed_text(std::move(text));
 }
 
 inline std::string refusal(std::string_view text) {

@@ -10,16 +10,16 @@ using nlohmann::ordered_json;
 constexpr std::string_view kBrokenSeal = "does not match its own checksum: it was changed after it was written";
 
 TEST_CASE("the seal is the checksum of everything before it") {
-    const std::string text = octet_set::sidecar_text(sample());
+    const std::string text = sidecar_text(sample());
     const std::size_t at = text.rfind("\"xxh3_128\"");
     const Checksum expected = quant::checksum_of(std::as_bytes(std::span(text)).first(at));
     REQUIRE(text.substr(at) == "\"xxh3_128\": \"" + checksum_text(expected) + "\"\n}\n");
     REQUIRE(text.substr(0, at) + octet_set::seal_of(text.substr(0, at)) == text);
-    REQUIRE(octet_set::sealed_text(text.substr(0, text.rfind(","))) == text);
+    REQUIRE(sealed_text(text.substr(0, text.rfind(","))) == text);
 }
 
 TEST_CASE("a text with the wrong seal or none is refused") {
-    const std::string text = octet_set::sidecar_text(sample());
+    const std::string text = sidecar_text(sample());
     REQUIRE(refusal(unsealed_sample().dump()) == refused("the sidecar has no 'xxh3_128'"));
     REQUIRE(refusal(ordered_json::parse(text).dump()) == refused(kBrokenSeal));
     REQUIRE(refusal(text + "\n") == refused(kBrokenSeal));
@@ -42,7 +42,7 @@ TEST_CASE("a text with the wrong seal or none is refused") {
 }
 
 TEST_CASE("every bit of a sidecar counts") {
-    std::string text = octet_set::sidecar_text(sample());
+    std::string text = sidecar_text(sample());
     for (std::size_t bit = 0; bit < 8 * text.size(); ++bit) {
         char& byte = text[bit / 8];
         const char before = byte;

@@ -43,11 +43,11 @@ void check_same(const octet_set::Sidecar& a, const octet_set::Sidecar& b) {
 
 TEST_CASE("a sidecar reads back as it was written") {
     const octet_set::Sidecar sidecar = sample();
-    const std::string text = octet_set::sidecar_text(sidecar);
+    const std::string text = sidecar_text(sidecar);
     const octet_set::Sidecar read = octet_set::parse_sidecar(text, "f");
     check_same(sidecar, read);
     REQUIRE(read.tensors[0].source_bytes == 50257U * 768 * 4);
-    REQUIRE(octet_set::sidecar_text(read) == text);
+    REQUIRE(sidecar_text(read) == text);
 }
 
 TEST_CASE("a sidecar of shards with all options reads back as it was written") {
@@ -57,22 +57,22 @@ TEST_CASE("a sidecar of shards with all options reads back as it was written") {
     sidecar.source_index =
         octet_set::SourceIndex{"model.safetensors.index.json", "{\"total_size\":5,\"x\":[1.5,null]}"};
     sidecar.options = {Preset::kLesson, parse_scheme("u8"), OnNonFinite::kKeep};
-    check_same(sidecar, octet_set::parse_sidecar(octet_set::sidecar_text(sidecar), "f"));
+    check_same(sidecar, octet_set::parse_sidecar(sidecar_text(sidecar), "f"));
     sidecar.source_index->metadata.clear();
     sidecar.options.scheme = parse_scheme("u8-trunc");
     sidecar.options.max_size = 70'000'000;
     sidecar.options.target_sqnr_db = -1.0 / 3;
-    check_same(sidecar, octet_set::parse_sidecar(octet_set::sidecar_text(sidecar), "f"));
+    check_same(sidecar, octet_set::parse_sidecar(sidecar_text(sidecar), "f"));
 }
 
 TEST_CASE("a sidecar without tensors or files reads back") {
     octet_set::Sidecar empty;
     empty.generator = "octet";
-    check_same(empty, octet_set::parse_sidecar(octet_set::sidecar_text(empty), "f"));
+    check_same(empty, octet_set::parse_sidecar(sidecar_text(empty), "f"));
 }
 
 TEST_CASE("a sidecar is JSON with its members in the documented order") {
-    const std::string text = octet_set::sidecar_text(sample());
+    const std::string text = sidecar_text(sample());
     REQUIRE(text.back() == '\n');
     const ordered_json parsed = ordered_json::parse(text);
     std::vector<std::string> keys;
@@ -110,17 +110,17 @@ TEST_CASE("a sidecar that is not JSON is refused") {
         REQUIRE(error.find('\n') == error.npos);
     }
     REQUIRE(refusal(std::string_view("{}\0", 3)) == refused("NUL at byte 2"));
-    const std::string text = octet_set::sidecar_text(sample());
+    const std::string text = sidecar_text(sample());
     for (std::size_t length = 0; length + 2 < text.size(); length += 7)
         REQUIRE(refusal(std::string_view(text).substr(0, length)).rfind("3 f: not valid JSON: ", 0) == 0);
 }
 
 TEST_CASE("a sidecar of another tool or version is named") {
     REQUIRE(refusal_with("/format", "other") == refused("is not octet's: its format is not \"octet\""));
-    REQUIRE(refusal_with("/version", 2) == refused("is of version 2; this octet reads version 1"));
-    REQUIRE(refusal_with("/version", "1") == refused("is of version \"1\"; this octet reads version 1"));
+    REQUIRE(refusal_with("/version", 3) == refused("is of version 3; this octet reads versions 1 and 2"));
+    REQUIRE(refusal_with("/version", "1") == refused("is of version \"1\"; this octet reads versions 1 and 2"));
     REQUIRE(refusal("{\"format\": \"octet\", \"version\": 7, \"new\": {\"unknown\": []}}") ==
-            refused("is of version 7; this octet reads version 1"));
+            refused("is of version 7; this octet reads versions 1 and 2"));
     REQUIRE(refusal("{\"tensors\": {}, \"version\": 1}") == refused("has no version before its tensors"));
 }
 
@@ -201,7 +201,7 @@ TEST_CASE("missing keys are refused at every level") {
 }
 
 TEST_CASE("keys that stand twice are refused at every level") {
-    const std::string text = octet_set::sidecar_text(sample());
+    const std::string text = sidecar_text(sample());
     for (const std::string_view key : {"generator", "preset", "rules", "dtype", "scale", "sqnr_db", "bytes"}) {
         const std::string quoted = "\"" + std::string(key) + "\": ";
         std::string twice = text;

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "io/large_buffer.hpp"
-#include "io/used_pages.hpp"
+#include "io/tuning/large_buffer.hpp"
+#include "io/tuning/used_pages.hpp"
 #include "support.hpp"
 
 namespace octet::test {

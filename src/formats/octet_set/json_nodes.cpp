@@ -1,3 +1,5 @@
+// The plain form is read by hand in one pass, with few levels and keys held against each other. It
+// judges nothing: what is not plain is left to the JSON library, which alone refuses.
 #include "formats/octet_set/json_nodes.hpp"
 
 #include <charconv>

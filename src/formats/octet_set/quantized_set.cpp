@@ -1,3 +1,5 @@
+// Headers and sidecar are paired by names, then dtypes, shapes, offsets and lengths are held
+// against each other; ties are resolved last, as no data file has them.
 #include "formats/octet_set/quantized_set.hpp"
 
 #include <algorithm>
@@ -7,8 +9,12 @@
 
 #include "base/set_names.hpp"
 #include "base/text.hpp"
+#include "checkpoint/checkpoint.hpp"
+#include "checkpoint/index.hpp"
 #include "formats/safetensors/foreign.hpp"
-#include "io/plain_name.hpp"
+#include "io/held_folder.hpp"
+#include "io/names.hpp"
+#include "io/output.hpp"
 #include "io/subfolders.hpp"
 #include "octet/error.hpp"
 #include "quant/state_names.hpp"
@@ -16,6 +22,8 @@
 
 namespace octet::octet_set {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMostSidecarBytes = 1'000'000'000;
 
@@ -160,6 +168,14 @@ void check_names(const Sidecar& sidecar, const std::filesystem::path& folder, co
     check_distinct(std::move(restored), path);
 }
 
+bool has_sidecar(const fs::path& folder) {
+    return io::folder_has(folder, kSidecarName);
+}
+
+bool holds_codes(const fs::path& file) {
+    return safetensors::has_octet_metadata(safetensors::read_header(io::File::open_for_reading(file)).metadata);
+}
+
 }  // namespace
 
 Sidecar read_sidecar(const io::HeldFolder& folder, io::Links links) {
@@ -227,12 +243,44 @@ std::vector<std::pair<std::string, std::string>> stored_names(const std::vector<
     return names;
 }
 
+std::string index_text_of(const QuantizedSet& set) {
+    const std::vector<TensorReport>& tensors = set.sidecar.tensors;
+    const auto weights =
+        stored_names(tensors, [&](std::size_t i) { return set.sidecar.files[set.stored[i].file].name; });
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < set.stored.size(); ++i)
+        bytes += tensors[i].same_as.empty() ? set.stored[i].byte_count : 0;
+    return checkpoint::index_text_of(checkpoint::with_total_size(set.sidecar.source_index->metadata, bytes), weights);
+}
+
 std::vector<std::string> file_names_of(const Sidecar& sidecar) {
     std::vector<std::string> names{std::string(kSidecarName)};
     for (const FileReport& file : sidecar.files) names.push_back(file.name);
     for (const FileReport& file : sidecar.companions) names.push_back(file.name);
     if (sidecar.source_index) names.emplace_back(kSetIndexName);
     return names;
+}
+
+fs::path find_set_folder(const fs::path& path) {
+    if (io::kind_at(path) == io::EntryKind::kFolder && !has_sidecar(path)) {
+        const bool unfinished = io::is_half_replaced(path);
+        throw Error(ErrorCode::kBadInput, printable((path / kSidecarName).native()),
+                    unfinished ? "not found: an interrupted run left the set half replaced; quantize to that folder "
+                                 "again, with --force, to mend it"
+                               : "not found; a folder without it is no set");
+    }
+    const checkpoint::Location location = checkpoint::locate(path);
+    if (location.what == checkpoint::Location::What::kSet) return location.folder;
+    if (location.what == checkpoint::Location::What::kFile && holds_codes(location.path)) return location.folder;
+    throw Error(ErrorCode::kBadInput, printable(path.native()),
+                "is not a quantized set; give a folder that octet quantize wrote");
+}
+
+bool is_set(const fs::path& path) {
+    const checkpoint::Location location = checkpoint::locate(path);
+    if (location.what == checkpoint::Location::What::kSet) return true;
+    return location.what == checkpoint::Location::What::kFile && !location.is_folder && has_sidecar(location.folder) &&
+           holds_codes(location.path);
 }
 
 }  // namespace octet::octet_set

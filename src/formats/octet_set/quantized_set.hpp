@@ -1,5 +1,5 @@
-// A quantized set as it lies on the disk: sidecar and data files, opened and checked against each other before anything is read
-// from them. Owns the open data files.
+// A quantized set as it lies on the disk: found at a path that a user gave, told from a plain checkpoint, opened, and its sidecar and
+// data files checked against each other before anything is read from them. Owns the open data files.
 #pragma once
 
 #include <cstdint>
@@ -51,7 +51,16 @@ Sidecar read_sidecar(const io::HeldFolder& folder, io::Links links = io::Links::
 std::vector<std::pair<std::string, std::string>> stored_names(const std::vector<TensorReport>& tensors,
                                                               const std::function<std::string(std::size_t)>& file_of);
 
+/// The text of the index of a set whose source had one: it follows from the sidecar.
+std::string index_text_of(const QuantizedSet& set);
+
 /// Names of everything that a set with this sidecar consists of, the sidecar included; those of companions may be in subfolders.
 std::vector<std::string> file_names_of(const Sidecar& sidecar);
+
+/// The folder of the set at `path`: the folder itself, or that of its data file or index. No set there: kBadInput.
+std::filesystem::path find_set_folder(const std::filesystem::path& path);
+
+/// True when the path is a set, or a data file of one with its sidecar beside it.
+bool is_set(const std::filesystem::path& path);
 
 }  // namespace octet::octet_set

@@ -14,8 +14,12 @@
 
 namespace octet::octet_set {
 
-/// The only version that exists.
-inline constexpr std::uint64_t kSidecarVersion = 1;
+/// The versions that exist. The second has schemes of batches and with row packing; a set without any is of the first.
+inline constexpr std::uint64_t kFirstSidecarVersion = 1;
+inline constexpr std::uint64_t kLastSidecarVersion = 2;
+
+/// True for schemes that version 1 does not know.
+bool needs_version_2(const Scheme& scheme) noexcept;
 
 /// The index of a sharded source.
 struct SourceIndex {
@@ -61,9 +65,6 @@ std::optional<Preset> parse_preset(std::string_view name) noexcept;
 /// Gives the sidecar's text to `take` in parts, so that it is never in memory whole; returns its length.
 std::uint64_t write_sidecar(const Sidecar& sidecar, const std::function<void(std::string_view)>& take);
 
-/// The sidecar's text in one piece.
-std::string sidecar_text(const Sidecar& sidecar);
-
 /// Keys of checksums: of a run of bytes as a whole, and by pieces of 4 MiB.
 inline constexpr std::string_view kChecksumKey = "xxh3_128";
 inline constexpr std::string_view kPieceChecksumKey = "xxh3_128_tiles";
@@ -71,13 +72,10 @@ inline constexpr std::string_view kPieceChecksumKey = "xxh3_128_tiles";
 /// The end of a sidecar whose text begins with `before`: its last member and the closing bracket.
 std::string seal_of(std::string_view before);
 
-/// `text` (an object without its closing bracket) with its seal.
-std::string sealed_text(std::string text);
-
 /// True if the text ends with the seal of everything before it.
 bool is_sealed(std::string_view text);
 
-/// True if the text is its first `size` bytes as sealed_text() would seal them.
+/// True if the text is its first `size` bytes, an object without its closing bracket, with their seal.
 bool is_sealed_at(std::string_view text, std::size_t size);
 
 /// Reads a sidecar's text. Not JSON, another version, a missing or unknown or repeated key, a value of the wrong type: kBadInput,

@@ -1,3 +1,4 @@
+// One function a type. Each message names the file, the tensor and the key.
 #include "formats/octet_set/sidecar_fields.hpp"
 
 #include <algorithm>

@@ -1,5 +1,10 @@
+// A sidecar is read in one pass: entries of tensors become nodes, are checked and dropped, so that
+// a sidecar of a hundred thousand tensors is never in memory as JSON. The seal is checked before
+// anything is believed.
 #include <algorithm>
 #include <optional>
+#include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -56,6 +61,7 @@ class Reader {
     Sidecar read() {
         if (text_.find('\0') != text_.npos) fail(fmt::format("NUL at byte {}", text_.find('\0')));
         read_json(text_);
+        check_version_of_schemes();
         check_ties();
         if (!is_sealed(text_)) fail("does not match its own checksum: it was changed after it was written");
         return std::move(sidecar_);
@@ -72,6 +78,7 @@ class Reader {
         if (!end || !is_sealed_at(text_, *end)) return std::nullopt;
         try {
             read_json(std::string(text_.substr(0, begin)) + std::string(text_.substr(*end - 1)));
+            check_version_of_schemes();
             check_ties();
         } catch (const Error&) {
             return std::nullopt;
@@ -94,6 +101,12 @@ class Reader {
             fail("not valid JSON: " + printable(at == what.npos ? what : what.substr(at + 2, 160)));
         }
         read_top(top);
+    }
+
+    void check_version_of_schemes() const {
+        if (version_ == kFirstSidecarVersion && !entries_.first_of_version_2().empty())
+            fail(fmt::format("tensor {} has a scheme that version {} does not know", entries_.first_of_version_2(),
+                             version_));
     }
 
     void check_ties() {
@@ -163,7 +176,7 @@ class Reader {
     bool watch_key(int depth, const std::string& key) {
         if (!keys_.back().insert(key).second) fail(fmt::format("the key {} stands twice", in_quotes(key)));
         if (depth == 1) member_ = key;
-        if (depth == 1 && key == "tensors" && !version_seen_) fail("has no version before its tensors");
+        if (depth == 1 && key == "tensors" && version_ == 0) fail("has no version before its tensors");
         if (depth == 2 && member_ == "tensors") tensor_ = key;
         return true;
     }
@@ -171,10 +184,10 @@ class Reader {
     [[noreturn]] void fail_as_foreign() const { fail("is not octet's: its format is not \"octet\""); }
 
     void check_version(const json& value) {
-        if (value != kSidecarVersion)
-            fail(fmt::format("is of version {}; this octet reads version {}", printable(value.dump().substr(0, 40)),
-                             kSidecarVersion));
-        version_seen_ = true;
+        if (value != kFirstSidecarVersion && value != kLastSidecarVersion)
+            fail(fmt::format("is of version {}; this octet reads versions {} and {}",
+                             printable(value.dump().substr(0, 40)), kFirstSidecarVersion, kLastSidecarVersion));
+        version_ = value.get<std::uint64_t>();
     }
 
     std::vector<FileReport> files_of(const JsonNode& value, std::string_view place,
@@ -282,7 +295,7 @@ class Reader {
     std::vector<std::unordered_set<std::string>> keys_;
     std::string member_;
     std::string tensor_;
-    bool version_seen_ = false;
+    std::uint64_t version_ = 0;  ///< 0: not seen yet
 };
 
 }  // namespace
@@ -294,6 +307,30 @@ std::optional<Sidecar> parse_plain_sidecar(std::string_view text) {
 Sidecar parse_sidecar(std::string_view text, std::string_view file_name) {
     std::optional<Sidecar> plain = parse_plain_sidecar(text);
     return plain ? std::move(*plain) : Reader(text, file_name).read();
+}
+
+bool resolve_ties(std::vector<TensorReport>& tensors) {
+    const auto is_tied = [](const TensorReport& tensor) { return !tensor.same_as.empty(); };
+    if (std::none_of(tensors.begin(), tensors.end(), is_tied)) return true;  // no table of a million names for nothing
+    std::unordered_map<std::string_view, const TensorReport*> originals;
+    for (const TensorReport& tensor : tensors) {
+        if (tensor.same_as.empty()) originals.emplace(tensor.name, &tensor);
+    }
+    for (TensorReport& tensor : tensors) {
+        if (tensor.same_as.empty()) continue;
+        const auto found = originals.find(tensor.same_as);
+        if (found == originals.end()) return false;
+        const TensorReport& original = *found->second;
+        if (original.dtype != tensor.dtype || original.shape != tensor.shape) return false;
+        tensor.scheme = original.scheme;
+        tensor.reason = original.reason;
+        tensor.scale = original.scale;
+        tensor.zero_point = original.zero_point;
+        tensor.statistics = original.statistics;
+        tensor.source_checksum = original.source_checksum;
+        tensor.stored_checksum = original.stored_checksum;
+    }
+    return true;
 }
 
 }  // namespace octet::octet_set

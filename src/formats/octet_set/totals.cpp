@@ -1,9 +1,12 @@
+// One loop over the tensors. SQNR comes from the sum of squares of the source and the rounded
+// RMSEs, or, where that sum is below what a double holds, from each tensor's own SQNR.
 #include "formats/octet_set/totals.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 #include "base/json_text.hpp"
+#include "checkpoint/kind.hpp"
 #include "quant/error_sums.hpp"
 #include "quant/storage_layout.hpp"
 
@@ -84,6 +87,17 @@ Totals totals_of(std::size_t count, const std::function<const TensorReport&(std:
     if (buffers > 0 && buffers < totals.quantized)
         totals.sqnr_db = six_digits(quant::sqnr_db(six_digits_of(signal_but_buffers), noise_but_buffers));
     totals.max_abs_error = largest;
+    return totals;
+}
+
+Totals totals_of(Sidecar& sidecar) {
+    const checkpoint::Family family = checkpoint::assign_kinds(sidecar.tensors);
+    Totals totals = totals_of(sidecar.tensors, sidecar.source_sum_of_squares);
+    totals.source_bytes = total_bytes(sidecar.source_files);
+    totals.output_bytes = total_bytes(sidecar.files);
+    totals.source_framework_bytes = sidecar.source_framework_bytes;
+    totals.framework_bytes =
+        checkpoint::framework_bytes(family, sidecar.tensors, checkpoint::counted_as(sidecar.options.preset));
     return totals;
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+#include "formats/octet_set/sidecar.hpp"
 #include "octet/report.hpp"
 #include "quant/wide_sum.hpp"
 
@@ -24,6 +25,9 @@ Totals totals_of(const std::vector<TensorReport>& tensors, double sum_of_squares
 /// The same of `count` tensors that lie somewhere else.
 Totals totals_of(std::size_t count, const std::function<const TensorReport&(std::size_t)>& tensor,
                  double sum_of_squares);
+
+/// Of a set, footprints and bytes included. Fills in the kinds of its tensors.
+Totals totals_of(Sidecar& sidecar);
 
 /// Bytes of all files together.
 std::uint64_t total_bytes(const std::vector<FileReport>& files);

@@ -1,3 +1,5 @@
+// One row a format: its name, how its first bytes look, and the cure. Order matters where one
+// beginning is another's, too.
 #include "formats/safetensors/foreign.hpp"
 
 #include <algorithm>

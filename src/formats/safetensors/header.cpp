@@ -1,3 +1,6 @@
+// The events of header_events make the entries; here they are held against each other and against
+// the file: names once, lengths as dtype and shape say, offsets without gap or overlap, the last at
+// the end of the file.
 #include "formats/safetensors/header.hpp"
 
 #include <algorithm>
@@ -124,13 +127,6 @@ Header read_header(const io::File& file) {
         if (error.code() == ErrorCode::kBadInput) refuse_foreign(file);
         throw;
     }
-}
-
-const std::string* find_metadata(const Metadata& metadata, std::string_view key) {
-    for (const auto& [name, value] : metadata) {
-        if (name == key) return &value;
-    }
-    return nullptr;
 }
 
 bool has_octet_metadata(const Metadata& metadata) {

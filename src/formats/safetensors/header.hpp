@@ -47,9 +47,6 @@ Header read_header(const io::File& file);
 /// The same on the header's JSON text alone; `file_size` is that of the whole file, `file_name` stands in messages.
 Header parse_header(std::string_view json, std::uint64_t file_size, std::string_view file_name);
 
-/// The value of a metadata key, or null.
-const std::string* find_metadata(const Metadata& metadata, std::string_view key);
-
 /// True if any metadata key starts with "octet.": the file holds codes, not weights.
 bool has_octet_metadata(const Metadata& metadata);
 

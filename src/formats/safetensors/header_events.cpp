@@ -1,3 +1,5 @@
+// A state for each level of the object, a bit for each key that was seen. A violation ends the
+// parse at once with the place, and memory grows with what was accepted only.
 #include "formats/safetensors/header_events.hpp"
 
 #include <algorithm>

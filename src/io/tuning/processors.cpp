@@ -1,4 +1,6 @@
-#include "io/processors.hpp"
+// Affinity is set for a moment and put back: the scheduler moves the thread at once and is free
+// again afterwards.
+#include "io/tuning/processors.hpp"
 
 #include <sched.h>
 

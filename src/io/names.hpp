@@ -1,8 +1,11 @@
-// Names that stand in an index or a sidecar must not lead out of their folder.
+// Names of files: which an index or a sidecar may give, as they must not lead out of their folder, and those of what lies in a folder.
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
+#include <system_error>
+#include <vector>
 
 #include "io/links.hpp"
 
@@ -16,5 +19,11 @@ void check_plain_name(const std::filesystem::path& folder, std::string_view name
 /// The same of a companion, which may lie in a subfolder: plain names with '/' between them, no folder of which is a link.
 void check_companion_name(const std::filesystem::path& folder, std::string_view name, std::string_view named_by,
                           Links links = Links::kOwn);
+
+/// Base names of everything in the folder, hidden ones too, sorted. One that does not exist has none. kIo.
+std::vector<std::string> folder_names(const std::filesystem::path& folder);
+
+/// The same, with `error` instead of a throw.
+std::vector<std::string> folder_names(const std::filesystem::path& folder, std::error_code& error);
 
 }  // namespace octet::io

@@ -1,4 +1,7 @@
-#include "io/large_buffer.hpp"
+// Large buffers begin at the border of a huge page and ask for huge pages or for none. The rest are
+// the heap's settings: when freed memory goes back to the system, and how the heap of a running
+// model comes to lie in huge pages.
+#include "io/tuning/large_buffer.hpp"
 
 #include <malloc.h>
 #include <sys/mman.h>

@@ -1,22 +1,21 @@
 // One piece of work that a thread of its own does while the caller goes on.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <future>
 #include <system_error>
 #include <thread>
 #include <utility>
 
-#include "io/processors.hpp"
+#include "io/tuning/processors.hpp"
 
 namespace octet::model {
 
 template <typename Result>
-class Aside {
+class BackgroundTask {
   public:
     /// Begins with `work`; where no thread is to be had, result() does it.
-    explicit Aside(std::function<Result()> work) : task_(std::move(work)), result_(task_.get_future()) {
+    explicit BackgroundTask(std::function<Result()> work) : task_(std::move(work)), result_(task_.get_future()) {
         try {
             thread_ = std::jthread(std::ref(task_));
             io::begin_elsewhere(thread_.native_handle(), 1);
@@ -24,13 +23,8 @@ class Aside {
             return;
         }
     }
-    Aside(const Aside&) = delete;
-    Aside& operator=(const Aside&) = delete;
-
-    /// False while the thread is at work.
-    bool is_done() const {
-        return !thread_.joinable() || result_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
-    }
+    BackgroundTask(const BackgroundTask&) = delete;
+    BackgroundTask& operator=(const BackgroundTask&) = delete;
 
     /// What the work returned, or threw. Once.
     Result result() {

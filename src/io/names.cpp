@@ -1,4 +1,7 @@
-#include "io/plain_name.hpp"
+// A name is one component, or several with '/' between them, none of which is empty, `.`, `..` or
+// too long; what it leads to may not be a link out of the folder. Lists are sorted, so that no order
+// of a file system shows.
+#include "io/names.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -6,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "io/file.hpp"
 #include "io/subfolders.hpp"
 #include "octet/error.hpp"
 
@@ -58,6 +62,26 @@ void check_companion_name(const fs::path& folder, std::string_view name, std::st
             refuse(named_by, name, "whose subfolder is a link; copy the folder there");
     }
     check_link(folder, path, name, named_by, links);
+}
+
+std::vector<std::string> folder_names(const fs::path& folder, std::error_code& error) {
+    std::vector<std::string> names;
+    do {  // a signal can interrupt it anywhere: then from the beginning
+        names.clear();
+        error.clear();
+        for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+            names.push_back(it->path().filename().native());
+    } while (error == std::errc::interrupted);
+    if (error == std::errc::no_such_file_or_directory) error.clear();
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+std::vector<std::string> folder_names(const fs::path& folder) {
+    std::error_code error;
+    std::vector<std::string> names = folder_names(folder, error);
+    if (error) throw_io_error(folder, "list", error.value());
+    return names;
 }
 
 }  // namespace octet::io

@@ -1,4 +1,5 @@
-#include "io/used_pages.hpp"
+// Ranges are collected, sorted, joined and given back by one madvise each.
+#include "io/tuning/used_pages.hpp"
 
 #include <algorithm>
 #include <tuple>
