@@ -33,10 +33,10 @@ class ListMaker {
     std::vector<std::vector<Scheme>> lists_ = {std::vector<Scheme>()};
 };
 
-/// With `sparing` what plan::spared_by_planner() names has no choice but to be copied.
-plan::SchemeLists schemes_to_measure(const plan::Decisions& decisions, const octet_set::CodeOptions* sparing) {
-    const std::vector<std::string> spared = sparing == nullptr ? std::vector<std::string>(decisions.tensors.size())
-                                                               : plan::spared_by_planner(decisions, sparing->max_size);
+/// With `spares` what plan::spared_by_planner() names has no choice but to be copied.
+plan::SchemeLists schemes_to_measure(const plan::Decisions& decisions, bool spares) {
+    const std::vector<std::string> spared =
+        spares ? plan::spared_by_planner(decisions) : std::vector<std::string>(decisions.tensors.size());
     ListMaker lists;
     plan::SchemeLists schemes;
     schemes.of.reserve(decisions.tensors.size());
@@ -69,9 +69,9 @@ std::vector<std::optional<std::uint32_t>> equal_tensors(const checkpoint::Checkp
 
 std::unique_ptr<plan::Planner> make_planner(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions,
                                             const plan::Importance* importance, const WriteOptions& options,
-                                            const octet_set::CodeOptions* sparing) {
+                                            bool spares) {
     const auto equal = equal_tensors(checkpoint, decisions, options);
-    plan::SchemeLists schemes = schemes_to_measure(decisions, sparing);
+    plan::SchemeLists schemes = schemes_to_measure(decisions, spares);
     std::vector<plan::TensorChoices> choices(schemes.of.size());
     for (std::size_t i = 0; i < choices.size(); ++i) {
         if (equal[i]) schemes.of[i] = 0;
@@ -100,13 +100,13 @@ PlannedChoice make_choice(const checkpoint::Checkpoint& checkpoint, const plan::
                           const octet_set::CodeOptions& code_options, const plan::Importance* importance,
                           const WriteOptions& options) {
     try {
-        return choice_of(make_planner(checkpoint, decisions, importance, options, &code_options), code_options);
+        return choice_of(make_planner(checkpoint, decisions, importance, options, true), code_options);
     } catch (const Error& error) {
         if (error.code() != ErrorCode::kCheckFailed) throw;
     }
     WriteOptions quiet = options;  // its progress was that of measuring once
     quiet.progress = {};
-    return choice_of(make_planner(checkpoint, decisions, importance, quiet), code_options);
+    return choice_of(make_planner(checkpoint, decisions, importance, quiet, false), code_options);
 }
 
 double add_statistics(const checkpoint::Checkpoint& checkpoint, std::vector<TensorReport>& tensors,
@@ -128,9 +128,8 @@ double add_statistics(const checkpoint::Checkpoint& checkpoint, std::vector<Tens
     return six_digits(sum_of_squares.as_double());
 }
 
-std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions,
-                               const octet_set::CodeOptions& code_options) {
-    const plan::SchemeLists schemes = schemes_to_measure(decisions, &code_options);
+std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions) {
+    const plan::SchemeLists schemes = schemes_to_measure(decisions, true);
     std::uint64_t bytes = 0;
     for (std::size_t i = 0; i < schemes.of.size(); ++i) bytes += checkpoint.tensors[i].byte_count * schemes[i].size();
     return bytes;

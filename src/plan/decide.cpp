@@ -199,8 +199,7 @@ Decisions decide(const checkpoint::Checkpoint& checkpoint, const octet_set::Code
         reports[i].output_bytes = reports[i].source_bytes;
         decisions.deciders.push_back(decider_of(reports[i], options, rule_of(i), !keep.empty() && keep[i], family));
     }
-    const std::vector<std::string> spared =
-        chosen.empty() ? std::vector<std::string>() : spared_by_planner(decisions, options.max_size);
+    const std::vector<std::string> spared = chosen.empty() ? std::vector<std::string>() : spared_by_planner(decisions);
     for (std::size_t i = 0; i < reports.size(); ++i) {
         TensorReport& report = reports[i];
         if (!report.reason.empty()) continue;

@@ -19,8 +19,9 @@ constexpr std::uint64_t kLeastInputs = 16;
 /// The part of all bytes that nobody misses.
 constexpr std::uint64_t kNegligible = 1000;
 
-/// The part of the size that copies may take: a small model's table of positions is a tenth of it.
-constexpr std::uint64_t kSparedShare = 200;
+/// The part of what all weights take at 8 bits that copies may take: a small model's table of positions is a tenth of it. It
+/// does not depend on the size that is asked for, so that more bytes never give more error.
+constexpr std::uint64_t kSparedShare = 400;
 
 /// One kernel for each channel, [channels, 1, ...].
 bool is_depthwise(const TensorReport& tensor) {
@@ -37,7 +38,7 @@ std::string by_kind(const TensorReport& tensor) {
 
 }  // namespace
 
-std::vector<std::string> spared_by_planner(const Decisions& decisions, std::optional<std::uint64_t> max_size) {
+std::vector<std::string> spared_by_planner(const Decisions& decisions) {
     const std::vector<TensorReport>& tensors = decisions.tensors;
     std::vector<std::string> reasons(tensors.size());
     std::vector<std::uint32_t> smallest_first;
@@ -52,7 +53,7 @@ std::vector<std::string> spared_by_planner(const Decisions& decisions, std::opti
     std::stable_sort(smallest_first.begin(), smallest_first.end(), [&](std::uint32_t a, std::uint32_t b) {
         return tensors[a].source_bytes < tensors[b].source_bytes;
     });
-    const std::uint64_t most = max_size.value_or(weights) / kSparedShare;
+    const std::uint64_t most = weights / kSparedShare;
     std::uint64_t spared = 0;
     std::uint64_t others = 0;
     for (const std::uint32_t i : smallest_first) {
