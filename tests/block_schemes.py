@@ -1,19 +1,21 @@
 """Channels, groups, fewer bits, symmetric and integer zero points, in numpy: written from docs/quantization.md and docs/format.md, shares nothing with octet.
 
-A tensor is seen as a matrix (more than two dimensions: the first against the rest); state is a grid of blocks over it.
+A tensor is seen as a matrix (more than two dimensions: the first against the rest); state is a grid of blocks over it. A batch is as many
+tensors as its first dimension says, each with a grid of its own.
 """
 import re
 
 import numpy as np
 
-NAME = re.compile(r"([us])([234568])(?:-(channel)|-group(\d+))?(?:-axis([01]))?(-intzp)?(-trunc)?(?:-(mse)|-pct([\d.]+))?(?:-(f16|bf16|two))?$")
+NAME = re.compile(r"([us])([234568])(?:-(channel)|-group(\d+))?(?:-axis([01]))?(-batch)?(-rows)?(-intzp)?(-trunc)?(?:-(mse)|-pct([\d.]+))?(?:-(f16|bf16|two))?$")
 F32 = np.float32
 
 
 class Scheme:
     def __init__(self, name):
-        sign, bits, channel, group, axis, intzp, trunc, mse, percentile, dtype = NAME.match(name).groups()
+        sign, bits, channel, group, axis, batch, rows, intzp, trunc, mse, percentile, dtype = NAME.match(name).groups()
         self.bits, self.symmetric, self.integer, self.truncate = int(bits), sign == "s", bool(intzp), bool(trunc)
+        self.batch, self.row_packing = bool(batch), bool(rows)
         self.tensor = not channel and not group
         self.by_columns, self.group = axis == "1", int(group or 0)
         self.percentile, self.mse, self.dtype = percentile, bool(mse), dtype or "f32"
@@ -25,6 +27,12 @@ class Scheme:
     def matrix(self, values, shape):
         rows = shape[0] if len(shape) >= 2 else 1
         return values.reshape(rows, -1) if values.size else values.reshape(0, 0)
+
+    def packed_row(self, shape):
+        """Codes that are packed together."""
+        if self.row_packing:
+            return int(np.prod(shape[1:]))
+        return shape[-1] if shape else 1
 
     def block(self, rows, columns):
         """Elements of a block, down and across."""

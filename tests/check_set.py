@@ -113,21 +113,28 @@ def two_levels(scheme, entry, parts, grid):
     return found
 
 
-def check_blocks(source, entry, code, parts, back):
-    """Yields what is wrong with one tensor that was quantized in blocks. States of a search are taken as they are."""
-    scheme = block_schemes.Scheme(entry["scheme"])
+class Piece:
+    """The part of a tensor that one matrix of a batch has: every part of it is as many equal runs of bytes as there are matrices."""
+
+    def __init__(self, whole, number, count):
+        self.dtype, self.shape = whole.dtype, whole.shape[1:]
+        each = len(whole.raw) // count
+        self.raw = whole.raw[number * each:(number + 1) * each]
+
+    values = Stored.values
+
+
+def check_matrix(scheme, entry, source, code, parts, back):
+    """What is wrong with one tensor, or one matrix of a batch, and the largest error and its bound. States of a search are taken as they are."""
+    wrong = []
     exact = scheme.matrix(source.values(), source.shape)
     with np.errstate(over="ignore"):
         x = exact.astype(np.float32)
-    last = source.shape[-1] if source.shape else 1
-    shape = (source.shape or [1])[:-1] + [block_schemes.packed_bytes(last, scheme.bits)] if scheme.bits < 8 else source.shape
-    if (code.dtype, code.shape) != ("I8" if scheme.symmetric and scheme.bits == 8 else "U8", shape):
-        yield f"codes are {code.dtype} {code.shape}"
-        return
-    if x.size == 0:
-        return
+    last = scheme.packed_row(source.shape)
     codes = block_schemes.unpack(code.raw.tobytes(), x.size // last, last, scheme.bits, scheme.symmetric).reshape(x.shape)
     grid = scheme.grid(*x.shape)
+    if ".scale" in parts and not scheme.two and parts[".scale"].shape != list(grid):
+        wrong.append(f"scales are {parts['.scale'].shape}")
     if scheme.from_middle:
         codes = codes - entry["code_offset"]
     if scheme.two:
@@ -146,18 +153,40 @@ def check_blocks(source, entry, code, parts, back):
         for what, found, expected in zip(("scale", "zero point"), (scale, zero_point), block_schemes.states(scheme, x)):
             if found.tobytes() != expected.tobytes():
                 at = tuple(np.argwhere(found != expected)[0]) if (found != expected).any() else "a sign of 0"
-                yield f"{(found != expected).sum()} of {found.size} {what}s differ, first at {at}"
+                wrong.append(f"{(found != expected).sum()} of {found.size} {what}s differ, first at {at}")
     expected = block_schemes.quantize(scheme, x, scale, zero_point)
     if not np.array_equal(codes, expected):
         at = tuple(np.argwhere(codes != expected)[0])
-        yield f"{(codes != expected).sum()} of {x.size} codes differ, first at {at}: {codes[at]}, not {expected[at]}"
+        wrong.append(f"{(codes != expected).sum()} of {x.size} codes differ, first at {at}: {codes[at]}, not {expected[at]}")
     restored = block_schemes.restore(scheme, codes, scale, zero_point)
     if narrowed(restored.reshape(-1), back.dtype) != back.raw.tobytes():
-        yield "restored bytes are not what codes and state stand for"
+        wrong.append("restored bytes are not what codes and state stand for")
     limit = block_schemes.bound(scheme, x, scale, zero_point, source.dtype == "F64")
     error = float(np.abs(exact.astype(np.float64) - restored).max())
     if error > limit:
-        yield f"error {error:g} exceeds the bound {limit:g}"
+        wrong.append(f"error {error:g} exceeds the bound {limit:g}")
+    return wrong, error, limit
+
+
+def check_blocks(source, entry, code, parts, back):
+    """Yields what is wrong with one tensor that was quantized in blocks."""
+    scheme = block_schemes.Scheme(entry["scheme"])
+    shape = source.shape
+    if scheme.bits < 8:
+        rows = shape[:1] if scheme.row_packing else (shape or [1])[:-1]
+        shape = rows + [block_schemes.packed_bytes(scheme.packed_row(source.shape), scheme.bits)]
+    if (code.dtype, code.shape) != ("I8" if scheme.symmetric and scheme.bits == 8 else "U8", shape):
+        yield f"codes are {code.dtype} {code.shape}"
+        return
+    if 0 in source.shape:
+        return
+    count = source.shape[0] if scheme.batch else 1
+    found = []
+    for i in range(count):
+        piece = (lambda whole: Piece(whole, i, count)) if scheme.batch else lambda whole: whole
+        found.append(check_matrix(scheme, entry, piece(source), piece(code), {name: piece(part) for name, part in parts.items()}, piece(back)))
+        yield from found[-1][0]
+    error, limit = (max(values) for values in list(zip(*found))[1:])
     if error > entry["stats"]["bound"]:
         yield f"error {error!r} exceeds the stated bound {entry['stats']['bound']!r}"
     for key, value in (("max_abs_error", error), ("bound", limit)):

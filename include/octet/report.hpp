@@ -82,6 +82,7 @@ struct TensorReport {
     std::string same_as = {};
     Role role = Role::kNone;
     OutputAxis output_axis = OutputAxis::k0;  ///< of a matrix: which axis counts the outputs
+    bool batch = false;  ///< fused experts: the first dimension counts matrices, and `output_axis` is theirs
 };
 
 /// A name and a size: one file of a checkpoint or set.

@@ -18,7 +18,8 @@ enum class Rounding : std::uint8_t {
 };
 
 /// Which elements share a scale. Channels and groups see the tensor as a matrix: its two
-/// dimensions, or the first dimension against the product of the others.
+/// dimensions, or the first dimension against the product of the others. Of a batch they see one
+/// matrix for each number of the first dimension.
 enum class Granularity : std::uint8_t {
     kTensor,   ///< all of them: one scale per tensor, stored in the sidecar
     kChannel,  ///< those of one output channel: one row (output axis 0) or one column (output axis 1)
@@ -60,6 +61,10 @@ struct Scheme {
     std::uint32_t bits = 8;  ///< of one code: 2, 3, 4, 5, 6 or 8
     bool symmetric = false;  ///< codes around 0 and no zero point; otherwise codes from 0 up
     Granularity granularity = Granularity::kTensor;
+    bool batch = false;  ///< the first of three or more dimensions counts matrices (fused experts), `axis` is theirs
+    /// Codes of fewer than 8 bits are packed as rows of the matrix; otherwise as rows of the last
+    /// dimension, which wastes bits where those do not fill whole bytes (3 x 3 kernels).
+    bool row_packing = false;
     std::uint32_t group_size = 0;  ///< inputs of one group, 16 .. 1024; 0 without groups
     OutputAxis axis = OutputAxis::kAuto;
     ZeroPoint zero_point = ZeroPoint::kReal;
@@ -96,6 +101,8 @@ inline constexpr unsigned kMaxCode = 255;
 /// - bits other than 2, 3, 4, 5, 6, 8;
 /// - a group size outside of its bounds, or without groups;
 /// - an axis, or a 16-bit state, with one scale per tensor (the sidecar stores that scale);
+/// - a batch without its axis;
+/// - row packing of 8 bits, which are not packed, or of a batch, whose rows always are;
 /// - an integer zero point of a symmetric or two-level scheme;
 /// - two levels without groups;
 /// - truncation after a search that assumes nearest codes (mse, two levels);
@@ -103,7 +110,8 @@ inline constexpr unsigned kMaxCode = 255;
 std::string scheme_problem(const Scheme& scheme);
 
 /// The scheme's name: `u8`, `s4`, ..., and then each part that is not the default, in this order:
-/// -channel or -group64; -axis0 or -axis1; -intzp; -trunc; -mse or -pct99.9; -f16, -bf16 or -two.
+/// -channel or -group64; -axis0 or -axis1; -batch or -rows; -intzp; -trunc; -mse or -pct99.9; -f16,
+/// -bf16 or -two.
 std::string scheme_name(const Scheme& scheme);
 
 /// The possible scheme of exactly this name, or nothing.

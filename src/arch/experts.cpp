@@ -15,11 +15,12 @@ namespace {
 
 enum class Order : std::uint8_t { kUnknown, kOutputsFirst, kInputsFirst };
 
-bool is_fused_experts(const TensorReport& t) {
-    if (t.kind != Kind::kWeight || t.shape.size() != 3) return false;
-    const std::string_view name = t.name;
-    return name.find("expert") != name.npos || name.find("moe") != name.npos;
-}
+/// What reads the hidden size, and what writes it.
+constexpr std::array<std::string_view, 7> kReads = {"gate", "up", "input", "w1", "w3", "fc1", "wi"};
+constexpr std::array<std::string_view, 5> kWrites = {"down", "output", "w2", "fc2", "wo"};
+
+/// The kernels of convolutions are shorter, or their names say what they are.
+constexpr std::uint64_t kLeastInner = 32;
 
 template <std::size_t N>
 bool has_any(std::string_view text, const std::array<std::string_view, N>& words) {
@@ -47,9 +48,18 @@ std::uint64_t hidden_size(const std::vector<TensorReport>& tensors) {
     return width;
 }
 
+/// By the name of a module around it, or because one side is the hidden size and a word says that it reads or writes that.
+bool is_fused_experts(const TensorReport& t, std::uint64_t hidden) {
+    if (t.kind != Kind::kWeight || t.shape.size() != 3 || t.source_bytes == 0) return false;
+    const std::string_view name = t.name;
+    if (name.find("expert") != name.npos || name.find("moe") != name.npos) return true;
+    if (hidden == 0 || name.find("conv") != name.npos) return false;
+    if (std::min(t.shape[1], t.shape[2]) < kLeastInner) return false;
+    const std::string_view word = word_of(parts_of(name));
+    return (t.shape[1] == hidden || t.shape[2] == hidden) && (has_any(word, kReads) || has_any(word, kWrites));
+}
+
 Order order_by_hidden(const TensorReport& t, std::uint64_t hidden) {
-    static constexpr std::array<std::string_view, 7> kReads = {"gate", "up", "input", "w1", "w3", "fc1", "wi"};
-    static constexpr std::array<std::string_view, 5> kWrites = {"down", "output", "w2", "fc2", "wo"};
     const bool second = t.shape[1] == hidden;
     const bool third = t.shape[2] == hidden;
     if (second == third) return Order::kUnknown;
@@ -69,27 +79,28 @@ Order order_by_bias(const TensorReport& t, const std::unordered_map<std::string,
 
 }  // namespace
 
-std::vector<std::uint64_t> inputs_of_fused_experts(const std::vector<TensorReport>& tensors) {
-    if (std::none_of(tensors.begin(), tensors.end(), is_fused_experts)) return {};
+void find_batches(std::vector<TensorReport>& tensors) {
+    const std::uint64_t hidden = hidden_size(tensors);
+    const auto is_one = [&](const TensorReport& t) { return is_fused_experts(t, hidden); };
+    if (std::none_of(tensors.begin(), tensors.end(), is_one)) return;
     std::unordered_map<std::string, std::uint64_t> biases;
     for (const TensorReport& t : tensors) {
         if (t.kind == Kind::kBias && t.shape.size() == 2) biases.emplace(t.name, t.shape[1]);
     }
-    const std::uint64_t hidden = hidden_size(tensors);
     std::unordered_map<std::string, Order> of_siblings;
     for (const TensorReport& t : tensors) {
-        if (!is_fused_experts(t)) continue;
+        if (!is_one(t)) continue;
         Order order = order_by_bias(t, biases);
         if (order == Order::kUnknown) order = order_by_hidden(t, hidden);
         if (order != Order::kUnknown) of_siblings.emplace(siblings_of(parts_of(t.name)), order);
     }
-    std::vector<std::uint64_t> inputs(tensors.size());
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-        if (!is_fused_experts(tensors[i])) continue;
-        const auto order = of_siblings.find(siblings_of(parts_of(tensors[i].name)));
-        if (order != of_siblings.end() && order->second == Order::kOutputsFirst) inputs[i] = tensors[i].shape[2];
+    for (TensorReport& t : tensors) {
+        if (!is_one(t)) continue;
+        const auto order = of_siblings.find(siblings_of(parts_of(t.name)));
+        const bool inputs_first = order != of_siblings.end() && order->second == Order::kInputsFirst;
+        t.batch = true;
+        t.output_axis = inputs_first ? OutputAxis::k1 : OutputAxis::k0;
     }
-    return inputs;
 }
 
 }  // namespace octet::arch

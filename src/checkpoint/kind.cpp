@@ -10,6 +10,7 @@
 
 #include "arch/axes.hpp"
 #include "arch/came_quantized.hpp"
+#include "arch/experts.hpp"
 #include "arch/kinds.hpp"
 #include "arch/names.hpp"
 #include "quant/storage_layout.hpp"
@@ -96,7 +97,7 @@ Family detect_family(const std::vector<TensorReport>& tensors) {
 }
 
 bool is_linear_weight(Family family, const TensorReport& tensor) {
-    return tensor.shape.size() == 2 &&
+    return (tensor.shape.size() == 2 || tensor.batch) &&
            (tensor.kind == Kind::kWeight || (tensor.kind == Kind::kHead && family != Family::kGpt2));
 }
 
@@ -105,6 +106,7 @@ Family assign_kinds(std::vector<TensorReport>& tensors) {
     arch::assign_kinds(tensors);
     arch::find_routers(tensors);
     arch::assign_axes(tensors, family == Family::kGpt2);
+    arch::find_batches(tensors);
     const std::vector<std::uint32_t> owners = arch::quantized_weights(tensors);
     for (std::size_t i = 0; i < owners.size(); ++i) {
         if (owners[i] == arch::kNobody) continue;
@@ -137,7 +139,7 @@ std::uint64_t framework_bytes(Family family, const std::vector<TensorReport>& te
         const bool is_mask = family == Family::kGpt2 && is_gpt2_mask(tensors[i].name, tensors[i].shape);
         if (!is_mask && !ties[i]) sum += counted_bytes(tensors[i], counted);
         if (counted != Counted::kStoredLinear || !tensors[i].scheme) continue;
-        if (is_linear_weight(family, tensors[i])) sum += 2 * sizeof(float);
+        if (is_linear_weight(family, tensors[i]) && !tensors[i].batch) sum += 2 * sizeof(float);
     }
     return sum;
 }

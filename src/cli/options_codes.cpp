@@ -133,8 +133,8 @@ constexpr Option kOptions[] = {
         .help = "a safetensors file with a weight of the squared error for each input, as calibrate writes it",
         .manual = R"(A safetensors file of F32 vectors, as `octet calibrate` writes it. Each vector
             has the name of a tensor and, for each input of the tensor, a weight of the squared
-            error that is not negative. `--range mse` of groups and channels then minimizes the weighted sum. The sidecar
-            holds the file's checksum.)",
+            error that is not negative; for fused experts it may be a matrix of one row for each expert. `--range mse` of
+            groups and channels then minimizes the weighted sum. The sidecar holds the file's checksum.)",
         .set = [](Arguments& a, const Given& given) { a.coding.importance = given.path(); },
     },
     {
@@ -193,7 +193,9 @@ constexpr Option kOptions[] = {
         .commands = kCoding,
         .group = Group::kScheme,
         .help = "which axis counts the outputs",
-        .manual = "Which axis counts the outputs. `auto` is 1 for GPT-2's Conv1D weights and `wpe`, else 0.",
+        .manual =
+            "Which axis counts the outputs (of fused experts, of each expert's matrix). `auto` is 1 for GPT-2's Conv1D "
+            "weights and `wpe`, and wherever biases or the hidden size say so, else 0.",
         .choices = kAxes,
         .fallback = "auto",
         .set = set_axis,

@@ -44,14 +44,14 @@ BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std
     BlockLayout layout;
     layout.scheme = scheme;
     layout.dtype = dtype;
-    layout.matrix = quant::matrix_of(shape);
+    layout.matrix = quant::matrix_of(scheme, shape);
     const bool is_one_row = quant::is_plain(scheme) && layout.matrix.rows > 0;
     if (is_one_row) {
         const std::uint64_t elements = layout.matrix.rows * layout.matrix.columns;
         layout.matrix = {1, elements, elements};
     }
     layout.grid = quant::grid_of(scheme, layout.matrix);
-    const auto& [rows, columns, packed_row] = layout.matrix;
+    const auto& [rows, columns, packed_row, batch] = layout.matrix;
     if (rows == 0) return layout;
     if (is_one_row) {
         layout.tile_columns = std::min(columns, kTargetTileElements);
@@ -115,6 +115,9 @@ BlockLayout one_tile_layout(const Scheme& scheme, Dtype dtype, std::uint64_t ele
 }
 
 quant::TilePlace place_of(const BlockLayout& layout, std::uint64_t tile) noexcept {
+    const std::uint64_t tiles_each = layout.tiles_down * layout.tiles_across;
+    const std::uint64_t matrix = layout.matrix.batch == 1 ? 0 : tile / tiles_each;
+    tile -= matrix * tiles_each;
     const std::uint64_t down = layout.down_first ? tile % layout.tiles_down : tile / layout.tiles_across;
     const std::uint64_t across = layout.down_first ? tile / layout.tiles_down : tile % layout.tiles_across;
     quant::TilePlace place;
@@ -122,6 +125,7 @@ quant::TilePlace place_of(const BlockLayout& layout, std::uint64_t tile) noexcep
     place.column = across * layout.tile_columns;
     place.rows = std::min(layout.tile_rows, layout.matrix.rows - place.row);
     place.columns = std::min(layout.tile_columns, layout.matrix.columns - place.column);
+    place.row += matrix * layout.matrix.rows;
     return place;
 }
 

@@ -2,7 +2,7 @@
 // never from the number of workers, so that sums are formed in one order.
 //
 // Tiles hold whole rows where those fit, else panels of columns that begin at whole groups and whole packed bytes; a plain tensor
-// (quant::is_plain) is one long row. Tiles that share blocks (a tensor, a channel that does not fit) are a *domain*.
+// (quant::is_plain) is one long row. A batch is cut matrix by matrix. Tiles that share blocks (a tensor, a channel that does not fit) are a *domain*.
 #pragma once
 
 #include <cstdint>
@@ -38,12 +38,12 @@ struct BlockLayout {
     std::uint64_t tile_rows = 1;  ///< of a tile that is not cut short
     std::uint64_t tile_columns =
         1;  ///< the matrix's, unless its rows are too long: then whole groups, and whole bytes when packed
-    std::uint64_t tiles_down = 0;
+    std::uint64_t tiles_down = 0;  ///< of each matrix
     std::uint64_t tiles_across = 0;
     bool down_first = false;             ///< tiles are numbered down the first columns, then the next
     std::uint64_t tiles_per_domain = 1;  ///< consecutive tiles that share blocks, and no other tile has them
 
-    std::uint64_t tiles() const noexcept { return tiles_down * tiles_across; }
+    std::uint64_t tiles() const noexcept { return matrix.batch * tiles_down * tiles_across; }
 };
 
 /// The layout of a tensor. Throws kUsage where codes of fewer than 8 bits cannot be cut at whole bytes: more than two dimensions, rows longer than

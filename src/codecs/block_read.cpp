@@ -94,7 +94,7 @@ bool BlockTask::known_states(const quant::TilePlace& place, const quant::Blocks&
                              std::uint64_t& overflowed) const {
     const quant::BlockGrid& grid = shared_->layout.grid;
     for (std::uint64_t i = 0; i < blocks.count; ++i) {
-        const std::uint64_t row = place.row / grid.rows_each + i / blocks.across;
+        const std::uint64_t row = grid.row_of(place.row) + i / blocks.across;
         const std::uint64_t column = place.column / grid.columns_each + i % blocks.across;
         const quant::BlockState& state = (*states_)[row * grid.across + column];
         blocks.scale[i] = state.scale;
@@ -105,12 +105,19 @@ bool BlockTask::known_states(const quant::TilePlace& place, const quant::Blocks&
     return true;
 }
 
+/// Those of the inputs of a tile: of a batch each matrix may have its own.
+const float* BlockTask::weights_of(const quant::TilePlace& place) const noexcept {
+    const quant::Matrix& matrix = shared_->layout.matrix;
+    const bool by_columns = job.scheme.axis == OutputAxis::k1;
+    const std::uint64_t inputs = by_columns ? matrix.rows : matrix.columns;
+    const std::uint64_t first = job.weights->size() > inputs ? place.row / matrix.rows * inputs : 0;
+    return job.weights->data() + first + (by_columns ? place.row % matrix.rows : place.column);
+}
+
 /// States under which every value comes back finite, and the factors of the sums that go with them.
 quant::SumFactors BlockTask::make_states(const quant::TilePlace& place, const quant::Tile& tile,
                                          const quant::Blocks& blocks) const {
-    const bool by_columns = job.scheme.axis == OutputAxis::k1;
-    const float* const weights =
-        job.weights == nullptr ? nullptr : job.weights->data() + (by_columns ? place.row : place.column);
+    const float* const weights = job.weights == nullptr ? nullptr : weights_of(place);
     std::uint64_t i = 0;
     const bool known = states_ != nullptr;
     if (!(known ? known_states(place, blocks, i) : quant::make_states(job.scheme, tile, weights, blocks, i))) {

@@ -29,7 +29,7 @@ BlockTask::BlockTask(const QuantizeJob& quantize_job, const pipeline::Stretch& f
 BlockTask::~BlockTask() = default;
 
 bool BlockTask::searches_ahead() const noexcept {
-    return quant::searches_ahead(job.scheme, quant::matrix_of(job.shape));
+    return quant::searches_ahead(job.scheme, quant::matrix_of(job.scheme, job.shape));
 }
 
 std::uint64_t BlockTask::memory_needed() const {

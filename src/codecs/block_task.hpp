@@ -33,7 +33,8 @@ struct QuantizeJob {
     const Scheme& scheme;   ///< with its axis resolved
     std::string_view name;  ///< for messages
     const Shape& shape;
-    const std::vector<float>* weights = nullptr;  ///< of the squared errors of the inputs of a search; null: all 1
+    /// Of the squared errors of the inputs, or of those of each matrix of a batch, in a search; null: all 1.
+    const std::vector<float>* weights = nullptr;
 };
 
 class BlockTask : public pipeline::TensorTask {
@@ -130,6 +131,7 @@ class BlockTask : public pipeline::TensorTask {
     void look_at(const quant::TilePlace& place, ConstBytes bytes, const quant::Blocks& blocks, quant::Tile& tile,
                  Pass& pass) const;
     [[noreturn]] void refuse_not_finite(const quant::TilePlace& place, ConstBytes bytes) const;
+    const float* weights_of(const quant::TilePlace& place) const noexcept;
     quant::SumFactors make_states(const quant::TilePlace& place, const quant::Tile& tile,
                                   const quant::Blocks& blocks) const;
     [[noreturn]] void refuse_block(const quant::TilePlace& place, const quant::Blocks& blocks, std::uint64_t block,

@@ -220,8 +220,8 @@ Progress find_states(const std::vector<BlockTask*>& tasks, std::uint64_t total_b
     std::vector<Stretch> all;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
         const QuantizeJob& job = tasks[i]->job;
-        const quant::BlockGrid grid = quant::grid_of(job.scheme, quant::matrix_of(job.shape));
-        states[i].resize(grid.down * grid.across);
+        const quant::BlockGrid grid = quant::grid_of(job.scheme, quant::matrix_of(job.scheme, job.shape));
+        states[i].resize(grid.count());
         const std::uint64_t each = tasks[i]->source.byte_count / bytes_each(job.dtype) / states[i].size();
         for (std::size_t k = 0; k < states[i].size(); ++k) all.push_back({tasks[i], k * each, each, &states[i][k]});
     }

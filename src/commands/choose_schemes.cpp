@@ -8,7 +8,6 @@
 #include <unordered_map>
 
 #include "base/json_text.hpp"
-#include "codecs/block_layout.hpp"
 #include "commands/equal_ties.hpp"
 #include "commands/measure.hpp"
 #include "formats/octet_set/sidecar.hpp"
@@ -19,15 +18,6 @@
 
 namespace octet::commands {
 namespace {
-
-bool can_be_cut(const Scheme& scheme, const TensorReport& tensor) {
-    try {
-        codecs::layout_of(scheme, tensor.dtype, tensor.shape, tensor.name);
-        return true;
-    } catch (const Error&) {
-        return false;
-    }
-}
 
 /// Lists that are equal stand there once.
 class ListMaker {
@@ -43,10 +33,10 @@ class ListMaker {
     std::vector<std::vector<Scheme>> lists_ = {std::vector<Scheme>()};
 };
 
-/// With `spares` what plan::spared_by_planner() names has no choice but to be copied.
-plan::SchemeLists schemes_to_measure(const plan::Decisions& decisions, bool spares) {
-    const std::vector<std::string> spared =
-        spares ? plan::spared_by_planner(decisions.tensors) : std::vector<std::string>(decisions.tensors.size());
+/// With `sparing` what plan::spared_by_planner() names has no choice but to be copied.
+plan::SchemeLists schemes_to_measure(const plan::Decisions& decisions, const octet_set::CodeOptions* sparing) {
+    const std::vector<std::string> spared = sparing == nullptr ? std::vector<std::string>(decisions.tensors.size())
+                                                               : plan::spared_by_planner(decisions, sparing->max_size);
     ListMaker lists;
     plan::SchemeLists schemes;
     schemes.of.reserve(decisions.tensors.size());
@@ -56,9 +46,7 @@ plan::SchemeLists schemes_to_measure(const plan::Decisions& decisions, bool spar
         if (decisions.deciders[i] != plan::Decider::kPlanner) {
             if (tensor.scheme) own.push_back(*tensor.scheme);
         } else if (spared[i].empty()) {
-            own = plan::candidate_schemes(tensor, tensor.output_axis);
-            std::erase_if(own, [&](const Scheme& scheme) { return !can_be_cut(scheme, tensor); });
-            if (own.empty()) own.push_back({});  // u8
+            own = plan::candidate_schemes(tensor);
         }
         schemes.of.push_back(lists.number_of(own));
     }
@@ -81,9 +69,9 @@ std::vector<std::optional<std::uint32_t>> equal_tensors(const checkpoint::Checkp
 
 std::unique_ptr<plan::Planner> make_planner(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions,
                                             const plan::Importance* importance, const WriteOptions& options,
-                                            bool spares) {
+                                            const octet_set::CodeOptions* sparing) {
     const auto equal = equal_tensors(checkpoint, decisions, options);
-    plan::SchemeLists schemes = schemes_to_measure(decisions, spares);
+    plan::SchemeLists schemes = schemes_to_measure(decisions, sparing);
     std::vector<plan::TensorChoices> choices(schemes.of.size());
     for (std::size_t i = 0; i < choices.size(); ++i) {
         if (equal[i]) schemes.of[i] = 0;
@@ -112,13 +100,13 @@ PlannedChoice make_choice(const checkpoint::Checkpoint& checkpoint, const plan::
                           const octet_set::CodeOptions& code_options, const plan::Importance* importance,
                           const WriteOptions& options) {
     try {
-        return choice_of(make_planner(checkpoint, decisions, importance, options, true), code_options);
+        return choice_of(make_planner(checkpoint, decisions, importance, options, &code_options), code_options);
     } catch (const Error& error) {
         if (error.code() != ErrorCode::kCheckFailed) throw;
     }
     WriteOptions quiet = options;  // its progress was that of measuring once
     quiet.progress = {};
-    return choice_of(make_planner(checkpoint, decisions, importance, quiet, false), code_options);
+    return choice_of(make_planner(checkpoint, decisions, importance, quiet), code_options);
 }
 
 double add_statistics(const checkpoint::Checkpoint& checkpoint, std::vector<TensorReport>& tensors,
@@ -140,8 +128,9 @@ double add_statistics(const checkpoint::Checkpoint& checkpoint, std::vector<Tens
     return six_digits(sum_of_squares.as_double());
 }
 
-std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions) {
-    const plan::SchemeLists schemes = schemes_to_measure(decisions, true);
+std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions,
+                               const octet_set::CodeOptions& code_options) {
+    const plan::SchemeLists schemes = schemes_to_measure(decisions, &code_options);
     std::uint64_t bytes = 0;
     for (std::size_t i = 0; i < schemes.of.size(); ++i) bytes += checkpoint.tensors[i].byte_count * schemes[i].size();
     return bytes;

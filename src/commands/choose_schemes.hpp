@@ -14,11 +14,11 @@
 namespace octet::commands {
 
 /// Measures every tensor of `decisions`, which decide() made without a choice: those that the planner decides under each of its candidates, the
-/// other quantized ones under theirs. With `spares` what plan::spared_by_planner() names has no choice but to be copied. The first two
+/// other quantized ones under theirs. With `sparing` what plan::spared_by_planner() names has no choice but to be copied. The first two
 /// arguments outlive the planner. `importance` may be null; `options` are threads, progress and stop_requested. kBadInput, kIo.
 std::unique_ptr<plan::Planner> make_planner(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions,
                                             const plan::Importance* importance, const WriteOptions& options,
-                                            bool spares = false);
+                                            const octet_set::CodeOptions* sparing = nullptr);
 
 /// A planner and what it chose; the plan needs nothing of it.
 struct PlannedChoice {
@@ -38,6 +38,7 @@ double add_statistics(const checkpoint::Checkpoint& checkpoint, std::vector<Tens
                       const plan::Importance* importance, const WriteOptions& options);
 
 /// Bytes that make_choice() reports as progress: each tensor's as often as it is tried.
-std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions);
+std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions,
+                               const octet_set::CodeOptions& code_options);
 
 }  // namespace octet::commands

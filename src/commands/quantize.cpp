@@ -40,7 +40,7 @@ void choose(const checkpoint::Checkpoint& checkpoint, const commands::CodeInputs
             plan::Decisions& decisions, WriteOptions& writing) {
     std::uint64_t source_bytes = 0;
     for (const checkpoint::Tensor& tensor : checkpoint.tensors) source_bytes += tensor.byte_count;
-    const std::uint64_t measured_bytes = commands::bytes_to_measure(checkpoint, decisions);
+    const std::uint64_t measured_bytes = commands::bytes_to_measure(checkpoint, decisions, inputs.options);
     const Progress progress = writing.progress;
     const auto part_from = [&](std::uint64_t before) -> Progress {
         if (!progress) return {};

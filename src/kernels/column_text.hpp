@@ -142,5 +142,37 @@ inline float to_finite_bf16(float value) {
     return bf16_to_f32(f32_to_bf16(limited));
 }
 
+/// The number of a storage type behind a number of it that is not negative; the largest stays.
+inline float next_f16(float value) {
+    return value < 65504.0F ? f16_to_f32(static_cast<std::uint16_t>(f32_to_f16(value) + 1U)) : value;
+}
+
+inline float next_bf16(float value) {
+    return value < 0x1.FEp127F ? bf16_to_f32(static_cast<std::uint16_t>(f32_to_bf16(value) + 1U)) : value;
+}
+
+/// True where a < b in some lane.
+template <typename L, typename R = typename L::Register>
+inline bool any_less(R a, R b) {
+    alignas(64) float lanes[L::kColumns];
+    L::store(L::if_less(a, b, L::all(1.0F), L::all(0.0F)), lanes);
+    bool any = false;
+    for (const float lane : lanes) any = any || lane > 0.0F;
+    return any;
+}
+
+/// 1 unless `noise`, summed in float32 over values of up to `magnitude`, is certainly the smaller
+/// one: the sums differ by less than their rounding, or hold little but the rounding of x', or
+/// squares that vanished.
+template <typename L, typename R = typename L::Register>
+inline R is_close(R noise, R rival, R magnitude, R weight) {
+    const R none = L::all(0.0F);
+    const R one = L::all(1.0F);
+    const R lost = magnitude * L::all(0x1p-19F);
+    const R least = L::largest(lost * lost * weight, L::all(0x1p-100F));
+    const R apart = L::if_less(noise * L::all(1.0F + 0x1p-8F), rival, none, one);
+    return L::if_less(least, noise, apart, one);
+}
+
 }  // namespace
 }  // namespace octet::kernels

@@ -39,6 +39,7 @@ struct TwoLevelState {
     float* zero_points;
     float super_scale[kBlockColumns];
     float super_zero_point[kBlockColumns];
+    float is_close[kBlockColumns] = {};  ///< 1 where float32 cannot tell it from the state without a search; else 0
 };
 
 /// How the state of a one-level group is stored.
@@ -67,6 +68,7 @@ struct PointFit {
 struct ColumnState {
     float scale[kBlockColumns];
     float zero_point[kBlockColumns];
+    float is_close[kBlockColumns];  ///< 1 where float32 cannot tell it from the state without a search; else 0
 };
 
 }  // namespace octet::kernels

@@ -164,8 +164,9 @@ struct Kernels {
     void (*hash_end)(HashState& state, unsigned char (&digest)[16]);
 
     /// Scale and zero point of one group of 16 columns by a search for the least sum of (weighted) squared errors; never worse than
-    /// the range of the values.
-    void (*range_search)(const ColumnBlock& block, const RangeLimits& limits, ColumnState& state);
+    /// the range of the values. `plain` is the state without a search, which `state` is compared with, or null.
+    void (*range_search)(const ColumnBlock& block, const RangeLimits& limits, const ColumnState* plain,
+                         ColumnState& state);
 
     /// Small numbers and super floats of one superblock of 16 columns.
     void (*two_level_search)(const ColumnBlock& block, const TwoLevelLimits& limits, TwoLevelState& state);

@@ -25,6 +25,7 @@ struct RangeSearch {
     R best_noise;
     R best_scale;
     R best_zero;  ///< what is added for real zero points, the code of 0 for integer ones
+    R is_close;   ///< to the state without a search
 
     R stored(R value) const {
         switch (limits.rounding) {
@@ -188,6 +189,60 @@ struct RangeSearch {
         }
     }
 
+    /// The next scale that can be stored.
+    R above(R scale) const {
+        if (limits.rounding == StateRounding::kF16) return each_rounded<L>(scale, next_f16);
+        return each_rounded<L>(scale, next_bf16);
+    }
+
+    /// Where a 16-bit scale's digits are few, the nearest one may be too small: also the next ones, each with the zero
+    /// points that it wants.
+    void try_scales_above(R low, R high, R weight) {
+        const R found = best_scale;
+        const R zero_point = best_zero;
+        const R fine = L::all(0.5F / limits.largest_code) * found;  // moves the outermost code by half a step
+        // Normal F16 scales are never coarse, and equal values have no scale.
+        const bool is_f16 = limits.rounding == StateRounding::kF16;
+        const R least_step = L::if_less(low, high, L::all(is_f16 ? 0x1p-24F : 0.0F), L::all(0.0F));
+        if (is_f16 && !any_less<L>(fine, least_step)) return;
+        const R next = above(found);
+        const R step = L::if_less(low, high, next - found, L::all(0.0F));
+        if (!any_less<L>(fine, step)) return;
+        const R first = L::if_less(fine, step, next, found);
+        const R second = L::if_less(fine, step, above(next), found);
+        const auto sums = sums_of<L, kWeighted>(x, w, inputs, fit_of(found, zero_point));
+        const R safe_weight = L::if_less(L::all(0.0F), weight, weight, L::all(1.0F));
+        for (const R scale : {first, second}) {
+            if (limits.symmetric) {
+                offer(scale, zero_point);
+            } else if (limits.integer_zero) {
+                offer_zero_codes(low, high, scale);
+            } else {
+                const R from = zero_point - (scale - found) * (sums.code / safe_weight);
+                const auto moved = sums_of<L, kWeighted>(x, w, inputs, fit_of(scale, from));
+                offer(scale, from + moved.residual / safe_weight);
+            }
+        }
+    }
+
+    /// The codes of 0 next to the one that the middle of the range wishes for.
+    void offer_zero_codes(R low, R high, R scale) {
+        const R middle = (low * L::all(0.5F) + high * L::all(0.5F)) / scale;
+        const R wish = L::nearest(L::all(limits.largest_code * 0.5F) - middle);
+        for (const float offset : {-1.0F, 0.0F, 1.0F})
+            offer(scale, L::least(L::largest(wish + L::all(offset), L::all(0.0F)), L::all(limits.largest_code)));
+    }
+
+    /// How the best state does beside the one without a search.
+    void compare_with(R plain_scale, R plain_zero, R low, R high, R weight) {
+        const R none = L::all(0.0F);
+        const R noise =
+            noise_of<L, kWeighted>(x, w, inputs, fit_of(L::largest(plain_scale, least_scale()), plain_zero));
+        is_close = octet::kernels::is_close<L>(best_noise, noise, L::largest(high, none - low), weight);
+        is_close = L::if_less(none, plain_scale, is_close, L::all(1.0F));
+        is_close = L::if_less(low, high, is_close, L::all(1.0F));
+    }
+
     /// The scale and zero point that reach from one end to the other.
     void state_of(R from, R to, R& scale, R& zero_point) const {
         const R none = L::all(0.0F);
@@ -205,49 +260,62 @@ struct RangeSearch {
         }
     }
 
-    void run() {
-        R low;
-        R high;
-        extremes_of<L>(x, inputs, low, high);
+    /// The road for the kind of codes and the length of the columns; of symmetric long columns low and high become
+    /// those of the range about 0.
+    void search(R& low, R& high, R weight) {
         const R none = L::all(0.0F);
         const R steps = L::all(limits.largest_code);
-        best_noise = L::all(std::numeric_limits<float>::infinity());
         if (limits.wide) {
-            const R magnitude = L::largest(high, none - low);
             if (limits.symmetric) {
-                high = magnitude;
-                low = none - magnitude;
+                high = L::largest(high, none - low);
+                low = none - high;
             }
-            search_wide(low, high, L::all(weight_of(w, inputs)));
-            const bool is_real = !limits.symmetric && !limits.integer_zero;
-            best_scale = L::if_less(is_real ? low : none, is_real ? high : magnitude, best_scale, none);
-            if (is_real) best_zero = L::if_less(low, high, best_zero, stored(low));
+            search_wide(low, high, weight);
         } else if (!limits.symmetric && !limits.integer_zero) {
             // The plain range first, as minmax stores it: a search is never worse.
             best_scale = stored(high / steps - low / steps);
             best_zero = stored(low);
             offer(best_scale, best_zero);
-            search_real(low, high, L::all(weight_of(w, inputs)));
+            search_real(low, high, weight);
+        } else {
+            search_scaled(low, high);
+        }
+    }
+
+    /// `plain_scale` and `plain_zero` are the state without a search where the state has 16 bits.
+    void run(R plain_scale, R plain_zero) {
+        R low;
+        R high;
+        extremes_of<L>(x, inputs, low, high);
+        const R weight = L::all(weight_of(w, inputs));
+        const R none = L::all(0.0F);
+        best_noise = L::all(std::numeric_limits<float>::infinity());
+        search(low, high, weight);
+        const bool has_16_bits = limits.rounding != StateRounding::kF32;
+        if (has_16_bits) try_scales_above(low, high, weight);
+        if (!limits.symmetric && !limits.integer_zero) {
             best_scale = L::if_less(low, high, best_scale, none);
             best_zero = L::if_less(low, high, best_zero, stored(low));
         } else {
-            search_scaled(low, high);
-            const R magnitude = L::largest(high, none - low);
-            best_scale = L::if_less(none, magnitude, best_scale, none);
+            best_scale = L::if_less(none, L::largest(high, none - low), best_scale, none);
         }
+        is_close = none;
+        if (has_16_bits) compare_with(plain_scale, plain_zero, low, high, weight);
     }
 };
 
 template <typename L>
-void range_search(const ColumnBlock& block, const RangeLimits& limits, ColumnState& state) {
+void range_search(const ColumnBlock& block, const RangeLimits& limits, const ColumnState* plain, ColumnState& state) {
     using R = typename L::Register;
     const auto search = [&](auto weighted, std::size_t column) {
         const R none = L::all(0.0F);
         RangeSearch<L, decltype(weighted)::value> one = {
-            block.values + column, block.weights, block.inputs, limits, none, none, none};
-        one.run();
+            block.values + column, block.weights, block.inputs, limits, none, none, none, none};
+        one.run(plain == nullptr ? none : L::load(plain->scale + column),
+                plain == nullptr ? none : L::load(plain->zero_point + column));
         L::store(one.best_scale, state.scale + column);
         L::store(one.best_zero, state.zero_point + column);
+        L::store(one.is_close, state.is_close + column);
     };
     for (std::size_t column = 0; column < kBlockColumns; column += L::kColumns) {
         if (block.weights == nullptr) {

@@ -47,6 +47,7 @@ struct TwoLevelSearch {
     const TwoLevelLimits& limits;
     std::size_t groups;
     Wish<R> wish;
+    R magnitude;  ///< of the values
 
     std::size_t size_of(std::size_t group) const {
         const std::size_t start = group * limits.group_size;
@@ -54,6 +55,8 @@ struct TwoLevelSearch {
     }
     const float* values_of(std::size_t group) const { return x + group * limits.group_size * kBlockColumns; }
     const float* weights_of(std::size_t group) const { return kWeighted ? w + group * limits.group_size : nullptr; }
+
+    bool has_zero_points() const { return limits.largest_zero_point > 0.0F; }
 
     static R f16_of(R value) { return each_rounded<L>(value, to_finite_f16); }
 
@@ -66,11 +69,13 @@ struct TwoLevelSearch {
         const R zero = L::all(0.0F);
         const R steps = L::all(limits.largest_code - limits.least_code);
         const R middle = L::all((limits.largest_code + limits.least_code) * 0.5F);
+        magnitude = zero;
         for (std::size_t group = 0; group < groups; ++group) {
             R low;
             R high;
             extremes_of<L>(values_of(group), size_of(group), low, high);
-            if (limits.largest_zero_point > 0.0F) {
+            magnitude = L::largest(magnitude, L::largest(high, zero - low));
+            if (has_zero_points()) {
                 wish.scale[group] = high / steps - low / steps;
                 wish.zero_point[group] = (low * L::all(0.5F) + high * L::all(0.5F)) - middle * wish.scale[group];
             } else {
@@ -178,18 +183,17 @@ struct TwoLevelSearch {
     /// Round one from the extremes with five zero points a scale, then the two floats by least squares, then round two with three.
     void run(R super_scale, R super_zero_point, Superblock<R>& block) {
         const R zero = L::all(0.0F);
-        const bool has_zero = limits.largest_zero_point > 0.0F;
         block.super_scale = L::largest(f16_of(super_scale), L::all(kLeastSuper));
         block.super_zero_point = f16_of(super_zero_point);
         block.noise = zero;
         SuperSums<R> sums = {zero, zero, zero, zero, zero};
         for (std::size_t group = 0; group < groups; ++group) {
-            choose(group, has_zero ? 5 : 1, block);
+            choose(group, has_zero_points() ? 5 : 1, block);
             learn(group, block, sums);
         }
         improve_supers(sums, block);
         block.noise = zero;
-        for (std::size_t group = 0; group < groups; ++group) choose(group, has_zero ? 3 : 1, block);
+        for (std::size_t group = 0; group < groups; ++group) choose(group, has_zero_points() ? 3 : 1, block);
     }
 
     /// Without a search: nearest zero points, then the smallest scales that reach the extremes. Nothing is clipped unless F16 is too small
@@ -205,9 +209,8 @@ struct TwoLevelSearch {
         }
         const R super = L::largest(most / L::all(limits.largest_scale), L::all(kLeastSuper));
         block.super_scale = each_rounded<L>(super, [](float value) {
-            const float down = to_finite_f16(value);
-            return down < value && down < 65504.0F ? f16_to_f32(static_cast<std::uint16_t>(f32_to_f16(down) + 1U))
-                                                   : down;
+            const float near = to_finite_f16(value);
+            return near < value ? next_f16(near) : near;
         });
         for (std::size_t group = 0; group < groups; ++group) {
             const R wanted = reach(group, block) / block.super_scale;
@@ -215,6 +218,21 @@ struct TwoLevelSearch {
             const R up = L::if_less(near, wanted, near + L::all(1.0F), near);
             block.scale[group] = L::least(L::largest(up, L::all(1.0F)), L::all(limits.largest_scale));
         }
+    }
+
+    /// The small numbers that go with these super floats: next to the wishes, then next to the least squares of the
+    /// codes that those give.
+    void choose_under(R super_scale, R super_zero_point, Superblock<R>& block) {
+        const R zero = L::all(0.0F);
+        block.super_scale = super_scale;
+        block.super_zero_point = super_zero_point;
+        SuperSums<R> unused = {zero, zero, zero, zero, zero};
+        for (std::size_t group = 0; group < groups; ++group) {
+            choose(group, has_zero_points() ? 5 : 1, block);
+            learn(group, block, unused);
+        }
+        block.noise = zero;
+        for (std::size_t group = 0; group < groups; ++group) choose(group, has_zero_points() ? 3 : 1, block);
     }
 
     R noise_of_block(const Superblock<R>& block) const {
@@ -254,18 +272,37 @@ inline void keep_better(const Superblock<R>& other, std::size_t groups, Superblo
     best.noise = L::least(other.noise, best.noise);
 }
 
+/// A subnormal super scale has few digits, and the nearest one may be too small: also the next ones.
+template <typename L, typename Search, typename R = typename L::Register>
+inline void try_supers_above(const Wish<R>& wish, Search& search, Superblock<R>& best) {
+    const R normal = L::all(0x1p-14F);
+    const R found = best.super_scale;
+    if (!any_less<L>(found, normal)) return;
+    R scale = found;
+    for (int i = 0; i < 2; ++i) {
+        scale = L::if_less(found, normal, each_rounded<L>(scale, next_f16), found);
+        Superblock<R> other;
+        search.wish = wish;
+        search.choose_under(scale, best.super_zero_point, other);
+        other.noise = L::if_less(found, scale, other.noise, L::all(std::numeric_limits<float>::infinity()));
+        keep_better<L>(other, search.groups, best);
+    }
+}
+
 /// One register of columns, all of it.
 template <typename L, bool kWeighted>
 inline void two_level_columns(const ColumnBlock& block, const TwoLevelLimits& limits, std::size_t column,
                               TwoLevelState& state) {
     using R = typename L::Register;
     const std::size_t groups = (block.inputs + limits.group_size - 1) / limits.group_size;
-    TwoLevelSearch<L, kWeighted> search = {block.values + column, block.weights, block.inputs, limits, groups, {}};
+    TwoLevelSearch<L, kWeighted> search = {block.values + column, block.weights, block.inputs, limits, groups, {}, {}};
     search.wish_for_extremes();
     Superblock<R> best;
     search.cover(best);
+    R close = L::all(0.0F);
     if (limits.starts > 0) {
         best.noise = search.noise_of_block(best);
+        const R plain = best.noise;
         const Wish<R> wish = search.wish;
         const R super_scale = search.first_super_scale();
         const R super_zero_point = search.first_super_zero_point();
@@ -275,9 +312,12 @@ inline void two_level_columns(const ColumnBlock& block, const TwoLevelLimits& li
             search.run(super_scale * L::all(kSuperStarts[start]), super_zero_point, other);
             keep_better<L>(other, groups, best);
         }
+        try_supers_above<L>(wish, search, best);
+        close = is_close<L>(best.noise, plain, search.magnitude, L::all(weight_of(block.weights, block.inputs)));
     }
     L::store(best.super_scale, state.super_scale + column);
     L::store(best.super_zero_point, state.super_zero_point + column);
+    L::store(close, state.is_close + column);
     for (std::size_t group = 0; group < groups; ++group) {
         L::store(best.scale[group], state.scales + group * kBlockColumns + column);
         L::store(best.zero_point[group], state.zero_points + group * kBlockColumns + column);

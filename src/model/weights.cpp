@@ -70,7 +70,7 @@ void Weights::open_set(const fs::path& folder, io::Links links) {
 CodeState Weights::state_of(const TensorReport& tensor, const octet_set::StoredTensor& stored) const {
     CodeState state;
     state.scheme = *tensor.scheme;
-    state.grid = quant::grid_of(state.scheme, quant::matrix_of(tensor.shape));
+    state.grid = quant::grid_of(state.scheme, quant::matrix_of(state.scheme, tensor.shape));
     state.scale = tensor.scale.value_or(0.0F);
     state.zero_point = tensor.zero_point.value_or(0.0F);
     if (!quant::has_state_tensors(state.scheme)) return state;

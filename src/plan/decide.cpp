@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "arch/came_quantized.hpp"
-#include "arch/experts.hpp"
 #include "base/text.hpp"
 #include "checkpoint/kind.hpp"
 #include "octet/error.hpp"
@@ -56,16 +55,7 @@ std::string dtype_reason_to_keep(Dtype dtype) {
     return dtype == Dtype::kC64 ? "complex dtype" : "integer dtype";
 }
 
-/// What is told of all tensors together.
-struct Surroundings {
-    checkpoint::Family family;
-    std::vector<std::uint64_t> rows;  ///< of each tensor, as of fitting_scheme(), or empty
-
-    std::uint64_t row_of(std::size_t number) const { return rows.empty() ? 0 : rows[number]; }
-};
-
-std::string preset_reason_to_keep(const TensorReport& tensor, Preset preset, checkpoint::Family family,
-                                  std::uint64_t row) {
+std::string preset_reason_to_keep(const TensorReport& tensor, Preset preset, checkpoint::Family family) {
     if (preset == Preset::kLesson && tensor.kind == Kind::kBuffer) return "a buffer, not a parameter";
     if (preset == Preset::kLinear && !checkpoint::is_linear_weight(family, tensor))
         return "no weight of a Linear layer, which --preset linear is for";
@@ -73,12 +63,12 @@ std::string preset_reason_to_keep(const TensorReport& tensor, Preset preset, che
     if (!is_budget(preset)) return "";
     if (!wanted || tensor.shape.size() < 2)
         return fmt::format("no weight, embedding or head, which --preset {} is for", octet_set::preset_name(preset));
-    return element_count(tensor.shape) == 0U ? "" : spared_by_budget(preset, tensor, row);
+    return element_count(tensor.shape) == 0U ? "" : spared_by_budget(preset, tensor);
 }
 
 /// Who decides, with the reason in `tensor` when it is to be kept. `rule` may be null.
 Decider decider_of(TensorReport& tensor, const octet_set::CodeOptions& options, const TensorRule* rule, bool not_finite,
-                   checkpoint::Family family, std::uint64_t row) {
+                   checkpoint::Family family) {
     if (tensor.role == Role::kState) return Decider::kState;
     tensor.reason = dtype_reason_to_keep(tensor.dtype);
     if (!tensor.reason.empty()) return Decider::kDtype;
@@ -87,7 +77,7 @@ Decider decider_of(TensorReport& tensor, const octet_set::CodeOptions& options, 
         return Decider::kRule;
     }
     const bool planned = rule == nullptr && asks_planner(options);
-    if (rule == nullptr && !planned) tensor.reason = preset_reason_to_keep(tensor, options.preset, family, row);
+    if (rule == nullptr && !planned) tensor.reason = preset_reason_to_keep(tensor, options.preset, family);
     if (!tensor.reason.empty()) return Decider::kPreset;
     if (not_finite) {
         tensor.reason = "holds values that are not finite";
@@ -98,24 +88,35 @@ Decider decider_of(TensorReport& tensor, const octet_set::CodeOptions& options, 
     return options.scheme ? Decider::kOptions : Decider::kPreset;
 }
 
+/// The matrices of the tensor that the scheme is for: their axis, whether they are a batch, and how their rows are packed.
+Scheme scheme_of_matrices(Scheme scheme, const TensorReport& tensor) {
+    if (scheme.granularity == Granularity::kTensor) return quant::with_packing(scheme, tensor.shape);
+    if (scheme.axis == OutputAxis::kAuto) scheme.axis = tensor.output_axis;
+    scheme.batch = scheme.batch || tensor.batch;
+    if (scheme.batch && tensor.shape.size() < 3)
+        throw Error(ErrorCode::kUsage, "tensor " + in_quotes(tensor.name),
+                    fmt::format("has {} dimensions, of which none counts the matrices of a batch; leave -batch out",
+                                tensor.shape.size()));
+    scheme.batch = scheme.batch && tensor.source_bytes != 0;
+    return quant::with_packing(scheme, tensor.shape);
+}
+
 /// The scheme of a tensor that is quantized, its axis resolved.
-Scheme scheme_for(const TensorReport& tensor, const octet_set::CodeOptions& options, const TensorRule* rule,
-                  std::uint64_t row) {
-    const OutputAxis axis = tensor.output_axis;
-    if (rule == nullptr && is_budget(options.preset))
-        return fitting_scheme(options.preset, tensor.shape, axis, row).value_or(Scheme{});  // Scheme{}: of no elements
+Scheme scheme_for(const TensorReport& tensor, const octet_set::CodeOptions& options, const TensorRule* rule) {
+    if (rule == nullptr && is_budget(options.preset))  // Scheme{}: of no elements
+        return fitting_scheme(options.preset, tensor.shape, tensor.output_axis, tensor.batch).value_or(Scheme{});
     Scheme scheme = rule != nullptr ? *rule->scheme : options.scheme.value_or(preset_scheme(options.preset));
     if (tensor.shape.size() < 2) scheme = rule != nullptr ? rule_scheme_of_vectors(scheme) : scheme_of_vectors(scheme);
-    if (scheme.granularity != Granularity::kTensor && scheme.axis == OutputAxis::kAuto) scheme.axis = axis;
-    quant::check_columns(scheme, quant::matrix_of(tensor.shape), tensor.name);
+    scheme = scheme_of_matrices(scheme, tensor);
+    quant::check_columns(scheme, quant::matrix_of(scheme, tensor.shape), tensor.name);
     return scheme;
 }
 
 /// What the planner decided; before that, a scheme with a search where there is one: what weights for the error can be held against.
 void take_choice(TensorReport& tensor, const std::vector<std::optional<Scheme>>& chosen,
-                 const std::vector<std::string>& spared, std::size_t number, OutputAxis axis) {
+                 const std::vector<std::string>& spared, std::size_t number) {
     if (chosen.empty()) {
-        tensor.scheme = candidate_schemes(tensor, axis).back();
+        tensor.scheme = candidate_schemes(tensor).back();
         return;
     }
     tensor.scheme = chosen[number];
@@ -184,31 +185,34 @@ Decisions decide(const checkpoint::Checkpoint& checkpoint, const octet_set::Code
         reports[i].shape = tensor.shape;
         reports[i].source_bytes = tensor.byte_count;
     }
-    Surroundings around{checkpoint::assign_kinds(reports), {}};
-    around.rows = arch::inputs_of_fused_experts(reports);
+    const checkpoint::Family family = checkpoint::assign_kinds(reports);
     explain_state(reports);
     quant::check_has_codec(options.scheme.value_or(preset_scheme(options.preset)));
     for (const TensorRule& rule : options.rules) {
         if (rule.scheme) quant::check_has_codec(*rule.scheme);
     }
     decisions.rules = assign_rules(options.rules, reports);
-    const std::vector<std::string> spared = chosen.empty() ? std::vector<std::string>() : spared_by_planner(reports);
+    const auto rule_of = [&](std::size_t i) {
+        return decisions.rules[i] ? &options.rules[*decisions.rules[i]] : nullptr;
+    };
+    for (std::size_t i = 0; i < reports.size(); ++i) {
+        reports[i].output_bytes = reports[i].source_bytes;
+        decisions.deciders.push_back(decider_of(reports[i], options, rule_of(i), !keep.empty() && keep[i], family));
+    }
+    const std::vector<std::string> spared =
+        chosen.empty() ? std::vector<std::string>() : spared_by_planner(decisions, options.max_size);
     for (std::size_t i = 0; i < reports.size(); ++i) {
         TensorReport& report = reports[i];
-        const TensorRule* const rule = decisions.rules[i] ? &options.rules[*decisions.rules[i]] : nullptr;
-        decisions.deciders.push_back(
-            decider_of(report, options, rule, !keep.empty() && keep[i], around.family, around.row_of(i)));
-        report.output_bytes = report.source_bytes;
         if (!report.reason.empty()) continue;
-        if (decisions.deciders.back() == Decider::kPlanner) {
-            take_choice(report, chosen, spared, i, report.output_axis);
+        if (decisions.deciders[i] == Decider::kPlanner) {
+            take_choice(report, chosen, spared, i);
         } else {
-            report.scheme = scheme_for(report, options, rule, around.row_of(i));
+            report.scheme = scheme_for(report, options, rule_of(i));
         }
         if (!report.scheme) continue;
         report.output_bytes =
             quant::stored_bytes(*report.scheme, report.shape) + quant::sidecar_state_bytes(*report.scheme);
-        if (by_linear(decisions.deciders.back(), options) && report.output_bytes >= report.source_bytes)
+        if (by_linear(decisions.deciders[i], options) && report.output_bytes >= report.source_bytes)
             keep_as_small(report);
     }
     return decisions;

@@ -3,11 +3,8 @@
 // first where rows would share one.
 #include "plan/fitting_scheme.hpp"
 
-#include <functional>
-
 #include "base/checked.hpp"
 #include "quant/storage_layout.hpp"
-#include "quant/two_level.hpp"
 
 namespace octet::plan {
 namespace {
@@ -25,36 +22,13 @@ Budget budget_of(Preset preset) {
 /// Rows of fewer inputs than this are one group.
 constexpr std::uint32_t kMostGroup = 128;
 
-/// Groups that end where outputs do may be as long as any.
-constexpr std::uint32_t kMostAlignedGroup = kMostGroupSize;
-
-/// Inputs of the superblocks of two levels, at least.
-constexpr std::uint64_t kSuperblock = 1024;
-
-/// The smallest groups that divide the inputs of an output: with two levels where superblocks do, too; with F16 state where a superblock would
-/// span several outputs, which may be of any size.
-std::optional<Scheme> aligned_scheme(Scheme scheme, std::uint64_t row, const std::function<bool(const Scheme&)>& fits) {
-    for (scheme.group_size = kLeastGroupSize; scheme.group_size <= kMostGroup; ++scheme.group_size) {
-        if (row % quant::two_level_shape(scheme).superblock == 0 && fits(scheme)) return scheme;
-    }
-    if (row >= kSuperblock) return std::nullopt;
-    scheme.scale_dtype = ScaleDtype::kF16;
-    for (const bool symmetric : {false, true}) {
-        scheme.symmetric = symmetric;
-        for (scheme.group_size = kLeastGroupSize; scheme.group_size <= kMostAlignedGroup; ++scheme.group_size) {
-            if (row % scheme.group_size == 0 && fits(scheme)) return scheme;
-        }
-    }
-    return std::nullopt;
-}
-
 }  // namespace
 
 bool is_budget(Preset preset) noexcept {
     return preset == Preset::kQ8 || preset == Preset::kQ6 || preset == Preset::kQ4;
 }
 
-std::optional<Scheme> fitting_scheme(Preset preset, const Shape& shape, OutputAxis axis, std::uint64_t row) {
+std::optional<Scheme> fitting_scheme(Preset preset, const Shape& shape, OutputAxis axis, bool batch) {
     const Budget budget = budget_of(preset);
     std::uint64_t elements = 1;
     for (const std::uint64_t dimension : shape) elements *= dimension;  // of a tensor in a file: does not overflow
@@ -67,11 +41,10 @@ std::optional<Scheme> fitting_scheme(Preset preset, const Shape& shape, OutputAx
     scheme.bits = budget.bits;
     scheme.granularity = Granularity::kGroup;
     scheme.axis = axis;
+    scheme.batch = batch;
     scheme.range = RangeSearch::kMse;
     scheme.scale_dtype = ScaleDtype::kTwoLevel;
-    if (row != 0) {
-        if (const auto aligned = aligned_scheme(scheme, row, fits)) return aligned;
-    }
+    scheme = quant::with_packing(scheme, shape);
     for (scheme.group_size = kLeastGroupSize; scheme.group_size <= kMostGroup; ++scheme.group_size) {
         if (fits(scheme)) return scheme;
     }

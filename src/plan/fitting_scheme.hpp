@@ -14,8 +14,7 @@ bool is_budget(Preset preset) noexcept;
 /// The scheme of a matrix of that shape under a budget preset: two levels with a search, the smallest groups whose codes and state
 /// need at most 8.5, 6.5625 or 4.5 bits a weight. Rows so short that the floats of two levels cost too much (under 96
 /// inputs) have one F16 scale and zero point each, under 64 a scale alone. Nothing where that is too much as well (under 32).
-/// `row`, unless 0, is the inputs of one output where a row of the matrix holds several, as of fused experts: then groups and superblocks
-/// end where outputs do, as far as a superblock is not shorter than an output anyway.
-std::optional<Scheme> fitting_scheme(Preset preset, const Shape& shape, OutputAxis axis, std::uint64_t row = 0);
+/// `axis` and `batch` as of the tensor's report.
+std::optional<Scheme> fitting_scheme(Preset preset, const Shape& shape, OutputAxis axis, bool batch = false);
 
 }  // namespace octet::plan

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "formats/octet_set/sidecar.hpp"
+#include "plan/candidates.hpp"
 #include "plan/fitting_scheme.hpp"
-#include "quant/storage_layout.hpp"
 
 namespace octet::plan {
 namespace {
@@ -19,9 +19,12 @@ constexpr std::uint64_t kLeastInputs = 16;
 /// The part of all bytes that nobody misses.
 constexpr std::uint64_t kNegligible = 1000;
 
+/// The part of the size that copies may take: a small model's table of positions is a tenth of it.
+constexpr std::uint64_t kSparedShare = 200;
+
 /// One kernel for each channel, [channels, 1, ...].
 bool is_depthwise(const TensorReport& tensor) {
-    return tensor.shape.size() >= 3 && tensor.shape[0] > 1 && tensor.shape[1] == 1;
+    return !tensor.batch && tensor.shape.size() >= 3 && tensor.shape[0] > 1 && tensor.shape[1] == 1;
 }
 
 std::string by_kind(const TensorReport& tensor) {
@@ -34,38 +37,47 @@ std::string by_kind(const TensorReport& tensor) {
 
 }  // namespace
 
-std::vector<std::string> spared_by_planner(const std::vector<TensorReport>& tensors) {
+std::vector<std::string> spared_by_planner(const Decisions& decisions, std::optional<std::uint64_t> max_size) {
+    const std::vector<TensorReport>& tensors = decisions.tensors;
     std::vector<std::string> reasons(tensors.size());
-    std::vector<std::uint32_t> others;
+    std::vector<std::uint32_t> smallest_first;
     std::uint64_t bytes = 0;
+    std::uint64_t weights = 0;
     for (std::uint32_t i = 0; i < tensors.size(); ++i) {
         if (!is_quantizable(tensors[i].dtype)) continue;
         bytes += tensors[i].source_bytes;
-        reasons[i] = by_kind(tensors[i]);
-        if (reasons[i].empty()) others.push_back(i);
+        weights += element_count(tensors[i].shape).value_or(0);
+        if (decisions.deciders[i] == Decider::kPlanner) smallest_first.push_back(i);
     }
-    std::stable_sort(others.begin(), others.end(), [&](std::uint32_t a, std::uint32_t b) {
+    std::stable_sort(smallest_first.begin(), smallest_first.end(), [&](std::uint32_t a, std::uint32_t b) {
         return tensors[a].source_bytes < tensors[b].source_bytes;
     });
-    std::uint64_t together = 0;
-    for (const std::uint32_t i : others) {
-        together += tensors[i].source_bytes;
-        if (together >= bytes / kNegligible) break;
-        reasons[i] = "one of the smallest tensors, which have under 0.1 % of the bytes together";
+    const std::uint64_t most = max_size.value_or(weights) / kSparedShare;
+    std::uint64_t spared = 0;
+    std::uint64_t others = 0;
+    for (const std::uint32_t i : smallest_first) {
+        const std::uint64_t size = tensors[i].source_bytes;
+        std::string reason = by_kind(tensors[i]);
+        if (reason.empty()) {
+            others += size;
+            if (others >= bytes / kNegligible) continue;
+            reason = "one of the smallest tensors, which have under 0.1 % of the bytes together";
+        }
+        if (tensors[i].role != Role::kRouter) spared += size;
+        if (spared <= most || tensors[i].role == Role::kRouter) reasons[i] = std::move(reason);
     }
     return reasons;
 }
 
-std::string spared_by_budget(Preset preset, const TensorReport& tensor, std::uint64_t row) {
-    const quant::Matrix matrix = quant::matrix_of(tensor.shape);
-    const std::uint64_t inputs = tensor.output_axis == OutputAxis::k1 ? matrix.rows : matrix.columns;
+std::string spared_by_budget(Preset preset, const TensorReport& tensor) {
+    const std::uint64_t inputs = inputs_of(tensor);
     const std::string_view name = octet_set::preset_name(preset);
     if (preset != Preset::kQ8 && tensor.role == Role::kRouter)
         return fmt::format("a router, which --preset {} leaves alone", name);
     if (is_depthwise(tensor) && preset != Preset::kQ8)
         return fmt::format("a depthwise convolution, which --preset {} leaves alone", name);
     if (inputs < kLeastInputs) return fmt::format("its rows have under {} inputs, too few for a scale", kLeastInputs);
-    if (fitting_scheme(preset, tensor.shape, tensor.output_axis, row)) return "";
+    if (fitting_scheme(preset, tensor.shape, tensor.output_axis, tensor.batch)) return "";
     return fmt::format("too short to be cut: no scheme fits into the bits a weight of --preset {}", name);
 }
 

@@ -1,20 +1,25 @@
 // What is too small to gain anything by, and too much to lose: the planner, and the presets of few bits, copy it. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "octet/options.hpp"
 #include "octet/report.hpp"
+#include "plan/output_plan.hpp"
 
 namespace octet::plan {
 
-/// For each tensor why the planner copies it where the size allows, or nothing: routers, norms, tables of positions, and of the other float
-/// tensors the smallest ones, as long as those have less than a thousandth of all bytes together. Kinds and roles are filled in.
-std::vector<std::string> spared_by_planner(const std::vector<TensorReport>& tensors);
+/// For each tensor that the planner decides why it is copied where the size allows, or nothing: every
+/// router; and norms, tables of positions and the smallest other tensors (those that have less than a
+/// thousandth of all bytes together), the smallest first, as long as they take at most a
+/// two-hundredth of `max_size`, or without one of what all weights take at 8 bits. Kinds, roles and
+/// deciders are filled in.
+std::vector<std::string> spared_by_planner(const Decisions& decisions, std::optional<std::uint64_t> max_size);
 
 /// Why the preset, one of a number of bits, copies a matrix that its kind would have quantized, or nothing: routers, depthwise
-/// convolutions, rows of under 16 inputs, and what no scheme brings into the budget. `row` as of fitting_scheme().
-std::string spared_by_budget(Preset preset, const TensorReport& tensor, std::uint64_t row);
+/// convolutions, rows of under 16 inputs, and what no scheme brings into the budget.
+std::string spared_by_budget(Preset preset, const TensorReport& tensor);
 
 }  // namespace octet::plan

@@ -2,6 +2,8 @@
 // tries them for 16 outputs at a time.
 #include "quant/range_search.hpp"
 
+#include "quant/restored_noise.hpp"
+
 namespace octet::quant {
 namespace {
 
@@ -60,9 +62,21 @@ kernels::RangeLimits range_limits(const Scheme& scheme) noexcept {
 }
 
 kernels::ColumnState search_range(const kernels::ColumnBlock& block, const Scheme& scheme,
-                                  const kernels::Kernels& loops) {
+                                  const kernels::Kernels& loops, const kernels::ColumnState* plain) {
     kernels::ColumnState state;
-    loops.range_search(block, range_limits(scheme), state);
+    loops.range_search(block, range_limits(scheme), plain, state);
+    for (std::size_t column = 0; plain != nullptr && column < kernels::kBlockColumns; ++column) {
+        const BlockState found = {state.scale[column], state.zero_point[column]};
+        const BlockState unsearched = {plain->scale[column], plain->zero_point[column]};
+        const bool is_same = found.scale == unsearched.scale && found.zero_point == unsearched.zero_point;
+        if (state.is_close[column] == 0.0F || is_same) continue;
+        const auto noise = [&](const BlockState& one) {
+            return restored_noise(block, column, 0, block.inputs, scheme, one, loops);
+        };
+        if (!(noise(unsearched) < noise(found))) continue;
+        state.scale[column] = unsearched.scale;
+        state.zero_point[column] = unsearched.zero_point;
+    }
     return state;
 }
 

@@ -11,6 +11,8 @@
 namespace octet {
 namespace {
 
+static_assert(sizeof(Scheme) == 24, "a report of a hundred thousand tensors has as many: order members by size");
+
 constexpr std::uint32_t kPpm = 1'000'000;
 constexpr std::uint32_t kPpmOfOne = 10'000;  // of one percent
 
@@ -65,6 +67,8 @@ Scheme parse_parts(std::string_view& rest) {
     }
     if (take(rest, "-axis0")) s.axis = OutputAxis::k0;
     if (s.axis == OutputAxis::kAuto && take(rest, "-axis1")) s.axis = OutputAxis::k1;
+    if (take(rest, "-batch")) s.batch = true;
+    if (take(rest, "-rows")) s.row_packing = true;
     if (take(rest, "-intzp")) s.zero_point = ZeroPoint::kInteger;
     if (take(rest, "-trunc")) s.rounding = Rounding::kTruncate;
     if (take(rest, "-mse")) {
@@ -95,11 +99,20 @@ std::string granularity_problem(const Scheme& s) {
     return "";
 }
 
+/// Of the matrices that a tensor is seen as, and of their rows.
+std::string matrix_problem(const Scheme& s) {
+    if (s.batch && s.axis == OutputAxis::kAuto) return "a batch without its axis";
+    if (s.row_packing && s.batch) return "row packing of a batch, whose rows are packed without being asked";
+    if (s.row_packing && s.bits == kCodeBits) return "row packing of 8 bits, which are not packed";
+    return "";
+}
+
 }  // namespace
 
 std::string scheme_problem(const Scheme& s) {
     if (!is_bit_count(s.bits)) return fmt::format("{} bits are not 2, 3, 4, 5, 6 or 8", s.bits);
     if (const std::string problem = granularity_problem(s); !problem.empty()) return problem;
+    if (const std::string problem = matrix_problem(s); !problem.empty()) return problem;
     const bool two_level = s.scale_dtype == ScaleDtype::kTwoLevel;
     if (s.zero_point == ZeroPoint::kInteger && s.symmetric) return "a symmetric scheme has no zero point";
     if (s.zero_point == ZeroPoint::kInteger && two_level) return "two levels have no integer zero points";
@@ -118,6 +131,8 @@ std::string scheme_name(const Scheme& s) {
     if (s.granularity == Granularity::kChannel) name += "-channel";
     if (s.granularity == Granularity::kGroup) name += fmt::format("-group{}", s.group_size);
     if (s.axis != OutputAxis::kAuto) name += s.axis == OutputAxis::k0 ? "-axis0" : "-axis1";
+    if (s.batch) name += "-batch";
+    if (s.row_packing) name += "-rows";
     if (s.zero_point == ZeroPoint::kInteger) name += "-intzp";
     if (s.rounding == Rounding::kTruncate) name += "-trunc";
     if (s.range == RangeSearch::kMse) name += "-mse";

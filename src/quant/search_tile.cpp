@@ -52,8 +52,11 @@ class OneLevel {
     OneLevel(const Scheme& scheme, const Outputs& outputs, const Blocks& blocks)
         : scheme_(scheme),
           size_(scheme.granularity == Granularity::kGroup ? scheme.group_size : outputs.inputs()),
+          has_16_bits_(scheme.scale_dtype != ScaleDtype::kF32),
           blocks_(blocks),
-          block_(size_ * kColumns) {}
+          block_(size_ * kColumns) {
+        if (has_16_bits_) make_plain_states();
+    }
 
     void run(const Outputs& outputs, std::uint64_t output, const float* weights) {
         const std::uint64_t size = size_;
@@ -61,20 +64,39 @@ class OneLevel {
         for (std::uint64_t first = 0; first < outputs.inputs(); first += size) {
             const std::uint64_t count = std::min(size, outputs.inputs() - first);
             outputs.gather(output, first, count, block_.data());
-            const kernels::ColumnState state = search_range(
-                {block_.data(), weights == nullptr ? nullptr : weights + first, count}, scheme_, active_kernels());
+            const auto number_of = [&](std::uint64_t c) {
+                return outputs.by_columns ? first / size * blocks_.across + output + c
+                                          : (output + c) * blocks_.across + first / size;
+            };
+            kernels::ColumnState plain;
+            for (std::uint64_t c = 0; has_16_bits_ && c < kColumns; ++c) {
+                plain.scale[c] = blocks_.scale[number_of(std::min(c, whole - 1))];
+                plain.zero_point[c] = blocks_.zero_point[number_of(std::min(c, whole - 1))];
+            }
+            const kernels::ColumnState state =
+                search_range({block_.data(), weights == nullptr ? nullptr : weights + first, count}, scheme_,
+                             active_kernels(), has_16_bits_ ? &plain : nullptr);
             for (std::uint64_t c = 0; c < whole; ++c) {
-                const std::uint64_t i = outputs.by_columns ? first / size * blocks_.across + output + c
-                                                           : (output + c) * blocks_.across + first / size;
-                blocks_.scale[i] = state.scale[c];
-                blocks_.zero_point[i] = state.zero_point[c];
+                blocks_.scale[number_of(c)] = state.scale[c];
+                blocks_.zero_point[number_of(c)] = state.zero_point[c];
             }
         }
     }
 
   private:
+    /// Of all blocks, for the search to start from; a scale that overflows stays infinite.
+    void make_plain_states() {
+        std::uint64_t done = 0;
+        while (done < blocks_.count) {
+            const kernels::StateArrays rest = {blocks_.min + done, blocks_.max + done, blocks_.scale + done,
+                                               blocks_.zero_point + done};
+            done += block_states(scheme_, rest, blocks_.count - done) + 1;
+        }
+    }
+
     const Scheme& scheme_;
     std::uint64_t size_;
+    bool has_16_bits_;
     const Blocks& blocks_;
     std::vector<float> block_;
 };

@@ -11,17 +11,24 @@
 
 namespace octet::quant {
 
-/// A tensor as channels and groups see it: a matrix in C order, its rows cut into packed rows of the last dimension. More than two
-/// dimensions: the first against the rest. 0-d and 1-d: one row. Without elements: no rows, no columns, and no blocks.
+/// A tensor as channels and groups see it: a matrix in C order, or a batch of them, one behind the other. More than two dimensions are the first
+/// (of a batch the second) against the rest; 0-d and 1-d are one row. Without elements: no rows, no columns, and no blocks.
 struct Matrix {
-    std::uint64_t rows = 1;
+    std::uint64_t rows = 1;  ///< of each
     std::uint64_t columns = 1;
     std::uint64_t packed_row = 1;  ///< codes that are packed together; divides `columns`, unless that is 0
+    std::uint64_t batch = 1;       ///< matrices
 };
 
-Matrix matrix_of(const Shape& shape) noexcept;
+Matrix matrix_of(const Scheme& scheme, const Shape& shape) noexcept;
 
-/// A rectangle of the matrix.
+/// Inputs of one output: the length of a channel.
+std::uint64_t inputs_of(const Scheme& scheme, const Shape& shape) noexcept;
+
+/// `scheme` with row packing where that takes fewer bytes of such a tensor than packing its last dimension, and only there.
+Scheme with_packing(Scheme scheme, const Shape& shape) noexcept;
+
+/// A rectangle of the matrix. Of a batch it lies in one of the matrices, and its row counts from the first one's.
 struct TilePlace {
     std::uint64_t row = 0;
     std::uint64_t column = 0;
@@ -29,12 +36,22 @@ struct TilePlace {
     std::uint64_t columns = 0;
 };
 
-/// Elements of one block down and across. Blocks are numbered row by row; the last ones may be short.
+/// Elements of one block down and across. Blocks are numbered row by row; the last ones, of each matrix, may be short.
 struct BlockGrid {
     std::uint64_t rows_each = 1;
     std::uint64_t columns_each = 1;
-    std::uint64_t down = 0;
+    std::uint64_t down = 0;  ///< of all matrices together
     std::uint64_t across = 0;
+    std::uint64_t batch = 1;
+    std::uint64_t matrix_rows = 0;  ///< of each matrix of a batch
+
+    /// The row of blocks that a row of elements is in.
+    std::uint64_t row_of(std::uint64_t row) const noexcept {
+        if (batch == 1) return row / rows_each;
+        return row / matrix_rows * (down / batch) + row % matrix_rows / rows_each;
+    }
+
+    std::uint64_t count() const noexcept { return down * across; }
 };
 
 /// The blocks of a matrix under a scheme whose axis is resolved.

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "quant/restored_noise.hpp"
+
 namespace octet::quant {
 namespace {
 
@@ -35,6 +37,42 @@ kernels::TwoLevelLimits limits_for(const Scheme& scheme, const TwoLevelShape& sh
     return limits;
 }
 
+double noise_of(const kernels::ColumnBlock& block, std::size_t column, const Scheme& scheme,
+                const kernels::Kernels& loops, const kernels::TwoLevelState& state) {
+    const std::size_t size = scheme.group_size;
+    double noise = 0;
+    for (std::size_t first = 0; first < block.inputs; first += size) {
+        const std::size_t at = first / size * kernels::kBlockColumns + column;
+        const BlockState group = {state.scales[at] * state.super_scale[column],
+                                  state.zero_points[at] * state.super_zero_point[column]};
+        noise += restored_noise(block, column, first, std::min(size, block.inputs - first), scheme, group, loops);
+    }
+    return noise;
+}
+
+/// Of the columns that are close to what they would be without a search: that where it restores the values better.
+void keep_better(const kernels::ColumnBlock& block, const Scheme& scheme, const TwoLevelShape& shape,
+                 const kernels::Kernels& loops, kernels::TwoLevelState& state) {
+    constexpr std::size_t kColumns = kernels::kBlockColumns;
+    float scales[kernels::kMaxSuperblockGroups * kColumns];
+    float zero_points[kernels::kMaxSuperblockGroups * kColumns];
+    kernels::TwoLevelState plain = {scales, zero_points, {}, {}};
+    kernels::TwoLevelLimits limits = limits_for(scheme, shape);
+    limits.starts = 0;
+    loops.two_level_search(block, limits, plain);
+    const std::size_t groups = (block.inputs + scheme.group_size - 1) / scheme.group_size;
+    for (std::size_t column = 0; column < kColumns; ++column) {
+        if (state.is_close[column] == 0.0F) continue;
+        if (!(noise_of(block, column, scheme, loops, plain) < noise_of(block, column, scheme, loops, state))) continue;
+        state.super_scale[column] = plain.super_scale[column];
+        state.super_zero_point[column] = plain.super_zero_point[column];
+        for (std::size_t at = column; at < groups * kColumns; at += kColumns) {
+            state.scales[at] = plain.scales[at];
+            state.zero_points[at] = plain.zero_points[at];
+        }
+    }
+}
+
 }  // namespace
 
 TwoLevelShape two_level_shape(const Scheme& scheme) noexcept {
@@ -59,6 +97,9 @@ std::array<std::pair<std::string_view, std::uint32_t>, 4> named_numbers(const Tw
 void search_superblock(const kernels::ColumnBlock& block, const Scheme& scheme, const TwoLevelShape& shape,
                        const kernels::Kernels& loops, kernels::TwoLevelState& state) {
     loops.two_level_search(block, limits_for(scheme, shape), state);
+    const auto is_close = [](float close) { return close != 0.0F; };
+    if (std::any_of(std::begin(state.is_close), std::end(state.is_close), is_close))
+        keep_better(block, scheme, shape, loops, state);
     if (scheme.symmetric) std::fill(std::begin(state.super_zero_point), std::end(state.super_zero_point), 0.0F);
 }
 

@@ -232,16 +232,36 @@ class Experts(Architectures):
             self.check_set("m.safetensors", "set", "back.safetensors")
             back = {t.name: t for t in read_file(self.dir / "back.safetensors")[1]}
             for t, made in zip(tensors[1:], report["tensors"][1:]):
-                group = int(made["scheme"].split("-group")[1].split("-")[0])
-                self.assertEqual(t.shape[-1] % group, 0, made["scheme"])
+                self.assertIn("-axis0-batch", made["scheme"])
                 self.assertLessEqual(8 * made["output_bytes"] / (len(t.data) / 4), budget)
                 self.assertGreater(self.worst_output(t, back[t.name]), least, made["scheme"])
 
-    def test_large_outputs_keep_two_levels(self):
+    def test_large_outputs_have_two_levels(self):
         tensors = [zeros("model.embed_tokens.weight", "BF16", 2050, 2048), zeros("layers.0.mlp.experts.gate_up_proj", "BF16", 2, 64, 2048),
                    zeros("layers.0.mlp.experts.down_proj", "BF16", 2, 2048, 32)]
         found = self.plan(tensors, "--preset", "q4")
-        self.assertEqual(found[tensors[1].name]["scheme"], "u4-group32-axis0-mse-two")
+        self.assertEqual(found[tensors[1].name]["scheme"], "u4-group18-axis0-batch-mse-two")
+
+    def test_both_orders_are_told_by_who_reads_the_hidden_size(self):
+        """The same names, and no bias; a square one follows its sibling, and where nothing tells outputs stand first."""
+        table = zeros("model.embed_tokens.weight", "BF16", 300, 96)
+        for shapes, axis in ((((4, 80, 96), (4, 96, 40)), 0), (((4, 96, 80), (4, 40, 96)), 1), (((4, 192, 96), (4, 96, 96)), 0),
+                             (((4, 96, 192), (4, 96, 96)), 1), (((4, 96, 96), (4, 96, 96)), 0)):
+            tensors = [table] + [zeros(f"layers.0.mlp.experts.{name}", "BF16", *shape) for name, shape in zip(("gate_up_proj", "down_proj"), shapes)]
+            for options in (("--preset", "q4"), ("--preset", "linear"), ("--granularity", "channel")):
+                found = self.plan(tensors, *options)
+                for t in tensors[1:]:
+                    self.assertIn(f"-axis{axis}-batch", found[t.name]["scheme"], (shapes, options))
+
+
+    def test_experts_without_the_word_are_told_by_the_hidden_size(self):
+        """JetMoE calls them mlp.input_linear; convolutions and vocoders are none."""
+        table = zeros("model.embed_tokens.weight", "BF16", 300, 96)
+        experts = [zeros("model.layers.0.mlp.input_linear.weight", "BF16", 4, 80, 96), zeros("model.layers.0.mlp.output_linear.weight", "BF16", 4, 96, 40)]
+        others = [zeros("encoder.conv1.weight", "BF16", 96, 80, 3), zeros("encoder.pos_conv_embed.conv.weight", "BF16", 96, 48, 128), zeros("ups.0.weight", "BF16", 192, 96, 16),
+                  zeros("input_proj.weight", "BF16", 96, 96, 1)]
+        found = self.plan([table] + experts + others, "--preset", "q8")
+        self.assertEqual({name for name, t in found.items() if "-batch" in t["scheme"]}, {t.name for t in experts})
 
 
 class Presets(Architectures):
@@ -289,13 +309,17 @@ class Presets(Architectures):
         self.assertGreater(found[0]["sqnr_db"], found[1]["sqnr_db"] + 3)
 
     def test_the_planner_keeps_routers_norms_positions_and_what_nobody_misses(self):
-        tensors = [self.noise("model.embed_tokens.weight", 400, 96), self.noise("layers.0.mlp.gate.weight", 4, 96), self.noise("layers.0.norm.weight", 96),
-                   self.noise("embed_positions.weight", 16, 96), self.noise("layers.0.mlp.experts.0.up_proj.weight", 128, 96), self.noise("layers.0.mixer.dt_bias", 8)]
-        for options in (("--max-size", "60kB"), ("--target-sqnr", "25")):
+        tensors = [self.noise("model.embed_tokens.weight", 3600, 96), self.noise("layers.0.mlp.gate.weight", 40, 96), self.noise("layers.0.norm.weight", 96),
+                   self.noise("embed_positions.weight", 2, 96), self.noise("layers.0.mlp.experts.0.up_proj.weight", 128, 96), self.noise("layers.0.mixer.dt_bias", 8)]
+        for options in (("--max-size", "260kB"), ("--target-sqnr", "25")):
             found = self.plan(tensors, *options)
             self.assertEqual({name for name, t in found.items() if t["scheme"] == "keep"},
                              {"layers.0.mlp.gate.weight", "layers.0.norm.weight", "embed_positions.weight", "layers.0.mixer.dt_bias"})
             self.assertTrue(found["layers.0.norm.weight"]["reason"].startswith("a norm, which the planner copies where the size allows"))
+        # The positions would be more than 0.5 % of the size; routers are copied whatever they take.
+        found = self.plan([*tensors[:3], self.noise("embed_positions.weight", 32, 96), *tensors[4:]], "--max-size", "260kB")
+        self.assertEqual({name for name, t in found.items() if t["scheme"] == "keep"}, {"layers.0.mlp.gate.weight", "layers.0.norm.weight", "layers.0.mixer.dt_bias"})
+        self.assertEqual(found["embed_positions.weight"]["reason"], "the least total error within --max-size 260,000")
         smallest = self.run_octet("plan", "model", "--max-size", "1kB").err
         self.assertIn("cannot be reached", smallest)
         least = int(smallest.split(" take ")[1].split(" bytes")[0].replace(",", ""))

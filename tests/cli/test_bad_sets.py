@@ -29,8 +29,8 @@ def reordered(sidecar):
 
 # Changes of a sidecar that fits, and the line after "set/quantization_state.json: ".
 WRONG_CONTENT = [
-    (changed(version=2), "is of version 2; this octet reads version 1" + RESTORE),
-    (changed(version="1"), 'is of version "1"; this octet reads version 1' + RESTORE),
+    (changed(version=3), "is of version 3; this octet reads versions 1 and 2" + RESTORE),
+    (changed(version="1"), 'is of version "1"; this octet reads versions 1 and 2' + RESTORE),
     (changed(format="other"), 'is not octet\'s: its format is not "octet"' + RESTORE),
     (changed(extra=1), "the sidecar has the unknown key 'extra'" + RESTORE),
     (changed("source", extra=1), "source has the unknown key 'extra'" + RESTORE),

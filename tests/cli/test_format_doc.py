@@ -9,7 +9,7 @@ from pathlib import Path
 
 SOURCE = Path(os.environ["OCTET_SOURCE_DIR"])
 OCTET = os.environ["OCTET_BIN"]
-MOST_LINES = 60
+MOST_LINES = 65
 SCHEMES = ("--bits 4 --group-size 32 --zero-point integer --scale-dtype f16", "--granularity channel --symmetric", "--bits 3 --symmetric",
            "--bits 5 --group-size 48 --axis 1 --scale-dtype bf16", "--bits 2 --granularity channel --axis 1", "--bits 6 --zero-point integer",
            "--bits 4 --group-size 18 --range mse --scale-dtype two-level", "--bits 3 --group-size 16 --axis 1 --scale-dtype two-level",
@@ -30,7 +30,7 @@ def octet(*arguments):
 
 
 def make_awkward_checkpoint(folder):
-    """Two shards: 16-bit and 64-bit floats, a scalar, an empty tensor, integers, and a constant."""
+    """Two shards: 16-bit and 64-bit floats, a scalar, an empty tensor, fused experts in both orders, integers, and a constant."""
     import json
     import numpy as np
     from safetensors.numpy import save_file
@@ -38,7 +38,9 @@ def make_awkward_checkpoint(folder):
     shards = {
         "model-00001-of-00002.safetensors": {
             "half": rng.normal(size=(33, 17)).astype(np.float16), "cube": rng.normal(size=(5, 7, 9)).astype(np.float32), "wide": rng.normal(size=77),
-            "scalar": np.array(0.3, np.float32), "empty": np.zeros((0, 4), np.float32)},
+            "scalar": np.array(0.3, np.float32), "empty": np.zeros((0, 4), np.float32),
+            "embed_tokens.weight": rng.normal(size=(50, 41)).astype(np.float32), "a.experts.down_proj": rng.normal(size=(3, 41, 19)).astype(np.float32),
+            "b.experts.down_proj": rng.normal(size=(3, 19, 41)).astype(np.float16)},
         "model-00002-of-00002.safetensors": {
             "ids": np.arange(7), "flags": np.array([True, False, True]), "constant": np.full(5, 0.1, np.float32)},
     }

@@ -156,7 +156,7 @@ class Verify(OctetCase):
         text = self.state.read_text()
         for changed, what in ((text.replace('"clipped": 0', '"clipped": 1', 1), "^does not match its own checksum"),
                               (text[:-1], "^does not match its own checksum"), (text[:-2], "^not valid JSON"),
-                              (text.replace(' "version": 1', ' "version": 2'), "^is of version 2"), ("", "^not valid JSON")):
+                              (text.replace(' "version": 1', ' "version": 3'), "^is of version 3"), ("", "^not valid JSON")):
             self.assertNotEqual(text, changed)
             self.state.write_text(changed)
             self.only(self.findings(), SIDECAR, "", what)

@@ -38,7 +38,9 @@ TEST_CASE("budget presets take the smallest groups that fit") {
     REQUIRE(name(Preset::kQ4, {10, 64}, OutputAxis::k0) == "u4-group128-axis0-mse-f16");
     REQUIRE(name(Preset::kQ4, {10, 40}, OutputAxis::k0) == "s4-group128-axis0-mse-f16");
     REQUIRE_FALSE(plan::fitting_scheme(Preset::kQ4, {10, 31}, OutputAxis::k0));
-    REQUIRE_FALSE(plan::fitting_scheme(Preset::kQ6, {8, 4, 3, 3}, OutputAxis::k0));
+    REQUIRE(name(Preset::kQ6, {8, 4, 3, 3}, OutputAxis::k0) == "s6-group128-axis0-rows-mse-f16");
+    REQUIRE(name(Preset::kQ4, {64, 64, 3, 3}, OutputAxis::k0) == "u4-group18-axis0-rows-mse-two");
+    REQUIRE(name(Preset::kQ8, {64, 64, 3, 3}, OutputAxis::k0) == "u8-group18-axis0-mse-two");
     for (const Preset preset : {Preset::kQ8, Preset::kQ6, Preset::kQ4}) {
         for (const std::uint64_t inputs : {128U, 512U, 768U, 1024U, 3072U}) {
             const Shape shape = {64, inputs};

@@ -42,6 +42,11 @@ void for_each_combination(const std::function<void(const Scheme&)>& visit) {
                s.group_size = 1025;
            }});
     times({nothing, [](Scheme& s) { s.axis = OutputAxis::k0; }, [](Scheme& s) { s.axis = OutputAxis::k1; }});
+    times({nothing, [](Scheme& s) { s.batch = true; }, [](Scheme& s) { s.row_packing = true; },
+           [](Scheme& s) {
+               s.batch = true;
+               s.row_packing = true;
+           }});
     times({nothing, [](Scheme& s) { s.zero_point = ZeroPoint::kInteger; }});
     times({nothing, [](Scheme& s) { s.rounding = Rounding::kTruncate; }});
     const auto percentile = [](std::uint32_t ppm) {
@@ -75,14 +80,18 @@ TEST_CASE("scheme names of the whole grid parse back to themselves and impossibl
     REQUIRE(failures == 0);
     REQUIRE(names.size() == possible);  // no two share a name
     // Bits; per tensor: (symmetric, or affine with either zero point) x (nearest x 5 ranges, or truncated x 4); channels and groups
-    // also x 3 axes x 3 dtypes; groups in two levels: symmetric or affine, nearest.
-    REQUIRE(possible == 6 * (3 * 9 + 3 * (3 * 9 * 3 * 3) + 2 * 3 * 2 * 5));
+    // also x 3 axes x 3 dtypes; groups in two levels: symmetric or affine, nearest. Under 8 bits each with row packing, too; and channels and
+    // groups with an axis as a batch.
+    const std::size_t tensors = 3 * 9;
+    const std::size_t axes = 3 * (3 * 9 * 3) + 2 * 2 * 5;
+    REQUIRE(possible == 6 * (tensors + 3 * axes + 2 * axes) + 5 * (tensors + 3 * axes));
 }
 
 TEST_CASE("scheme names are those of the command line's contract") {
     for (const char* const name :
          {"u8", "u8-trunc", "s8-channel", "s8-channel-axis0", "u4-group32-mse-two", "u4-group32-axis1-mse-two",
-          "u2-group1024-axis0-intzp-trunc-pct99.9-f16", "s6-group16-pct50.0001-bf16", "u8-pct99.9999"}) {
+          "u2-group1024-axis0-intzp-trunc-pct99.9-f16", "s6-group16-pct50.0001-bf16", "u8-pct99.9999",
+          "s8-channel-axis1-batch", "u4-group32-axis0-rows-mse-two", "u6-rows-mse"}) {
         CAPTURE(name);
         const auto scheme = parse_scheme(name);
         REQUIRE(scheme);
@@ -131,7 +140,13 @@ TEST_CASE("what is not exactly a scheme's name is no scheme") {
                                    "u8-channel-f32",
                                    "u8-group64-two-f16",
                                    "u8-group99999999999",
-                                   "u8-channelaxis0"}) {
+                                   "u8-channelaxis0",
+                                   "u8-rows",
+                                   "u4-batch",
+                                   "u8-channel-batch",
+                                   "u4-channel-batch-axis0",
+                                   "u4-channel-axis0-batch-rows",
+                                   "u4-channel-axis0-rows-batch"}) {
         CAPTURE(name);
         REQUIRE_FALSE(parse_scheme(name));
     }

@@ -117,10 +117,10 @@ TEST_CASE("a sidecar that is not JSON is refused") {
 
 TEST_CASE("a sidecar of another tool or version is named") {
     REQUIRE(refusal_with("/format", "other") == refused("is not octet's: its format is not \"octet\""));
-    REQUIRE(refusal_with("/version", 2) == refused("is of version 2; this octet reads version 1"));
-    REQUIRE(refusal_with("/version", "1") == refused("is of version \"1\"; this octet reads version 1"));
+    REQUIRE(refusal_with("/version", 3) == refused("is of version 3; this octet reads versions 1 and 2"));
+    REQUIRE(refusal_with("/version", "1") == refused("is of version \"1\"; this octet reads versions 1 and 2"));
     REQUIRE(refusal("{\"format\": \"octet\", \"version\": 7, \"new\": {\"unknown\": []}}") ==
-            refused("is of version 7; this octet reads version 1"));
+            refused("is of version 7; this octet reads versions 1 and 2"));
     REQUIRE(refusal("{\"tensors\": {}, \"version\": 1}") == refused("has no version before its tensors"));
 }
 

@@ -29,7 +29,7 @@ BlockRestorer::BlockRestorer(const io::File& file, std::uint64_t offset, const S
     : file_(&file),
       scheme_(scheme),
       state_(state),
-      matrix_(quant::matrix_of(shape)),
+      matrix_(quant::matrix_of(scheme, shape)),
       grid_(quant::grid_of(scheme, matrix_)),
       parts_(quant::stored_parts(scheme, shape)) {
     for (const quant::StoredPart& part : parts_) {
@@ -41,7 +41,7 @@ BlockRestorer::BlockRestorer(const io::File& file, std::uint64_t offset, const S
 std::uint64_t BlockRestorer::block_of(std::uint64_t element) const noexcept {
     const std::uint64_t row = element / matrix_.columns;
     const std::uint64_t column = element % matrix_.columns;
-    return row / grid_.rows_each * grid_.across + column / grid_.columns_each;
+    return grid_.row_of(row) * grid_.across + column / grid_.columns_each;
 }
 
 /// The byte that holds the first of the eight codes which `element` is packed with.
@@ -109,8 +109,13 @@ BlockRestorer::States BlockRestorer::read_two_levels(std::uint64_t first, std::u
     const quant::BlockGrid supers = quant::super_grid_of(scheme_, grid_);
     const std::uint64_t groups_down = supers.rows_each / grid_.rows_each;
     const std::uint64_t groups_across = supers.columns_each / grid_.columns_each;
+    const std::uint64_t down = grid_.down / grid_.batch;
+    const std::uint64_t supers_down = supers.down / supers.batch;
     const auto super_of = [&](std::uint64_t block) {
-        return block / grid_.across / groups_down * supers.across + block % grid_.across / groups_across;
+        const std::uint64_t row = block / grid_.across;
+        const std::uint64_t super_row =
+            supers.batch == 1 ? row / groups_down : row / down * supers_down + row % down / groups_down;
+        return super_row * supers.across + block % grid_.across / groups_across;
     };
     const std::uint64_t count = last - first + 1;
     const std::uint64_t first_super = super_of(first);

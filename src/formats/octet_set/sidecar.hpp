@@ -14,8 +14,12 @@
 
 namespace octet::octet_set {
 
-/// The only version that exists.
-inline constexpr std::uint64_t kSidecarVersion = 1;
+/// The versions that exist. The second has schemes of batches and with row packing; a set without any is of the first.
+inline constexpr std::uint64_t kFirstSidecarVersion = 1;
+inline constexpr std::uint64_t kLastSidecarVersion = 2;
+
+/// True for schemes that version 1 does not know.
+bool needs_version_2(const Scheme& scheme) noexcept;
 
 /// The index of a sharded source.
 struct SourceIndex {

@@ -61,6 +61,7 @@ class Reader {
     Sidecar read() {
         if (text_.find('\0') != text_.npos) fail(fmt::format("NUL at byte {}", text_.find('\0')));
         read_json(text_);
+        check_version_of_schemes();
         check_ties();
         if (!is_sealed(text_)) fail("does not match its own checksum: it was changed after it was written");
         return std::move(sidecar_);
@@ -77,6 +78,7 @@ class Reader {
         if (!end || !is_sealed_at(text_, *end)) return std::nullopt;
         try {
             read_json(std::string(text_.substr(0, begin)) + std::string(text_.substr(*end - 1)));
+            check_version_of_schemes();
             check_ties();
         } catch (const Error&) {
             return std::nullopt;
@@ -99,6 +101,12 @@ class Reader {
             fail("not valid JSON: " + printable(at == what.npos ? what : what.substr(at + 2, 160)));
         }
         read_top(top);
+    }
+
+    void check_version_of_schemes() const {
+        if (version_ == kFirstSidecarVersion && !entries_.first_of_version_2().empty())
+            fail(fmt::format("tensor {} has a scheme that version {} does not know", entries_.first_of_version_2(),
+                             version_));
     }
 
     void check_ties() {
@@ -168,7 +176,7 @@ class Reader {
     bool watch_key(int depth, const std::string& key) {
         if (!keys_.back().insert(key).second) fail(fmt::format("the key {} stands twice", in_quotes(key)));
         if (depth == 1) member_ = key;
-        if (depth == 1 && key == "tensors" && !version_seen_) fail("has no version before its tensors");
+        if (depth == 1 && key == "tensors" && version_ == 0) fail("has no version before its tensors");
         if (depth == 2 && member_ == "tensors") tensor_ = key;
         return true;
     }
@@ -176,10 +184,10 @@ class Reader {
     [[noreturn]] void fail_as_foreign() const { fail("is not octet's: its format is not \"octet\""); }
 
     void check_version(const json& value) {
-        if (value != kSidecarVersion)
-            fail(fmt::format("is of version {}; this octet reads version {}", printable(value.dump().substr(0, 40)),
-                             kSidecarVersion));
-        version_seen_ = true;
+        if (value != kFirstSidecarVersion && value != kLastSidecarVersion)
+            fail(fmt::format("is of version {}; this octet reads versions {} and {}",
+                             printable(value.dump().substr(0, 40)), kFirstSidecarVersion, kLastSidecarVersion));
+        version_ = value.get<std::uint64_t>();
     }
 
     std::vector<FileReport> files_of(const JsonNode& value, std::string_view place,
@@ -287,7 +295,7 @@ class Reader {
     std::vector<std::unordered_set<std::string>> keys_;
     std::string member_;
     std::string tensor_;
-    bool version_seen_ = false;
+    std::uint64_t version_ = 0;  ///< 0: not seen yet
 };
 
 }  // namespace

@@ -145,6 +145,15 @@ class SealedParts {
     std::uint64_t length_ = 0;
 };
 
+/// The first that knows all of its schemes, those of rules included.
+std::uint64_t version_of(const Sidecar& sidecar) {
+    const auto is_newer = [](const auto& named) { return named.scheme && needs_version_2(*named.scheme); };
+    const std::vector<TensorRule>& rules = sidecar.options.rules;
+    const bool is_second = is_newer(sidecar.options) || std::any_of(rules.begin(), rules.end(), is_newer) ||
+                           std::any_of(sidecar.tensors.begin(), sidecar.tensors.end(), is_newer);
+    return is_second ? kLastSidecarVersion : kFirstSidecarVersion;
+}
+
 constexpr std::array<std::string_view, 6> kPresetNames = {"all", "lesson", "linear", "q8", "q6", "q4"};
 
 }  // namespace
@@ -160,13 +169,17 @@ std::optional<Preset> parse_preset(std::string_view name) noexcept {
     return std::nullopt;
 }
 
+bool needs_version_2(const Scheme& scheme) noexcept {
+    return scheme.batch || scheme.row_packing;
+}
+
 std::uint64_t write_sidecar(const Sidecar& sidecar, const std::function<void(std::string_view)>& take) {
     std::string text;
     SealedParts parts(text, take);
     JsonWriter writer(text, JsonWriter::Style::kLines);
     writer.begin_object();
     writer.key("format").string("octet");
-    writer.key("version").integer(kSidecarVersion);
+    writer.key("version").integer(version_of(sidecar));
     writer.key("generator").string(sidecar.generator);
     writer.key("source");
     write_source(writer, sidecar);

@@ -36,6 +36,7 @@ void TensorEntries::add(std::string name, const JsonNode& entry) {
     if (tensor.scheme && !is_quantizable(tensor.dtype))
         fields_.fail_at("", " is quantized from a dtype that is not float");
     read_shape(fields_.member(entry, "shape"), tensor);
+    if (tensor.scheme) check_matrices(tensor);
     fields_.enter_tensor(nullptr);
 }
 
@@ -47,6 +48,14 @@ void TensorEntries::read_shape(const JsonNode& shape, TensorReport& tensor) cons
     const auto bytes = tensor_bytes(tensor.dtype, tensor.shape);
     if (!bytes) fields_.fail_at("", " has a shape whose size overflows or does not fill whole bytes");
     tensor.source_bytes = *bytes;
+}
+
+/// Batches and rows of matrices are of tensors that have more than rows and columns.
+void TensorEntries::check_matrices(const TensorReport& tensor) {
+    if (!needs_version_2(*tensor.scheme)) return;
+    if (newer_.empty()) newer_ = in_quotes(tensor.name);
+    if (tensor.shape.size() > 2) return;
+    fields_.fail_at("", fmt::format(": the scheme {} needs three dimensions or more", in_quotes(scheme_name_)));
 }
 
 void TensorEntries::read_checksums(const JsonNode& checksums, TensorReport& tensor) const {

@@ -15,7 +15,7 @@ using quant::packed_bytes;
 
 TileEncoder::TileEncoder(const Scheme& scheme, const Shape& shape)
     : scheme_(scheme),
-      matrix_(quant::matrix_of(shape)),
+      matrix_(quant::matrix_of(scheme, shape)),
       grid_(quant::grid_of(scheme, matrix_)),
       parts_(quant::stored_parts(scheme, shape)) {
     for (std::size_t i = 0; i < parts_.size(); ++i) {
@@ -25,14 +25,14 @@ TileEncoder::TileEncoder(const Scheme& scheme, const Shape& shape)
 }
 
 std::uint64_t TileEncoder::code_offset(const quant::TilePlace& place) const noexcept {
-    const auto& [rows, columns, packed_row] = matrix_;
+    const auto& [rows, columns, packed_row, batch] = matrix_;
     const unsigned bits = scheme_.bits;
     const std::uint64_t in_row = place.column % packed_row / 8 * bits + (bits == 8 ? place.column % packed_row % 8 : 0);
     return (place.row * (columns / packed_row) + place.column / packed_row) * packed_bytes(packed_row, bits) + in_row;
 }
 
 std::uint64_t TileEncoder::code_bytes(const quant::TilePlace& place) const noexcept {
-    const auto& [rows, columns, packed_row] = matrix_;
+    const auto& [rows, columns, packed_row, batch] = matrix_;
     const unsigned bits = scheme_.bits;
     if (place.columns == columns) return place.rows * (columns / packed_row) * packed_bytes(packed_row, bits);
     const std::uint64_t end = place.column + place.columns;
@@ -62,7 +62,7 @@ void TileEncoder::encode_codes(const quant::TilePlace& place, const std::uint8_t
 void TileEncoder::encode_states(const quant::TilePlace& place, const quant::Blocks& blocks, std::byte* scratch,
                                 formats::ByteSink& sink) const {
     if (!quant::has_state_tensors(scheme_)) return;
-    Run run{place.row / grid_.rows_each, place.column / grid_.columns_each, blocks.across, scratch, sink};
+    Run run{grid_.row_of(place.row), place.column / grid_.columns_each, blocks.across, scratch, sink};
     if (scheme_.scale_dtype == ScaleDtype::kTwoLevel) return put_two_levels(place, blocks, run);
     const std::uint64_t rows = blocks.count / blocks.across;
     const bool has_whole_rows = blocks.across == grid_.across;
@@ -87,10 +87,10 @@ void TileEncoder::put_two_levels(const quant::TilePlace& place, const quant::Blo
         if (!scheme_.symmetric) put_packed(2, two.zero_point_bits, blocks.small_zero_point + i * blocks.across, run);
     }
     const quant::BlockGrid supers = quant::super_grid_of(scheme_, grid_);
+    const std::uint64_t first_row = supers.row_of(place.row);
     run.count = divide_up(place.columns, supers.columns_each);
     for (std::uint64_t i = 0; i < divide_up(place.rows, supers.rows_each); ++i) {
-        const std::uint64_t row = place.row / supers.rows_each + i;
-        const std::uint64_t first = row * supers.across + place.column / supers.columns_each;
+        const std::uint64_t first = (first_row + i) * supers.across + place.column / supers.columns_each;
         put_numbers(scheme_.symmetric ? 2 : 3, blocks.super_scale + i * run.count, first, run);
         if (!scheme_.symmetric) put_numbers(4, blocks.super_zero_point + i * run.count, first, run);
     }
