@@ -1,3 +1,5 @@
+// Runs of 512 values pass through the loops and back; weights of inputs, where there are any, multiply
+// the squares.
 #include "quant/restored_noise.hpp"
 
 #include <algorithm>
