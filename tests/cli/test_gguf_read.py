@@ -3,6 +3,7 @@
 broken is refused in one line."""
 import json
 import random
+import shutil
 import struct
 import unittest
 
@@ -143,6 +144,7 @@ class Reading(OctetCase):
         self.assertEqual(json.loads(found["config.json"]), {"model_type": "x", "torch_dtype": "float32"})
         self.octet("inspect", "out")
         self.assert_refused(2, "--like: nowhere is no folder; name the folder of the model", "dequantize", "m.gguf", "o2", "--like", "nowhere")
+        (model / "model.safetensors.index.json").unlink()
         self.octet("quantize", "model", "set")
         self.assert_refused(2, "--like: is of GGUF files; a set brings the companions of its model along", "dequantize", "set", "o2",
                             "--like", "model")
@@ -253,6 +255,15 @@ class Running(OctetCase):
                 self.assertEqual(restored.pop(t.name), t)
         self.assertEqual(restored, {})
 
+    def test_names_of_the_model_that_it_is_like(self):
+        model = self.dir / "model"
+        model.mkdir()
+        _, tensors, _ = read_file(TESTDATA / "tiny-gpt2" / "model.safetensors")
+        make_file(model / "m.safetensors", [t._replace(name="transformer." + t.name) for t in tensors if not t.name.endswith(".attn.bias")])
+        (self.dir / "m.gguf").write_bytes(gpt2_gguf(TESTDATA / "tiny-gpt2"))
+        self.octet("dequantize", "m.gguf", "back", "--like", "model")
+        self.octet("compare", "model", "back")
+
     def test_files_of_octets_own(self):
         for name, asked in (("tiny-gpt2", "The dog and the"), ("tiny-flan-t5", "where is Delhi")):
             model = TESTDATA / name
@@ -269,6 +280,23 @@ class Running(OctetCase):
                      for path in (f"{name}-q8.gguf", f"{name}-back")]
             self.assertEqual(texts[0], texts[1])
             self.assertEqual(self.octet_json("compare", f"{name}-back", f"{name}-q8.gguf")["totals"]["max_abs_error"], 0)
+
+    def test_t5_whose_head_is_its_embedding(self):
+        model = self.dir / "model"
+        shutil.copytree(TESTDATA / "tiny-flan-t5", model)
+        _, tensors, _ = read_file(model / "model.safetensors")
+        make_file(model / "model.safetensors", [t for t in tensors if t.name != "lm_head.weight"])
+        config = json.loads((model / "config.json").read_text())
+        config["tie_word_embeddings"] = True
+        (model / "config.json").write_text(json.dumps(config))
+        self.octet("quantize", "model", "m.gguf", "--type", "f32")
+        asked = ("--prompt", "where is Delhi", "--max-new-tokens", 8)
+        wanted, found = (self.octet_json("generate", path, *asked) for path in ("model", "m.gguf"))
+        self.assertEqual(wanted["ids"], found["ids"])
+        report = self.octet_json("compare", "model", "m.gguf")  # the factor of the last norm is divided out again
+        self.assertLess(report["totals"]["max_abs_error"], 1e-6)
+        self.octet("dequantize", "m.gguf", "back", "--like", "model")
+        self.assertEqual(self.octet_json("generate", "back", *asked)["ids"], wanted["ids"])
 
     def test_models_that_octet_does_not_run(self):
         good = [matrix("token_embd.weight", g.TYPE_F32, [4, 2])]
@@ -297,7 +325,7 @@ class Broken(OctetCase):
                      "a current llama.cpp in its beginning")
         self.refused(b"GGUF", "byte 4: its beginning needs 4 more bytes, and the file has 0; it was cut or is damaged: fetch it again")
         self.refused(b"GGUG" + bytes(20), "is no GGUF file: it does not begin with GGUF")
-        self.refused(gguf([w, w]), "byte 124: a second entry in tensor 'w'")
+        self.refused(gguf([w, w]), "byte 106: a second entry in tensor 'w'")
         self.refused(gguf([w], [("a", g.U8, 1), ("a", g.U8, 2)]), "byte 52: a second value in key 'a'")
         self.refused(gguf([("w", [4, 33], g.TYPE_Q8_0, b"")]), "byte 57: rows of 33 values, which are no whole blocks of 32 as q8_0 has them in "
                      "tensor 'w'")
@@ -305,7 +333,7 @@ class Broken(OctetCase):
                      'byte 57: "general.alignment" that is no power of two as a 32-bit number in the keys')
         self.refused(gguf([(b"\xff", [1], g.TYPE_F32, bytes(4))]), "byte 33: a name that is no UTF-8 in tensor 1 of 1")
         self.refused(gguf([("w", [1], g.TYPE_F32, bytes(4))], [("a", g.STRING, "x")])[:-4],
-                     "tensor 'w' ends at byte 132, and the file at 128; it was cut: fetch it again")
+                     "tensor 'w' ends at byte 100, and the file at 96; it was cut: fetch it again")
 
     def test_hostile_numbers(self):
         head = b"GGUF" + struct.pack("<I", 3)

@@ -94,7 +94,7 @@ class Opening {
             opened_.version = header.version;
             take(std::move(named), path.filename().native(), std::move(header));
         } else {
-            take_all(prefix_of(named, path.filename().native(), split), split);
+            take_all(path.parent_path(), prefix_of(named, path.filename().native(), split), split);
         }
         refuse_twins();
     }
@@ -114,16 +114,17 @@ class Opening {
         opened_.base_names.push_back(std::move(base_name));
     }
 
-    void take_all(const std::string& prefix, const Split& all) {
+    /// `parent` is the folder as it was given, which may be empty.
+    void take_all(const fs::path& parent, const std::string& prefix, const Split& all) {
         std::optional<std::uint64_t> tensors;
         for (std::uint64_t i = 0; i < all.count; ++i) {
             const std::string name = prefix + split_ending(i, all.count);
             io::check_plain_name(opened_.folder, name, name, links_);
-            if (!io::exists(opened_.folder / name))
+            if (!io::exists(parent / name))
                 throw Error(
-                    ErrorCode::kBadInput, printable((opened_.folder / name).native()),
+                    ErrorCode::kBadInput, printable((parent / name).native()),
                     fmt::format("not found: the model is in {} files, and this is one of them; fetch it", all.count));
-            io::File file = io::File::open_for_reading(opened_.folder / name);
+            io::File file = io::File::open_for_reading(parent / name);
             Header header = read_header(file);
             const Split split = split_of(file, header);
             if (split.number != i || split.count != all.count)
