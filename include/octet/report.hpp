@@ -148,9 +148,9 @@ inline bool all_passed(const std::vector<Check>& checks) {
 
 /// What quantize(), dequantize() and inspect() return.
 struct Report {
-    std::string input;    ///< the path as it was given
-    std::string output;   ///< the path as it was given; empty for inspect
-    bool is_set = false;  ///< inspect: a quantized set rather than a plain checkpoint
+    std::string input;        ///< the path as it was given
+    std::string output;       ///< the path as it was given; empty for inspect
+    bool is_set = false;      ///< inspect: a quantized set rather than a plain checkpoint
     std::string format = {};  ///< "gguf" of such a file; of inspect else "safetensors" or "octet" (a set)
     Totals totals;
     std::vector<TensorReport> tensors;  ///< in file order

@@ -1,7 +1,13 @@
 #include "commands/dequantize_gguf.hpp"
 
-#include <fmt/format.h>
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
 
+#include "arch/names.hpp"
 #include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "checkpoint/companions.hpp"
@@ -45,6 +51,24 @@ checkpoint::Companions companions_of(const fs::path& like, bool single, const Wr
         found.left_out.push_back({one.name, "a single file takes none along"});
     found.copied.clear();
     return found;
+}
+
+/// The tensors under the names that the model in that folder has for them, which may have the prefix of a wrapper.
+std::vector<TensorReport> named_like(std::vector<TensorReport> tensors, const fs::path& like, io::Links links) {
+    checkpoint::Checkpoint model;
+    try {
+        if (!like.empty()) model = checkpoint::open_checkpoint(like, links);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::kBadInput) throw;  // a folder without weights, or with others
+    }
+    std::unordered_map<std::string_view, const std::string*> names;
+    for (const checkpoint::Tensor& tensor : model.tensors)
+        names.emplace(arch::without_wrappers(tensor.name), &tensor.name);
+    for (TensorReport& tensor : tensors) {
+        const auto found = names.find(arch::without_wrappers(tensor.name));
+        if (found != names.end()) tensor.name = *found->second;
+    }
+    return tensors;
 }
 
 /// The one dtype that all float tensors will have; nothing where they differ.
@@ -114,9 +138,9 @@ void take_results(const std::vector<kernels::Narrowing>& narrowings, const plan:
     }
 }
 
-void fill_report(const gguf::GgufSource& source, const plan::OutputPlan& plan,
+void fill_report(const gguf::GgufSource& source, std::vector<TensorReport> tensors, const plan::OutputPlan& plan,
                  const std::vector<kernels::Narrowing>& narrowings, std::optional<Dtype> dtype, Report& report) {
-    report.tensors = source.tensors();
+    report.tensors = std::move(tensors);
     report.totals = source.totals();
     report.totals.output_bytes = octet_set::total_bytes(report.output_files);
     take_results(narrowings, plan, dtype, report);
@@ -128,47 +152,65 @@ void fill_report(const gguf::GgufSource& source, const plan::OutputPlan& plan,
         report.input_files.push_back({fs::path(file.name()).filename().native(), file.size()});
 }
 
-}  // namespace
-
-Report dequantize_gguf(const fs::path& path, const fs::path& output, const DequantizeOptions& options) {
-    const gguf::GgufSource source(gguf::open_gguf(path, io::links_of(options.write.follow_links)));
-    Report report;
-    report.input = path.native();
-    report.output = output.native();
-    Notes notes(options.write);
-    Destination destination(output, options, notes.lines);
-    const bool single = destination.is_single_file();
-    const std::string data_name = single ? destination.single_name() : "model.safetensors";
-    plan::OutputPlan plan = plan::plan_plain(source.tensors(), options.dtype, data_name, path.native());
-    const checkpoint::Companions companions = companions_of(options.like, single, options.write);
-    std::vector<std::string> names{data_name};
-    for (const checkpoint::Companion& companion : companions.copied) names.push_back(companion.name);
+/// The files that are read, which are not to be written to.
+std::vector<io::FileIdentity> inputs_of(const gguf::GgufSource& source, const checkpoint::Companions& companions) {
     std::vector<io::FileIdentity> inputs;
     for (const io::File& file : source.files()) inputs.push_back(file.identity());
     for (const checkpoint::Companion& companion : companions.copied)
         inputs.push_back(io::File::open_for_reading(companion.path).identity());
-    refuse_inputs(destination.folder(), output, names, inputs);
+    return inputs;
+}
 
-    io::Output& files_out = destination.output();
-    files_out.begin();
-    io::check_free_space(files_out.place(), destination.target(),
-                         bytes_needed(plan.files, checkpoint::total_bytes(companions), 0));
-    files_out.build(names);
-    const std::vector<io::File> files = create_files(plan, files_out);
+/// Fills the data file; one result a tensor.
+std::vector<kernels::Narrowing> restore(const gguf::GgufSource& source, plan::OutputPlan& plan, io::Output& output,
+                                        const DequantizeOptions& options) {
+    const std::vector<io::File> files = create_files(plan, output);
     std::vector<kernels::Narrowing> narrowings(source.tensors().size());
     const codecs::TakeResult take = [&](std::size_t i, codecs::TensorResult&& result) {
         narrowings[i] = result.narrowing;
     };
     tasks_of(source, plan, files, options.dtype, take).run(options.write);
     sync_files(files, options.write);
+    return narrowings;
+}
+
+void add_sha256(const io::Output& output, const WriteOptions& options, Report& report) {
+    if (!options.sha256) return;
+    for (FileReport& file : report.output_files)
+        file.sha256 = io::sha256_of(output.open(file.name), options.stop_requested);
+}
+
+}  // namespace
+
+Report dequantize_gguf(const fs::path& path, const fs::path& output, const DequantizeOptions& options) {
+    const io::Links links = io::links_of(options.write.follow_links);
+    const gguf::GgufSource source(gguf::open_gguf(path, links));
+    Report report;
+    report.format = "gguf";
+    report.input = path.native();
+    report.output = output.native();
+    Notes notes(options.write);
+    Destination destination(output, options, notes.lines);
+    const bool single = destination.is_single_file();
+    const std::string data_name = single ? destination.single_name() : "model.safetensors";
+    std::vector<TensorReport> tensors = named_like(source.tensors(), options.like, links);
+    plan::OutputPlan plan = plan::plan_plain(tensors, options.dtype, data_name, path.native());
+    const checkpoint::Companions companions = companions_of(options.like, single, options.write);
+    std::vector<std::string> names{data_name};
+    for (const checkpoint::Companion& companion : companions.copied) names.push_back(companion.name);
+    refuse_inputs(destination.folder(), output, names, inputs_of(source, companions));
+
+    io::Output& files = destination.output();
+    files.begin();
+    io::check_free_space(files.place(), destination.target(),
+                         bytes_needed(plan.files, checkpoint::total_bytes(companions), 0));
+    files.build(names);
+    const std::vector<kernels::Narrowing> narrowings = restore(source, plan, files, options);
     for (const plan::FilePlan& file : plan.files) report.output_files.push_back({file.name, file.byte_count});
-    fill_report(source, plan, narrowings, options.dtype, report);
-    write_companions(companions, common_dtype(source, options.dtype), files_out, options.write.sync, report);
+    fill_report(source, std::move(tensors), plan, narrowings, options.dtype, report);
+    write_companions(companions, common_dtype(source, options.dtype), files, options.write.sync, report);
     report.left_out = companions.left_out;
-    if (options.write.sha256) {
-        for (FileReport& file : report.output_files)
-            file.sha256 = io::sha256_of(files_out.open(file.name), options.write.stop_requested);
-    }
+    add_sha256(files, options.write, report);
     check_stop(options.write);
     destination.publish(names);
     report.notes = notes.lines;

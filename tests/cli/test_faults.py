@@ -4,6 +4,7 @@ import errno
 import os
 import unittest
 
+import gguf_files as g
 from faults import INNER, NO_EXCHANGE, FaultCase, in_own_namespace, mount_tmpfs, needs_shim
 from octet_case import contents, main, snapshot
 
@@ -83,10 +84,10 @@ class Quantize(Sweep):
 
 @needs_shim
 class Dequantize(Sweep):
-    def sweep(self, target, before, *options):
+    def sweep(self, target, before, *options, source="expected-new"):
         """`before`: bytes of the file that stands there, or None; a folder gets what the first clean run gave it."""
         path = self.place / target
-        arguments = ("dequantize", "expected-new", path, "--quiet", "--threads", "1", *options)
+        arguments = ("dequantize", source, path, "--quiet", "--threads", "1", *options)
         runs = 0
 
         def restore():
@@ -125,6 +126,14 @@ class Dequantize(Sweep):
             self.sweep("back.safetensors", b"mine", "--force")
         print(f"{runs} failures")
         self.assertGreater(runs, 90)
+
+    def test_every_call_fails_of_a_gguf_file(self):
+        tensors = [(f"blk.{i}.ffn_up.weight", [40, 64], g.TYPE_Q8_0, g.random_blocks(g.TYPE_Q8_0, 2560, i)) for i in range(2)]
+        (self.dir / "m.gguf").write_bytes(g.gguf(tensors + [("x", [3], g.TYPE_F32, bytes(12))], [("general.architecture", g.STRING, "gpt2")]))
+        runs = self.sweep("back", None, "--like", "new", source="m.gguf") + \
+            self.sweep("back.safetensors", b"mine", "--force", source="m.gguf")
+        print(f"{runs} failures with a GGUF file")
+        self.assertGreater(runs, 60)
 
 
 @needs_shim

@@ -3,6 +3,7 @@
 broken is refused in one line."""
 import json
 import random
+import shutil
 import struct
 import unittest
 
@@ -254,6 +255,15 @@ class Running(OctetCase):
                 self.assertEqual(restored.pop(t.name), t)
         self.assertEqual(restored, {})
 
+    def test_names_of_the_model_that_it_is_like(self):
+        model = self.dir / "model"
+        model.mkdir()
+        _, tensors, _ = read_file(TESTDATA / "tiny-gpt2" / "model.safetensors")
+        make_file(model / "m.safetensors", [t._replace(name="transformer." + t.name) for t in tensors if not t.name.endswith(".attn.bias")])
+        (self.dir / "m.gguf").write_bytes(gpt2_gguf(TESTDATA / "tiny-gpt2"))
+        self.octet("dequantize", "m.gguf", "back", "--like", "model")
+        self.octet("compare", "model", "back")
+
     def test_files_of_octets_own(self):
         for name, asked in (("tiny-gpt2", "The dog and the"), ("tiny-flan-t5", "where is Delhi")):
             model = TESTDATA / name
@@ -270,6 +280,23 @@ class Running(OctetCase):
                      for path in (f"{name}-q8.gguf", f"{name}-back")]
             self.assertEqual(texts[0], texts[1])
             self.assertEqual(self.octet_json("compare", f"{name}-back", f"{name}-q8.gguf")["totals"]["max_abs_error"], 0)
+
+    def test_t5_whose_head_is_its_embedding(self):
+        model = self.dir / "model"
+        shutil.copytree(TESTDATA / "tiny-flan-t5", model)
+        _, tensors, _ = read_file(model / "model.safetensors")
+        make_file(model / "model.safetensors", [t for t in tensors if t.name != "lm_head.weight"])
+        config = json.loads((model / "config.json").read_text())
+        config["tie_word_embeddings"] = True
+        (model / "config.json").write_text(json.dumps(config))
+        self.octet("quantize", "model", "m.gguf", "--type", "f32")
+        asked = ("--prompt", "where is Delhi", "--max-new-tokens", 8)
+        wanted, found = (self.octet_json("generate", path, *asked) for path in ("model", "m.gguf"))
+        self.assertEqual(wanted["ids"], found["ids"])
+        report = self.octet_json("compare", "model", "m.gguf")  # the factor of the last norm is divided out again
+        self.assertLess(report["totals"]["max_abs_error"], 1e-6)
+        self.octet("dequantize", "m.gguf", "back", "--like", "model")
+        self.assertEqual(self.octet_json("generate", "back", *asked)["ids"], wanted["ids"])
 
     def test_models_that_octet_does_not_run(self):
         good = [matrix("token_embd.weight", g.TYPE_F32, [4, 2])]

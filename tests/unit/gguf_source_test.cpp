@@ -31,7 +31,7 @@ std::string file_of(const std::string& architecture, const std::vector<Stored>& 
         infos.push_back({tensor.name, tensor.shape, static_cast<std::uint32_t>(tensor.type), data.size()});
         for (std::uint64_t i = 0; i < gguf::aligned(bytes); ++i) data += static_cast<char>(random() & 0x3FU);
     }
-    return gguf::header_bytes(keys, infos) + data;
+    return gguf::header_text(keys, infos).bytes + data;
 }
 
 std::vector<float> read(const gguf::GgufSource& source, std::size_t tensor, std::uint64_t first, std::uint64_t count) {

@@ -33,9 +33,11 @@ Heads heads_of(const ModelConfig& config) {
     return heads;
 }
 
-/// What config.json says of rotary positions: in an object of its own since transformers 5.
+/// What config.json says of rotary positions: in an object of its own since transformers 5, which may have one for each kind of layer.
 ModelConfig rope_of(const ModelConfig& config) {
-    return config.part(config.has("rope_parameters") ? "rope_parameters" : "rope_scaling");
+    if (!config.has("rope_parameters")) return config.part("rope_scaling");
+    ModelConfig rope = config.part("rope_parameters");
+    return rope.has("full_attention") ? rope.part("full_attention") : std::move(rope);
 }
 
 std::string rope_type(const ModelConfig& rope) {
@@ -182,6 +184,16 @@ void refuse_scale(const ModelConfig& config, const Heads& heads, std::uint32_t l
         config.refuse_variant("query_pre_attn_scalar", fmt::format("it has {}", computed));
 }
 
+/// Every so many layers one looks at all tokens.
+void refuse_pattern(const ModelConfig& config, std::size_t pattern) {
+    const std::vector<std::string> types = config.texts("layer_types");
+    for (std::size_t i = 0; i < types.size(); ++i) {
+        const std::string_view computed = (i + 1) % pattern == 0 ? "full_attention" : "sliding_attention";
+        if (types[i] != computed)
+            config.refuse_variant("layer_types", fmt::format("it has {} in layer {}", computed, i));
+    }
+}
+
 }  // namespace
 
 void add_gemma2_keys(const ModelConfig& config, Keys& keys) {
@@ -189,6 +201,7 @@ void add_gemma2_keys(const ModelConfig& config, Keys& keys) {
     KeyList list("gemma2", keys);
     const Heads heads = heads_of(config);
     refuse_scale(config, heads, 46);
+    refuse_pattern(config, 2);
     add_common_keys(config, context_of(config, false), heads, list);
     add_head_width(heads, list);
     list.add("rope.freq_base", rope_base(config, 10000.0));
@@ -204,15 +217,17 @@ void add_gemma3_keys(const ModelConfig& config, Keys& keys) {
     KeyList list("gemma3", keys);
     const Heads heads = heads_of(config);
     refuse_scale(config, heads, 62);
+    refuse_pattern(config, kPattern);
     for (const char* const key : {"sliding_window_pattern", "_sliding_window_pattern"}) {
         if (config.size_or(key, kPattern) != kPattern) config.refuse_variant(key, fmt::format("it has {}", kPattern));
     }
     if (config.has("attn_logit_softcapping")) config.refuse_variant("attn_logit_softcapping", "it has none");
-    if (config.has("rope_parameters")) refuse_scaling(config);
     add_common_keys(config, context_of(config, false), heads, list);
     add_head_width(heads, list);
     list.add("rope.freq_base", rope_base(config, 1000000.0));
-    list.add("rope.freq_base_swa", config.number_or("rope_local_base_freq", 10000.0));
+    list.add("rope.freq_base_swa", config.part("rope_parameters")
+                                       .part("sliding_attention")
+                                       .number_or("rope_theta", config.number_or("rope_local_base_freq", 10000.0)));
     list.add("attention.sliding_window", config.size_or("sliding_window", 4096));
     if (config.has("final_logit_softcapping"))
         list.add("final_logit_softcapping", config.number_or("final_logit_softcapping", 30.0));
