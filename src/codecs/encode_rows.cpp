@@ -1,3 +1,5 @@
+// A tile is read as rows, or as strips of columns that are turned, encoded, handed to the output,
+// and decoded again to be held against its values.
 #include "codecs/encode_rows.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The format is told from what lies at the path; each has a source of its own.
 #include "codecs/open_source.hpp"
 
 #include "checkpoint/checkpoint.hpp"

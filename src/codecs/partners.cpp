@@ -1,3 +1,5 @@
+// By name first, then by what is left of a name without the prefixes of wrappers; a head without a
+// partner is held against an embedding of its shape.
 #include "codecs/partners.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// A piece is as many elements as the source reads well and the memory holds; they are read as
+// floats, converted to the dtype a part at a time, and what narrowing lost is measured.
 #include "codecs/restore_floats.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// The tensors of the file are laid out under their names in the checkpoint, restored through
+// codecs/restore_floats, and become visible as every output does.
 #include "commands/dequantize_gguf.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Arrangement, mixture and rules decide name, type and reason of each tensor; then come the keys,
+// those of the model and octet's own.
 #include "commands/gguf_contents.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Each file by itself: its structure by opening it; where octet wrote it, the seal of its header,
+// the checksum of every tensor, and zeros in the gaps between them.
 #include "commands/verify_gguf.hpp"
 
 #include <algorithm>

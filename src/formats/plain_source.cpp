@@ -1,3 +1,5 @@
+// Files, tensors and places are taken over from the opened checkpoint; reading is that of every
+// source that stores plain elements.
 #include "formats/plain_source.hpp"
 
 namespace octet::formats {

@@ -1,3 +1,6 @@
+// Keys are copied under the names that config.json has, one function an architecture, and the
+// tokenizer's arrays become the texts of vocab.json, merges.txt and spiece.model, so that their own
+// readers check all of it.
 #include "model/gguf_model.hpp"
 
 #include <array>

@@ -1,3 +1,4 @@
+// The table and its look-ups, by the words of config.json and by those of a file.
 #include "formats/gguf/architecture.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Each tensor of the checkpoint goes to the place that its row in names names, or is left out with
+// the reason; at the end every place that the architecture needs must be taken.
 #include "formats/gguf/arrangement.hpp"
 
 #include <cmath>

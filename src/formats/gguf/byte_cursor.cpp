@@ -1,3 +1,5 @@
+// A window of the file is moved on as it is used up; a length is held against the bytes that are
+// left before anything is made of it.
 #include "formats/gguf/byte_cursor.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Names go back through the architecture's table; shapes are reversed, and what the layout made of
+// values is noted, to be undone when they are read.
 #include "formats/gguf/checkpoint_view.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Tensors are shared out to files, put one behind the other at aligned offsets, and headers with
+// placeholders are measured; what the writing finds out has the same length.
 #include "formats/gguf/file_layout.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// The other files are found by the name of the one that was given and its split keys; no two of
+// them may have a tensor of one name. Figures of octet count only where all of them can be.
 #include "formats/gguf/gguf_file.hpp"
 
 #include <algorithm>

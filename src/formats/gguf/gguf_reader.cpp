@@ -1,3 +1,5 @@
+// Counts, then keys, then infos, each read through a byte_cursor and checked as it comes; at the
+// end the tensors are held against each other and against the file.
 #include "formats/gguf/gguf_reader.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// A run of elements is read as whole blocks and cut to what was asked for; a transposed tensor is
+// decoded row by row, some columns at a time.
 #include "formats/gguf/gguf_source.hpp"
 
 #include <algorithm>

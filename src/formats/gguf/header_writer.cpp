@@ -1,3 +1,4 @@
+// Little-endian numbers and strings with their length, appended to one text.
 #include "formats/gguf/header_writer.hpp"
 
 #include <bit>

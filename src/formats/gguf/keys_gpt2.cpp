@@ -1,3 +1,5 @@
+// GPT-2's keys from its config: context, width, layers, heads, epsilon. What llama.cpp does not
+// compute is refused by the key of config.json.
 #include "formats/gguf/architecture.hpp"
 #include "formats/gguf/key_list.hpp"
 

@@ -1,3 +1,5 @@
+// T5's keys from its config: layers, widths, heads, epsilon, the buckets of relative positions.
+// What llama.cpp does not compute is refused by the key of config.json.
 #include <fmt/format.h>
 
 #include "formats/gguf/architecture.hpp"

@@ -1,3 +1,5 @@
+// The rules of llama-quantize as a table of types and a few functions of layer and kind. Tensors
+// are counted in its order, as some rules depend on how many came before.
 #include "formats/gguf/mixtures.hpp"
 
 #include <algorithm>

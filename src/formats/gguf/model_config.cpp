@@ -1,3 +1,5 @@
+// A member that is missing, or of another type than is asked for, is refused with the file's name
+// and the key.
 #include "formats/gguf/model_config.hpp"
 
 #include <cmath>

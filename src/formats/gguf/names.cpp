@@ -1,3 +1,5 @@
+// Both directions go through the rows in order: the number in place of "#" is taken out of one
+// pattern and put into the other.
 #include "formats/gguf/names.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Numbers of any width are widened to the largest of their kind; arrays are walked where they lie,
+// in the file.
 #include "formats/gguf/read_values.hpp"
 
 #include <algorithm>

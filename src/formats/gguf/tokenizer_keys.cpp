@@ -1,3 +1,5 @@
+// Tokens are put in the order of their numbers, with fillers where the embedding has more rows;
+// kinds, merges or scores follow, and the special tokens last.
 #include "formats/gguf/tokenizer_keys.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// One handler of JSON events with the path of keys that lead to each value; what no GGUF file needs
+// is passed over.
 #include "formats/gguf/tokenizer_text.hpp"
 
 #include <fmt/format.h>

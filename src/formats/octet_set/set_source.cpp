@@ -1,3 +1,4 @@
+// A restorer of blocks is made for each run that is read.
 #include "formats/octet_set/set_source.hpp"
 
 namespace octet::octet_set {
