@@ -24,7 +24,7 @@ struct RowsJob {
     const float* weights = nullptr;  ///< of the squared errors of the columns; null: all 1
     bool is_transposed = false;      ///< the source is [columns, rows]
     std::uint64_t head_rows = 0;     ///< of each head: rows i and i + half become 2 i and 2 i + 1; 0: rows stay
-    bool keeps_not_finite = false;  ///< of a type of floats: such values are stored as they are
+    bool keeps_not_finite = false;   ///< of a type of floats: such values are stored as they are
     float factor = 1;                ///< what is stored is value * factor + addend
     float addend = 0;
 };
