@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -61,6 +62,29 @@ std::string checksum_text(const Checksum& checksum);
 /// The checksum that `text` spells, or nothing for any other text.
 std::optional<Checksum> parse_checksum(std::string_view text);
 
+/// A text that few tensors have: the others, of which there may be a million, have a pointer for it.
+class RareText {
+  public:
+    RareText() = default;
+    RareText(std::string_view text) { *this = text; }  // NOLINT(google-explicit-constructor): a text
+    RareText(const RareText& other) : RareText(other.view()) {}
+    RareText(RareText&&) noexcept = default;
+    RareText& operator=(const RareText& other) { return *this = other.view(); }
+    RareText& operator=(RareText&&) noexcept = default;
+    RareText& operator=(std::string_view text) {
+        text_ = text.empty() ? nullptr : std::make_unique<const std::string>(text);
+        return *this;
+    }
+    ~RareText() = default;
+
+    bool empty() const noexcept { return text_ == nullptr; }
+    std::string_view view() const noexcept { return text_ ? std::string_view(*text_) : std::string_view(); }
+    operator std::string_view() const noexcept { return view(); }  // NOLINT(google-explicit-constructor): a text
+
+  private:
+    std::unique_ptr<const std::string> text_;
+};
+
 /// One tensor of a checkpoint or set.
 struct TensorReport {
     std::string name;
@@ -85,8 +109,8 @@ struct TensorReport {
     bool batch = false;  ///< fused experts: the first dimension counts matrices, and `output_axis` is theirs
     /// Of a format other than octet's own set: its name for how the tensor is stored ("q4_k"), in
     /// lower case, and for the tensor itself; `scheme` is empty then.
-    std::string type = {};
-    std::string stored_name = {};
+    RareText type = {};
+    RareText stored_name = {};
 };
 
 /// A name and a size: one file of a checkpoint or set.

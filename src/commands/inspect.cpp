@@ -46,10 +46,10 @@ Report inspect_set(const std::filesystem::path& path, io::Links links) {
 }
 
 Report inspect_checkpoint(const std::filesystem::path& path, io::Links links) {
-    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path, links);
+    checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path, links);
     Report report;
     report.format = "safetensors";
-    report.tensors = formats::tensors_of(checkpoint);
+    report.tensors = formats::take_tensors(checkpoint);
     const checkpoint::Family family = checkpoint::assign_kinds(report.tensors);
     for (const checkpoint::Shard& shard : checkpoint.shards) {
         report.input_files.push_back({shard.base_name, shard.file.size()});

@@ -18,13 +18,26 @@ std::vector<TensorReport> tensors_of(const checkpoint::Checkpoint& checkpoint) {
     return tensors;
 }
 
+std::vector<TensorReport> take_tensors(checkpoint::Checkpoint& checkpoint) {
+    std::vector<TensorReport> tensors;
+    tensors.reserve(checkpoint.tensors.size());
+    for (checkpoint::Tensor& tensor : checkpoint.tensors) {
+        TensorReport& entry = tensors.emplace_back();
+        entry.name = std::move(tensor.name);
+        entry.dtype = tensor.dtype;
+        entry.shape = std::move(tensor.shape);
+        entry.source_bytes = entry.output_bytes = tensor.byte_count;
+    }
+    return tensors;
+}
+
 PlainSource::PlainSource(checkpoint::Checkpoint&& checkpoint) : FloatSource(contents_of(checkpoint)) {}
 
 FloatSource::Contents PlainSource::contents_of(checkpoint::Checkpoint& checkpoint) {
     Contents contents;
     contents.what = What::kCheckpoint;
     for (checkpoint::Shard& shard : checkpoint.shards) contents.files.push_back(std::move(shard.file));
-    contents.tensors = tensors_of(checkpoint);
+    contents.tensors = take_tensors(checkpoint);
     contents.places.reserve(checkpoint.tensors.size());
     for (const checkpoint::Tensor& tensor : checkpoint.tensors)
         contents.places.push_back({tensor.shard, tensor.offset, tensor.byte_count});

@@ -9,6 +9,9 @@ namespace octet::formats {
 /// The tensors of a plain checkpoint as reports show them, in file order, kinds not yet assigned.
 std::vector<TensorReport> tensors_of(const checkpoint::Checkpoint& checkpoint);
 
+/// The same of a checkpoint whose names and shapes are not needed any more.
+std::vector<TensorReport> take_tensors(checkpoint::Checkpoint& checkpoint);
+
 class PlainSource final : public FloatSource {
   public:
     explicit PlainSource(checkpoint::Checkpoint&& checkpoint);

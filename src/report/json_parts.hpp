@@ -33,7 +33,9 @@ void write_identity(JsonWriter& writer, const Tensor& t) {
     writer.key("name").string(t.name).key("dtype").string(dtype_name(t.dtype));
     write_numbers(writer, "shape", t.shape);
     writer.key("kind").string(kind_name(t.kind));
-    writer.key("scheme").string(!t.type.empty() ? t.type : t.scheme ? scheme_name(*t.scheme) : "keep");
+    writer.key("scheme").string(!t.type.empty() ? std::string(t.type.view())
+                                : t.scheme      ? scheme_name(*t.scheme)
+                                                : "keep");
 }
 
 /// One of the array "tensors".

@@ -44,7 +44,7 @@ void add_quality_table(Lines& lines, const Report& report, const std::vector<std
     const std::size_t column = name_width(names_of(report, order), 34);
     const auto scheme_of = [&](std::uint32_t i) {
         const TensorReport& t = report.tensors[i];
-        if (!t.type.empty()) return t.type;
+        if (!t.type.empty()) return std::string(t.type.view());
         return t.scheme ? scheme_name(*t.scheme) : "keep";
     };
     std::size_t width = 9;

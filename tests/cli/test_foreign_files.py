@@ -112,9 +112,11 @@ class OutputNames(OctetCase):
     def test_names_that_cannot_be_meant_for_a_set(self):
         self.assert_refused(2, "-: is no folder: a set is several files and cannot go to standard output; name a folder",
                             "quantize", "m.safetensors", "-")
-        for name, ending in (("out.safetensors", ".safetensors"), ("model.bin", ".bin"), ("sub.pt", ".pt"), ("out.gguf", ".gguf")):
+        for name, ending in (("out.safetensors", ".safetensors"), ("model.bin", ".bin"), ("sub.pt", ".pt")):
             self.assert_refused(2, f"{name}: reads like the name of a {ending} file, but a set is a folder; name one, such as "
                                 f"'{name[:-len(ending)]}'", "quantize", "m.safetensors", name)
+        self.assert_refused(2, "out.gguf: is the name of a GGUF file, which needs a type; give one, such as --type q4_k_m", "quantize",
+                            "m.safetensors", "out.gguf")
         for name in ("out.v1", "bin", ".safetensors.d"):
             self.octet("quantize", "m.safetensors", name)
 

@@ -46,6 +46,13 @@ Split split_of(const io::File& file, const Header& header) {
     return split;
 }
 
+bool has_magic(const io::File& file) {
+    std::string magic(kMagic.size(), '\0');
+    if (file.size() < magic.size()) return false;
+    file.read_at(std::as_writable_bytes(std::span(magic)), 0);
+    return magic == kMagic;
+}
+
 /// What gguf-split calls file `number` of `count`.
 std::string split_ending(std::uint64_t number, std::uint64_t count) {
     return fmt::format("-{:05}-of-{:05}.gguf", number + 1, count);
@@ -88,7 +95,7 @@ class Opening {
     Opening(const fs::path& path, io::Links links) : links_(links) {
         opened_.folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
         io::File named = io::File::open_for_reading(path);
-        if (!safetensors::begins_like_gguf(named)) safetensors::refuse_foreign(named);  // a pointer, a web page
+        if (!has_magic(named)) safetensors::refuse_foreign(named);  // a pointer, a web page
         Header header = read_header(named);
         const Split split = split_of(named, header);
         if (split.count == 1) {
