@@ -28,6 +28,9 @@ struct Location {
 /// Finds the checkpoint, set or GGUF file at `path`. None, or several: kBadInput naming what was found.
 Location locate(const std::filesystem::path& path);
 
+/// True where locate() finds a GGUF file; false also where it finds nothing.
+bool is_gguf(const std::filesystem::path& path);
+
 struct Tensor {
     std::string name;
     Dtype dtype = Dtype::kF32;

@@ -136,7 +136,7 @@ std::optional<std::string> only_gguf(const std::vector<std::string>& names) {
 }
 
 /// By its first bytes: files in other programs' stores have names without an ending.
-bool is_gguf(const fs::path& path, const std::string& name) {
+bool is_gguf_file(const fs::path& path, const std::string& name) {
     if (name.ends_with(kSuffix) || io::kind_at(path) != io::EntryKind::kFile) return false;
     return name.ends_with(kGgufSuffix) || safetensors::begins_like_gguf(io::File::open_for_reading(path));
 }
@@ -213,8 +213,17 @@ Location locate(const fs::path& path) {
     const std::string name = path.filename().native();
     if (name == kSetIndexName || name == kSidecarName) return {Location::What::kSet, folder, folder, false, {}};
     const bool is_index = name.ends_with(".index.json") || is_index_name(name);
-    if (!is_index && is_gguf(path, name)) return {Location::What::kGguf, path, folder, false, {}};
+    if (!is_index && is_gguf_file(path, name)) return {Location::What::kGguf, path, folder, false, {}};
     return {is_index ? Location::What::kIndex : Location::What::kFile, path, folder, false, {}};
+}
+
+bool is_gguf(const fs::path& path) {
+    try {
+        return locate(path).what == Location::What::kGguf;
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::kBadInput) return false;
+        throw;
+    }
 }
 
 }  // namespace octet::checkpoint

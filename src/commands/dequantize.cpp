@@ -58,7 +58,7 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     check_dtype(options.dtype);
     commands::check_restored_name(output);
     if (options.write.sha256) io::need_sha256();
-    if (checkpoint::locate(path).what == checkpoint::Location::What::kGguf) {
+    if (checkpoint::is_gguf(path)) {
         Report report = commands::dequantize_gguf(path, output, options);
         report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         return report;

@@ -134,8 +134,7 @@ VerifyReport verify_in_place(const fs::path& set, const VerifyOptions& options) 
 
 VerifyReport verify(const fs::path& set, const VerifyOptions& options) {
     const auto start = std::chrono::steady_clock::now();
-    const bool is_gguf = io::exists(set) && io::kind_at(set) == io::EntryKind::kFile &&
-                         checkpoint::locate(set).what == checkpoint::Location::What::kGguf;
+    const bool is_gguf = io::exists(set) && checkpoint::is_gguf(set);
     VerifyReport report = is_gguf ? commands::verify_gguf(set, options) : verify_in_place(set, options);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
