@@ -91,8 +91,11 @@ struct TensorReport {
     Dtype dtype = Dtype::kF32;  ///< of the source
     Shape shape;                ///< of the source
     Kind kind = Kind::kOther;
-    std::optional<Scheme> scheme;     ///< empty: the tensor is kept
-    std::string reason;               ///< why it is kept; empty for a quantized tensor or a plain checkpoint
+    Role role = Role::kNone;
+    OutputAxis output_axis = OutputAxis::k0;  ///< of a matrix: which axis counts the outputs
+    bool batch = false;            ///< fused experts: the first dimension counts matrices, and `output_axis` is theirs
+    std::optional<Scheme> scheme;  ///< empty: the tensor is kept
+    std::string reason;            ///< why it is kept; empty for a quantized tensor or a plain checkpoint
     std::uint64_t source_bytes = 0;   ///< bytes of the tensor in the source
     std::uint64_t output_bytes = 0;   ///< bytes of its codes and state, or of the copy
     std::optional<float> scale;       ///< per-tensor state
@@ -103,10 +106,7 @@ struct TensorReport {
     std::optional<double> narrowed_max_abs_error;  ///< dequantize to F16 or BF16: an upper limit of the error
     /// The name of the tensor to which this one is tied. Both are stored once, under that name, and
     /// share everything but their sizes. Empty: not tied.
-    std::string same_as = {};
-    Role role = Role::kNone;
-    OutputAxis output_axis = OutputAxis::k0;  ///< of a matrix: which axis counts the outputs
-    bool batch = false;  ///< fused experts: the first dimension counts matrices, and `output_axis` is theirs
+    RareText same_as = {};
     /// Of a format other than octet's own set: its name for how the tensor is stored ("q4_k"), in
     /// lower case, and for the tensor itself; `scheme` is empty then.
     RareText type = {};

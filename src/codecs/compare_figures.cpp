@@ -47,8 +47,8 @@ std::vector<bool> find_counted_with_another(const FloatSource& a, const FloatSou
     std::vector<bool> found(pairs.size(), false);
     std::unordered_map<std::string_view, std::size_t> by_name;
     for (std::size_t i = 0; i < pairs.size(); ++i) {
-        const std::string& owner_in_b = b.tensors()[pairs[i].b].same_as;
-        const std::string& owner = owner_in_b.empty() ? a.tensors()[pairs[i].a].same_as : owner_in_b;
+        const std::string_view owner_in_b = b.tensors()[pairs[i].b].same_as;
+        const std::string_view owner = owner_in_b.empty() ? a.tensors()[pairs[i].a].same_as.view() : owner_in_b;
         if (owner.empty() || !tensors[i].differences) continue;
         // Made for the first tied one: most checkpoints have none, and memory counts with 100,000 tensors.
         for (std::size_t k = by_name.size(); k < tensors.size(); ++k) by_name.emplace(tensors[k].name, k);
