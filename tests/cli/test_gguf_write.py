@@ -300,6 +300,17 @@ class Types(GgufCase):
         compared = self.octet_json("compare", "model", "out.gguf")
         self.assertAlmostEqual(compared["totals"]["sqnr_db"], report["totals"]["sqnr_db"], places=3)
 
+    def test_inspect_tells_the_figures_of_the_run_also_of_a_file_in_parts(self):
+        for arguments, first in ((("one.gguf",), "one.gguf"), (("many.gguf", "--split-size", "400kB"), "many-00001-of-00003.gguf")):
+            run = self.octet_json("quantize", TESTDATA / "tiny-gpt2", *arguments, "--type", "q8_0")
+            shown = self.octet_json("inspect", first)
+            of_run, of_file = ({t["name"]: t["sqnr_db"] for t in report["tensors"] if "sqnr_db" in t} for report in (run, shown))
+            self.assertEqual(len(of_run), 17)
+            self.assertEqual(of_file, of_run)
+            self.assertAlmostEqual(shown["totals"]["sqnr_db"], run["totals"]["sqnr_db"], delta=0.001)
+            self.assertEqual(shown["totals"]["max_abs_error"], run["totals"]["max_abs_error"])
+            self.assertIn("whole", self.octet("verify", first).out)
+
     def test_values_that_are_not_finite(self):
         source = self.gpt2()
         bad = source["h.1.mlp.c_fc.weight"]

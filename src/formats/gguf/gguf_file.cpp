@@ -99,8 +99,6 @@ class Opening {
         Header header = read_header(named);
         const Split split = split_of(named, header);
         if (split.count == 1) {
-            opened_.keys = std::move(header.keys);
-            opened_.version = header.version;
             take(std::move(named), path.filename().native(), std::move(header));
         } else {
             take_all(path.parent_path(), prefix_of(named, path.filename().native(), split), split);
@@ -111,6 +109,7 @@ class Opening {
     GgufFile opened() && { return std::move(opened_); }
 
   private:
+    /// The keys of the first file are the model's.
     void take(io::File file, std::string base_name, Header&& header) {
         const auto number = static_cast<std::uint32_t>(opened_.files.size());
         const std::vector<Figures> figures = figures_of(file, header);
@@ -118,6 +117,10 @@ class Opening {
             tensor.file = number;
             opened_.figures.push_back(figures.empty() ? std::nullopt : std::optional(figures[tensor.number]));
             opened_.tensors.push_back(std::move(tensor));
+        }
+        if (number == 0) {
+            opened_.keys = std::move(header.keys);
+            opened_.version = header.version;
         }
         opened_.files.push_back(std::move(file));
         opened_.base_names.push_back(std::move(base_name));
@@ -139,11 +142,7 @@ class Opening {
             if (split.number != i || split.count != all.count)
                 refuse(file,
                        fmt::format("says that it is file {} of {}; fetch it again", split.number + 1, split.count));
-            if (i == 0) {
-                tensors = split.tensors;
-                opened_.keys = std::move(header.keys);
-                opened_.version = header.version;
-            }
+            if (i == 0) tensors = split.tensors;
             take(std::move(file), name, std::move(header));
         }
         if (tensors && *tensors != opened_.tensors.size())
