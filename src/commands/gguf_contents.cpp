@@ -52,13 +52,21 @@ gguf::ModelShape model_shape(const gguf::Arrangement& arrangement, const gguf::K
     return shape;
 }
 
+/// The name of a model's folder; models--ORG--NAME/snapshots/REVISION in the hub's cache is NAME.
+std::string name_of_folder(const std::filesystem::path& folder) {
+    const std::filesystem::path repository = folder.parent_path().parent_path();
+    const std::string kept = repository.filename().native();
+    const bool is_hub_cache = folder.parent_path().filename() == "snapshots" && kept.starts_with("models--");
+    return is_hub_cache ? kept.substr(kept.rfind("--") + 2) : folder.filename().native();
+}
+
 /// What the model is called: as it calls itself, or its folder.
 std::string name_of(const checkpoint::Checkpoint& checkpoint, const gguf::ModelConfig& config) {
     const std::filesystem::path own = config.text_or("_name_or_path", "");
     if (!own.filename().empty()) return own.filename().native();
     const std::filesystem::path folder = std::filesystem::absolute(checkpoint.folder).lexically_normal();
-    const std::filesystem::path name = folder.has_filename() ? folder.filename() : folder.parent_path().filename();
-    return is_utf8(name.native()) ? name.native() : "model";
+    const std::string name = name_of_folder(folder.has_filename() ? folder : folder.parent_path());
+    return is_utf8(name) && !name.empty() ? name : "model";
 }
 
 /// Of a tensor that the checkpoint has not.

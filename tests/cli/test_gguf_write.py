@@ -300,6 +300,21 @@ class Types(GgufCase):
         compared = self.octet_json("compare", "model", "out.gguf")
         self.assertAlmostEqual(compared["totals"]["sqnr_db"], report["totals"]["sqnr_db"], places=3)
 
+    def test_a_model_in_the_hub_cache_has_its_own_name_not_its_revision(self):
+        cache = self.dir / "models--org--tiny"
+        (cache / "blobs").mkdir(parents=True)
+        revision = cache / "snapshots" / "0123abcd"
+        revision.mkdir(parents=True)
+        for number, path in enumerate(sorted((TESTDATA / "tiny-gpt2").glob("*.*"))):
+            blob = cache / "blobs" / f"{number:040x}"
+            shutil.copyfile(path, blob)
+            (revision / path.name).symlink_to(f"../../blobs/{blob.name}")
+        self.octet("quantize", revision, "hub.gguf", "--type", "q8_0")
+        self.octet("quantize", TESTDATA / "tiny-gpt2", "plain.gguf", "--type", "q8_0")
+        hub, plain = Reader(self.dir / "hub.gguf"), Reader(self.dir / "plain.gguf")
+        self.assertEqual((hub.keys["general.name"], plain.keys["general.name"]), ("tiny", "tiny-gpt2"))
+        self.assertEqual(hub.tensors, plain.tensors)
+
     def test_inspect_tells_the_figures_of_the_run_also_of_a_file_in_parts(self):
         for arguments, first in ((("one.gguf",), "one.gguf"), (("many.gguf", "--split-size", "400kB"), "many-00001-of-00003.gguf")):
             run = self.octet_json("quantize", TESTDATA / "tiny-gpt2", *arguments, "--type", "q8_0")
