@@ -39,7 +39,8 @@ SCHEMES += [f"{name}-group{size}{axis}{rest}-two" for name, size, axis, rest in 
     ("u4", 18, "", ""), ("u4", 18, "-axis1", "-mse"), ("u8", 18, "", "-mse"), ("u8", 16, "", ""), ("s5", 32, "-axis1", "-mse"), ("s4", 32, "", ""), ("s4", 32, "", "-mse"), ("u2", 1024, "-axis1", ""), ("u2", 16, "", "-mse"),
     ("u6", 16, "", "-mse"), ("s8", 16, "", ""), ("s2", 64, "", "-mse"), ("u3", 64, "", "-mse"), ("u6", 64, "-axis1", ""), ("s3", 18, "", ""), ("s8", 64, "-axis1", "-mse"), ("u5", 32, "", ""), ("u5", 18, "", "-mse"))]
 SCHEMES += ["u6-channel", "s6-channel-axis1-f16", "u5-group64-bf16", "s3-group64", "u4-channel-pct50.1", "u3-channel-axis1-intzp", "s2", "u2-trunc", "u6-pct51"]
-SCHEMES += ["--preset linear", "--preset q8", "--preset q6", "--preset q4", "--target-sqnr 20", "--max-size 900kB"]  # tried and measured, too
+PLANNER = ["--target-sqnr 20", "--max-size 900kB"]  # tried and measured, too: always
+SCHEMES += ["--preset linear", "--preset q8", "--preset q6", "--preset q4", *PLANNER]
 
 
 def as_stored(values, dtype):
@@ -262,7 +263,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("octet")
     parser.add_argument("--tensors", type=int, default=1000)
-    parser.add_argument("--schemes", type=int, default=len(SCHEMES), help="how many, evenly spaced")
+    parser.add_argument("--schemes", type=int, default=len(SCHEMES), help="how many, evenly spaced, and the planner")
     parser.add_argument("--only", help="these, by name, with commas")
     parser.add_argument("--large", type=int, default=0, choices=range(len(LARGE) + 1), help="so many of the tensors are large")
     parser.add_argument("--seed", type=int, default=1)
@@ -272,6 +273,7 @@ def main():
         return 77
     rng = np.random.default_rng(options.seed)
     schemes = options.only.split(",") if options.only else SCHEMES[::max(1, len(SCHEMES) // options.schemes)][:options.schemes]
+    schemes = list(dict.fromkeys([*schemes, *([] if options.only else PLANNER)]))
     folder = Path(tempfile.mkdtemp(prefix="octet-extremes-"))
     try:
         checker = Checker(options.octet, folder, make_tensors(options.tensors, rng, options.large))

@@ -2,11 +2,14 @@
 // each does not grow with the checkpoint.
 #include "commands/measure.hpp"
 
+#include <algorithm>
+#include <span>
 #include <vector>
 
 #include "codecs/measure.hpp"
 #include "codecs/run.hpp"
 #include "commands/jobs.hpp"
+#include "octet/error.hpp"
 #include "pipeline/workers.hpp"
 
 namespace octet::commands {
@@ -32,11 +35,24 @@ Part part_from(std::size_t first, const checkpoint::Checkpoint& checkpoint, cons
     return part;
 }
 
+/// Of the tries of one tensor. A scheme that cannot hold its values is one that loses everything; one that some scheme holds is no bad input.
+void tell(std::size_t tensor, std::uint64_t elements, std::span<const codecs::Measured> tries,
+          const OnMeasured& on_measured) {
+    const auto holds = [](const codecs::Measured& one) { return one.problem.empty(); };
+    const auto held = std::find_if(tries.begin(), tries.end(), holds);
+    if (held == tries.end() && !tries.empty()) throw Error(ErrorCode::kBadInput, tries.back().problem);
+    for (const codecs::Measured& one : tries) {
+        TensorStatistics statistics = quant::tensor_statistics(one.made.sums, elements, one.made.bound);
+        if (!holds(one)) statistics = {.sqnr_db = -plan::kCannotHold, .rmse = plan::kCannotHold};
+        on_measured(tensor, statistics, held->made.sums.signal);
+    }
+}
+
 void measure_part(const Part& part, const checkpoint::Checkpoint& checkpoint, const plan::SchemeLists& schemes,
                   const plan::Importance* importance, const WriteOptions& options, const OnMeasured& on_measured) {
-    std::vector<codecs::TensorResult> results;
-    const codecs::TakeResult take = [&](std::size_t number, codecs::TensorResult&& result) {
-        results[number] = std::move(result);
+    std::vector<codecs::Measured> results;
+    const codecs::TakeMeasured take = [&](std::size_t number, codecs::Measured&& measured) {
+        results[number] = std::move(measured);
     };
     codecs::TaskList tasks;
     std::size_t count = 0;
@@ -48,12 +64,9 @@ void measure_part(const Part& part, const checkpoint::Checkpoint& checkpoint, co
     results.resize(count);
     tasks.run(options);
     std::size_t number = 0;
-    for (std::size_t i = part.first; i < part.end; ++i) {
+    for (std::size_t i = part.first; i < part.end; number += schemes[i].size(), ++i) {
         const std::uint64_t elements = element_count(checkpoint.tensors[i].shape).value_or(0);
-        for (std::size_t k = 0; k < schemes[i].size(); ++k, ++number) {
-            const codecs::TensorResult& result = results[number];
-            on_measured(i, quant::tensor_statistics(result.sums, elements, result.bound), result.sums.signal);
-        }
+        tell(i, elements, std::span(results).subspan(number, schemes[i].size()), on_measured);
     }
 }
 

@@ -18,8 +18,8 @@ using OnMeasured =
     std::function<void(std::size_t tensor, const TensorStatistics& statistics, const quant::WideSum& signal)>;
 
 /// For each tensor one measurement for each of its `schemes`, whose axes are resolved, told in that order. All schemes of a tensor are tried one
-/// after the other, so that its bytes come from the disk once. `importance` may be null. kBadInput where a value or a range is not finite; kIo;
-/// kInterrupted.
+/// after the other, so that its bytes come from the disk once. Of a scheme that cannot hold a tensor's values the errors are plan::kCannotHold;
+/// where none of its schemes can: kBadInput. `importance` may be null. kIo; kInterrupted.
 void measure(const checkpoint::Checkpoint& checkpoint, const plan::SchemeLists& schemes,
              const plan::Importance* importance, const WriteOptions& options, const OnMeasured& on_measured);
 

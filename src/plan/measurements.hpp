@@ -13,6 +13,9 @@
 
 namespace octet::plan {
 
+/// The error of a scheme that cannot hold a tensor's values: no choice takes it where another does.
+constexpr double kCannotHold = std::numeric_limits<double>::infinity();
+
 /// What is to be measured of each tensor. Many have the same list, which stands there once.
 struct SchemeLists {
     std::vector<std::vector<Scheme>> lists;  ///< the first is empty

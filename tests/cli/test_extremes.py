@@ -1,5 +1,6 @@
 """Values at the ends of what floats hold come back finite or are refused by name, and what they lose is counted. The oracle is tests/extremes.py: a few
 tensors here, 1,000 under all its schemes with OCTET_EXTREMES=1000."""
+import math
 import os
 import struct
 import subprocess
@@ -85,6 +86,26 @@ class Extremes(OctetCase):
         run = self.run_octet("plan", source, "--target-sqnr", "20", "--rule", "*=u8")
         self.assertEqual(run.code, 1, run.err)
         self.octet("verify", "set", "--source", source)
+
+    def test_the_planner_passes_over_a_scheme_that_cannot_hold_a_tensor(self):
+        """The two ends lie in groups of their own: one scale for the tensor, or a group of both, has no finite range."""
+        apart = [-MOST, *[1.0] * 17, *[1.0] * 17, MOST / 2]
+        ordinary = [float(i % 19 - 9) for i in range(4096)]
+        source = make_file(self.dir / "m.safetensors", [f32("model.layers.0.mlp.up_proj.weight", apart * 2, [4, 18]),
+                                                        f32("model.layers.1.mlp.up_proj.weight", ordinary, [64, 64])])
+        for target in (["--max-size", "3.6kB"], ["--target-sqnr", "30"]):
+            with self.subTest(target):
+                report = self.octet_json("quantize", source, "set", "--no-sync", "--force", *target)
+                self.assertRegex(report["tensors"][0]["scheme"], "group18|keep")
+                self.octet("verify", "set", "--source", source)
+                self.assertTrue(all(abs(x) <= MOST for x in struct.unpack("<72f", self.restored("set")["model.layers.0.mlp.up_proj.weight"].data)))
+
+    def test_what_no_scheme_of_the_planner_holds_is_refused_by_name(self):
+        source = make_file(self.dir / "m.safetensors", [f32("layers.0.mlp.up_proj.weight", [1, math.nan] * 2304, [64, 72]), f32("layers.1.mlp.up_proj.weight", [1, 2] * 2304, [64, 72])])
+        message = (f"{source.name}: tensor 'layers.0.mlp.up_proj.weight' holds nan at [0, 1], which is not a finite float32; --on-non-finite keep copies such tensors")
+        self.assert_refused(3, message, "quantize", source.name, "set", "--no-sync", "--max-size", "6kB")
+        report = self.octet_json("quantize", source, "set", "--no-sync", "--on-non-finite", "keep", "--max-size", "30kB")
+        self.assertEqual(report["tensors"][0]["scheme"], "keep")
 
     def test_many_extremes_under_many_schemes_have_the_figures_of_the_oracle(self):
         found = subprocess.run([str(SOURCE_DIR / "scripts" / "python_env.sh")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -34,6 +34,7 @@ class Planted(OctetCase):
         make_file(self.dir / "model" / "model.safetensors", [f32("w", [1, 2, 3])])
         (self.dir / "model" / "config.json").write_text("{}")
         self.octet("quantize", "model", "set")
+        self.octet("quantize", "model", "model.gguf", "--type", "q8_0", "--arch", "none")
         self.program = shutil.copy(BIN, self.dir / "octet")  # the build may lie where nobody may look
         self.work = self.dir / "work"
 
@@ -76,10 +77,13 @@ class Planted(OctetCase):
     def roads(self):
         """What writes: target, whether a set stands there before, and arguments."""
         quantize = ("quantize", "../model", "out", "--quiet")
+        gguf = ("quantize", "../model", "out.gguf", "--type", "q8_0", "--arch", "none", "--quiet")
         return (("out", False, quantize), ("out", True, (*quantize, "--force")), ("out", True, (*quantize, "--force", "--min-sqnr", "900")),
                 ("back.safetensors", False, ("dequantize", "../set", "back.safetensors", "--quiet")),
                 ("back", False, ("dequantize", "../set", "back", "--quiet")),
-                ("out", True, ("dequantize", "../set", "out", "--force", "--quiet")))
+                ("out", True, ("dequantize", "../set", "out", "--force", "--quiet")),
+                ("out.gguf", False, gguf), ("out.gguf", False, (*gguf, "--min-sqnr", "900")), ("out", True, ("dequantize", "../model.gguf", "out", "--force", "--quiet")),
+                ("back.safetensors", False, ("dequantize", "../model.gguf", "back.safetensors", "--quiet")))
 
     def attack(self, name, make, target, has_set, arguments, user):
         shutil.rmtree(self.work, ignore_errors=True)
