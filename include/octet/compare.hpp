@@ -54,7 +54,7 @@ struct TensorComparison {
     Shape shape;
     Kind kind = Kind::kOther;
     std::optional<Scheme> scheme;            ///< of the quantized side; of B where both are
-    RareText type = {};                      ///< the same of a GGUF file: "q4_k"; `scheme` is empty then
+    RareText type = {};                      ///< GGUF type, such as "q4_k"; `scheme` is empty then
     std::optional<float> scale;              ///< per-tensor state
     std::optional<float> zero_point;         ///< per-tensor state
     std::uint64_t source_bytes = 0;          ///< stored in A, with its state

@@ -28,7 +28,8 @@ std::string_view version() noexcept;
 /// companions.
 ///
 /// `input`: a .safetensors file, a *.safetensors.index.json, or a folder that holds one of them.
-/// `out_dir`: absent or empty, or an existing set with `options.write.force`. The set becomes
+/// `out_dir`: absent or empty, or an existing set with `options.write.force`; with `options.type`
+/// a file whose name ends in .gguf. The set becomes
 /// visible whole or not at all; after an error everything is as before. Peak memory does not grow
 /// with the checkpoint's data. The bytes written depend on the input and on the options that decide
 /// codes; they do not depend on threads, instruction set or compiler.
@@ -40,7 +41,7 @@ std::string_view version() noexcept;
 Report quantize(const std::filesystem::path& input, const std::filesystem::path& out_dir,
                 const QuantizeOptions& options);
 
-/// Restores a checkpoint from a set: names, order, shapes, dtypes and metadata are the source's. A
+/// Restores a checkpoint from a set or a GGUF file: names, order, shapes, dtypes and metadata are the source's. A
 /// value is code * scale + zero_point in float32 (two roundings), narrowed to the output dtype (to
 /// nearest, ties to even). Copied tensors are identical to the source's bytes, unless
 /// `options.dtype` names another float type.
@@ -53,7 +54,7 @@ Report quantize(const std::filesystem::path& input, const std::filesystem::path&
 Report dequantize(const std::filesystem::path& set, const std::filesystem::path& output,
                   const DequantizeOptions& options);
 
-/// Describes a checkpoint or a set from its headers and sidecar. Reads no tensor data.
+/// Describes a checkpoint, set or GGUF file from its headers and sidecar. Reads no tensor data.
 /// Throws Error: kBadInput, kIo.
 Report inspect(const std::filesystem::path& path, bool follow_links = false);
 

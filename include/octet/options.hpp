@@ -48,7 +48,7 @@ struct WriteOptions {
     bool force = false;         ///< replace an existing set (or files of the same names)
     bool sync = true;           ///< flush everything to the disk before it becomes visible
     bool sha256 = false;        ///< also SHA-256 of every file; needs OpenSSL's libcrypto at run time (else kUsage)
-    bool follow_links = false;  ///< of the input's folder, any link, not only those in it and in the hub's cache
+    bool follow_links = false;  ///< follow links that leave the input's folder, too
     Progress progress;          ///< may be empty
     /// Called between tiles, from any worker. True ends the run with kInterrupted and leaves
     /// everything as before. May be empty.

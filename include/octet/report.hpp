@@ -28,7 +28,7 @@ inline constexpr int kKindCount = 8;
 /// "weight", "embedding", ...
 std::string_view kind_name(Kind kind) noexcept;
 
-/// What else names say of a tensor, beside its kind.
+/// Special roles derived from names.
 enum class Role : std::uint8_t {
     kNone,
     kRouter,  ///< it chooses the experts of a token: small, and everything depends on it
@@ -62,7 +62,7 @@ std::string checksum_text(const Checksum& checksum);
 /// The checksum that `text` spells, or nothing for any other text.
 std::optional<Checksum> parse_checksum(std::string_view text);
 
-/// A text that few tensors have: the others, of which there may be a million, have a pointer for it.
+/// An optional text that is almost always empty, at the cost of a pointer: a report may have a million tensors.
 class RareText {
   public:
     RareText() = default;
@@ -182,7 +182,7 @@ struct Report {
     std::vector<FileReport> output_files;  ///< everything written: data, sidecar, index, companions
     std::vector<std::pair<std::string, std::string>> metadata;  ///< inspect: `__metadata__` of the files together
     std::vector<std::string> companions;  ///< quantize, dequantize: names of those that were copied
-    std::vector<LeftOut> left_out;        ///< the same of what was left behind
+    std::vector<LeftOut> left_out;        ///< files that were not copied
     std::vector<Check> checks;            ///< one for each requested gate, in the order of Gates
     bool written = true;                  ///< quantize: false when a gate failed and nothing was written
     std::vector<std::string> notes;       ///< things the user should know, such as leftovers that were removed

@@ -19,7 +19,7 @@ enum class Rounding : std::uint8_t {
 
 /// Which elements share a scale. Channels and groups see the tensor as a matrix: its two
 /// dimensions, or the first dimension against the product of the others. Of a batch they see one
-/// matrix for each number of the first dimension.
+/// matrix for each index of the first dimension.
 enum class Granularity : std::uint8_t {
     kTensor,   ///< all of them: one scale per tensor, stored in the sidecar
     kChannel,  ///< those of one output channel: one row (output axis 0) or one column (output axis 1)

@@ -11,11 +11,11 @@ constexpr Commands kCoding = kQuantize | kPlan;
 
 constexpr Choice kPresets[] = {
     {"all", "every float tensor, one scale per tensor, rounded to nearest"},
-    {"lesson", "parameters only, truncated, as the lesson does"},
+    {"lesson", "parameters only, truncated toward zero: the lesson of docs/seeds.md"},
     {"linear", "8-bit rows of Linear weights, as quanto's qint8"},
-    {"q8", "the best SQNR at 8.5 bits per weight"},
-    {"q6", "the best SQNR at 6.5625 bits per weight"},
-    {"q4", "the best SQNR at 4.5 bits per weight"},
+    {"q8", "the best SQNR of octet's schemes within 8.5 bits per weight"},
+    {"q6", "the same within 6.5625 bits per weight"},
+    {"q4", "the same within 4.5 bits per weight"},
 };
 constexpr Choice kBits[] = {{"8"}, {"6"}, {"5"}, {"4"}, {"3"}, {"2"}};
 constexpr Choice kGranularities[] = {
@@ -69,13 +69,15 @@ constexpr Option kOptions[] = {
         .commands = kCoding,
         .group = Group::kChoose,
         .help = "which tensors, and how",
-        .manual = R"(Which tensors are quantized, and how. `lesson` is the lesson bit for bit:
+        .manual = R"(Which tensors are quantized, and how. `lesson` does bit for bit what the
+            lesson does that octet began with ([seeds.md](seeds.md)): codes are truncated, and
             buffers, such as GPT-2's causal masks, are copied. `linear` quantizes the weights of
             Linear layers (of GPT-2: its Conv1D weights) symmetric in 8 bits with one float32 scale
             per output (`s8-channel`), and copies all else; `framework_bytes` then counts two
             activation scales per layer, as quanto adds them ([seeds.md](seeds.md#flan-t5)).
             `q8`, `q6` and `q4` quantize weights, embeddings and heads at [two
-            levels](quantization.md#two-levels), copy all else, and take no other scheme option.)",
+            levels](quantization.md#two-levels), copy all else, and cannot be
+            combined with scheme options.)",
         .choices = kPresets,
         .fallback = "all",
         .set = [](Arguments& a, const Given& given) { a.coding.preset = given.choice_of<Preset>(); },
@@ -91,8 +93,8 @@ constexpr Option kOptions[] = {
             `f16`, `bf16`, `q8_0`, `q6_k`, `q5_k_m`, `q5_k_s`, `q4_k_m`, `q4_k_s`, `q3_k_l`,
             `q3_k_m`, `q3_k_s`, `q2_k`, `iq4_nl`, `q5_1`, `q5_0`, `q4_1`, `q4_0`, in any case; `q5_k`,
             `q4_k` and `q3_k` are the mixtures `_m`. Mixtures choose for each tensor what
-            llama-quantize chooses. Presets and schemes have no say; `--range minmax` leaves out the
-            search for the least error, which is the default here.)",
+            llama-quantize chooses. Presets and schemes are not used; `--range minmax` leaves out
+            the search for the least error, which is the default here.)",
         .set = [](Arguments& a, const Given& given) { a.coding.type = given.text; },
     },
     {
@@ -114,7 +116,7 @@ constexpr Option kOptions[] = {
         .group = Group::kChoose,
         .help = "of a GGUF file: llama.cpp's name for how the tokenizer cuts text",
         .manual = R"(`tokenizer.ggml.pre`, such as `llama-bpe`, where octet does not know the
-            expression in tokenizer.json. Another name than the model's gives other tokens.)",
+            expression in tokenizer.json. A wrong name gives wrong tokens.)",
         .needs = "--type",
         .set = [](Arguments& a, const Given& given) { a.coding.pre_tokenizer = given.text; },
     },
@@ -136,7 +138,8 @@ constexpr Option kOptions[] = {
         .help = "of a GGUF file: fail where a tensor cannot have its type",
         .manual = R"(Rows have to be whole blocks: of 256 values for types that end in `_k`, of 32 for
             the others. Where they are not, the tensor has the type that llama-quantize falls back to,
-            and the report says so. With this option that is exit 1, as of a gate.)",
+            and the report says so. With this option such a tensor ends the run with
+            exit code 1, like a failed gate.)",
         .needs = "--type",
         .set = [](Arguments& a, const Given& given) { a.coding.no_fallback = given.is_on(); },
     },

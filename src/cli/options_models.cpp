@@ -164,8 +164,8 @@ constexpr Option kOptions[] = {
         .group = Group::kGates,
         .help = "exit 1 if the mean KL divergence is higher",
         .manual =
-            R"(A gate against the reference, on `mean_kl`. A limit that no model could hold (below
-            0, a share above 1) is exit 2. So it is for the next two options.)",
+            R"(A gate against the reference, on `mean_kl`. An impossible limit (below 0, a share
+            above 1) is exit code 2, also for the next two options.)",
         .set = [](Arguments& a, const Given& given) { a.evaluate.gates.max_kl = given.number(); },
     },
     {

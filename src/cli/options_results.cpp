@@ -9,7 +9,7 @@ constexpr Commands kJudged = kQuantize | kCompare;
 constexpr Choice kCompanionChoices[] = {
     {"all", "all that is small and not weights, of subfolders, too"},
     {"known", "configs, tokenizer and licence of the folder itself, by their names"},
-    {"none"},
+    {"none", "no other file"},
 };
 constexpr Choice kDtypes[] = {{"source"}, {"f32"}, {"f16"}, {"bf16"}};
 constexpr Choice kSortKeys[] = {
@@ -230,9 +230,9 @@ constexpr Option kOptions[] = {
         .name = "--follow-links",
         .commands = kEveryCommand,
         .help = "follow links out of the model's folder",
-        .manual = R"(Follow the links that a model's folder holds wherever they lead. Otherwise only
-            those that stay in it and those of the hub's cache (`../../blobs/HEX`) are; others are
-            refused, or of companions left out.)",
+        .manual = R"(Follow the links of a model's folder wherever they lead. By default octet
+            follows only links inside the folder and links of the hub's cache (`../../blobs/HEX`).
+            Other links are refused; companions behind them are left out.)",
         .set = [](Arguments& a, const Given& given) { a.write.follow_links = given.is_on(); },
     },
     {

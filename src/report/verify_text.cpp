@@ -15,7 +15,7 @@ std::string verify_failure(const VerifyReport& report) {
 
 std::string verify_text(const VerifyReport& report, bool color) {
     Lines lines(color);
-    lines.heading(fmt::format("verified {}", printable(report.input)));
+    lines.heading(fmt::format("{} {}", report.findings.empty() ? "verified" : "not whole:", printable(report.input)));
     for (const Finding& finding : report.findings) {
         const std::string tensor = finding.tensor.empty() ? "" : " tensor " + in_quotes(finding.tensor);
         const std::string file = finding.file.empty() ? "" : printable(finding.file);
