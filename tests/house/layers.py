@@ -16,6 +16,8 @@ RANKS = [
     {"formats/gguf"},  # a file for llama.cpp holds the tokenizer
     {"plan", "pipeline"},
     {"codecs"},
+    {"survey"},  # what is decided with the data
+    {"writers"},  # one folder an output format
     {"commands", "report", "model"},
     {"(src)"},  # files directly in src/: the public functions put together; nobody includes them
     {"cli"},

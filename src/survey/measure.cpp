@@ -1,15 +1,15 @@
 // Tries become tasks of codecs/measure in runs of a bounded number, so that what is remembered of
 // each does not grow with the checkpoint.
-#include "commands/measure.hpp"
+#include "survey/measure.hpp"
 
 #include <vector>
 
 #include "codecs/measure.hpp"
 #include "codecs/run.hpp"
-#include "commands/jobs.hpp"
 #include "pipeline/workers.hpp"
+#include "survey/jobs.hpp"
 
-namespace octet::commands {
+namespace octet::survey {
 namespace {
 
 /// Tries of one run: what is remembered of each until its end is small, but not nothing.
@@ -74,4 +74,4 @@ void measure(const checkpoint::Checkpoint& checkpoint, const plan::SchemeLists& 
     }
 }
 
-}  // namespace octet::commands
+}  // namespace octet::survey
