@@ -9,17 +9,17 @@
 
 namespace octet::codecs {
 
-TaskList restore_tasks(const octet_set::QuantizedSet& set, const plan::OutputPlan& plan,
+TaskList restore_tasks(const octet_set::QuantizedSet& set, const formats::OutputPlan& plan,
                        const std::vector<io::File>& files, std::optional<Dtype> dtype, const TakeResult& take) {
     TaskList tasks;
     tasks.reserve(set.stored.size());
     for (std::size_t i = 0; i < set.stored.size(); ++i) {
         const TensorReport& tensor = set.sidecar.tensors[i];
         const octet_set::StoredTensor& stored = set.stored[i];
-        const plan::Placement& place = plan.placements[i];
+        const formats::Placement& place = plan.placements[i];
         const pipeline::Stretch source{&set.data_files[stored.file].file, stored.offset, stored.byte_count};
         const pipeline::Stretch target{&files[place.file], place.offset, place.byte_count};
-        const Dtype restored = plan::restored_dtype(tensor, dtype);
+        const Dtype restored = formats::restored_dtype(tensor, dtype);
         if (tensor.scheme) {
             const quant::BlockState state{tensor.scale.value_or(0.0F), tensor.zero_point.value_or(0.0F)};
             tasks.add<RestoreTask>(
@@ -36,7 +36,7 @@ TaskList restore_tasks(const octet_set::QuantizedSet& set, const plan::OutputPla
 void note_narrowing(const std::vector<kernels::Narrowing>& narrowings, std::optional<Dtype> dtype,
                     std::vector<TensorReport>& tensors, Totals& totals) {
     for (std::size_t i = 0; i < tensors.size(); ++i) {
-        const Dtype restored = plan::restored_dtype(tensors[i], dtype);
+        const Dtype restored = formats::restored_dtype(tensors[i], dtype);
         const bool is_copied = !tensors[i].scheme && restored == tensors[i].dtype;
         tensors[i].dtype = restored;
         if (is_copied || (restored != Dtype::kF16 && restored != Dtype::kBF16)) continue;

@@ -7,12 +7,12 @@
 
 #include "codecs/run.hpp"
 #include "formats/octet_set/quantized_set.hpp"
-#include "plan/output_plan.hpp"
+#include "formats/restored_layout.hpp"
 
 namespace octet::codecs {
 
 /// The tasks, in the order of the set; `dtype` is that of all floats, or nothing for the source's. All that is given outlives their run.
-TaskList restore_tasks(const octet_set::QuantizedSet& set, const plan::OutputPlan& plan,
+TaskList restore_tasks(const octet_set::QuantizedSet& set, const formats::OutputPlan& plan,
                        const std::vector<io::File>& files, std::optional<Dtype> dtype, const TakeResult& take);
 
 /// Gives the tensors their restored dtype, and those of a 16-bit one the error that their values can have: the stored one, and what narrowing

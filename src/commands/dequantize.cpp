@@ -10,16 +10,17 @@
 #include "commands/dequantize_gguf.hpp"
 #include "commands/destination.hpp"
 #include "commands/output.hpp"
-#include "commands/output_name.hpp"
 #include "commands/restored_companions.hpp"
 #include "formats/octet_set/quantized_set.hpp"
 #include "formats/octet_set/totals.hpp"
+#include "formats/restored_layout.hpp"
 #include "io/free_space.hpp"
 #include "io/output.hpp"
 #include "io/sha256.hpp"
 #include "octet/octet.hpp"
-#include "plan/output_plan.hpp"
+#include "pipeline/stop.hpp"
 #include "quant/storage_layout.hpp"
+#include "writers/output_name.hpp"
 
 namespace octet {
 namespace {
@@ -27,9 +28,9 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Everything that will stand in the output folder, data first, index and companions behind.
-std::vector<std::string> output_names(const plan::OutputPlan& plan, const octet_set::Sidecar& sidecar, bool single) {
+std::vector<std::string> output_names(const formats::OutputPlan& plan, const octet_set::Sidecar& sidecar, bool single) {
     std::vector<std::string> names;
-    for (const plan::FilePlan& file : plan.files) names.push_back(file.name);
+    for (const formats::FilePlan& file : plan.files) names.push_back(file.name);
     if (single) return names;
     for (const FileReport& companion : sidecar.companions) names.push_back(companion.name);
     if (sidecar.source_index) names.push_back(sidecar.source_index->name);
@@ -56,7 +57,7 @@ void check_dtype(std::optional<Dtype> dtype) {
 Report dequantize(const fs::path& path, const fs::path& output, const DequantizeOptions& options) {
     const auto start = std::chrono::steady_clock::now();
     check_dtype(options.dtype);
-    commands::check_restored_name(output);
+    writers::check_restored_name(output);
     if (options.write.sha256) io::need_sha256();
     if (checkpoint::is_gguf(path)) {
         Report report = commands::dequantize_gguf(path, output, options);
@@ -76,16 +77,16 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     if (!single && names_a_file)  // it was a link
         opened = commands::open_with_companions(fs::path(set.folder.path()), links, true);
     const checkpoint::Family family = checkpoint::assign_kinds(set.sidecar.tensors);
-    plan::OutputPlan plan =
-        plan::plan_restored(set, options.dtype, single ? std::optional(destination.single_name()) : std::nullopt);
+    formats::OutputPlan plan =
+        formats::plan_restored(set, options.dtype, single ? std::optional(destination.single_name()) : std::nullopt);
     const std::vector<std::string> names = output_names(plan, set.sidecar, single);
     commands::refuse_inputs(destination.folder(), output, names, identities_of(set));
 
     io::Output& output_files = destination.output();
     output_files.begin();
     io::check_free_space(output_files.place(), destination.target(),
-                         commands::bytes_needed(plan.files, single ? 0 : octet_set::total_bytes(set.sidecar.companions),
-                                                set.sidecar.source_index ? set.stored.size() : 0));
+                         formats::bytes_needed(plan.files, single ? 0 : octet_set::total_bytes(set.sidecar.companions),
+                                               set.sidecar.source_index ? set.stored.size() : 0));
     output_files.build(names);
     const std::vector<io::File> files = commands::create_files(plan, output_files);
     std::vector<kernels::Narrowing> narrowings(set.stored.size());
@@ -94,7 +95,7 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
     };
     codecs::restore_tasks(set, plan, files, options.dtype, take).run(options.write);
     commands::sync_files(files, options.write);
-    for (const plan::FilePlan& file : plan.files) report.output_files.push_back({file.name, file.byte_count});
+    for (const formats::FilePlan& file : plan.files) report.output_files.push_back({file.name, file.byte_count});
     report.totals = octet_set::totals_of(set.sidecar.tensors, set.sidecar.source_sum_of_squares);
     report.totals.source_bytes = octet_set::total_bytes(set.sidecar.files);
     report.totals.output_bytes = octet_set::total_bytes(report.output_files);
@@ -106,7 +107,7 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
         for (FileReport& file : report.output_files)
             file.sha256 = io::sha256_of(output_files.open(file.name), options.write.stop_requested);
     }
-    commands::check_stop(options.write);
+    pipeline::check_stop(options.write);
     destination.publish(names);
 
     codecs::note_narrowing(narrowings, options.dtype, set.sidecar.tensors, report.totals);

@@ -22,9 +22,10 @@
 #include "commands/output.hpp"
 #include "formats/gguf/gguf_source.hpp"
 #include "formats/octet_set/totals.hpp"
+#include "formats/restored_layout.hpp"
 #include "io/free_space.hpp"
 #include "io/sha256.hpp"
-#include "plan/output_plan.hpp"
+#include "pipeline/stop.hpp"
 
 namespace octet::commands {
 namespace {
@@ -78,24 +79,24 @@ std::optional<Dtype> common_dtype(const formats::FloatSource& source, std::optio
     std::optional<Dtype> common = asked;
     for (const TensorReport& tensor : source.tensors()) {
         if (!is_quantizable(tensor.dtype) || tensor.shape.size() < 2) continue;
-        const Dtype dtype = plan::restored_dtype(tensor, asked);
+        const Dtype dtype = formats::restored_dtype(tensor, asked);
         if (common.value_or(dtype) != dtype) return std::nullopt;
         common = dtype;
     }
     return common;
 }
 
-codecs::TaskList tasks_of(const formats::FloatSource& source, const plan::OutputPlan& plan,
+codecs::TaskList tasks_of(const formats::FloatSource& source, const formats::OutputPlan& plan,
                           const std::vector<io::File>& files, std::optional<Dtype> dtype,
                           const codecs::TakeResult& take) {
     codecs::TaskList tasks;
     tasks.reserve(source.tensors().size());
     for (std::size_t i = 0; i < source.tensors().size(); ++i) {
         const TensorReport& tensor = source.tensors()[i];
-        const plan::Placement& place = plan.placements[i];
+        const formats::Placement& place = plan.placements[i];
         const pipeline::Stretch from{&source.file_of(i), source.offset(i), source.byte_count(i)};
         const pipeline::Stretch to{&files[place.file], place.offset, place.byte_count};
-        const Dtype restored = plan::restored_dtype(tensor, dtype);
+        const Dtype restored = formats::restored_dtype(tensor, dtype);
         if (source.is_plain(i) && restored == tensor.dtype) {
             tasks.add<codecs::CopyTask>(from, to, i, take, false);
         } else if (source.is_plain(i)) {
@@ -125,11 +126,11 @@ void write_companions(const checkpoint::Companions& companions, std::optional<Dt
 }
 
 /// What narrowing to F16 or BF16 added; dtypes and sizes become those of the checkpoint.
-void take_results(const std::vector<kernels::Narrowing>& narrowings, const plan::OutputPlan& plan,
+void take_results(const std::vector<kernels::Narrowing>& narrowings, const formats::OutputPlan& plan,
                   std::optional<Dtype> dtype, Report& report) {
     for (std::size_t i = 0; i < report.tensors.size(); ++i) {
         TensorReport& tensor = report.tensors[i];
-        const Dtype restored = plan::restored_dtype(tensor, dtype);
+        const Dtype restored = formats::restored_dtype(tensor, dtype);
         const bool is_narrowed = restored != tensor.dtype && (restored == Dtype::kF16 || restored == Dtype::kBF16);
         tensor.dtype = restored;
         tensor.output_bytes = plan.placements[i].byte_count;
@@ -140,7 +141,7 @@ void take_results(const std::vector<kernels::Narrowing>& narrowings, const plan:
     }
 }
 
-void fill_report(const gguf::GgufSource& source, std::vector<TensorReport> tensors, const plan::OutputPlan& plan,
+void fill_report(const gguf::GgufSource& source, std::vector<TensorReport> tensors, const formats::OutputPlan& plan,
                  const std::vector<kernels::Narrowing>& narrowings, std::optional<Dtype> dtype, Report& report) {
     report.tensors = std::move(tensors);
     report.totals = source.totals();
@@ -164,7 +165,7 @@ std::vector<io::FileIdentity> inputs_of(const gguf::GgufSource& source, const ch
 }
 
 /// Fills the data file; one result a tensor.
-std::vector<kernels::Narrowing> restore(const gguf::GgufSource& source, plan::OutputPlan& plan, io::Output& output,
+std::vector<kernels::Narrowing> restore(const gguf::GgufSource& source, formats::OutputPlan& plan, io::Output& output,
                                         const DequantizeOptions& options) {
     const std::vector<io::File> files = create_files(plan, output);
     std::vector<kernels::Narrowing> narrowings(source.tensors().size());
@@ -196,7 +197,7 @@ Report dequantize_gguf(const fs::path& path, const fs::path& output, const Dequa
     const bool single = destination.is_single_file();
     const std::string data_name = single ? destination.single_name() : "model.safetensors";
     std::vector<TensorReport> tensors = named_like(source.tensors(), options.like, links);
-    plan::OutputPlan plan = plan::plan_plain(tensors, options.dtype, data_name, path.native());
+    formats::OutputPlan plan = formats::plan_plain(tensors, options.dtype, data_name, path.native());
     const checkpoint::Companions companions = companions_of(options.like, single, options.write);
     std::vector<std::string> names{data_name};
     for (const checkpoint::Companion& companion : companions.copied) names.push_back(companion.name);
@@ -208,12 +209,12 @@ Report dequantize_gguf(const fs::path& path, const fs::path& output, const Dequa
                          bytes_needed(plan.files, checkpoint::total_bytes(companions), 0));
     files.build(names);
     const std::vector<kernels::Narrowing> narrowings = restore(source, plan, files, options);
-    for (const plan::FilePlan& file : plan.files) report.output_files.push_back({file.name, file.byte_count});
+    for (const formats::FilePlan& file : plan.files) report.output_files.push_back({file.name, file.byte_count});
     fill_report(source, std::move(tensors), plan, narrowings, options.dtype, report);
     write_companions(companions, common_dtype(source, options.dtype), files, options.write.sync, report);
     report.left_out = companions.left_out;
     add_sha256(files, options.write, report);
-    check_stop(options.write);
+    pipeline::check_stop(options.write);
     destination.publish(names);
     report.notes = notes.lines;
     return report;

@@ -8,21 +8,15 @@
 
 #include "base/text.hpp"
 #include "octet/error.hpp"
+#include "pipeline/stop.hpp"
 
 namespace octet::commands {
 
-std::uint64_t bytes_needed(const std::vector<plan::FilePlan>& files, std::uint64_t companion_bytes,
-                           std::size_t tensors) {
-    constexpr std::uint64_t kTextBytes = 400;  // a tensor's entry in a sidecar, as tiny-gpt2 has it
-    std::uint64_t bytes = companion_bytes + kTextBytes * tensors;
-    for (const plan::FilePlan& file : files) bytes += file.byte_count;
-    return bytes;
-}
-
-std::vector<io::File> create_files(plan::OutputPlan& plan, io::Output& output) {
+std::vector<io::File> create_files(formats::OutputPlan& plan, io::Output& output) {
     std::vector<io::File> files;
-    for (plan::FilePlan& planned : plan.files) {
+    for (formats::FilePlan& planned : plan.files) {
         files.push_back(output.create(planned.name, planned.byte_count));
+        if (!planned.write_header) continue;
         planned.write_header(
             [&](std::string_view piece, std::uint64_t offset) { files.back().write_at(io::bytes_of(piece), offset); });
         planned.write_header = {};
@@ -30,14 +24,9 @@ std::vector<io::File> create_files(plan::OutputPlan& plan, io::Output& output) {
     return files;
 }
 
-void check_stop(const WriteOptions& options) {
-    if (options.stop_requested && options.stop_requested())
-        throw Error(ErrorCode::kInterrupted, "interrupted; nothing was changed");
-}
-
 void sync_files(const std::vector<io::File>& files, const WriteOptions& options) {
     for (const io::File& file : files) {
-        check_stop(options);
+        pipeline::check_stop(options);
         if (options.sync) file.sync();
     }
 }

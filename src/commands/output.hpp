@@ -5,8 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "formats/layout.hpp"
 #include "io/output.hpp"
-#include "plan/output_plan.hpp"
+#include "octet/options.hpp"
 
 namespace octet::commands {
 
@@ -27,18 +28,11 @@ class Notes {
     const WriteOptions& options_;
 };
 
-/// Bytes that a set or checkpoint of these files takes, with what goes along with it: `companions`, and texts that name every tensor.
-std::uint64_t bytes_needed(const std::vector<plan::FilePlan>& files, std::uint64_t companion_bytes,
-                           std::size_t tensors);
-
-/// Creates every file of the plan, full size, header written.
-std::vector<io::File> create_files(plan::OutputPlan& plan, io::Output& output);
+/// Creates every file of the plan, full size, its header written where the plan has it.
+std::vector<io::File> create_files(formats::OutputPlan& plan, io::Output& output);
 
 /// Waits until all are on the disk, if `options.sync`.
 void sync_files(const std::vector<io::File>& files, const WriteOptions& options);
-
-/// Throws kInterrupted if the run has been asked to stop. Called before what cannot be undone.
-void check_stop(const WriteOptions& options);
 
 /// Throws kUsage if any of `names` in `folder` is one of the input's files (by device and inode). `given` stands in the message.
 void refuse_inputs(const std::filesystem::path& folder, const std::filesystem::path& given,

@@ -12,7 +12,7 @@
 namespace octet::commands {
 namespace {
 
-std::string restored_index_text(const octet_set::Sidecar& sidecar, const plan::OutputPlan& plan) {
+std::string restored_index_text(const octet_set::Sidecar& sidecar, const formats::OutputPlan& plan) {
     std::vector<std::pair<std::string, std::string>> weights;
     std::uint64_t bytes = 0;
     for (std::size_t i = 0; i < plan.placements.size(); ++i) {
@@ -43,7 +43,7 @@ OpenedSet open_with_companions(const std::filesystem::path& folder, io::Links li
     });
 }
 
-void write_companions(const OpenedSet& opened, const plan::OutputPlan& plan, io::Output& output,
+void write_companions(const OpenedSet& opened, const formats::OutputPlan& plan, io::Output& output,
                       const DequantizeOptions& options, Report& report, std::vector<std::string>& notes) {
     const octet_set::Sidecar& sidecar = opened.set.sidecar;
     const std::vector<io::File>& companions = opened.companions;

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "formats/octet_set/quantized_set.hpp"
+#include "formats/restored_layout.hpp"
 #include "io/output.hpp"
 #include "octet/options.hpp"
 #include "octet/report.hpp"
-#include "plan/output_plan.hpp"
 
 namespace octet::commands {
 
@@ -22,7 +22,7 @@ struct OpenedSet {
 OpenedSet open_with_companions(const std::filesystem::path& folder, io::Links links, bool wants_companions);
 
 /// Writes companions and index, and notes them in the report; `notes` say what changed in them.
-void write_companions(const OpenedSet& opened, const plan::OutputPlan& plan, io::Output& output,
+void write_companions(const OpenedSet& opened, const formats::OutputPlan& plan, io::Output& output,
                       const DequantizeOptions& options, Report& report, std::vector<std::string>& notes);
 
 }  // namespace octet::commands

@@ -12,9 +12,9 @@
 #include "base/text.hpp"
 #include "codecs/run.hpp"
 #include "codecs/verify.hpp"
-#include "commands/jobs.hpp"
 #include "formats/octet_set/octet_format.hpp"
 #include "pipeline/piece_checksums.hpp"
+#include "survey/jobs.hpp"
 
 namespace octet::commands {
 namespace {
@@ -93,10 +93,10 @@ class SourceCheck {
         const octet_set::StoredTensor& place = set_.stored[pair.stored];
         const pipeline::Stretch stored{&set_.data_files[place.file].file, place.offset, place.byte_count};
         if (!tensor.scheme) {
-            tasks.add<codecs::VerifyCopyTask>(source_of(source_, pair.source), stored, number, take);
+            tasks.add<codecs::VerifyCopyTask>(survey::source_of(source_, pair.source), stored, number, take);
         } else {
-            tasks.add<codecs::VerifyTask>(quantize_job(source_, pair.source, *tensor.scheme, importance_),
-                                          source_of(source_, pair.source), stored, format, number, take);
+            tasks.add<codecs::VerifyTask>(survey::quantize_job(source_, pair.source, *tensor.scheme, importance_),
+                                          survey::source_of(source_, pair.source), stored, format, number, take);
         }
     }
 
@@ -110,7 +110,7 @@ class SourceCheck {
         if (fault) {
             faults_.emplace(number, std::move(*fault));
         } else if (!checksum) {
-            unknown_.push_back({source_of(source_, pair.source), std::move(verdict.made.source_pieces)});
+            unknown_.push_back({survey::source_of(source_, pair.source), std::move(verdict.made.source_pieces)});
             unknown_numbers_.push_back(number);
         }
     }

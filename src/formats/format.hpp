@@ -1,4 +1,4 @@
-// What an output format is: which tensors and files there are and how long, how codes and state become bytes, and what is written last.
+// How a format stores a checkpoint: which tensors and files there are and how long, and how codes and state become bytes.
 //
 // A tensor's *stored form* is the run of bytes that it becomes in a data file: of octet's own set the codes and then its state tensors. Where
 // it begins is a pure function of the plan; what lies where in it is the encoder's business. Whoever quantizes gives the encoder tiles and takes
@@ -7,10 +7,18 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
+#include "checkpoint/checkpoint.hpp"
+#include "formats/safetensors/header.hpp"
 #include "octet/dtype.hpp"
+#include "octet/report.hpp"
 #include "octet/scheme.hpp"
 #include "quant/block_codec.hpp"
 #include "quant/storage_layout.hpp"
@@ -57,13 +65,32 @@ class TensorEncoder {
                                ByteSink& sink) const = 0;
 };
 
-/// A way to store a checkpoint.
+/// One data file of an output.
+struct DataFile {
+    std::string name;  ///< base name
+    safetensors::Metadata metadata;
+};
+
+/// The name under which a part of a tensor stands in a header.
+using NameOfPart = std::function<std::string(std::string_view tensor, std::string_view part)>;
+
+/// A way to store a checkpoint in safetensors files. Pure: nothing here reads or writes a file (that is writers/writer.hpp).
 class Format {
   public:
     virtual ~Format() = default;
 
     /// The encoder of a tensor that is quantized in that way; the scheme's axis is resolved.
     virtual std::unique_ptr<TensorEncoder> encoder_of(const Scheme& scheme, const Shape& shape) const = 0;
+
+    /// What a tensor becomes under `scheme`, nothing: as it is kept. The parts lie one behind the other; together they are the stored form.
+    virtual std::vector<quant::StoredPart> parts_of(const TensorReport& tensor,
+                                                    const std::optional<Scheme>& scheme) const = 0;
+
+    /// Names of the parts of these tensors, from a tensor's name and StoredPart::suffix. Holds no view of `tensors`.
+    virtual NameOfPart part_names(const std::vector<TensorReport>& tensors) const = 0;
+
+    /// The data files; file i holds what shard i of the checkpoint holds.
+    virtual std::vector<DataFile> data_files(const checkpoint::Checkpoint& checkpoint) const = 0;
 };
 
 }  // namespace octet::formats

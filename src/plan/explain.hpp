@@ -4,7 +4,7 @@
 #include <cstddef>
 
 #include "octet/plan.hpp"
-#include "plan/output_plan.hpp"
+#include "plan/decide.hpp"
 
 namespace octet::plan {
 

@@ -12,6 +12,7 @@
 
 #include "base/json_text.hpp"
 #include "base/text.hpp"
+#include "formats/layout.hpp"
 #include "octet/error.hpp"
 #include "quant/error_sums.hpp"
 #include "quant/storage_layout.hpp"
@@ -38,9 +39,14 @@ std::string decibels_text(double sqnr_db) {
 
 }  // namespace
 
-Planner::Planner(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
-                 Measurements measured, std::vector<TensorChoices> choices)
-    : checkpoint_(checkpoint), tensors_(tensors), measured_(std::move(measured)), choices_(std::move(choices)) {
+Planner::Planner(const formats::Format& format, const checkpoint::Checkpoint& checkpoint,
+                 const std::vector<TensorReport>& tensors, Measurements measured, std::vector<TensorChoices> choices)
+    : format_(format),
+      checkpoint_(checkpoint),
+      tensors_(tensors),
+      name_of_(format.part_names(tensors)),
+      measured_(std::move(measured)),
+      choices_(std::move(choices)) {
     count_digits();
     add_items();
     front_.emplace(Items{items_.size() + 1,
@@ -90,7 +96,7 @@ double Planner::in_unit(const quant::WideSum& sum) const {
 /// An item for each tensor that has more than one choice; the others' only choices together are one item.
 void Planner::add_items() {
     settle_unit();
-    rest_ = {static_cast<double>(empty_set_bytes(checkpoint_)), 0, 0};
+    rest_ = {static_cast<double>(formats::empty_bytes(format_, checkpoint_)), 0, 0};
     std::unordered_map<std::string, std::uint32_t> known;
     for (std::uint32_t i = 0; i < tensors_.size(); ++i) {
         if (choices_[i].as_of) continue;
@@ -140,17 +146,18 @@ void Planner::add_costs(std::size_t tensor) {
 }
 
 std::uint64_t Planner::data_bytes(std::size_t tensor, const std::optional<Scheme>& scheme) const {
-    return scheme ? quant::stored_bytes(*scheme, tensors_[tensor].shape) : tensors_[tensor].source_bytes;
+    std::uint64_t bytes = 0;
+    for (const quant::StoredPart& part : format_.parts_of(tensors_[tensor], scheme)) bytes += part.byte_count;
+    return bytes;
 }
 
 /// With offsets of so many digits: at most that many, so that costs add up whatever else is chosen.
 std::uint64_t Planner::header_bytes(std::size_t tensor, const std::optional<Scheme>& scheme,
                                     std::uint64_t digits) const {
     const TensorReport& t = tensors_[tensor];
-    if (!scheme) return safetensors::entry_bytes(t.name, t.dtype, t.shape, digits);
     std::uint64_t bytes = 0;
-    for (const quant::StoredPart& part : quant::stored_parts(*scheme, t.shape))
-        bytes += safetensors::entry_bytes(t.name + std::string(part.suffix), part.dtype, part.shape, digits);
+    for (const quant::StoredPart& part : format_.parts_of(t, scheme))
+        bytes += safetensors::entry_bytes(name_of_(t.name, part.suffix), part.dtype, part.shape, digits);
     return bytes;
 }
 
@@ -237,7 +244,7 @@ Plan Planner::plan_of(const Selection& selection, double limit) const {
 std::uint64_t Planner::exact_bytes(const std::vector<std::optional<Scheme>>& chosen) const {
     const auto scheme = [&](std::size_t i) { return chosen[i]; };
     const auto is_tied = [&](std::size_t i) { return choices_[i].as_of.has_value(); };
-    return bytes_of_set(checkpoint_, tensors_, scheme, is_tied);
+    return formats::bytes_of(format_, checkpoint_, tensors_, scheme, is_tied);
 }
 
 }  // namespace octet::plan

@@ -1,5 +1,5 @@
 // The planner: chooses each tensor's scheme for the least total squared error within a number of bytes, or for the fewest bytes that reach a
-// total SQNR, among schemes whose errors were measured. Pure: measuring is run/measure's business, choosing is plan/choice_front's; what
+// total SQNR, among schemes whose errors were measured. Pure: measuring is survey/measure's business, choosing is plan/choice_front's; what
 // lies between is here: what a choice costs in the data files, headers included.
 #pragma once
 
@@ -9,10 +9,11 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.hpp"
+#include "formats/format.hpp"
 #include "octet/plan.hpp"
 #include "plan/choice_front.hpp"
+#include "plan/decide.hpp"
 #include "plan/measurements.hpp"
-#include "plan/output_plan.hpp"
 
 namespace octet::plan {
 
@@ -38,10 +39,10 @@ struct Plan {
 
 class Planner {
   public:
-    /// `tensors` as decide() left them: names, dtypes, shapes, kinds. Both outlive this; `choices` are parallel to the tensors. What is the
+    /// `tensors` as decide() left them: names, dtypes, shapes, kinds; files are those of `format`. All three outlive this; `choices` are parallel to the tensors. What is the
     /// same as another tensor was not measured.
-    Planner(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors, Measurements measured,
-            std::vector<TensorChoices> choices);
+    Planner(const formats::Format& format, const checkpoint::Checkpoint& checkpoint,
+            const std::vector<TensorReport>& tensors, Measurements measured, std::vector<TensorChoices> choices);
     Planner(const Planner&) = delete;
     Planner& operator=(const Planner&) = delete;
 
@@ -71,8 +72,10 @@ class Planner {
     void settle_unit();
     double in_unit(const quant::WideSum& sum) const;
 
+    const formats::Format& format_;
     const checkpoint::Checkpoint& checkpoint_;
     const std::vector<TensorReport>& tensors_;
+    const formats::NameOfPart name_of_;
     Measurements measured_;
     std::vector<TensorChoices> choices_;
     std::vector<std::uint8_t> digits_;  // of each tensor's offsets, at most

@@ -6,7 +6,7 @@
 
 #include "octet/options.hpp"
 #include "octet/report.hpp"
-#include "plan/output_plan.hpp"
+#include "plan/decide.hpp"
 
 namespace octet::plan {
 

@@ -16,6 +16,8 @@ RANKS = [
     {"formats/gguf"},  # a file for llama.cpp holds the tokenizer
     {"plan", "pipeline"},
     {"codecs"},
+    {"survey"},  # what is decided with the data
+    {"writers"},  # one folder an output format
     {"commands", "report", "model"},
     {"(src)"},  # files directly in src/: the public functions put together; nobody includes them
     {"cli"},
@@ -72,6 +74,9 @@ def check_include(folder, path, quote, target):
         return "a public header needs nothing but the standard library" if public and "/" in target else None
     if "/" not in target:
         return None if (path.parent / target).exists() else "write the folder: #include \"folder/file.hpp\""
+    own = re.match(r"writers/\w+/", target)
+    if own and not str(path.parent).endswith("src/" + own.group().rstrip("/")) and path.name != "registry.cpp":
+        return "a format's own folder is known to the table of formats alone (writers/registry.cpp)"
     other = room(target.split("/")[:-1])
     if other not in RANK:
         return f"the folder {other}/ has no place in the layers"

@@ -13,6 +13,8 @@ GOOD = {
     "src/plan/plan.cpp": '// std::cout is not used; exit(1) neither\nconst char* s = "printf(exit(2))"; int n = 1\'000\'000;\n'
                          '#include "formats/octet_set/sidecar.hpp"\nint k = snprintf(b, 3, "%d", 1); char q = \'"\';\n',
     "src/checkpoint/c.cpp": '#include "formats/safetensors/header.hpp"\n#include "quant/scheme.hpp"\n',
+    "src/writers/registry.cpp": '#include "writers/gguf/gguf_writer.hpp"\n',
+    "src/writers/gguf/gguf_writer.cpp": '#include "writers/gguf/contents.hpp"\n#include "survey/measure.hpp"\n',
     "src/octet.cpp": '#include "commands/quantize.hpp"\n#include "octet/octet.hpp"\n',
     "src/cli/main.cpp": '#include <CLI/CLI.hpp>\n#include "report/text.hpp"\nint f() { std::cout << 1; exit(1); }\n',
 }
@@ -27,6 +29,9 @@ BAD = {
     "src/checkpoint/c.cpp": ['#include "formats/format.hpp"\n', '#include "formats/octet_set/sidecar.hpp"\n'],
     "src/pipeline/p.cpp": ['#include "plan/plan.hpp"\n', '#include "codecs/copy.hpp"\n'],
     "src/codecs/c.cpp": ['#include "commands/quantize.hpp"\n'],
+    "src/survey/s.cpp": ['#include "writers/writer.hpp"\n'],
+    "src/writers/gguf/g.cpp": ['#include "commands/output.hpp"\n', '#include "writers/octet_set/hint.hpp"\n'],
+    "src/commands/q.cpp": ['#include "writers/gguf/gguf_writer.hpp"\n'],
     "src/attic/a.cpp": ["int unused;\n"],
 }
 

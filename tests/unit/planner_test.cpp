@@ -3,22 +3,26 @@
 #include <cstdlib>
 
 #include "base/json_text.hpp"
-#include "commands/choose_schemes.hpp"
-#include "commands/equal_ties.hpp"
+#include "formats/layout.hpp"
+#include "formats/octet_set/octet_format.hpp"
 #include "octet/octet.hpp"
 #include "plan/planner.hpp"
 #include "support.hpp"
+#include "survey/choose_schemes.hpp"
+#include "survey/equal_ties.hpp"
 
 namespace octet::test {
 namespace {
 
 namespace fs = std::filesystem;
 
+const octet_set::OctetFormat kFormat;
 const fs::path kTestdata = OCTET_TESTDATA_DIR;
 
 std::uint64_t bytes_of(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors) {
     std::uint64_t bytes = 0;
-    for (const plan::FilePlan& file : plan::plan_set(checkpoint, tensors).files) bytes += file.byte_count;
+    for (const formats::FilePlan& file : formats::lay_out(octet_set::OctetFormat(), checkpoint, tensors).files)
+        bytes += file.byte_count;
     return bytes;
 }
 
@@ -28,7 +32,7 @@ void sweep(const fs::path& path, int budgets) {
     octet_set::CodeOptions options;
     options.max_size = 1;
     const plan::Decisions decisions = plan::decide(checkpoint, options, {});
-    const auto planner = commands::make_planner(checkpoint, decisions, nullptr, {});
+    const auto planner = survey::make_planner(kFormat, checkpoint, decisions, nullptr, {});
     const std::vector<CurvePoint> curve = planner->curve();
     REQUIRE(curve.size() >= 10);
     const auto smallest = static_cast<double>(curve.front().byte_count);
@@ -46,7 +50,7 @@ void sweep(const fs::path& path, int budgets) {
         before = found.loss;
         if (found.least_loss) REQUIRE(found.loss >= *found.least_loss * 0.999999);
         std::vector<TensorReport> tensors = plan::decide(checkpoint, options, {}, found.chosen).tensors;
-        commands::tie_equal(checkpoint, tensors, {});
+        survey::tie_equal(checkpoint, tensors, {});
         REQUIRE(bytes_of(checkpoint, tensors) == found.byte_count);
     }
     REQUIRE(lower >= budgets * 2 / 3);
@@ -99,11 +103,12 @@ TEST_CASE("statistics that are measured once more are those that the planner kep
         octet_set::CodeOptions options;
         options.max_size = fs::file_size(kTestdata / name / "model.safetensors") / 6;
         const plan::Decisions decisions = plan::decide(checkpoint, options, {});
-        const plan::Plan found = commands::make_planner(checkpoint, decisions, nullptr, {})->within(*options.max_size);
+        const plan::Plan found =
+            survey::make_planner(kFormat, checkpoint, decisions, nullptr, {})->within(*options.max_size);
         REQUIRE(found.statistics.size() == decisions.tensors.size());
         std::vector<TensorReport> tensors = plan::decide(checkpoint, options, {}, found.chosen).tensors;
-        commands::tie_equal(checkpoint, tensors, {});
-        REQUIRE(commands::add_statistics(checkpoint, tensors, nullptr, {}) == found.sum_of_squares);
+        survey::tie_equal(checkpoint, tensors, {});
+        REQUIRE(survey::add_statistics(checkpoint, tensors, nullptr, {}) == found.sum_of_squares);
         for (std::size_t i = 0; i < tensors.size(); ++i) {
             CAPTURE(tensors[i].name);
             REQUIRE(tensors[i].statistics.has_value() == tensors[i].scheme.has_value());

@@ -1,5 +1,5 @@
 // Endings of weight files and archives are one table; what is there already is taken as it is.
-#include "commands/output_name.hpp"
+#include "writers/output_name.hpp"
 
 #include <algorithm>
 #include <array>
@@ -12,7 +12,7 @@
 #include "io/file.hpp"
 #include "octet/error.hpp"
 
-namespace octet::commands {
+namespace octet::writers {
 namespace {
 
 namespace fs = std::filesystem;
@@ -77,4 +77,4 @@ void check_restored_name(const fs::path& given) {
                        ending));
 }
 
-}  // namespace octet::commands
+}  // namespace octet::writers

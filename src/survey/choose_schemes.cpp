@@ -1,22 +1,22 @@
 // Three parts: the schemes that each tensor may have, their measurement in runs of some 1,024
 // tries, and the planner's choice. What is chosen is measured once more where its statistics are
 // wanted.
-#include "commands/choose_schemes.hpp"
+#include "survey/choose_schemes.hpp"
 
 #include <algorithm>
 #include <string>
 #include <unordered_map>
 
 #include "base/json_text.hpp"
-#include "commands/equal_ties.hpp"
-#include "commands/measure.hpp"
 #include "formats/octet_set/sidecar.hpp"
 #include "octet/error.hpp"
 #include "plan/candidates.hpp"
 #include "plan/spared.hpp"
 #include "quant/storage_layout.hpp"
+#include "survey/equal_ties.hpp"
+#include "survey/measure.hpp"
 
-namespace octet::commands {
+namespace octet::survey {
 namespace {
 
 /// Lists that are equal stand there once.
@@ -67,9 +67,9 @@ std::vector<std::optional<std::uint32_t>> equal_tensors(const checkpoint::Checkp
 
 }  // namespace
 
-std::unique_ptr<plan::Planner> make_planner(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions,
-                                            const plan::Importance* importance, const WriteOptions& options,
-                                            bool spares) {
+std::unique_ptr<plan::Planner> make_planner(const formats::Format& format, const checkpoint::Checkpoint& checkpoint,
+                                            const plan::Decisions& decisions, const plan::Importance* importance,
+                                            const WriteOptions& options, bool spares) {
     const auto equal = equal_tensors(checkpoint, decisions, options);
     plan::SchemeLists schemes = schemes_to_measure(decisions, spares);
     std::vector<plan::TensorChoices> choices(schemes.of.size());
@@ -83,7 +83,8 @@ std::unique_ptr<plan::Planner> make_planner(const checkpoint::Checkpoint& checkp
             [&](std::size_t tensor, const TensorStatistics& statistics, const quant::WideSum& signal) {
                 measured.add(tensor, statistics, signal);
             });
-    return std::make_unique<plan::Planner>(checkpoint, decisions.tensors, std::move(measured), std::move(choices));
+    return std::make_unique<plan::Planner>(format, checkpoint, decisions.tensors, std::move(measured),
+                                           std::move(choices));
 }
 
 namespace {
@@ -96,17 +97,17 @@ PlannedChoice choice_of(std::unique_ptr<plan::Planner> planner, const octet_set:
 
 }  // namespace
 
-PlannedChoice make_choice(const checkpoint::Checkpoint& checkpoint, const plan::Decisions& decisions,
-                          const octet_set::CodeOptions& code_options, const plan::Importance* importance,
-                          const WriteOptions& options) {
+PlannedChoice make_choice(const formats::Format& format, const checkpoint::Checkpoint& checkpoint,
+                          const plan::Decisions& decisions, const octet_set::CodeOptions& code_options,
+                          const plan::Importance* importance, const WriteOptions& options) {
     try {
-        return choice_of(make_planner(checkpoint, decisions, importance, options, true), code_options);
+        return choice_of(make_planner(format, checkpoint, decisions, importance, options, true), code_options);
     } catch (const Error& error) {
         if (error.code() != ErrorCode::kCheckFailed) throw;
     }
     WriteOptions quiet = options;  // its progress was that of measuring once
     quiet.progress = {};
-    return choice_of(make_planner(checkpoint, decisions, importance, quiet, false), code_options);
+    return choice_of(make_planner(format, checkpoint, decisions, importance, quiet, false), code_options);
 }
 
 double add_statistics(const checkpoint::Checkpoint& checkpoint, std::vector<TensorReport>& tensors,
@@ -135,4 +136,4 @@ std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const p
     return bytes;
 }
 
-}  // namespace octet::commands
+}  // namespace octet::survey

@@ -9,10 +9,10 @@
 #include "octet/report.hpp"
 #include "plan/importance.hpp"
 
-namespace octet::commands {
+namespace octet::writers {
 
 /// Empty where all is well. `report` is that of a run with these `options`, statistics included; `importance` may be null.
 std::string hint_of(const checkpoint::Checkpoint& checkpoint, const Report& report, const QuantizeOptions& options,
                     const plan::Importance* importance);
 
-}  // namespace octet::commands
+}  // namespace octet::writers

@@ -1,7 +1,7 @@
 // Offsets in shards become stretches of open files.
-#include "commands/jobs.hpp"
+#include "survey/jobs.hpp"
 
-namespace octet::commands {
+namespace octet::survey {
 
 pipeline::Stretch source_of(const checkpoint::Checkpoint& checkpoint, std::size_t tensor) {
     const checkpoint::Tensor& source = checkpoint.tensors[tensor];
@@ -16,4 +16,4 @@ codecs::QuantizeJob quantize_job(const checkpoint::Checkpoint& checkpoint, std::
     return {source.dtype, scheme, source.name, source.shape, weights};
 }
 
-}  // namespace octet::commands
+}  // namespace octet::survey

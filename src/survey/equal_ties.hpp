@@ -10,7 +10,7 @@
 #include "octet/options.hpp"
 #include "octet/report.hpp"
 
-namespace octet::commands {
+namespace octet::survey {
 
 /// For each tensor the number of the other one with which it is stored, where there is one. Reads both of each pair that headers and options
 /// allow. kIo, kInterrupted.
@@ -25,4 +25,4 @@ void tie_equal(const checkpoint::Checkpoint& checkpoint, std::vector<TensorRepor
 /// True if tie_equal() would have to read data.
 bool may_tie(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors);
 
-}  // namespace octet::commands
+}  // namespace octet::survey

@@ -1,13 +1,13 @@
 // Which tensors may be tied, and whether their bytes are the same; see the header.
-#include "commands/equal_ties.hpp"
+#include "survey/equal_ties.hpp"
 
 #include <algorithm>
 
 #include "checkpoint/kind.hpp"
 #include "checkpoint/ties.hpp"
-#include "commands/output.hpp"
+#include "pipeline/stop.hpp"
 
-namespace octet::commands {
+namespace octet::survey {
 namespace {
 
 /// The numbers of the tensors that tensor `i` may be stored with, by all that headers and options say.
@@ -29,7 +29,7 @@ bool have_equal_bytes(const checkpoint::Checkpoint& checkpoint, const checkpoint
     std::vector<std::byte> parts_of_a(std::min(kPart, a.byte_count));
     std::vector<std::byte> parts_of_b(parts_of_a.size());
     for (std::uint64_t at = 0; at < a.byte_count; at += kPart) {
-        check_stop(options);
+        pipeline::check_stop(options);
         const std::uint64_t count = std::min(kPart, a.byte_count - at);
         const std::span<std::byte> of_a = std::span(parts_of_a).first(count);
         const std::span<std::byte> of_b = std::span(parts_of_b).first(count);
@@ -75,4 +75,4 @@ bool may_tie(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorR
     return std::any_of(ties.begin(), ties.end(), [](const auto& others) { return !others.empty(); });
 }
 
-}  // namespace octet::commands
+}  // namespace octet::survey

@@ -12,7 +12,7 @@
 #include "octet/report.hpp"
 #include "plan/importance.hpp"
 
-namespace octet::commands {
+namespace octet::survey {
 
 /// What decides the codes, and the file of weights that goes with it, if any.
 struct CodeInputs {
@@ -32,4 +32,4 @@ std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, cons
 void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
                        const plan::Importance* importance, const WriteOptions& options);
 
-}  // namespace octet::commands
+}  // namespace octet::survey

@@ -5,7 +5,7 @@
 #include "codecs/block_task.hpp"
 #include "plan/importance.hpp"
 
-namespace octet::commands {
+namespace octet::survey {
 
 /// Where a tensor's bytes lie.
 pipeline::Stretch source_of(const checkpoint::Checkpoint& checkpoint, std::size_t tensor);
@@ -14,4 +14,4 @@ pipeline::Stretch source_of(const checkpoint::Checkpoint& checkpoint, std::size_
 codecs::QuantizeJob quantize_job(const checkpoint::Checkpoint& checkpoint, std::size_t tensor, const Scheme& scheme,
                                  const plan::Importance* importance);
 
-}  // namespace octet::commands
+}  // namespace octet::survey

@@ -1,6 +1,6 @@
 // Arrangement, mixture and rules decide name, type and reason of each tensor; then come the keys,
 // those of the model and octet's own.
-#include "commands/gguf_contents.hpp"
+#include "writers/gguf/contents.hpp"
 
 #include <algorithm>
 
@@ -14,7 +14,7 @@
 #include "octet/error.hpp"
 #include "plan/rules.hpp"
 
-namespace octet::commands {
+namespace octet::writers {
 namespace {
 
 /// ggml's floats that hold what a checkpoint's do; F64 becomes F32, as llama.cpp computes with no other.
@@ -267,4 +267,4 @@ std::vector<TensorReport> gguf_reports(const checkpoint::Checkpoint& checkpoint,
     return reports;
 }
 
-}  // namespace octet::commands
+}  // namespace octet::writers

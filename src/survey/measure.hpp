@@ -11,7 +11,7 @@
 #include "plan/measurements.hpp"
 #include "quant/wide_sum.hpp"
 
-namespace octet::commands {
+namespace octet::survey {
 
 /// Told what a scheme does to a tensor, and the sum of the tensor's squares.
 using OnMeasured =
@@ -23,4 +23,4 @@ using OnMeasured =
 void measure(const checkpoint::Checkpoint& checkpoint, const plan::SchemeLists& schemes,
              const plan::Importance* importance, const WriteOptions& options, const OnMeasured& on_measured);
 
-}  // namespace octet::commands
+}  // namespace octet::survey

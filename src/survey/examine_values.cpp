@@ -1,6 +1,6 @@
 // A scan finds the ranges; only where a range is so large that a scheme may not hold it is the
 // tensor quantized for a try, as quantize would.
-#include "commands/examine_values.hpp"
+#include "survey/examine_values.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -12,14 +12,14 @@
 #include "base/text.hpp"
 #include "codecs/run.hpp"
 #include "codecs/scan.hpp"
-#include "commands/jobs.hpp"
-#include "commands/measure.hpp"
 #include "octet/error.hpp"
-#include "plan/output_plan.hpp"
+#include "plan/decide.hpp"
 #include "quant/finite_state.hpp"
 #include "quant/storage_layout.hpp"
+#include "survey/jobs.hpp"
+#include "survey/measure.hpp"
 
-namespace octet::commands {
+namespace octet::survey {
 namespace {
 
 /// The ranges of the tensors that have a scheme and are no other's; of the others nothing.
@@ -124,4 +124,4 @@ void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vect
     measure(checkpoint, tries, importance, quiet, [](std::size_t, const TensorStatistics&, const quant::WideSum&) {});
 }
 
-}  // namespace octet::commands
+}  // namespace octet::survey

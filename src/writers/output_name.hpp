@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-namespace octet::commands {
+namespace octet::writers {
 
 /// Throws kUsage, saying what is meant, where quantize would make a folder of such a name. A folder that is there is taken as it is.
 void check_set_name(const std::filesystem::path& given);
@@ -17,4 +17,4 @@ bool is_gguf_name(const std::filesystem::path& given);
 /// The same of dequantize, which writes a .safetensors file or a folder.
 void check_restored_name(const std::filesystem::path& given);
 
-}  // namespace octet::commands
+}  // namespace octet::writers

@@ -1,6 +1,6 @@
 // A weight below 20 dB is worth a line; what --preset q8 would give it is measured where it is
 // small, else the line points to octet plan.
-#include "commands/hint.hpp"
+#include "writers/octet_set/hint.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -8,11 +8,11 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
-#include "commands/measure.hpp"
 #include "octet/error.hpp"
-#include "plan/output_plan.hpp"
+#include "plan/decide.hpp"
+#include "survey/measure.hpp"
 
-namespace octet::commands {
+namespace octet::writers {
 namespace {
 
 /// Below this a weight keeps less than a tenth of its amplitude's precision: models begin to suffer.
@@ -57,10 +57,10 @@ std::string with_q8(const checkpoint::Checkpoint& checkpoint, const std::vector<
     quiet.progress = {};
     std::optional<double> least;
     try {
-        measure(checkpoint, tries, importance, quiet,
-                [&](std::size_t, const TensorStatistics& found, const quant::WideSum&) {
-                    least = std::min(least.value_or(found.sqnr_db), found.sqnr_db);
-                });
+        survey::measure(checkpoint, tries, importance, quiet,
+                        [&](std::size_t, const TensorStatistics& found, const quant::WideSum&) {
+                            least = std::min(least.value_or(found.sqnr_db), found.sqnr_db);
+                        });
     } catch (const Error& error) {
         if (error.code() != ErrorCode::kBadInput) throw;
         return std::string(kSeePlan);
@@ -87,4 +87,4 @@ std::string hint_of(const checkpoint::Checkpoint& checkpoint, const Report& repo
                        with_q8(checkpoint, low, options, importance));
 }
 
-}  // namespace octet::commands
+}  // namespace octet::writers

@@ -11,7 +11,7 @@
 #include "octet/options.hpp"
 #include "octet/report.hpp"
 
-namespace octet::commands {
+namespace octet::writers {
 
 struct GgufContents {
     gguf::Arrangement arrangement;  ///< its tensors are moved to `tensors`
@@ -31,4 +31,4 @@ GgufContents gguf_contents(const checkpoint::Checkpoint& checkpoint, const Quant
 /// One a tensor of the file: names and sizes; the figures come later.
 std::vector<TensorReport> gguf_reports(const checkpoint::Checkpoint& checkpoint, const GgufContents& contents);
 
-}  // namespace octet::commands
+}  // namespace octet::writers

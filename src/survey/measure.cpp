@@ -1,6 +1,6 @@
 // Tries become tasks of codecs/measure in runs of a bounded number, so that what is remembered of
 // each does not grow with the checkpoint.
-#include "commands/measure.hpp"
+#include "survey/measure.hpp"
 
 #include <algorithm>
 #include <span>
@@ -8,11 +8,11 @@
 
 #include "codecs/measure.hpp"
 #include "codecs/run.hpp"
-#include "commands/jobs.hpp"
 #include "octet/error.hpp"
 #include "pipeline/workers.hpp"
+#include "survey/jobs.hpp"
 
-namespace octet::commands {
+namespace octet::survey {
 namespace {
 
 /// Tries of one run: what is remembered of each until its end is small, but not nothing.
@@ -87,4 +87,4 @@ void measure(const checkpoint::Checkpoint& checkpoint, const plan::SchemeLists& 
     }
 }
 
-}  // namespace octet::commands
+}  // namespace octet::survey
