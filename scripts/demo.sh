@@ -14,7 +14,7 @@ else
 fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-scripts/setup.sh
+scripts/setup.sh build
 scripts/build.sh release octet_cli
 PATH=$PWD/build/release/bin:$PATH
 

@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
-# Installs what octet is built and tested with, and only what is missing. No arguments.
+# setup.sh [build]: installs what octet is built and tested with, and only what is missing; with `build` only what builds it.
 # Debian 12 and Ubuntu 24.04, as root or with sudo; says plainly what it cannot install.
 set -euo pipefail
+case ${1:-all} in
+    all | build) wanted=${1:-all} ;;
+    *) echo "usage: scripts/setup.sh [build]" >&2; exit 2 ;;
+esac
 export DEBIAN_FRONTEND=noninteractive
 
 distribution=unknown
@@ -27,16 +31,19 @@ need_tool cmake cmake
 need_tool ninja ninja-build
 need_tool make make
 # What it is built on (CMake fetches pinned releases of what is not here).
-for package in libxsimd-dev libxxhash-dev libssl-dev libfmt-dev nlohmann-json3-dev libcli11-dev libpcre2-dev catch2; do need_package "$package"; done
-# What it is tested with.
-has clang++-14 || has clang++-18 || has clang++ || missing+=("$clang")
-need_package "$runtime"
-need_tool clang-format-14 clang-format-14
-need_tool python3 python3
-python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
-need_tool jq jq
-need_tool nm binutils
-need_tool ccache ccache
+for package in libxsimd-dev libxxhash-dev libfmt-dev nlohmann-json3-dev libcli11-dev libpcre2-dev; do need_package "$package"; done
+need_tool jq jq  # which the scripts read reports with
+if [ "$wanted" = all ]; then  # what it is tested with
+    need_package catch2
+    need_package libssl-dev
+    has clang++-14 || has clang++-18 || has clang++ || missing+=("$clang")
+    need_package "$runtime"
+    need_tool clang-format-14 clang-format-14
+    need_tool python3 python3
+    python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
+    need_tool nm binutils
+    need_tool ccache ccache
+fi
 
 if [ ${#missing[@]} -eq 0 ]; then
     echo "setup: everything is here"
