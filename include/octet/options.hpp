@@ -119,6 +119,8 @@ struct QuantizeOptions {
     /// A type or mixture of GGUF ("q4_k_m", in any case): the output is a file for llama.cpp, its
     /// name ends in ".gguf", and presets and schemes have no say. Empty: a set of octet's own.
     std::string type = {};
+    /// The name of the format of an output that is a folder. Empty: "octet", unless `type` is given.
+    std::string format = {};
     std::string architecture = {};   ///< GGUF: "none" writes weights alone; empty: what config.json says
     std::string pre_tokenizer = {};  ///< GGUF: `tokenizer.ggml.pre`; empty: as tokenizer.json says
     bool no_fallback = false;        ///< GGUF: a tensor that cannot have its type fails like a gate

@@ -34,7 +34,7 @@ struct VerifyOptions {
 struct VerifyReport {
     std::string input;
     std::string source;            ///< empty without a source
-    std::string format = "octet";  ///< or "gguf"
+    std::string format = "octet";  ///< or "gguf", or the name of another engine's format
     bool has_checksums = true;     ///< false of a GGUF file that octet did not write: only its structure was looked at
     Totals totals;
     std::vector<TensorReport> tensors;  ///< as in the sidecar; empty where sidecar and data files do not fit

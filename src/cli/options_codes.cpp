@@ -98,6 +98,16 @@ constexpr Option kOptions[] = {
         .set = [](Arguments& a, const Given& given) { a.coding.type = given.text; },
     },
     {
+        .name = "--format",
+        .value = "NAME",
+        .commands = kQuantize,
+        .group = Group::kChoose,
+        .help = "write a folder of this format instead of a set",
+        .manual = R"(The format of an output that is a folder. `octet` is a set, as without this
+            option. GGUF files have `--type`.)",
+        .set = [](Arguments& a, const Given& given) { a.coding.format = given.text; },
+    },
+    {
         .name = "--arch",
         .value = "NAME",
         .commands = kQuantize,

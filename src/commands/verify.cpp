@@ -12,6 +12,7 @@
 #include "checkpoint/checkpoint.hpp"
 #include "commands/verify_against_source.hpp"
 #include "commands/verify_files.hpp"
+#include "commands/verify_folder.hpp"
 #include "commands/verify_gguf.hpp"
 #include "formats/octet_set/quantized_set.hpp"
 #include "formats/octet_set/totals.hpp"
@@ -135,7 +136,9 @@ VerifyReport verify_in_place(const fs::path& set, const VerifyOptions& options) 
 VerifyReport verify(const fs::path& set, const VerifyOptions& options) {
     const auto start = std::chrono::steady_clock::now();
     const bool is_gguf = io::exists(set) && checkpoint::is_gguf(set);
-    VerifyReport report = is_gguf ? commands::verify_gguf(set, options) : verify_in_place(set, options);
+    VerifyReport report = is_gguf                             ? commands::verify_gguf(set, options)
+                          : commands::is_reported_folder(set) ? commands::verify_folder(set, options)
+                                                              : verify_in_place(set, options);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }

@@ -43,7 +43,7 @@ bool FileChecks::open_listed(const FileReport& listed, io::File& file) {
     }
     if (file.size() == listed.byte_count) return true;
     add(listed.name, "",
-        fmt::format("has {} bytes, the sidecar says {}", with_commas(file.size()), with_commas(listed.byte_count)));
+        fmt::format("has {} bytes, {} says {}", with_commas(file.size()), lister_, with_commas(listed.byte_count)));
     return false;
 }
 
@@ -52,7 +52,7 @@ void FileChecks::check_sha256(const FileReport& listed, const io::File& file) {
     if (listed.sha256.empty()) return;
     const std::string found = io::sha256_of(file, options_.stop_requested);
     if (found != listed.sha256)
-        add(listed.name, "", fmt::format("its SHA-256 is {}, the sidecar says {}", found, listed.sha256));
+        add(listed.name, "", fmt::format("its SHA-256 is {}, {} says {}", found, lister_, listed.sha256));
 }
 
 void FileChecks::check_data_files(std::uint64_t total) {
@@ -72,8 +72,8 @@ void FileChecks::check_data_files(std::uint64_t total) {
         if (broken_[i] || found[i] == *listed.checksum) continue;
         broken_[i] = true;
         add(listed.name, "",
-            fmt::format("its {} bytes have the checksum {}, the sidecar says {}", with_commas(listed.byte_count),
-                        checksum_text(found[i]), checksum_text(*listed.checksum)));
+            fmt::format("its {} bytes have the checksum {}, {} says {}", with_commas(listed.byte_count),
+                        checksum_text(found[i]), lister_, checksum_text(*listed.checksum)));
     }
     for (std::size_t i = 0; i < files.size(); ++i) {
         if (!broken_[i]) check_sha256(sidecar_.files[i], files[i]);

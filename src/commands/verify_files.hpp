@@ -22,10 +22,10 @@ std::optional<std::string> after_subject(std::string_view what, const std::files
 
 class FileChecks {
   public:
-    /// All that is named outlives it; findings are added behind those that are there.
+    /// All that is named outlives it; `lister`, in findings, is what lists the files. Findings are added behind those that are there.
     FileChecks(const io::HeldFolder& folder, const octet_set::Sidecar& sidecar, const VerifyOptions& options,
-               std::vector<Finding>& findings)
-        : folder_(folder), sidecar_(sidecar), options_(options), findings_(findings) {}
+               std::vector<Finding>& findings, std::string_view lister = "the sidecar")
+        : folder_(folder), sidecar_(sidecar), options_(options), findings_(findings), lister_(lister) {}
 
     /// Every data file that can be opened and has its size, against its checksum. Progress goes to `total` bytes.
     void check_data_files(std::uint64_t total);
@@ -51,6 +51,7 @@ class FileChecks {
     const octet_set::Sidecar& sidecar_;
     const VerifyOptions& options_;
     std::vector<Finding>& findings_;
+    const std::string_view lister_;
     std::vector<bool> broken_;              ///< data files that are not what was written
     std::vector<bool> missing_or_resized_;  ///< of them, those that have a finding that says so
 };

@@ -12,9 +12,12 @@
 #include "checkpoint/kind.hpp"
 #include "codecs/copy.hpp"
 #include "codecs/quantize.hpp"
+#include "formats/folder_report.hpp"
 #include "formats/octet_set/totals.hpp"
+#include "io/held_folder.hpp"
 #include "io/sha256.hpp"
 #include "io/tuning/large_buffer.hpp"
+#include "octet/octet.hpp"
 #include "pipeline/piece_checksums.hpp"
 #include "quant/storage_layout.hpp"
 #include "survey/choose_schemes.hpp"
@@ -217,11 +220,9 @@ Report FolderWriter::finish(const Target& target, io::Output& output) {
     contents.companions = write_companions(output);
     add_sha256(contents.files, output, options().write);
     add_sha256(contents.companions, output, options().write);
-    const std::string index = checkpoint().index ? index_text(target.plan, contents.tensors) : "";
-    if (checkpoint().index)
-        io::write_text(output.create(std::string(kind_.index_file), index.size()), index, options().write.sync);
+    if (checkpoint().index) contents.index = write_index(target.plan, contents.tensors, output);
     const std::uint64_t last_bytes = write_last(contents, output);
-    Report report = report_of(std::move(contents), index.size(), last_bytes);
+    Report report = report_of(std::move(contents), last_bytes);
     add_sha256(report.output_files, output, options().write);
     return report;
 }
@@ -254,7 +255,8 @@ std::vector<FileReport> FolderWriter::write_companions(io::Output& output) const
 }
 
 /// Every part of every tensor by its name.
-std::string FolderWriter::index_text(const formats::OutputPlan& plan, const std::vector<TensorReport>& tensors) const {
+FileReport FolderWriter::write_index(const formats::OutputPlan& plan, const std::vector<TensorReport>& tensors,
+                                     io::Output& output) const {
     std::vector<std::pair<std::string, std::string>> weights;
     const formats::NameOfPart name_of = format().part_names(tensors);
     std::uint64_t bytes = 0;
@@ -264,10 +266,16 @@ std::string FolderWriter::index_text(const formats::OutputPlan& plan, const std:
         for (const quant::StoredPart& part : format().parts_of(tensors[i], tensors[i].scheme))
             weights.emplace_back(name_of(tensors[i].name, part.suffix), plan.files[plan.placements[i].file].name);
     }
-    return checkpoint::index_text_of(checkpoint::with_total_size(checkpoint().index->metadata, bytes), weights);
+    const std::string text =
+        checkpoint::index_text_of(checkpoint::with_total_size(checkpoint().index->metadata, bytes), weights);
+    const io::File file = output.create(std::string(kind_.index_file), text.size());
+    io::write_text(file, text, options().write.sync);
+    FileReport written = pipeline::whole_file_checksum(file);
+    written.name = kind_.index_file;
+    return written;
 }
 
-Report FolderWriter::report_of(FolderContents contents, std::uint64_t index_bytes, std::uint64_t last_bytes) const {
+Report FolderWriter::report_of(FolderContents contents, std::uint64_t last_bytes) const {
     Report report;
     report.format = kind_.report_name;
     report.totals = octet_set::totals_of(contents.tensors, contents.sum_of_squares);
@@ -277,7 +285,7 @@ Report FolderWriter::report_of(FolderContents contents, std::uint64_t index_byte
     report.totals.framework_bytes = checkpoint::framework_bytes(
         checkpoint::detect_family(contents.tensors), contents.tensors, checkpoint::counted_as(options().preset));
     report.output_files = std::move(contents.files);
-    if (checkpoint().index) report.output_files.push_back({std::string(kind_.index_file), index_bytes});
+    if (contents.index) report.output_files.push_back({contents.index->name, contents.index->byte_count});
     report.output_files.push_back({std::string(kind_.last_file), last_bytes});
     report.output_files.insert(report.output_files.end(), contents.companions.begin(), contents.companions.end());
     for (const FileReport& companion : contents.companions) report.companions.push_back(companion.name);
@@ -285,6 +293,25 @@ Report FolderWriter::report_of(FolderContents contents, std::uint64_t index_byte
     report.tensors = std::move(contents.tensors);
     report.left_out = companions_.left_out;
     return report;
+}
+
+std::vector<std::string> FolderWriter::names_of_old(const std::filesystem::path& folder) const {
+    return formats::file_names_of(io::read_held(
+        folder, [&](const io::HeldFolder& held) { return formats::read_folder_report(held, order_.links); }));
+}
+
+std::uint64_t FolderWriter::write_last(FolderContents& contents, io::Output& output) {
+    formats::FolderReport report;
+    report.generator = "octet " + std::string(version());
+    report.format = kind_.report_name;
+    report.tensors = contents.tensors.size();
+    report.source_files = contents.source_files;
+    report.files = contents.files;
+    report.companions = contents.companions;
+    if (contents.index) report.companions.push_back(*contents.index);
+    const std::string text = formats::folder_report_text(report);
+    io::write_text(output.create(std::string(kind_.last_file), text.size()), text, options().write.sync);
+    return text.size();
 }
 
 void FolderWriter::add_notes(const Report& report, std::vector<std::string>& lines) const {

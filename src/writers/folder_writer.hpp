@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,11 +36,11 @@ struct TextFile {
 struct FolderContents {
     std::vector<FileReport> source_files;  ///< shard by shard
     std::uint64_t source_framework_bytes = 0;
-    std::vector<FileReport> files;  ///< data files, with their checksums
-    std::vector<FileReport>
-        companions;  ///< copies and texts, with their checksums; the index, which has none, is not among them
-    std::vector<TensorReport> tensors;  ///< parallel to the checkpoint's; results and checksums filled in
-    double sum_of_squares = 0;          ///< of the quantized values, six digits
+    std::vector<FileReport> files;       ///< data files, with their checksums
+    std::vector<FileReport> companions;  ///< copies and texts, with their checksums
+    std::optional<FileReport> index;     ///< of several data files
+    std::vector<TensorReport> tensors;   ///< parallel to the checkpoint's; results and checksums filled in
+    double sum_of_squares = 0;           ///< of the quantized values, six digits
 };
 
 class FolderWriter : public Writer {
@@ -47,6 +48,7 @@ class FolderWriter : public Writer {
     ~FolderWriter() override;
 
     Place place() const final;
+    std::vector<std::string> names_of_old(const std::filesystem::path& folder) const override;
     void decide() final;
     WriteOptions examine() final;
     formats::OutputPlan lay_out() final;
@@ -73,8 +75,8 @@ class FolderWriter : public Writer {
     /// Texts that follow from what was decided: config.json, a map of modules. One with a companion's name takes its place.
     virtual std::vector<TextFile> text_files() const { return {}; }
 
-    /// Writes the last file, and returns its length.
-    virtual std::uint64_t write_last(FolderContents& contents, io::Output& output) = 0;
+    /// Writes the last file, and returns its length. Here, and in names_of_old(), it is `octet_report.json` (formats/folder_report.hpp).
+    virtual std::uint64_t write_last(FolderContents& contents, io::Output& output);
 
     const checkpoint::Checkpoint& checkpoint() const noexcept { return order_.checkpoint; }
     const QuantizeOptions& options() const noexcept { return order_.options; }
@@ -88,8 +90,9 @@ class FolderWriter : public Writer {
     void decide_with(const std::vector<bool>& keep, const std::vector<std::optional<Scheme>>& chosen);
     bool is_rewritten(std::string_view companion) const;
     std::vector<FileReport> write_companions(io::Output& output) const;
-    std::string index_text(const formats::OutputPlan& plan, const std::vector<TensorReport>& tensors) const;
-    Report report_of(FolderContents contents, std::uint64_t index_bytes, std::uint64_t last_bytes) const;
+    FileReport write_index(const formats::OutputPlan& plan, const std::vector<TensorReport>& tensors,
+                           io::Output& output) const;
+    Report report_of(FolderContents contents, std::uint64_t last_bytes) const;
 
     const Order order_;
     const FolderKind kind_;

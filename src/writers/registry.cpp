@@ -1,7 +1,14 @@
 // The table of output formats: one line each.
 #include <algorithm>
 #include <array>
+#include <string>
+#include <vector>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/text.hpp"
+#include "octet/error.hpp"
 #include "writers/gguf/gguf_writer.hpp"
 #include "writers/octet_set/set_writer.hpp"
 #include "writers/output_name.hpp"
@@ -19,16 +26,32 @@ void check_folder(const QuantizeOptions& /*options*/, const std::filesystem::pat
     check_set_name(given);
 }
 
-constexpr std::array kFormats = {
+/// What --format names; the first is what is written without it.
+constexpr std::array kFolders = {
     OutputFormat{"octet", check_folder, make<SetWriter>},
-    OutputFormat{"gguf", check_gguf, make<GgufWriter>},
 };
+
+/// What --type asks for.
+constexpr OutputFormat kFile{"gguf", check_gguf, make<GgufWriter>};
 
 }  // namespace
 
 const OutputFormat& format_of(const QuantizeOptions& options) {
-    const std::string_view name = options.type.empty() ? "octet" : "gguf";
-    return *std::find_if(kFormats.begin(), kFormats.end(), [&](const OutputFormat& one) { return one.name == name; });
+    if (!options.type.empty() && !options.format.empty())
+        throw Error(ErrorCode::kUsage, "--type and --format", "each says what is written; give one of the two");
+    if (options.format == kFile.name)
+        throw Error(ErrorCode::kUsage, "--format", "names folders; --type says what a GGUF file holds");
+    if (!options.type.empty()) return kFile;
+    const std::string_view name = options.format.empty() ? kFolders.front().name : std::string_view(options.format);
+    const auto found =
+        std::find_if(kFolders.begin(), kFolders.end(), [&](const OutputFormat& one) { return one.name == name; });
+    if (found != kFolders.end()) return *found;
+    std::vector<std::string> names;
+    for (const OutputFormat& one : kFolders) names.emplace_back(one.name);
+    const auto nearest = nearest_spelling(name, names);
+    throw Error(ErrorCode::kUsage, "--format",
+                fmt::format("{} is not one of {}{}", in_quotes(name), fmt::join(names, ", "),
+                            nearest ? "; did you mean " + *nearest + "?" : ""));
 }
 
 }  // namespace octet::writers
