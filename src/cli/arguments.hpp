@@ -12,6 +12,7 @@
 #include "octet/compare.hpp"
 #include "octet/model.hpp"
 #include "octet/options.hpp"
+#include "octet/show.hpp"
 #include "octet/verify.hpp"
 
 namespace octet::cli {
@@ -22,7 +23,8 @@ enum class SortKey : std::uint8_t { kFile, kName, kSize, kSqnr };
 struct Arguments {
     std::string command;  ///< empty until it is known
     std::string input;    ///< the first path, as it was given
-    std::string output;   ///< the second one; of compare, B
+    std::string output;   ///< the second one; of compare, B; of show, the file of --npy
+    std::string tensor;   ///< of show
 
     unsigned threads = 0;
     bool json = false;
@@ -42,7 +44,9 @@ struct Arguments {
     std::string tensors;         ///< a pattern, of inspect and compare; empty: all
     bool sizes = false;
     std::optional<SortKey> sort;
-    VerifyOptions verify;  ///< source, importance
+    VerifyOptions verify;  ///< source (of show, too), importance
+    ShowOptions show;      ///< rows, columns, index
+    unsigned precision = 4;
 
     GenerateOptions generate;
     std::optional<std::string> prompt;

@@ -25,6 +25,10 @@ constexpr Positional kComparePaths[] = {
     {"B", "what is judged: a checkpoint, a set or a GGUF file", &Arguments::output},
 };
 constexpr Positional kPlanPaths[] = {{"INPUT", kCheckpoint, &Arguments::input, false}};
+constexpr Positional kShowPaths[] = {
+    {"PATH", "a checkpoint, a set or a GGUF file", &Arguments::input},
+    {"TENSOR", "the name of a tensor in it, as octet inspect prints it", &Arguments::tensor},
+};
 constexpr Positional kModelPaths[] = {{"MODEL", kModel, &Arguments::input}};
 
 constexpr Command kCommands[] = {
@@ -128,6 +132,17 @@ constexpr Command kCommands[] = {
         .positionals = kModelPaths,
         .example = "octet calibrate model/ --text some.txt -o importance.safetensors",
         .run = run_calibrate,
+    },
+    {
+        .name = "show",
+        .bit = kShowTensor,
+        .summary = "Print a tensor as torch does: values, codes, errors, histograms",
+        .manual = R"(Prints TENSOR of PATH as torch prints tensors: values, or codes and restored values,
+            with `--source` all of them and their differences; then scale and zero point, figures and
+            histograms.)",
+        .positionals = kShowPaths,
+        .example = "octet show out/ h.0.attn.c_attn.weight --source model.safetensors",
+        .run = run_show,
     },
 };
 

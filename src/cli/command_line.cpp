@@ -50,7 +50,7 @@ constexpr bool kIsSanitized = false;
 #endif
 
 bool writes(const Command& command) {
-    return (command.bit & kWriting) != 0;
+    return (command.bit & (kWriting | kShowTensor)) != 0;
 }
 
 int run_words(Terminal& terminal, std::vector<std::string> words, Arguments& arguments) {

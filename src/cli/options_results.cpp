@@ -34,7 +34,7 @@ constexpr Option kOptions[] = {
     {
         .name = "--source",
         .value = "INPUT",
-        .commands = kVerify,
+        .commands = kVerify | kShowTensor,
         .group = Group::kAgainst,
         .help = "the original checkpoint, to hold every value against",
         .set = [](Arguments& a, const Given& given) { a.verify.source = given.path(); },
@@ -194,10 +194,11 @@ constexpr Option kOptions[] = {
     },
     {
         .name = "--force",
-        .commands = kQuantize | kDequantize,
+        .commands = kQuantize | kDequantize | kShowTensor,
         .group = Group::kWrite,
         .help = "replace what octet wrote there before",
-        .manual = "Replace a set. dequantize replaces files of the same names, and nothing else.",
+        .manual =
+            "Replace a set. dequantize replaces files of the same names, and nothing else; show the file of `--npy`.",
         .set = [](Arguments& a, const Given& given) { a.write.force = given.is_on(); },
     },
     {
@@ -213,7 +214,7 @@ constexpr Option kOptions[] = {
     },
     {
         .name = "--no-sync",
-        .commands = kWriting,
+        .commands = kWriting | kShowTensor,
         .group = Group::kWrite,
         .help = "do not wait until the output is on the disk",
         .set = [](Arguments& a, const Given& given) { a.write.sync = !given.is_on(); },
