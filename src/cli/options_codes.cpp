@@ -104,7 +104,9 @@ constexpr Option kOptions[] = {
         .group = Group::kChoose,
         .help = "write a folder of this format instead of a set",
         .manual = R"(The format of an output that is a folder. `octet` is a set, as without this
-            option. GGUF files have `--type`.)",
+            option. GGUF files have `--type`.
+            `quanto` is a folder for optimum-quanto: weights of Linear layers as qint8, all else as
+            it is, and `quanto_qmap.json`.)",
         .set = [](Arguments& a, const Given& given) { a.coding.format = given.text; },
     },
     {

@@ -12,6 +12,7 @@
 #include "writers/gguf/gguf_writer.hpp"
 #include "writers/octet_set/set_writer.hpp"
 #include "writers/output_name.hpp"
+#include "writers/quanto/quanto_writer.hpp"
 #include "writers/writer.hpp"
 
 namespace octet::writers {
@@ -29,6 +30,7 @@ void check_folder(const QuantizeOptions& /*options*/, const std::filesystem::pat
 /// What --format names; the first is what is written without it.
 constexpr std::array kFolders = {
     OutputFormat{"octet", check_folder, make<SetWriter>},
+    OutputFormat{"quanto", check_quanto, make<QuantoWriter>},
 };
 
 /// What --type asks for.
