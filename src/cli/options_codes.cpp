@@ -105,8 +105,9 @@ constexpr Option kOptions[] = {
         .help = "write a folder of this format instead of a set",
         .manual = R"(The format of an output that is a folder. `octet` is a set, as without this
             option. GGUF files have `--type`.
-            `quanto` is a folder for optimum-quanto: weights of Linear layers as qint8, all else as
-            it is, and `quanto_qmap.json`.)",
+            `quanto` is a folder for optimum-quanto: weights of Linear layers as qint8 (with
+            `--bits 4` or `2` qint4 or qint2, in the groups that quanto derives from the shape), all
+            else as it is, and `quanto_qmap.json`.)",
         .set = [](Arguments& a, const Given& given) { a.coding.format = given.text; },
     },
     {

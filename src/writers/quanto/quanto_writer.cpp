@@ -20,6 +20,9 @@
 namespace octet::writers {
 namespace {
 
+/// Inputs of one scale of qint4 and qint2, which a worker has in memory.
+constexpr std::uint64_t kMostGroup = 64U << 10U;
+
 constexpr std::string_view kMapName = "quanto_qmap.json";
 
 [[noreturn]] void refuse_option(std::string_view option, std::string_view what) {
@@ -28,7 +31,6 @@ constexpr std::string_view kMapName = "quanto_qmap.json";
 
 /// Why no weight of quanto's can have the scheme, whatever its shape; empty where one could.
 std::string_view scheme_refusal(const Scheme& scheme) {
-    if (scheme.bits != 8) return "is not written yet";
     if (scheme.bits != 8 && scheme.bits != 4 && scheme.bits != 2)
         return "has a width that quanto lacks; give 8, 4 or 2 bits";
     if (scheme.granularity == Granularity::kTensor)
@@ -77,6 +79,11 @@ void fit_scheme(TensorReport& tensor, bool is_ruled) {
     if (scheme.bits == 8) return;
     const std::uint64_t inputs = tensor.shape.back();
     const std::uint64_t group = quanto_group(inputs);
+    if (group > kMostGroup)
+        throw Error(ErrorCode::kBadInput, where,
+                    fmt::format("has {} inputs, of which quanto would share one scale, and octet writes {} at most; "
+                                "keep it, or choose --bits 8",
+                                with_commas(inputs), with_commas(kMostGroup)));
     const std::uint64_t asked = scheme.granularity == Granularity::kGroup ? scheme.group_size : inputs;
     if (is_ruled && asked != group)
         throw Error(ErrorCode::kBadInput, where,
@@ -114,7 +121,6 @@ void check_quanto(const QuantizeOptions& options, const std::filesystem::path& g
     if (options.max_size || options.target_sqnr_db)
         refuse_option(options.max_size ? "--max-size" : "--target-sqnr",
                       "chooses among schemes that quanto lacks; give --bits 8, 4 or 2");
-    if (bits != 8) refuse_option("--bits", "is not 8, the only qtype that is written yet");
     if (bits != 8 && bits != 4 && bits != 2) refuse_option("--bits", "is not 8, 4 or 2, which quanto has");
     if (scheme.group_size || scheme.granularity == Granularity::kGroup)
         refuse_option("--group-size", "follows from the shape in quanto; leave it out");
@@ -162,11 +168,27 @@ void QuantoWriter::adapt(plan::Decisions& decisions) const {
 
 void QuantoWriter::add_task(std::size_t number, const pipeline::Stretch& target, const codecs::TakeResult& take,
                             codecs::TaskList& tasks) {
-    if (!format_.is_stored_thrice(tensors()[number])) return FolderWriter::add_task(number, target, take, tasks);
+    const TensorReport& tensor = tensors()[number];
     const pipeline::Stretch source = survey::source_of(checkpoint(), number);
+    if (tensor.scheme && tensor.scheme->bits != kCodeBits)
+        return tasks.add<codecs::QuantizeGroupsTask>(groups_job(number), source, target, number, take);
+    if (!format_.is_stored_thrice(tensor)) return FolderWriter::add_task(number, target, take, tasks);
     for (std::uint64_t at = 0; at < target.byte_count; at += source.byte_count)
         tasks.add<codecs::CopyTask>(source, pipeline::Stretch{target.file, target.offset + at, source.byte_count},
                                     number, at == 0 ? take : ignore_);
+}
+
+/// Of qint4 and qint2, whose bytes hold codes of distant rows.
+codecs::GroupsJob QuantoWriter::groups_job(std::size_t number) const {
+    const TensorReport& tensor = tensors()[number];
+    const codecs::QuantizeJob plain =
+        survey::quantize_job(checkpoint(), number, *tensor.scheme, inputs().importance.get());
+    codecs::GroupsJob job{tensor.dtype, *tensor.scheme, tensor.name, tensor.shape, plain.weights};
+    job.group = quanto_matrix(job.scheme, tensor.shape).group;
+    job.stacked = kCodeBits / job.scheme.bits;
+    job.negates_zero_points = true;
+    job.last = quanto_ones(quant::scale_dtype_of(job.scheme));
+    return job;
 }
 
 std::vector<TextFile> QuantoWriter::text_files() const {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "codecs/quantize_groups.hpp"
 #include "writers/folder_writer.hpp"
 #include "writers/quanto/quanto_format.hpp"
 
@@ -31,6 +32,7 @@ class QuantoWriter final : private QuantoOptions, public FolderWriter {
     void add_task(std::size_t number, const pipeline::Stretch& target, const codecs::TakeResult& take,
                   codecs::TaskList& tasks) override;
     std::vector<TextFile> text_files() const override;
+    codecs::GroupsJob groups_job(std::size_t number) const;
 
     const QuantoFormat format_;
     const codecs::TakeResult ignore_;  ///< of copies beside the one whose figures count
