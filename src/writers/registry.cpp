@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "octet/error.hpp"
 #include "writers/gguf/gguf_writer.hpp"
+#include "writers/mlx/mlx_writer.hpp"
 #include "writers/octet_set/set_writer.hpp"
 #include "writers/output_name.hpp"
 #include "writers/quanto/quanto_writer.hpp"
@@ -30,6 +31,7 @@ void check_folder(const QuantizeOptions& /*options*/, const std::filesystem::pat
 /// What --format names; the first is what is written without it.
 constexpr std::array kFolders = {
     OutputFormat{"octet", check_folder, make<SetWriter>},
+    OutputFormat{"mlx", check_mlx, make<MlxWriter>},
     OutputFormat{"quanto", check_quanto, make<QuantoWriter>},
 };
 
