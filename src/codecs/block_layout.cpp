@@ -1,4 +1,4 @@
-// Whole rows where 64 Ki elements hold some; panels of columns where rows are longer, which begin
+// Whole rows where 64 Ki elements hold some, of searches 16 where a tile can; panels of columns where rows are longer, which begin
 // at whole groups and whole packed bytes.
 #include "codecs/block_layout.hpp"
 
