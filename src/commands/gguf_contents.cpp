@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "checkpoint/kind.hpp"
+#include "commands/choose_gguf_types.hpp"
 #include "formats/gguf/tokenizer_keys.hpp"
 #include "formats/plain_source.hpp"
 #include "octet/error.hpp"
@@ -24,9 +25,11 @@ ggml::Type type_of(Dtype dtype) {
 }
 
 const gguf::Mixture& mixture_of(const QuantizeOptions& options) {
+    if (plans_types(options)) return *gguf::find_mixture("f32");  // until the planner has chosen
     if (const gguf::Mixture* const found = gguf::find_mixture(options.type)) return *found;
     std::vector<std::string> names;
     for (const gguf::Mixture& one : gguf::mixtures()) names.emplace_back(one.name);
+    names.emplace_back(kPlannedType);
     const auto nearest = nearest_spelling(options.type, names);
     throw Error(ErrorCode::kUsage, "--type",
                 fmt::format("{} is not one of {}{}", in_quotes(options.type), fmt::join(names, ", "),
@@ -234,9 +237,7 @@ void check_gguf_options(const QuantizeOptions& options) {
         refuse("--range", "percentile is for octet's own sets; GGUF types take minmax or mse");
     if (options.importance && options.scheme.range == RangeSearch::kMinMax)
         refuse("--importance", "weighs what a search finds, and --range minmax makes none; leave out one of the two");
-    if (options.max_size || options.target_sqnr_db)
-        refuse(options.max_size ? "--max-size" : "--target-sqnr",
-               "is for octet's own sets; --type says what a GGUF file holds");
+    check_planner_options(options);
     for (const TensorRule& rule : options.rules) {
         if (rule.scheme)
             refuse("rule " + in_quotes(rule_text(rule)),

@@ -14,9 +14,10 @@
 #include "codecs/copy.hpp"
 #include "codecs/encode_rows.hpp"
 #include "codecs/run.hpp"
-#include "codecs/scan.hpp"
+#include "commands/choose_gguf_types.hpp"
 #include "commands/gates.hpp"
 #include "commands/gguf_contents.hpp"
+#include "commands/gguf_jobs.hpp"
 #include "commands/jobs.hpp"
 #include "commands/output.hpp"
 #include "commands/output_name.hpp"
@@ -26,61 +27,13 @@
 #include "io/sha256.hpp"
 #include "octet/error.hpp"
 #include "pipeline/piece_checksums.hpp"
+#include "pipeline/workers.hpp"
 #include "plan/importance.hpp"
 
 namespace octet::commands {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// True where the values may change on the way.
-bool is_lossy(ggml::Type type, Dtype dtype) {
-    if (type == ggml::Type::kF32) return dtype == Dtype::kF64;
-    return !(type == ggml::Type::kF16 && dtype == Dtype::kF16) && !(type == ggml::Type::kBF16 && dtype == Dtype::kBF16);
-}
-
-/// True where the bytes are the source's.
-bool is_copy(const gguf::TypedFileTensor& one, Dtype dtype) {
-    const bool is_same = (one.type == ggml::Type::kF32 && dtype == Dtype::kF32) ||
-                         (!is_lossy(one.type, dtype) && one.type != ggml::Type::kF32);
-    return is_same && one.tensor.change == gguf::Change::kNone && one.tensor.factor == 1;
-}
-
-codecs::RowsJob rows_job(const gguf::TypedFileTensor& one, const checkpoint::Tensor& source, ggml::Search search) {
-    codecs::RowsJob job;
-    job.name = source.name;
-    job.dtype = source.dtype;
-    job.columns = one.tensor.shape.size() < 2 ? 1 : one.tensor.shape.back();
-    job.rows = job.columns == 0 ? 0 : element_count(one.tensor.shape).value_or(0) / job.columns;
-    if (one.tensor.shape.size() == 1 && one.tensor.head_rows == 0) std::swap(job.rows, job.columns);
-    job.type = one.type;
-    job.search = search;
-    job.is_transposed = one.tensor.change == gguf::Change::kTransposed;
-    job.head_rows = one.tensor.head_rows;
-    job.keeps_not_finite = one.is_kept;
-    job.factor = one.tensor.factor;
-    job.addend = one.tensor.addend;
-    return job;
-}
-
-/// Reads the data once: which tensors hold what no block can.
-std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, const WriteOptions& options) {
-    std::vector<bool> found(checkpoint.tensors.size());
-    std::vector<std::uint8_t> flags(found.size());  // one each, as workers set them side by side
-    const codecs::TakeResult take = [&](std::size_t i, codecs::TensorResult&& result) {
-        flags[i] = result.range.finite ? 0 : 1;
-    };
-    codecs::TaskList tasks;
-    for (std::size_t i = 0; i < found.size(); ++i) {
-        const checkpoint::Tensor& tensor = checkpoint.tensors[i];
-        if (is_quantizable(tensor.dtype)) tasks.add<codecs::ScanTask>(source_of(checkpoint, i), tensor.dtype, i, take);
-    }
-    WriteOptions quiet = options;
-    quiet.progress = {};
-    tasks.run(quiet);
-    std::copy(flags.begin(), flags.end(), found.begin());
-    return found;
-}
 
 /// One run, in the order of its steps.
 class GgufRun {
@@ -90,6 +43,7 @@ class GgufRun {
           options_(options),
           links_(io::links_of(options.write.follow_links)),
           checkpoint_(checkpoint::open_checkpoint(input, links_)),
+          writing_(options.write),
           notes_(options.write) {
         if (options.importance) importance_.emplace(*options.importance);
     }
@@ -101,9 +55,10 @@ class GgufRun {
         io::Output output(target, io::Output::Kind::kFile, "", options_.write.sync, notes_.lines);
         output.begin();
         if (options_.on_non_finite == OnNonFinite::kKeep)
-            contents_ = gguf_contents(checkpoint_, options_, find_not_finite(checkpoint_, options_.write));
-        reports_ = gguf_reports(checkpoint_, contents_);
+            contents_ = gguf_contents(checkpoint_, options_, not_finite_tensors(checkpoint_, options_.write));
         note_importance();
+        if (plans_types(options_)) choose_types(target.filename().native());
+        reports_ = gguf_reports(checkpoint_, contents_);
         facts_ = {target.filename().native(), std::move(contents_.keys), source_bytes(), options_.split_size};
         layout_ = gguf::lay_out(facts_, contents_.tensors);
         create_files(target, output);
@@ -170,8 +125,6 @@ class GgufRun {
     }
 
     void write_tensors() {
-        const ggml::Search search =
-            options_.scheme.range == RangeSearch::kMinMax ? ggml::Search::kMinMax : ggml::Search::kBest;
         results_.resize(contents_.tensors.size());
         const codecs::TakeResult take = [&](std::size_t i, codecs::TensorResult&& result) {
             results_[i] = std::move(result);
@@ -189,27 +142,30 @@ class GgufRun {
             if (is_copy(one, source.dtype)) {
                 tasks.add<codecs::CopyTask>(from, target_of(i), i, take);
             } else {
-                codecs::RowsJob job = rows_job(one, source, search);
-                job.weights = weights_of(one, source);
+                const codecs::RowsJob job = rows_job(one, source, importance(), options_);
                 tasks.add<codecs::EncodeRowsTask>(job, from, target_of(i), i, take);
             }
         }
-        tasks.run(options_.write);
+        tasks.run(writing_);
     }
 
-    /// Of a tensor whose blocks are searched.
-    const float* weights_of(const gguf::TypedFileTensor& one, const checkpoint::Tensor& source) const {
-        if (!importance_ || ggml::traits_of(one.type).block_elements == 1) return nullptr;
-        const std::vector<float>* const weights = importance_->weights_of_inputs(source.name, one.tensor.row());
-        return weights == nullptr ? nullptr : weights->data();
+    const plan::Importance* importance() const { return importance_ ? &*importance_ : nullptr; }
+
+    /// The planner's choice; writing then reports its progress behind that of measuring.
+    void choose_types(const std::string& name) {
+        const gguf::FileFacts facts{name, contents_.keys, source_bytes(), options_.split_size};
+        const std::uint64_t measured = bytes_to_measure(checkpoint_, contents_);
+        const std::uint64_t total = measured + source_bytes();
+        WriteOptions measuring = options_.write;
+        measuring.progress = pipeline::part_of(options_.write.progress, 0, total);
+        set_types(make_type_choice(checkpoint_, contents_, facts, importance(), options_, measuring).plan, contents_);
+        writing_.progress = pipeline::part_of(options_.write.progress, measured, total);
     }
 
     /// As llama.cpp notes it.
     void note_importance() {
         if (!importance_) return;
-        importance_->check_names(formats::tensors_of(checkpoint_));
-        contents_.keys.push_back({"quantize.imatrix.file", options_.importance->filename().native()});
-        contents_.keys.push_back({"quantize.imatrix.entries_count", static_cast<std::uint32_t>(importance_->size())});
+        add_importance_keys(*importance_, *options_.importance, checkpoint_, contents_.keys);
     }
 
     /// What nobody hashed on the way is read again.
@@ -324,6 +280,7 @@ class GgufRun {
     const QuantizeOptions& options_;
     const io::Links links_;
     const checkpoint::Checkpoint checkpoint_;
+    WriteOptions writing_;  ///< with the rest of the progress
     Notes notes_;
     std::optional<plan::Importance> importance_;
     GgufContents contents_;
