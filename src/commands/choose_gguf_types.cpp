@@ -30,11 +30,11 @@ Dtype dtype_of(const checkpoint::Checkpoint& checkpoint, const gguf::TypedFileTe
 
 /// The types that a tensor may have; a single one where it is decided.
 std::vector<plan::TypeTry> tries_of(const checkpoint::Checkpoint& checkpoint, const GgufContents& contents,
-                                    std::size_t tensor) {
+                                    const QuantizeOptions& options, std::size_t tensor) {
     const gguf::TypedFileTensor& one = contents.tensors[tensor];
     const Dtype dtype = dtype_of(checkpoint, one);
     std::vector<plan::TypeTry> tries;
-    if (!is_planned(contents, tensor))
+    if (!is_planned(contents, options, tensor))
         return {{one.type, !one.tensor.is_made() && !one.is_kept && is_lossy(one.type, dtype)}};
     for (const ggml::Type type : plan::candidate_types(one.tensor.row(), dtype))
         tries.push_back({type, is_lossy(type, dtype)});
@@ -73,7 +73,7 @@ class Measuring {
           importance_(importance),
           options_(options),
           running_(running),
-          total_(bytes_to_measure(checkpoint, contents)) {}
+          total_(bytes_to_measure(checkpoint, contents, options)) {}
 
     plan::TypeTries run() {
         for (std::size_t first = 0; first < contents_.tensors.size();) first = measure_from(first);
@@ -94,7 +94,7 @@ class Measuring {
         std::uint64_t bytes = 0;
         std::size_t tensor = first;
         for (; tensor < contents_.tensors.size() && count < kMostTries; ++tensor) {
-            tries.push_back(tries_of(checkpoint_, contents_, tensor));
+            tries.push_back(tries_of(checkpoint_, contents_, options_, tensor));
             gguf::TypedFileTensor one = contents_.tensors[tensor];
             for (const plan::TypeTry& kind : tries.back()) {
                 if (!kind.is_lossy) continue;
@@ -175,15 +175,17 @@ void check_planner_options(const QuantizeOptions& options) {
                     "such as q4_k_m");
 }
 
-bool is_planned(const GgufContents& contents, std::size_t tensor) {
+bool is_planned(const GgufContents& contents, const QuantizeOptions& options, std::size_t tensor) {
+    if (!plans_types(options)) return false;
     const gguf::TypedFileTensor& one = contents.tensors[tensor];
     return one.tensor.may_be_quantized && !one.tensor.is_made() && !one.is_kept && !contents.rules[tensor];
 }
 
-std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const GgufContents& contents) {
+std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const GgufContents& contents,
+                               const QuantizeOptions& options) {
     std::uint64_t bytes = 0;
     for (std::size_t i = 0; i < contents.tensors.size(); ++i) {
-        const std::uint64_t tries = lossy_tries(tries_of(checkpoint, contents, i));
+        const std::uint64_t tries = lossy_tries(tries_of(checkpoint, contents, options, i));
         if (tries > 0) bytes += tries * checkpoint.tensors[contents.tensors[i].tensor.source].byte_count;
     }
     return bytes;

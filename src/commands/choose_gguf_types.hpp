@@ -45,10 +45,11 @@ TypeChoice make_type_choice(const checkpoint::Checkpoint& checkpoint, const Gguf
 /// Gives the tensors the types of the plan, and the file the number of the type that most of its weights have.
 void set_types(const plan::TypePlan& plan, GgufContents& contents);
 
-/// True of a tensor whose type no rule, format or value decides.
-bool is_planned(const GgufContents& contents, std::size_t tensor);
+/// True of a tensor whose type the planner decides, and no rule, format or value.
+bool is_planned(const GgufContents& contents, const QuantizeOptions& options, std::size_t tensor);
 
 /// Bytes that make_type_planner() reports as progress: each tensor's as often as it is tried.
-std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const GgufContents& contents);
+std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const GgufContents& contents,
+                               const QuantizeOptions& options);
 
 }  // namespace octet::commands

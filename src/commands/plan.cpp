@@ -17,10 +17,12 @@
 #include "commands/equal_ties.hpp"
 #include "commands/examine_values.hpp"
 #include "commands/output.hpp"
+#include "commands/plan_gguf.hpp"
 #include "formats/octet_set/totals.hpp"
 #include "octet/error.hpp"
 #include "plan/explain.hpp"
 #include "plan/output_plan.hpp"
+#include "quant/ggml/types.hpp"
 
 namespace octet {
 namespace {
@@ -83,12 +85,20 @@ double take_choice(const checkpoint::Checkpoint& checkpoint, const commands::Cod
 
 std::optional<double> bits_per_weight(const TensorReport& tensor) {
     const std::uint64_t elements = element_count(tensor.shape).value_or(0);
-    if (!tensor.scheme || elements == 0) return std::nullopt;
+    const ggml::TypeTraits* const type = tensor.type.empty() ? nullptr : ggml::find_type(tensor.type.view());
+    const bool has_blocks = type != nullptr && type->block_elements > 1;
+    if ((!tensor.scheme && !has_blocks) || elements == 0) return std::nullopt;
     return six_digits(8.0 * static_cast<double>(tensor.output_bytes) / static_cast<double>(elements));
 }
 
 PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptions& options, bool scan) {
     const auto start = std::chrono::steady_clock::now();
+    if (!options.type.empty()) {
+        PlanReport report = commands::plan_gguf(input, options, scan);
+        report.input = input.native();
+        report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        return report;
+    }
     const io::Links links = io::links_of(options.write.follow_links);
     const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input, links);
     const auto companions = checkpoint::find_companions(checkpoint, options.companions, links);

@@ -154,7 +154,7 @@ class GgufRun {
     /// The planner's choice; writing then reports its progress behind that of measuring.
     void choose_types(const std::string& name) {
         const gguf::FileFacts facts{name, contents_.keys, source_bytes(), options_.split_size};
-        const std::uint64_t measured = bytes_to_measure(checkpoint_, contents_);
+        const std::uint64_t measured = bytes_to_measure(checkpoint_, contents_, options_);
         const std::uint64_t total = measured + source_bytes();
         WriteOptions measuring = options_.write;
         measuring.progress = pipeline::part_of(options_.write.progress, 0, total);

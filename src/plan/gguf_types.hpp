@@ -69,6 +69,9 @@ class TypePlanner {
     /// The smallest files with at least that SQNR. kCheckFailed naming the best that there is.
     TypePlan reaching(double sqnr_db) const;
 
+    /// Where every tensor has a single type.
+    TypePlan only() const { return plan_of(front_->cheapest(), front_->cheapest().cost); }
+
     /// Sizes and what they can reach at best, from the smallest to the largest.
     std::vector<CurvePoint> curve() const;
 
