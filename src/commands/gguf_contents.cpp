@@ -111,6 +111,10 @@ class ContentsMaker {
                           {"general.name", name_of(checkpoint_, config)}};
         architecture.add_keys(config, contents_.keys);
         contents_.arrangement = gguf::arrange_model(checkpoint_, architecture, config);
+        for (const gguf::FileTensor& tensor : contents_.arrangement.tensors) {
+            if (tensor.name == gguf::kFoldedNorm)
+                contents_.keys.push_back({std::string(gguf::kFoldedFactorKey), tensor.factor});
+        }
         gguf::add_tokenizer_keys(
             {checkpoint_.folder, config, architecture, contents_.arrangement.rows, options_.pre_tokenizer},
             contents_.keys, contents_.notes);
