@@ -85,7 +85,7 @@ constexpr Option kOptions[] = {
         .value = "TYPE",
         .commands = kCoding,
         .group = Group::kChoose,
-        .help = "write a GGUF file of this type or mixture for llama.cpp; OUT ends in .gguf; gguf: as the planner chooses",
+        .help = "write a GGUF file of this type or mixture for llama.cpp, or gguf: as the planner chooses",
         .manual = R"(The output is one GGUF file for llama.cpp, Ollama, LM Studio and their like
             ([gguf.md](gguf.md)), its name ends in `.gguf`, and its tensors have this type: `f32`,
             `f16`, `bf16`, `q8_0`, `q6_k`, `q5_k_m`, `q5_k_s`, `q4_k_m`, `q4_k_s`, `q3_k_l`,

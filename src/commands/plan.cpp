@@ -92,13 +92,8 @@ std::optional<double> bits_per_weight(const TensorReport& tensor) {
 }
 
 PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptions& options, bool scan) {
+    if (!options.type.empty()) return commands::plan_gguf(input, options, scan);
     const auto start = std::chrono::steady_clock::now();
-    if (!options.type.empty()) {
-        PlanReport report = commands::plan_gguf(input, options, scan);
-        report.input = input.native();
-        report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        return report;
-    }
     const io::Links links = io::links_of(options.write.follow_links);
     const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input, links);
     const auto companions = checkpoint::find_companions(checkpoint, options.companions, links);

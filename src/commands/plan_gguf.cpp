@@ -4,6 +4,7 @@
 #include "commands/plan_gguf.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <tuple>
 
@@ -168,8 +169,12 @@ class GgufPlanning {
 }  // namespace
 
 PlanReport plan_gguf(const std::filesystem::path& input, const QuantizeOptions& options, bool scan) {
+    const auto start = std::chrono::steady_clock::now();
     check_gguf_options(options);
-    return GgufPlanning(input, options, scan).run();
+    PlanReport report = GgufPlanning(input, options, scan).run();
+    report.input = input.native();
+    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return report;
 }
 
 }  // namespace octet::commands
