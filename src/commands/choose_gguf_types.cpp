@@ -85,7 +85,6 @@ class Measuring {
     std::size_t measure_from(std::size_t first) {
         std::vector<std::vector<plan::TypeTry>> tries;
         std::vector<codecs::TensorResult> results;
-        std::vector<gguf::TypedFileTensor> typed;  // outlives the tasks
         const codecs::TakeResult take = [&](std::size_t number, codecs::TensorResult&& result) {
             results[number] = std::move(result);
         };
@@ -211,6 +210,8 @@ std::unique_ptr<plan::TypePlanner> make_type_planner(const checkpoint::Checkpoin
 TypeChoice make_type_choice(const checkpoint::Checkpoint& checkpoint, const GgufContents& contents,
                             const gguf::FileFacts& facts, const plan::Importance* importance,
                             const QuantizeOptions& options, const WriteOptions& running) {
+    if (contents.tensors.empty())
+        throw Error(ErrorCode::kBadInput, printable(checkpoint.input), "has no tensors, so there is nothing to choose");
     TypeChoice made{make_type_planner(checkpoint, contents, facts, importance, options, running), {}};
     made.plan = options.max_size ? made.planner->within(*options.max_size)
                                  : made.planner->reaching(options.target_sqnr_db.value());

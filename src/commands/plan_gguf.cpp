@@ -69,7 +69,7 @@ class GgufPlanning {
         contents_ = gguf_contents(checkpoint_, options_, not_finite);
         if (importance_) add_importance_keys(*importance_, *options_.importance, checkpoint_, contents_.keys);
         facts_ = {kFileName, contents_.keys, source_bytes(), options_.split_size};
-        if (reads_) measure();
+        if (plans_types(options_) || (reads_ && !contents_.tensors.empty())) measure();
         report_.scanned = reads_;
         report_.depends_on_values = !reads_ && keeps;
         report_.format = "gguf";

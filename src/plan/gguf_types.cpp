@@ -105,7 +105,7 @@ TypePlan TypePlanner::reaching(double sqnr_db) const {
 }
 
 std::vector<CurvePoint> TypePlanner::curve() const {
-    const double least = front_->cheapest().cost;
+    const double least = std::max(front_->cheapest().cost, 1.0);
     double most = 0;
     for (std::size_t i = 0; i < tries_.tensors(); ++i) {
         double largest = 0;
