@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "octet/error.hpp"
 #include "writers/gguf/gguf_writer.hpp"
+#include "writers/gguf/plan_gguf.hpp"
 #include "writers/octet_set/set_writer.hpp"
 #include "writers/output_name.hpp"
 #include "writers/writer.hpp"
@@ -32,7 +33,7 @@ constexpr std::array kFolders = {
 };
 
 /// What --type asks for.
-constexpr OutputFormat kFile{"gguf", check_gguf, make<GgufWriter>};
+constexpr OutputFormat kFile{"gguf", check_gguf, make<GgufWriter>, plan_gguf};
 
 }  // namespace
 
