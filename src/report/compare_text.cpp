@@ -92,8 +92,9 @@ void add_totals(Lines& lines, const CompareReport& report) {
     if (equal > 0) lines.fact("equal", fmt::format("{} of floats", counted(equal, "tensor")));
     if (t.sqnr_db) lines.fact("SQNR", decibels(*t.sqnr_db));
     if (t.max_abs_error) lines.fact("max error", fmt::format("{:.6g}", *t.max_abs_error));
+    const auto of_values = [](std::uint64_t count) { return count == 0 ? "none" : with_commas(count); };
     if (flips + zeros > 0)
-        lines.fact("values", fmt::format("{} changed sign, {} became 0", with_commas(flips), with_commas(zeros)));
+        lines.fact("values", fmt::format("{} changed sign, {} became 0", of_values(flips), of_values(zeros)));
 }
 
 std::string_view what_it_is(bool is_set, const std::string& format) {

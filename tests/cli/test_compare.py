@@ -159,6 +159,15 @@ class Compare(OctetCase):
         self.assertTrue(all(len(line) <= 80 for line in lines if str(MODEL) not in line), lines)
         self.assertIn("and 42 more; --verbose lists them", self.octet("compare", MODEL, "set").out)
 
+    def test_the_text_counts_signs_and_zeros_in_words(self):
+        make_file(self.dir / "a.safetensors", [f32("x", [1, 2, 3, 4])])
+        for values, line in (([-1, 2, 3, 4], "1 changed sign, none became 0"), ([1, 2, 0, 0], "none changed sign, 2 became 0"),
+                             ([-1, 0, 3, 4], "1 changed sign, 1 became 0"), ([1, 2, 3, 5], None)):
+            make_file(self.dir / "b.safetensors", [f32("x", values)])
+            lines = [text.split(None, 1)[1] for text in self.octet("compare", "a.safetensors", "b.safetensors").out.splitlines()
+                     if text.startswith("  values ")]
+            self.assertEqual(lines, [line] if line else [])
+
     def test_what_is_missing_stands_before_the_table(self):
         make_file(self.dir / "a.safetensors", [f32("x", [1, 2]), f32("gone\x1b", [1])])
         make_file(self.dir / "b.safetensors", [f32("x", [1, 3])])
