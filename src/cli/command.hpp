@@ -17,8 +17,9 @@ namespace octet::cli {
 struct Positional {
     std::string_view name;  ///< "INPUT"
     std::string_view help;
-    std::string Arguments::*path;
+    std::string Arguments::*path;  ///< null where `rest` is set
     bool required = true;
+    std::vector<std::string> Arguments::*rest = nullptr;  ///< any number of them, the last of the command
 };
 
 struct Command {

@@ -143,4 +143,20 @@ Totals totals_of(const FloatSource& a, const FloatSource& b, const std::vector<T
     return totals;
 }
 
+std::optional<double> overall_sqnr_db(const std::vector<quant::WideSum>& signals,
+                                      const std::vector<TensorComparison>& tensors) {
+    quant::WideSum signal;
+    quant::WideSum noise;
+    bool has_one = false;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        const TensorComparison& tensor = tensors[i];
+        if (!tensor.differences || tensor.kind == Kind::kBuffer) continue;
+        has_one = true;
+        signal += signals[i];
+        noise +=
+            quant::times_square(tensor.differences->rmse, static_cast<double>(element_count(tensor.shape).value_or(0)));
+    }
+    return has_one ? std::optional(six_digits(quant::sqnr_db(signal, noise))) : std::nullopt;
+}
+
 }  // namespace octet::codecs
