@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "base/build_facts.hpp"
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "cli/command.hpp"
 #include "cli/components.hpp"
@@ -49,6 +51,18 @@ constexpr bool kIsSanitized = __has_feature(address_sanitizer) || __has_feature(
 constexpr bool kIsSanitized = false;
 #endif
 
+std::string version_text(bool json) {
+    if (!json) return fmt::format("octet {}\n", version());
+    const BuildFacts facts = build_facts();
+    std::string text;
+    JsonWriter writer(text);
+    writer.begin_object().key("version").string(version()).key("commit").string(facts.commit);
+    writer.key("compiler").string(facts.compiler).key("instruction_sets").begin_array();
+    for (const std::string_view name : facts.instruction_sets) writer.string(name);
+    writer.end_array().key("static").boolean(facts.is_static).end_object();
+    return text + "\n";
+}
+
 bool writes(const Command& command) {
     return (command.bit & kWriting) != 0;
 }
@@ -67,7 +81,7 @@ int run_words(Terminal& terminal, std::vector<std::string> words, Arguments& arg
     if (named != nullptr) words.erase(words.begin());
     const Request request = parse(command, words, arguments);
     if (request != Request::kRun) {
-        terminal.out(request == Request::kHelp ? help(command) : fmt::format("octet {}\n", version()));
+        terminal.out(request == Request::kHelp ? help(command) : version_text(arguments.json));
         return 0;
     }
     terminal.set_quiet(arguments.quiet);

@@ -296,7 +296,10 @@ constexpr Option kOptions[] = {
     {
         .name = "--version",
         .commands = kProgram,
-        .help = "print the version",
+        .help = "print the version; with --json also how it was built",
+        .manual = R"(Print the version. With `--json` one object: `version`, `commit` (12 digits, `-dirty`
+            if files were changed, `unknown` outside git), `compiler`, `instruction_sets` (all that are
+            built in), `static`.)",
     },
 };
 

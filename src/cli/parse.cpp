@@ -59,7 +59,10 @@ void relate(Slots& slots, const std::vector<CLI::Option*>& positionals) {
 /// Everything that the command takes, but --help and --version, which CLI11 answers by itself.
 void describe(CLI::App& app, const Command& command, Slots& slots, Arguments& arguments) {
     app.set_help_flag("-h,--help");
-    if (command.bit == kProgram) app.set_version_flag("--version", std::string());
+    if (command.bit == kProgram) {
+        app.set_version_flag("--version", std::string());
+        app.add_flag("--json");  // beside --version alone, as the rest of a program's options
+    }
     std::vector<CLI::Option*> positionals;
     for (const Positional& positional : command.positionals) {
         const std::string name(positional.name);
