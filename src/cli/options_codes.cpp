@@ -17,6 +17,10 @@ constexpr Choice kPresets[] = {
     {"q6", "the same within 6.5625 bits per weight"},
     {"q4", "the same within 4.5 bits per weight"},
 };
+constexpr Choice kEngines[] = {
+    {"vllm", "vLLM and SGLang; symmetric codes also transformers"},
+    {"transformers", "T5 and the family of Llama"},
+};
 constexpr Choice kBits[] = {{"8"}, {"6"}, {"5"}, {"4"}, {"3"}, {"2"}};
 constexpr Choice kGranularities[] = {
     {"tensor", "one scale per tensor"},
@@ -105,8 +109,24 @@ constexpr Option kOptions[] = {
         .group = Group::kChoose,
         .help = "write a folder of this format instead of a set",
         .manual = R"(The format of an output that is a folder. `octet` is a set, as without this
-            option. GGUF files have `--type`.)",
+            option; `compressed-tensors` is for vLLM, SGLang and transformers. GGUF files have `--type`.)",
         .set = [](Arguments& a, const Given& given) { a.coding.format = given.text; },
+    },
+    {
+        .name = "--for",
+        .value = "ENGINE",
+        .commands = kQuantize,
+        .group = Group::kChoose,
+        .help = "of --format compressed-tensors: which engine is to load it",
+        .manual = R"(`vllm` packs the codes, `transformers` gives each a byte
+            ([formats.md](formats.md#compressed-tensors)).)",
+        .choices = kEngines,
+        .fallback = "vllm",
+        .needs = "--format",
+        .set =
+            [](Arguments& a, const Given& given) {
+                if (!given.text.empty()) a.coding.engine = given.text;
+            },
     },
     {
         .name = "--arch",

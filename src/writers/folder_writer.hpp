@@ -65,6 +65,9 @@ class FolderWriter : public Writer {
     /// Names, parts and bytes of tensors.
     virtual const formats::Format& format() const = 0;
 
+    /// Changes what was decided to what the format has: other schemes, tensors that it keeps. Called before check_schemes().
+    virtual void adapt(plan::Decisions& /*decisions*/) const {}
+
     /// Refuses what has no place in the format, naming tensor, scheme and cure; called whenever schemes were decided. kUsage.
     virtual void check_schemes(const std::vector<TensorReport>& /*tensors*/) const {}
 

@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "octet/error.hpp"
+#include "writers/compressed_tensors/compressed_writer.hpp"
 #include "writers/gguf/gguf_writer.hpp"
 #include "writers/gguf/plan_gguf.hpp"
 #include "writers/octet_set/set_writer.hpp"
@@ -23,13 +24,17 @@ std::unique_ptr<Writer> make(const Order& order) {
     return std::make_unique<Kind>(order);
 }
 
-void check_folder(const QuantizeOptions& /*options*/, const std::filesystem::path& given) {
+void check_folder(const QuantizeOptions& options, const std::filesystem::path& given) {
     check_set_name(given);
+    if (!options.engine.empty())
+        throw Error(ErrorCode::kUsage, "--for",
+                    "names an engine; give --format compressed-tensors, which asks for one");
 }
 
 /// What --format names; the first is what is written without it.
 constexpr std::array kFolders = {
     OutputFormat{"octet", check_folder, make<SetWriter>},
+    OutputFormat{"compressed-tensors", check_compressed, make<CompressedWriter>},
 };
 
 /// What --type asks for.
