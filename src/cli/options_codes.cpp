@@ -109,7 +109,10 @@ constexpr Option kOptions[] = {
         .group = Group::kChoose,
         .help = "write a folder of this format instead of a set",
         .manual = R"(The format of an output that is a folder. `octet` is a set, as without this
-            option; `compressed-tensors` is for vLLM, SGLang and transformers. GGUF files have `--type`.)",
+            option; `compressed-tensors` is for vLLM, SGLang and transformers; `quanto` is for
+            optimum-quanto: weights of Linear layers as qint8 (with `--bits 4` or `2` qint4 or
+            qint2, in the groups that quanto derives from the shape), all else as it is, and
+            `quanto_qmap.json` ([formats.md](formats.md)). GGUF files have `--type`.)",
         .set = [](Arguments& a, const Given& given) { a.coding.format = given.text; },
     },
     {

@@ -11,6 +11,7 @@
 #include "base/checked.hpp"
 #include "base/text.hpp"
 #include "octet/error.hpp"
+#include "quant/checksum.hpp"
 #include "quant/difference.hpp"
 #include "quant/ggml/decode.hpp"
 #include "quant/values.hpp"
@@ -178,6 +179,7 @@ void EncodeRowsTask::add_sums(const Tile& tile, const float* values, float* deco
 void EncodeRowsTask::finish(pipeline::PieceChecksums stored) {
     TensorResult result;
     for (const quant::ErrorSums& one : sums_) result.sums.merge(one);
+    result.source_pieces.resize(divide_up(source.byte_count, quant::kPieceBytes));  // nobody saw them in order
     result.stored_pieces = std::move(stored);
     take_(number_, std::move(result));
 }

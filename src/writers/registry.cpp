@@ -14,6 +14,7 @@
 #include "writers/gguf/plan_gguf.hpp"
 #include "writers/octet_set/set_writer.hpp"
 #include "writers/output_name.hpp"
+#include "writers/quanto/quanto_writer.hpp"
 #include "writers/writer.hpp"
 
 namespace octet::writers {
@@ -35,6 +36,7 @@ void check_folder(const QuantizeOptions& options, const std::filesystem::path& g
 constexpr std::array kFolders = {
     OutputFormat{"octet", check_folder, make<SetWriter>},
     OutputFormat{"compressed-tensors", check_compressed, make<CompressedWriter>},
+    OutputFormat{"quanto", check_quanto, make<QuantoWriter>},
 };
 
 /// What --type asks for.
