@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/terminal.hpp"
 #include "octet/compare.hpp"
@@ -31,6 +32,8 @@ struct Arguments {
     bool sandbox = true;
     When color = When::kAuto;
     When progress = When::kAuto;
+
+    std::vector<std::string> reports;  ///< files of --report, each with an ending that says a format
 
     WriteOptions write;      ///< force, sync, sha256
     Gates gates;             ///< of quantize and compare

@@ -1,12 +1,15 @@
 // octet compare: B held against A, value by value.
 #include "cli/command.hpp"
+#include "cli/report_files.hpp"
 #include "octet/compare.hpp"
 
 namespace octet::cli {
 
 int run_compare(Terminal& terminal, Arguments& arguments) {
     const CompareOptions options = {arguments.tensors, arguments.gates, reading(terminal, arguments, "comparing")};
+    ReportFiles files(terminal, arguments);
     const CompareReport report = compare(arguments.input, arguments.output, options);
+    if (!files.empty()) files.write(report::document_of(report));
     report::ReportOptions shown;
     shown.command = arguments.command;
     shown.color = terminal.color();
