@@ -34,6 +34,8 @@ struct Arguments {
     When color = When::kAuto;
     When progress = When::kAuto;
 
+    std::vector<std::string> reports;  ///< files of --report, each with an ending that says a format
+
     WriteOptions write;      ///< force, sync, sha256
     Gates gates;             ///< of quantize and compare
     QuantizeOptions coding;  ///< of quantize and plan: what decides the codes, and keep_on_failure

@@ -15,6 +15,7 @@
 #include "cli/confine.hpp"
 #include "cli/help.hpp"
 #include "cli/parse.hpp"
+#include "cli/report_files.hpp"
 #include "cli/signals.hpp"
 #include "io/sandbox.hpp"
 #include "io/tuning/large_buffer.hpp"
@@ -63,8 +64,10 @@ std::string version_text(bool json) {
     return text + "\n";
 }
 
-bool writes(const Command& command) {
-    return (command.bit & kWriting) != 0;
+std::vector<std::string> outputs_of(const Command& command, const Arguments& arguments) {
+    std::vector<std::string> outputs = arguments.reports;
+    if ((command.bit & kWriting) != 0) outputs.push_back(arguments.output);
+    return outputs;
 }
 
 int run_words(Terminal& terminal, std::vector<std::string> words, Arguments& arguments) {
@@ -88,10 +91,10 @@ int run_words(Terminal& terminal, std::vector<std::string> words, Arguments& arg
     terminal.set_color(arguments.color);
     terminal.set_progress(arguments.progress);
     const std::vector<std::string> components = components_given(command, arguments);
+    check_report_places(command, words, arguments);
     // Before INPUT is read and before there are threads: what is given up is given up by those that
     // are started later.
-    if (arguments.sandbox && !kIsSanitized)
-        io::enter_sandbox(allowed_paths(words, writes(command) ? arguments.output : ""));
+    if (arguments.sandbox && !kIsSanitized) io::enter_sandbox(allowed_paths(words, outputs_of(command, arguments)));
     return components.empty() ? command.run(terminal, arguments)
                               : run_components(terminal, command, arguments, components);
 }

@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "cli/command.hpp"
+#include "cli/report_files.hpp"
 #include "cli/signals.hpp"
 #include "octet/compare.hpp"
 #include "octet/error.hpp"
@@ -127,10 +128,14 @@ class Table {
 
 int run_compare(Terminal& terminal, Arguments& arguments) {
     if (arguments.others.empty()) {
+        ReportFiles files(terminal, arguments);
         const Compared result = compared(terminal, arguments, arguments.output);
+        if (!files.empty()) files.write(report::document_of(result.report));
         print_one(terminal, arguments, result);
         return exit_code_of(terminal, report::failure(result.report));
     }
+    if (!arguments.reports.empty())
+        throw Error(ErrorCode::kUsage, "--report", "holds one comparison; give one right-hand side a run");
     std::vector<std::string> sides = {arguments.output};
     sides.insert(sides.end(), arguments.others.begin(), arguments.others.end());
     check_text(arguments);
