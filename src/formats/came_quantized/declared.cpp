@@ -51,10 +51,8 @@ std::optional<std::uint64_t> number_in(const json& object, const char* key) {
     return found == object.end() ? std::nullopt : number_of(*found);
 }
 
-void add_bits(std::optional<std::uint64_t> bits, Declared& declared) {
-    if (!bits || *bits > 8) return;
-    if (std::find(declared.bits.begin(), declared.bits.end(), *bits) == declared.bits.end())
-        declared.bits.push_back(*bits);
+void add_once(std::optional<std::uint64_t> number, std::vector<std::uint64_t>& numbers) {
+    if (number && std::find(numbers.begin(), numbers.end(), *number) == numbers.end()) numbers.push_back(*number);
 }
 
 std::optional<Dtype> dtype_named(std::string name) {
@@ -76,7 +74,8 @@ void take_groups(const json& groups, Declared& declared) {
     for (const json& group : groups) {
         if (!group.is_object()) continue;
         const json weights = member(group, "weights");
-        add_bits(number_in(weights, "num_bits"), declared);
+        add_once(number_in(weights, "num_bits"), declared.bits);
+        add_once(number_in(weights, "group_size"), declared.group_sizes);
         const auto block = weights.find("block_structure");
         if (block == weights.end() || !block->is_array() || block->size() != 2 || !declared.block.empty()) continue;
         const auto rows = number_of((*block)[0]);
@@ -88,9 +87,10 @@ void take_groups(const json& groups, Declared& declared) {
 void take_object(const json& object, Declared& declared) {
     if (declared.format.empty())
         declared.format = text_in(object, object.contains("checkpoint_format") ? "checkpoint_format" : "format");
-    add_bits(number_in(object, "bits"), declared);
-    add_bits(number_in(object, "w_bit"), declared);
-    if (!declared.group_size) declared.group_size = number_in(object, "group_size");
+    add_once(number_in(object, "bits"), declared.bits);
+    add_once(number_in(object, "w_bit"), declared.bits);
+    add_once(number_in(object, "group_size"), declared.group_sizes);
+    add_once(number_in(object, "q_group_size"), declared.group_sizes);
     const auto block = object.find("weight_block_size");
     if (block != object.end() && block->is_array() && block->size() == 2 && declared.block.empty()) {
         const auto rows = number_of((*block)[0]);

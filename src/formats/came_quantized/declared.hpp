@@ -14,12 +14,12 @@
 namespace octet::came_quantized {
 
 struct Declared {
-    std::string method;                       ///< "fp8", "gptq", "compressed-tensors", "mlx"; empty: none
-    std::string format;                       ///< "pack-quantized"; of GPTQ "gptq" or "gptq_v2"
-    std::vector<std::uint64_t> block;         ///< of FP8: rows and columns of a block; or empty
-    std::vector<std::uint64_t> bits;          ///< each width that is declared, once
-    std::optional<std::uint64_t> group_size;  ///< where there is one for all
-    std::optional<Dtype> dtype;               ///< of the model: F32, F16, BF16
+    std::string method;                      ///< "fp8", "gptq", "compressed-tensors", "mlx"; empty: none
+    std::string format;                      ///< "pack-quantized"; of GPTQ "gptq" or "gptq_v2"
+    std::vector<std::uint64_t> block;        ///< of FP8: rows and columns of a block; or empty
+    std::vector<std::uint64_t> bits;         ///< each width that is declared, once
+    std::vector<std::uint64_t> group_sizes;  ///< each one that is declared, once
+    std::optional<Dtype> dtype;              ///< of the model: F32, F16, BF16
 };
 
 /// What the text of a config.json declares; nothing of what is no such text.

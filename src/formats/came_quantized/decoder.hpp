@@ -74,8 +74,32 @@ std::optional<std::uint32_t> first_of(const Stored& stored, std::span<const std:
 /// The tensor of that name that the weight of these codes cannot do without. Not there: kBadInput by name.
 std::uint32_t needed(const Stored& stored, std::uint32_t codes, const std::string& name);
 
+/// Inputs that share a scale where a row of `columns` has `groups` of them: a declared size that fits, else equal parts. 0: none fits.
+std::uint64_t group_size_of(const Declared& declared, std::uint64_t columns, std::uint64_t groups) noexcept;
+
+/// kBadInput: tensor `part` has a shape that does not fit the weight of those codes.
+[[noreturn]] void refuse_shape(const Stored& stored, std::uint32_t part, std::uint32_t codes);
+
+/// kBadInput where that part is not of such a dtype.
+void check_floats(const Stored& stored, std::uint32_t part);
+void check_integers(const Stored& stored, std::uint32_t part);
+
+/// Codes [first, first + codes.size()) of a little-endian bit string that begins at that byte of the tensor. `bits` <= 8. kIo.
+void read_bit_string(const Stored& stored, std::uint32_t tensor, std::uint64_t base, std::uint64_t first,
+                     std::uint64_t bits, std::span<std::uint8_t> codes);
+
 // --- the methods; each in a file of its own ---
 std::optional<Weight> claim_fp8(const Stored& stored, const Declared& declared, std::uint32_t codes);
 std::unique_ptr<Decoder> make_fp8(const Stored& stored, const Weight& weight);
+std::optional<Weight> claim_integers(const Stored& stored, const Declared& declared, std::uint32_t codes);
+std::unique_ptr<Decoder> make_integers(const Stored& stored, const Weight& weight);
+std::optional<Weight> claim_packed(const Stored& stored, const Declared& declared, std::uint32_t codes);
+std::unique_ptr<Decoder> make_packed(const Stored& stored, const Weight& weight);
+std::optional<Weight> claim_fp4(const Stored& stored, const Declared& declared, std::uint32_t codes);
+std::unique_ptr<Decoder> make_fp4(const Stored& stored, const Weight& weight);
+std::optional<Weight> claim_gptq(const Stored& stored, const Declared& declared, std::uint32_t codes);
+std::unique_ptr<Decoder> make_gptq(const Stored& stored, const Weight& weight);
+std::optional<Weight> claim_awq(const Stored& stored, const Declared& declared, std::uint32_t codes);
+std::unique_ptr<Decoder> make_awq(const Stored& stored, const Weight& weight);
 
 }  // namespace octet::came_quantized

@@ -14,14 +14,13 @@
 namespace octet::came_quantized {
 namespace {
 
-/// What scales a dimension of `size` elements in steps of: the whole, 1, a block. 0: those scales do not fit.
-std::uint64_t step_of(std::uint64_t size, std::uint64_t scales, std::uint64_t declared) {
-    constexpr std::uint64_t kUsual = 128;
+constexpr std::uint64_t kUsualBlock = 128;
+
+/// What scales a dimension of `size` elements in steps of: the whole, 1, or equal parts. 0: those scales do not fit.
+std::uint64_t step_of(std::uint64_t size, std::uint64_t scales, bool in_parts) {
     if (scales == 1) return std::max<std::uint64_t>(size, 1);
-    if (declared > 0 && divide_up(size, declared) == scales) return declared;
     if (scales == size) return 1;
-    if (divide_up(size, kUsual) == scales) return kUsual;
-    return scales != 0 && size % scales == 0 ? size / scales : 0;
+    return in_parts && scales != 0 && size % scales == 0 ? size / scales : 0;
 }
 
 std::uint64_t dimension(const Shape& shape, std::size_t from_behind) {
@@ -31,7 +30,7 @@ std::uint64_t dimension(const Shape& shape, std::size_t from_behind) {
 /// The scale's shape as [batch..., rows, columns] of the weight's: [] and [1] are one for all, [out] is one for each row.
 std::optional<Shape> aligned(const Shape& weight, Shape scale) {
     if (count_of(scale) == 1) return Shape(weight.size(), 1);
-    if (scale.size() + 1 == weight.size()) scale.push_back(1);
+    if (scale.size() + 1 == weight.size() && scale.back() == weight[weight.size() - 2]) scale.push_back(1);
     if (scale.size() != weight.size()) return std::nullopt;
     return scale;
 }
@@ -49,9 +48,16 @@ std::optional<Steps> steps_of(const Shape& weight, const Shape& given, const Dec
     for (std::size_t i = 0; i + 2 < weight.size(); ++i) {
         if (!is_one && (*scale)[i] != weight[i]) return std::nullopt;
     }
+    const std::uint64_t rows = dimension(weight, 2);
+    const std::uint64_t columns = dimension(weight, 1);
+    const std::uint64_t down = dimension(*scale, 2);
+    const std::uint64_t across = dimension(*scale, 1);
     const bool has_block = declared.block.size() == 2;
-    const Steps steps{step_of(dimension(weight, 2), dimension(*scale, 2), has_block ? declared.block[0] : 0),
-                      step_of(dimension(weight, 1), dimension(*scale, 1), has_block ? declared.block[1] : 0)};
+    const Steps usual{kUsualBlock, kUsualBlock};
+    for (const Steps& block : {has_block ? Steps{declared.block[0], declared.block[1]} : usual, usual}) {
+        if (!is_one && divide_up(rows, block.rows) == down && divide_up(columns, block.columns) == across) return block;
+    }
+    const Steps steps{step_of(rows, down, false), step_of(columns, across, true)};
     return steps.rows == 0 || steps.columns == 0 ? std::nullopt : std::optional(steps);
 }
 

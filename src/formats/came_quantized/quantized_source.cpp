@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "arch/came_quantized.hpp"
+#include "base/json_text.hpp"
 #include "checkpoint/declared_method.hpp"
 #include "formats/octet_set/totals.hpp"
 
@@ -121,7 +122,7 @@ std::unique_ptr<QuantizedSource> QuantizedSource::try_open(checkpoint::Checkpoin
     }
     for (checkpoint::Shard& shard : checkpoint.shards)
         parts.shards.push_back({shard.base_name, std::move(shard.metadata)});
-    parts.index = std::move(checkpoint.index);
+    parts.index = checkpoint.index;
     parts.notes = std::move(checkpoint.notes);
     parts.method = declared.method.empty() ? std::string(parts.weights.front().method->name) : declared.method;
     return std::unique_ptr<QuantizedSource>(new QuantizedSource(std::move(parts)));
@@ -171,6 +172,17 @@ Totals QuantizedSource::totals() const {
     totals.max_abs_error.reset();
     totals.source_bytes = totals.output_bytes = file_bytes();
     totals.framework_bytes = framework_bytes();
+    totals.quantized = 0;
+    double elements = 0;
+    double bytes = 0;
+    for (std::size_t i = 0; i < tensors().size(); ++i) {
+        if (is_plain(i)) continue;
+        ++totals.quantized;
+        elements += static_cast<double>(element_count(tensors()[i].shape).value_or(0));
+        bytes += static_cast<double>(tensors()[i].output_bytes);
+    }
+    totals.kept = totals.tensors - totals.quantized;
+    if (elements > 0) totals.bits_per_weight = six_digits(8 * bytes / elements);
     return totals;
 }
 
