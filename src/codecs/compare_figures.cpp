@@ -105,7 +105,7 @@ TensorComparison comparison_of(const FloatSource& a, const FloatSource& b, const
                                const quant::DifferenceSums& sums) {
     const TensorReport& in_a = a.tensors()[pair.a];
     const TensorReport& in_b = b.tensors()[pair.b];
-    const TensorReport& quantized = in_b.scheme || b.is_gguf() ? in_b : in_a;
+    const TensorReport& quantized = in_b.scheme || b.is_gguf() || b.is_quantized(pair.b) ? in_b : in_a;
     TensorComparison comparison;
     const bool is_tied_head = in_b.kind == Kind::kHead && in_a.kind == Kind::kEmbedding;
     comparison.name = is_tied_head ? in_b.name : in_a.name;
