@@ -178,13 +178,13 @@ void QuantizeGroupsTask::read(const Run& run, Buffers& buffers, const pipeline::
 /// The inputs of rows have weights of their own: such rows go one by one.
 void QuantizeGroupsTask::quantize(const Run& run, Buffers& buffers, std::uint8_t* codes, Found& found) const {
     buffers.blocks.count = run.count;
-    if (job_.weights == nullptr) return quantize_rows(run, buffers.values, nullptr, buffers.blocks, codes, found);
+    if (job_.weights.empty()) return quantize_rows(run, buffers.values, nullptr, buffers.blocks, codes, found);
     for (std::uint64_t i = 0; i < run.count; ++i) {
         std::copy_n(buffers.values + i * job_.group, job_.group, buffers.row);
         quant::Blocks one = buffers.blocks;
         one.count = 1;
         for (float** const array : {&one.min, &one.max, &one.scale, &one.zero_point}) *array += i;
-        const float* const weights = job_.weights->data() + (run.first + i) % groups_each_ * job_.group;
+        const float* const weights = job_.weights.data() + (run.first + i) % groups_each_ * job_.group;
         quantize_rows({run.first + i, 1}, buffers.row, weights, one, codes + i * job_.group, found);
     }
 }

@@ -6,6 +6,7 @@
 // sums are merged in order; memory depends on no tensor's size.
 #pragma once
 
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -18,12 +19,12 @@ namespace octet::codecs {
 /// How a matrix becomes rows of groups. What it names outlives the run.
 struct GroupsJob {
     Dtype dtype = Dtype::kF32;
-    Scheme scheme;                                ///< affine with real zero points, in channels or groups
-    std::string_view name;                        ///< for messages
-    const Shape& shape;                           ///< of the source: [outputs, inputs], or the other way round
-    const std::vector<float>* weights = nullptr;  ///< of the squared errors of the inputs, in a search; null: all 1
-    std::uint64_t group = 0;     ///< inputs of one scale, which divide all; a multiple of 8 unless stacked
-    bool is_transposed = false;  ///< the source is [inputs, outputs]
+    Scheme scheme;                        ///< affine with real zero points, in channels or groups
+    std::string_view name;                ///< for messages
+    const Shape& shape;                   ///< of the source: [outputs, inputs], or the other way round
+    std::span<const float> weights = {};  ///< of the squared errors of the inputs, in a search; empty: all 1
+    std::uint64_t group = 0;              ///< inputs of one scale, which divide all; a multiple of 8 unless stacked
+    bool is_transposed = false;           ///< the source is [inputs, outputs]
     /// Codes of so many rows share the bytes of one: row r and those that follow it at distances of ceil(rows / stacked). 1: the codes of a row
     /// are packed one behind the other.
     std::uint64_t stacked = 1;
