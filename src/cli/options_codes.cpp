@@ -109,19 +109,11 @@ constexpr Option kOptions[] = {
         .group = Group::kChoose,
         .help = "write a folder of this format instead of a set",
         .manual = R"(The format of an output that is a folder. `octet` is a set, as without this
-<<<<<<< HEAD
-            option. GGUF files have `--type`.
-            `mlx` is a folder for mlx-lm: Linear layers and embeddings with real zero points in 2 to 8
-            bits and groups of 32, 64 or 128 (4 bits and 64 unless told), the rest as it is.
-            `quanto` is a folder for optimum-quanto: weights of Linear layers as qint8 (with
-            `--bits 4` or `2` qint4 or qint2, in the groups that quanto derives from the shape), all
-            else as it is, and `quanto_qmap.json`.)",
-=======
-            option; `compressed-tensors` is for vLLM, SGLang and transformers; `quanto` is for
-            optimum-quanto: weights of Linear layers as qint8 (with `--bits 4` or `2` qint4 or
+            option; `compressed-tensors` is for vLLM, SGLang and transformers; `mlx` is for mlx-lm:
+            Linear layers and embeddings with real zero points in 2 to 8 bits and groups of 32, 64
+            or 128 (4 bits and 64 unless told), the rest as it is; `quanto` is for optimum-quanto: weights of Linear layers as qint8 (with `--bits 4` or `2` qint4 or
             qint2, in the groups that quanto derives from the shape), all else as it is, and
             `quanto_qmap.json` ([formats.md](formats.md)). GGUF files have `--type`.)",
->>>>>>> main
         .set = [](Arguments& a, const Given& given) { a.coding.format = given.text; },
     },
     {

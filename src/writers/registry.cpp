@@ -11,11 +11,8 @@
 #include "octet/error.hpp"
 #include "writers/compressed_tensors/compressed_writer.hpp"
 #include "writers/gguf/gguf_writer.hpp"
-<<<<<<< HEAD
 #include "writers/mlx/mlx_writer.hpp"
-=======
 #include "writers/gguf/plan_gguf.hpp"
->>>>>>> main
 #include "writers/octet_set/set_writer.hpp"
 #include "writers/output_name.hpp"
 #include "writers/quanto/quanto_writer.hpp"
@@ -39,11 +36,8 @@ void check_folder(const QuantizeOptions& options, const std::filesystem::path& g
 /// What --format names; the first is what is written without it.
 constexpr std::array kFolders = {
     OutputFormat{"octet", check_folder, make<SetWriter>},
-<<<<<<< HEAD
     OutputFormat{"mlx", check_mlx, make<MlxWriter>},
-=======
     OutputFormat{"compressed-tensors", check_compressed, make<CompressedWriter>},
->>>>>>> main
     OutputFormat{"quanto", check_quanto, make<QuantoWriter>},
 };
 
