@@ -37,9 +37,9 @@ class Axes {
     static void end(Pieces& out, std::string_view caption);
 
   private:
-    static constexpr double kLeft = 56;
+    static constexpr double kLeft = 66;
     static constexpr double kTop = 12;
-    static constexpr double kWidth = 600;
+    static constexpr double kWidth = 580;
     static constexpr double kHeight = 270;
 
     Range x_;

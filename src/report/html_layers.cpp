@@ -114,9 +114,10 @@ void add_strip(Pieces& out, const std::string& prefix, const Stack& stack, const
 }
 
 void add_depth(Pieces& out, const std::vector<std::pair<std::string, Stack>>& stacks, const Range& range) {
-    std::uint64_t last = 0;
-    for (const auto& [prefix, stack] : stacks) last = std::max(last, stack.rbegin()->first);
-    const Axes axes(rounded(0, static_cast<double>(last)), rounded(range.least, range.most));
+    constexpr double kLeastAxis = 5;  // fewer would have ticks between layers
+    double last = 0;
+    for (const auto& [prefix, stack] : stacks) last = std::max(last, static_cast<double>(stack.rbegin()->first));
+    const Axes axes({0, std::max(last, kLeastAxis)}, rounded(range.least, range.most));
     axes.begin(out, "SQNR of the layers by depth; the table below has the numbers");
     axes.draw(out, "layer", "SQNR, dB", false);
     std::string names;

@@ -20,8 +20,8 @@ svg text{fill:var(--ink);font-size:12px}.middle{text-anchor:middle}.end{text-anc
 [class^=heat]{stroke:var(--line)}.heat0{fill:#00204c}.heat1{fill:#414d6b}.heat2{fill:#7c7b78}.heat3{fill:#b9ac70}.heat4{fill:#ffe945}
 table{border-collapse:collapse;font-size:.875rem}caption{text-align:left;color:var(--quiet);padding:.25rem 0}
 th,td{border-bottom:1px solid var(--line);padding:.25rem .6rem;text-align:left;vertical-align:top}
-tbody th{font-weight:400;font-family:ui-monospace,monospace;overflow-wrap:anywhere;min-width:12rem}
-.numbers td,.numbers thead th+th,#tensors thead .number{text-align:right}#tensors td:nth-child(n+6){text-align:right}#tensors td.note{text-align:left}td{font-variant-numeric:tabular-nums}
+tbody th{font-weight:400;font-family:ui-monospace,monospace;overflow-wrap:anywhere;min-width:8rem}
+#tensors tbody th{min-width:18rem}.numbers td,.numbers thead th+th,#tensors thead .number{text-align:right}#tensors td:nth-child(n+6){text-align:right}#tensors td{white-space:nowrap}#tensors td.note{text-align:left;white-space:normal;min-width:16rem}td{font-variant-numeric:tabular-nums}
 .wide{overflow-x:auto}thead button{all:unset;cursor:pointer;font-weight:700;white-space:nowrap}
 [aria-sort=ascending] button::after{content:" \25B2"}[aria-sort=descending] button::after{content:" \25BC"}
 :focus-visible,thead button:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
@@ -96,7 +96,7 @@ const std::string_view kScript = R"script(
 
 const std::string_view kPolicy =
     "default-src 'none'; base-uri 'none'; form-action 'none'; "
-    "style-src 'sha256-qAr5UjHVlWt54V21207DiLdh3DAv/X0WBszXuVbpnOs='; "
+    "style-src 'sha256-78D+TAFGELKljxP2XeCPUsWDuSbiCaPPgXmkIeeltAo='; "
     "script-src 'sha256-ohV1fVSzdTxiTzd2hKVr9QO9UKJXhB6GOc/GjHpgcFA='";
 
 }  // namespace octet::report::html
