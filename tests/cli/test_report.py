@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import random
 import re
 import shutil
 import unittest
@@ -246,6 +247,26 @@ class Report(OctetCase):
             for line in texts[".md"].splitlines():
                 if line.startswith("|") and "tensor" not in line:
                     self.assertNotRegex(line, r"\]\(|https?://|<(?!/?code>)|@")
+
+    def test_random_names(self):
+        """300 names of random pieces of every syntax: all formats stay well formed, with a row for each."""
+        dice = random.Random(21)
+        pieces = ["<", ">", "&", '"', "'", "|", "`", "\\", "<script>", "</td>", "</script>", "]]>", "<!--", "-->", "&lt;", "=", ",", "\r\n", "\t", "\x00",
+                  "\x85", "\u2029", "\ufeff", "\uffff", "[x](y)", "http://", "@", "a.b", "é", "\U0001f600", " "]
+        names = list(dict.fromkeys("".join(dice.choices(pieces, k=dice.randint(1, 9))) for _ in range(300)))
+        self.make("model.safetensors", names)
+        texts, _ = self.reports("quantize", "model.safetensors", "out")
+        self.assertEqual([t["name"] for t in json.loads(texts[".json"])["tensors"]], names)
+        self.assertEqual({len(row) for row in csv.reader(io.StringIO(texts[".csv"], newline=""), strict=True)}, {16})
+        suites = ElementTree.fromstring(texts[".xml"])
+        self.check_junit(suites, "quantize")
+        self.assertEqual(suites.get("tests"), str(len(names)))
+        page = Page(texts[".html"])
+        self.assertEqual((page.wrong, page.count("script"), page.count("tbody")), ([], 1, 3))
+        self.assertNotRegex(texts[".md"], r"<(?!/?code>)|\]\(|https?://")
+        for line in texts[".md"].splitlines():
+            if line.startswith(("| `", "| <code>")):
+                self.assertIn(line.count("|"), (3, 7))
 
     def test_nothing_of_this_machine(self):
         """Absolute paths stand as base names, and nothing leads to a network."""
