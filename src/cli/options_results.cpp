@@ -212,7 +212,7 @@ constexpr Option kOptions[] = {
         .commands = kReported,
         .group = Group::kWrite,
         .help = "also write a report: .html, .md, .xml (JUnit), .csv or .json, by its ending",
-        .manual = R"(Also write a [report](reports.md) into FILE, whose ending says the format: `.md`,
+        .manual = R"(Also write a [report](reports.md) into FILE, whose ending says the format: `.html`, `.md`,
             `.xml` (JUnit), `.csv` or `.json`. Any other ending is exit 2. An old report is replaced;
             after exit codes other than 0 and 1 there is no new one.)",
         .repeatable = true,

@@ -7,6 +7,7 @@ namespace octet::report {
 namespace {
 
 constexpr FileFormat kFormats[] = {
+    {".html", "one page: charts, and a table to sort and filter", "content=\"octet ", write_html_file},
     {".md", "Markdown, for a pull request or a model card", "octet", write_markdown_file},
     {".xml", "JUnit: a test case for each gate and tensor", "\"octet ", write_junit_file},
     {".csv", "a row for each tensor", "tensor,kind,dtype,", write_csv_file},

@@ -24,6 +24,7 @@ std::span<const FileFormat> file_formats();
 /// The format that the name of a file says, or null.
 const FileFormat* file_format_of(std::string_view file_name);
 
+void write_html_file(const Document& document, const TextSink& sink);
 void write_markdown_file(const Document& document, const TextSink& sink);
 void write_junit_file(const Document& document, const TextSink& sink);
 void write_csv_file(const Document& document, const TextSink& sink);

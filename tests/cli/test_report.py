@@ -1,8 +1,13 @@
 """--report FILE: each format from each command, read by Python's own parsers; hostile names; what is replaced, what is refused."""
+import base64
 import csv
+import hashlib
+import html.parser
 import io
 import json
+import math
 import os
+import random
 import re
 import shutil
 import unittest
@@ -10,7 +15,7 @@ import xml.etree.ElementTree as ElementTree
 
 from octet_case import TESTDATA, OctetCase, f32, main, make_file, snapshot
 
-ENDINGS = (".md", ".xml", ".csv", ".json")
+ENDINGS = (".html", ".md", ".xml", ".csv", ".json")
 HOSTILE = ['</title><script>alert(1)</script>', '"quoted", and \'single\'', '=cmd|calc', '+1', '-1', '@user #12', 'a|b`c`d', 'line\nbreak\ttab',
            'bell\x07 esc\x1b[31m', '\u202eright to left', '\ufffe no character', ']]>', '&amp;&#60;', '[link](javascript:alert(1))',
            'https://example.com/x', '*bold*_under_~~gone~~', '\\backslash', '${x}{{y}}', '- list\n# heading', '--> comment <!--', 'ünïcode 名前']
@@ -23,6 +28,48 @@ def ramp(count, seed):
 
 def values_of(path):
     return path.read_bytes().decode("utf-8")
+
+
+class Page(html.parser.HTMLParser):
+    """What a page is made of; tags have to be closed in order."""
+    VOID = {"meta", "input", "br"}
+    # What a browser could fetch something by, or run.
+    ACTIVE = {"src", "srcset", "data", "action", "formaction", "style", "poster", "background"}
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.open, self.tags, self.wrong, self.text, self.raw = [], [], [], {}, {"script": [], "style": []}
+        self.feed(text)
+        self.close()
+        if self.open:
+            self.wrong.append(f"not closed: {self.open}")
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.tags.append((tag, attributes))
+        for name, value in attrs:
+            if name.startswith("on") or name in self.ACTIVE or (name in ("href", "xlink:href") and not value.startswith("#")):
+                self.wrong.append(f"<{tag} {name}={value}>")
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(f"</{tag}> out of order")
+
+    def handle_data(self, data):
+        if self.open:
+            self.text.setdefault(self.open[-1], []).append(data)
+            if self.open[-1] in self.raw:
+                self.raw[self.open[-1]].append(data)
+
+    def count(self, tag):
+        return sum(1 for each, _ in self.tags if each == tag)
 
 
 class Report(OctetCase):
@@ -50,7 +97,36 @@ class Report(OctetCase):
         cases = [case.get("name") for case in suites.findall(f"testsuite[@name='octet {command} tensors']/testcase")]
         self.assertEqual(cases, tensors)
         self.assertIn(f"# octet {command}: ", texts[".md"])
+        self.check_page(texts[".html"], command, tensors)
         return report
+
+    def check_page(self, text, command, tensors):
+        page = Page(text)
+        self.assertEqual(page.wrong, [])
+        self.assertEqual((page.count("script"), page.count("style"), page.count("h1"), page.count("main")), (1, 1, 1, 1))
+        self.assertTrue(page.text["title"][0].startswith(f"octet {command}: "))
+        self.assertIn(("html", {"lang": "en"}), page.tags)
+        policy = next(a["content"] for tag, a in page.tags if tag == "meta" and a.get("http-equiv") == "Content-Security-Policy")
+        self.assertIn("default-src 'none'", policy)
+        for tag in ("script", "style"):
+            digest = base64.b64encode(hashlib.sha256("".join(page.raw[tag]).encode()).digest()).decode()
+            self.assertIn(f"{tag}-src 'sha256-{digest}'", policy)
+        for tag, attributes in page.tags:
+            if tag == "th":
+                self.assertIn(attributes.get("scope"), ("col", "row"))
+            if tag == "svg":
+                self.assertEqual(attributes["role"], "img")
+                self.assertTrue(attributes["aria-label"])
+        self.assertEqual(page.count("table"), page.count("caption"))
+        ids = [a["id"] for _, a in page.tags if "id" in a]
+        self.assertEqual(len(ids), len(set(ids)))
+        for tag, attributes in page.tags:
+            if tag in ("a", "label"):
+                self.assertIn((attributes.get("href", "").lstrip("#") or attributes.get("for")), ids)
+        heads = re.search(r'<table id="tensors">.*?</table>', text, re.S)
+        rows = re.findall(r'<tr><th scope="row">(.*?)</th>', heads.group(), re.S)
+        self.assertEqual(sorted(map(html.unescape, rows)), sorted(tensors))
+        return page
 
     def check_junit(self, suites, command):
         """The elements and attributes of Jenkins' schema, and sums that are right."""
@@ -146,7 +222,7 @@ class Report(OctetCase):
             for ending, text in texts.items():
                 with self.subTest(command=command[0], ending=ending):
                     self.assertNotRegex(text, "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202e\u2028]")
-                    if ending in (".md", ".xml"):
+                    if ending in (".md", ".xml"):  # of .html check_page() sees to that
                         self.assertNotIn("<script", text)
             self.assertEqual([t["name"] for t in json.loads(texts[".json"])["tensors"]], HOSTILE)
             rows = list(csv.DictReader(io.StringIO(texts[".csv"], newline=""), strict=True))
@@ -157,6 +233,13 @@ class Report(OctetCase):
                 expected = "'" + name if name[0] in "=+-@" else name
                 if plain:
                     self.assertEqual(row["tensor"], expected)
+            page = Page(texts[".html"])
+            self.assertEqual((page.wrong, page.count("script"), page.count("title") > 1), ([], 1, command[0] in ("quantize", "compare", "verify")))
+            self.assertEqual({tag for tag, _ in page.tags} & {"img", "iframe", "object", "embed", "form", "base", "link"}, set())
+            shown = {text.strip() for text in page.text["th"]}
+            for name in HOSTILE:
+                if name.isprintable() and "\ufffe" not in name:
+                    self.assertIn(name, shown)
             cases = ElementTree.fromstring(texts[".xml"]).findall(f"testsuite[@name='octet {command[0]} tensors']/testcase")
             for case, name in zip(cases, HOSTILE):
                 if name.isprintable() and "\ufffe" not in name:
@@ -165,6 +248,26 @@ class Report(OctetCase):
                 if line.startswith("|") and "tensor" not in line:
                     self.assertNotRegex(line, r"\]\(|https?://|<(?!/?code>)|@")
 
+    def test_random_names(self):
+        """300 names of random pieces of every syntax: all formats stay well formed, with a row for each."""
+        dice = random.Random(21)
+        pieces = ["<", ">", "&", '"', "'", "|", "`", "\\", "<script>", "</td>", "</script>", "]]>", "<!--", "-->", "&lt;", "=", ",", "\r\n", "\t", "\x00",
+                  "\x85", "\u2029", "\ufeff", "\uffff", "[x](y)", "http://", "@", "a.b", "é", "\U0001f600", " "]
+        names = list(dict.fromkeys("".join(dice.choices(pieces, k=dice.randint(1, 9))) for _ in range(300)))
+        self.make("model.safetensors", names)
+        texts, _ = self.reports("quantize", "model.safetensors", "out")
+        self.assertEqual([t["name"] for t in json.loads(texts[".json"])["tensors"]], names)
+        self.assertEqual({len(row) for row in csv.reader(io.StringIO(texts[".csv"], newline=""), strict=True)}, {16})
+        suites = ElementTree.fromstring(texts[".xml"])
+        self.check_junit(suites, "quantize")
+        self.assertEqual(suites.get("tests"), str(len(names)))
+        page = Page(texts[".html"])
+        self.assertEqual((page.wrong, page.count("script"), page.count("tbody")), ([], 1, 3))
+        self.assertNotRegex(texts[".md"], r"<(?!/?code>)|\]\(|https?://")
+        for line in texts[".md"].splitlines():
+            if line.startswith(("| `", "| <code>")):
+                self.assertIn(line.count("|"), (3, 7))
+
     def test_nothing_of_this_machine(self):
         """Absolute paths stand as base names, and nothing leads to a network."""
         self.make()
@@ -172,7 +275,7 @@ class Report(OctetCase):
                         ("verify", self.dir / "out", "--source", self.dir / "model.safetensors"), ("inspect", self.dir / "out"),
                         ("compare", self.dir / "model.safetensors", self.dir / "out")):
             texts, _ = self.reports(*command)
-            for ending in (".md", ".xml", ".csv"):
+            for ending in (".html", ".md", ".xml", ".csv"):
                 with self.subTest(command=command[0], ending=ending):
                     self.assertNotIn(str(self.dir), texts[ending])
                     self.assertNotIn("/tmp", texts[ending])
@@ -184,6 +287,50 @@ class Report(OctetCase):
         self.make("models--some-owner--some.model/snapshots/0123/model.safetensors")
         self.octet("quantize", folder, "out", "--report", "card.md")
         self.assertIn("\nbase_model: some-owner/some.model\nbase_model_relation: quantized\n", values_of(self.dir / "card.md"))
+
+    def test_charts(self):
+        """Which sections a page has, and what dots say."""
+        texts, _ = self.reports("quantize", TESTDATA / "tiny-gpt2", "set", "--preset", "q4")
+        for title in ("Size by kind", "SQNR against bits", "Layers", "Tensors", "Files"):
+            self.assertIn(f"<h2>{title}</h2>", texts[".html"])
+        self.assertRegex(texts[".html"], r"<title>wte\.weight: \d+\.\d\d dB, 4\.5 bits, u4-group64-axis0-mse-two</title>")
+        self.assertRegex(texts[".html"], r"<title>h\.3: \d+\.\d\d dB over 4 tensors; the worst is h\.3\.\S+ with \d+\.\d\d dB</title>")
+        texts, _ = self.reports("plan", TESTDATA / "tiny-gpt2", "--max-size", "1MB")
+        self.assertEqual(texts[".html"].count('class="chosen"'), 1)
+        self.assertIn("<h2>What other sizes can reach</h2>", texts[".html"])
+        texts, _ = self.reports("inspect", TESTDATA / "tiny-gpt2")
+        self.assertNotIn("<h2>SQNR against bits</h2>", texts[".html"])
+
+    def test_layers_add_up(self):
+        """A layer's SQNR is that of its tensors' signal and noise together."""
+        self.make("model.safetensors", ["h.0.a.weight", "h.0.b.weight", "h.1.a.weight"])
+        texts, run = self.reports("quantize", "model.safetensors", "out", "--bits", "4", "--json")
+        tensors = json.loads(run.out)["tensors"][:2]
+        noise = [t["rmse"] ** 2 * 64 for t in tensors]
+        signal = [n * 10 ** (t["sqnr_db"] / 10) for n, t in zip(noise, tensors)]
+        found = re.search(r"<title>h\.0: ([0-9.]+) dB over 2 tensors", texts[".html"]).group(1)
+        self.assertAlmostEqual(float(found), 10 * math.log10(sum(signal) / sum(noise)), delta=0.006)
+
+    def test_many_tensors(self):
+        """Of more than 1,000 tensors the page has the worst 1,000 and says so; its size is bounded; .csv and .xml have all."""
+        for count, most in ((300, 500_000), (3000, 1_500_000)):
+            names = [f"model.layers.{i // 7}.self_attn.some_projection_{i % 7}.weight" for i in range(count)]
+            make_file(self.dir / "many.safetensors", [f32(name, ramp(16, i), [4, 4]) for i, name in enumerate(names)])
+            texts, _ = self.reports("quantize", "many.safetensors", f"out{count}")
+            page = Page(texts[".html"])
+            self.assertEqual(page.wrong, [])
+            self.assertLess(len(texts[".html"]), most)
+            table = re.search(r'<table id="tensors">.*?</table>', texts[".html"], re.S).group()
+            self.assertEqual(table.count("<tr><th scope=\"row\""), min(count, 1000))
+            self.assertEqual("1,000 of 3,000 tensors, worst first" in table, count == 3000)
+            self.assertEqual(texts[".csv"].count("\r\n"), count + 1)
+            self.assertEqual(texts[".xml"].count("<testcase "), count)
+            if count == 3000:
+                worst = sorted(float(row["sqnr_db"]) for row in csv.DictReader(io.StringIO(texts[".csv"], newline="")))
+                shown = [float(cell) for cell in re.findall(r"<td>([0-9.]+)</td><td>[^<]*</td><td>[^<]*</td></tr>", table)]
+                self.assertEqual(len(shown), 1000)
+                self.assertEqual(shown, sorted(shown))
+                self.assertAlmostEqual(shown[-1], worst[999], delta=0.006)
 
     def test_endings(self):
         self.make()
