@@ -60,6 +60,8 @@ MlxConfig MlxConfig::read(const std::filesystem::path& path, const std::string& 
     }
     config.says_tie_ = parsed.has("tie_word_embeddings");
     config.model_.is_gpt2 = type == "gpt2";
+    if (config.model_.is_gpt2 && !parsed.flag_or("tie_word_embeddings", true))
+        parsed.refuse("says that the head is not the embedding, and mlx-lm runs GPT-2 with one only; choose --type");
     config.model_.has_tied_head = config.model_.is_gpt2 || parsed.flag_or("tie_word_embeddings", false);
     if (config.model_.is_gpt2 && !parsed.has("n_ctx"))
         config.context_ = fmt::format("{}", parsed.size_or("n_positions", 1024));
