@@ -49,7 +49,7 @@ std::vector<io::FileIdentity> identities_of(const octet_set::QuantizedSet& set) 
 
 /// Neither a set nor what is left of one: plain safetensors, which may have come quantized.
 bool is_checkpoint(const fs::path& path) {
-    if (io::is_half_replaced(path)) return false;
+    if (io::kind_at(path) == io::EntryKind::kFolder && io::is_half_replaced(path)) return false;
     try {
         return !octet_set::is_set(path);
     } catch (const Error& error) {
@@ -77,9 +77,8 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
         return report;
     }
     if (options.like.empty() && is_checkpoint(path)) {
-        Report report = commands::dequantize_quantized(path, output, options);
-        report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        return report;
+        std::optional<Report> report = commands::dequantize_quantized(path, output, options);
+        if (report) return std::move(*report);
     }
     if (!options.like.empty())
         throw Error(ErrorCode::kUsage, "--like", "is of GGUF files; a set brings the companions of its model along");

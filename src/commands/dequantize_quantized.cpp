@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <optional>
 
 #include <fmt/format.h>
@@ -108,14 +109,14 @@ void write_beside(const QuantizedSource& source, const checkpoint::Companions& c
     if (!single && source.index()) write(source.index()->name, index_text(source, plan));
 }
 
-[[noreturn]] void refuse(const fs::path& path, const checkpoint::Checkpoint& checkpoint, io::Links links) {
-    const std::string method = checkpoint::method_of(checkpoint, links);
-    throw Error(
-        ErrorCode::kBadInput, printable(path.native()),
-        method.empty()
-            ? "is not a quantized set; give a folder that octet quantize wrote, or weights that came "
-              "quantized in a format that is read (docs/formats.md)"
-            : fmt::format("came quantized ({}), which is not read; docs/formats.md lists what is", printable(method)));
+/// What lies there, if it can be opened: who looks for a set says better what else it is.
+std::optional<checkpoint::Checkpoint> opened(const fs::path& path, io::Links links) {
+    try {
+        return checkpoint::open_checkpoint(path, links);
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::kInterrupted) throw;
+        return std::nullopt;
+    }
 }
 
 std::vector<std::string> names_of(const formats::OutputPlan& plan, const checkpoint::Companions& companions,
@@ -129,11 +130,21 @@ std::vector<std::string> names_of(const formats::OutputPlan& plan, const checkpo
 
 }  // namespace
 
-Report dequantize_quantized(const fs::path& path, const fs::path& output, const DequantizeOptions& options) {
+std::optional<Report> dequantize_quantized(const fs::path& path, const fs::path& output,
+                                           const DequantizeOptions& options) {
     const io::Links links = io::links_of(options.write.follow_links);
-    checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path, links);
+    const auto start = std::chrono::steady_clock::now();
+    std::optional<checkpoint::Checkpoint> found = opened(path, links);
+    if (!found) return std::nullopt;
+    checkpoint::Checkpoint& checkpoint = *found;
     const std::unique_ptr<QuantizedSource> source = QuantizedSource::try_open(checkpoint, links);
-    if (!source) refuse(path, checkpoint, links);
+    if (!source) {
+        const std::string method = checkpoint::method_of(checkpoint, links);
+        if (method.empty()) return std::nullopt;
+        throw Error(
+            ErrorCode::kBadInput, printable(path.native()),
+            fmt::format("came quantized ({}), which is not read; docs/formats.md lists what is", printable(method)));
+    }
     Report report;
     report.format = source->format();
     report.input = path.native();
@@ -163,6 +174,7 @@ Report dequantize_quantized(const fs::path& path, const fs::path& output, const 
     pipeline::check_stop(options.write);
     destination.publish(names);
     report.notes = notes.lines;
+    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }
 

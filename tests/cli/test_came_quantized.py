@@ -187,8 +187,7 @@ class Refused(OctetCase):
                     {"quantization_config": {"quant_method": "aqlm"}})
 
     def test_nothing_came_quantized(self):
-        self.refuse([f32_tensor("m.weight", [1.0])], "in: is not a quantized set; give a folder that octet quantize wrote, or weights "
-                    "that came quantized in a format that is read (docs/formats.md)")
+        self.refuse([f32_tensor("m.weight", [1.0])], "in/quantization_state.json: not found; a folder without it is no set")
 
 
 if __name__ == "__main__":
