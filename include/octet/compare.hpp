@@ -81,6 +81,8 @@ struct CompareReport {
     /// A. sqnr_db and max_abs_error are over all compared float tensors, except those that a set
     /// keeps and that do not differ, as quantize counts them.
     Totals totals;
+    std::optional<double> overall_sqnr_db =
+        {};                                 ///< of all floats but buffers, those that a set keeps and ties included
     std::vector<TensorComparison> tensors;  ///< in file order of A
     std::vector<std::string> missing;       ///< names in A alone, in file order of A
     std::vector<std::string> extra;         ///< names in B alone, in file order of B
@@ -96,5 +98,9 @@ struct CompareReport {
 /// Differences and failed gates do not throw. Throws Error: kUsage (an impossible limit, or a
 /// pattern that matches nothing), kBadInput, kIo.
 CompareReport compare(const std::filesystem::path& a, const std::filesystem::path& b, const CompareOptions& options);
+
+/// Opens each path as compare() does, one at a time, and reads no data: throws what compare() would throw of it. For who
+/// compares several, and wants to know of the last before the first is read.
+void check_comparable(const std::vector<std::filesystem::path>& paths, const CompareOptions& options);
 
 }  // namespace octet

@@ -142,6 +142,17 @@ struct Evaluation {
 /// a text with nothing to predict.
 Evaluation evaluate(const std::filesystem::path& model, const EvaluateOptions& options);
 
+/// What judge() returns: one of the two.
+struct TextJudgement {
+    std::optional<Evaluation> evaluation;
+    std::string not_run;  ///< why one of the two models is not run, naming it
+};
+
+/// evaluate() against `options.reference`, which is required, where octet runs both models and knows the tokenizer.
+/// `options.text` is what the family reads: text for GPT-2, pairs for T5. With gates a model that is not run is kBadInput,
+/// since nothing could be said of its limits. Throws as evaluate() does.
+TextJudgement judge(const std::filesystem::path& model, EvaluateOptions options);
+
 /// What calibrate() returns.
 struct Calibration {
     std::string input;

@@ -121,6 +121,7 @@ struct QuantizeOptions {
     std::string type = {};
     /// The name of the format of an output that is a folder. Empty: "octet", unless `type` is given.
     std::string format = {};
+    std::string engine = {};         ///< of "compressed-tensors": "vllm" or "transformers" is to load it; empty: "vllm"
     std::string architecture = {};   ///< GGUF: "none" writes weights alone; empty: what config.json says
     std::string pre_tokenizer = {};  ///< GGUF: `tokenizer.ggml.pre`; empty: as tokenizer.json says
     bool no_fallback = false;        ///< GGUF: a tensor that cannot have its type fails like a gate

@@ -42,18 +42,20 @@ struct PlannerReport {
 
 /// What plan_quantize() returns.
 struct PlanReport {
-    std::string input;  ///< the path as it was given
-    Totals totals;      ///< SQNR and errors need the data: present only if the planner measured them
+    std::string input;        ///< the path as it was given
+    std::string format = {};  ///< "gguf" where `type` asks for such a file; else empty
+    Totals totals;            ///< SQNR and errors need the data: present only if the planner measured them
     /// In file order. Scale and checksums need the data and are absent, and so are statistics,
     /// unless the planner measured them.
     std::vector<TensorReport> tensors;
     std::vector<PlanReason> reasons;       ///< the different reasons, in the order of their first tensors
     std::vector<std::uint32_t> reason_of;  ///< for each tensor, the index into `reasons`
     std::vector<FileReport> input_files;   ///< name and bytes
-    std::vector<FileReport> output_files;  ///< the data files, exactly as quantize() would write them
-    std::uint64_t free_space_bytes = 0;    ///< free space that quantize() requires before it writes
-    bool scanned = false;                  ///< every value was read
-    bool depends_on_values = false;  ///< values that were not read can change the plan (not finite; tied and equal)
+    /// The data files, exactly as quantize() would write them; a GGUF file is called "model.gguf" here.
+    std::vector<FileReport> output_files;
+    std::uint64_t free_space_bytes = 0;  ///< free space that quantize() requires before it writes
+    bool scanned = false;                ///< every value was read
+    bool depends_on_values = false;      ///< values that were not read can change the plan (not finite; tied and equal)
     std::optional<PlannerReport> planner;  ///< present where a size or an SQNR was requested
     double seconds = 0;                    ///< wall time of the operation
 };

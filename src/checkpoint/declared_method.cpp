@@ -66,6 +66,10 @@ std::filesystem::path config_of(const Checkpoint& checkpoint, io::Links links) {
     }
 }
 
+std::string method_of(const Checkpoint& checkpoint, io::Links links) {
+    return declared_method(text_of(config_of(checkpoint, links)));
+}
+
 void note_came_quantized(const std::vector<TensorReport>& tensors, const std::filesystem::path& config,
                          std::vector<std::string>& notes) {
     const auto is_state = [](const TensorReport& tensor) { return tensor.role == Role::kState; };

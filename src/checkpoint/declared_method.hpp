@@ -15,6 +15,9 @@ namespace octet::checkpoint {
 /// "gptq" of a text with "quantization_config": {"quant_method": "gptq"}, also within "text_config"; empty of any other.
 std::string declared_method(std::string_view config);
 
+/// The same of the checkpoint's config.json.
+std::string method_of(const Checkpoint& checkpoint, io::Links links);
+
 /// The config.json of the checkpoint's folder, or an empty path where that was not named or is a link that may not be
 /// followed.
 std::filesystem::path config_of(const Checkpoint& checkpoint, io::Links links);

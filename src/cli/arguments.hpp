@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/terminal.hpp"
 #include "octet/compare.hpp"
@@ -21,10 +22,11 @@ namespace octet::cli {
 enum class SortKey : std::uint8_t { kFile, kName, kSize, kSqnr };
 
 struct Arguments {
-    std::string command;  ///< empty until it is known
-    std::string input;    ///< the first path, as it was given
-    std::string output;   ///< the second one; of compare, B; of show, the file of --npy
-    std::string tensor;   ///< of show
+    std::string command;              ///< empty until it is known
+    std::string input;                ///< the first path, as it was given
+    std::string output;               ///< the second one; of compare, B; of show, the file of --npy
+    std::vector<std::string> others;  ///< of compare: what is judged beside B
+    std::string tensor;               ///< of show
 
     unsigned threads = 0;
     bool json = false;
@@ -33,6 +35,8 @@ struct Arguments {
     bool sandbox = true;
     When color = When::kAuto;
     When progress = When::kAuto;
+
+    std::vector<std::string> reports;  ///< files of --report, each with an ending that says a format
 
     WriteOptions write;      ///< force, sync, sha256
     Gates gates;             ///< of quantize and compare
@@ -53,7 +57,7 @@ struct Arguments {
     std::optional<std::string> prompt_file;
     std::optional<double> temperature;
     std::string versus;
-    EvaluateOptions evaluate;  ///< and of calibrate: the text
+    EvaluateOptions evaluate;  ///< and of calibrate: the text; of compare: the text and the gates on it
 };
 
 }  // namespace octet::cli

@@ -23,6 +23,7 @@ constexpr Positional kVerifyPaths[] = {
 constexpr Positional kComparePaths[] = {
     {"A", "the reference: a checkpoint, a set or a GGUF file", &Arguments::input},
     {"B", "what is judged: a checkpoint, a set or a GGUF file", &Arguments::output},
+    {"C", "more of what is judged; all of them make one table", nullptr, false, &Arguments::others},
 };
 constexpr Positional kPlanPaths[] = {{"INPUT", kCheckpoint, &Arguments::input, false}};
 constexpr Positional kShowPaths[] = {
@@ -84,11 +85,13 @@ constexpr Command kCommands[] = {
         .name = "compare",
         .bit = kCompare,
         .is_main = true,
-        .summary = "Compare two checkpoints or sets, value by value",
+        .summary = "Compare checkpoints, sets or GGUF files with an original",
         .manual = R"(Says which tensors are missing, extra or of another shape, and, for each tensor in
-            both, how far the values of B are from those of A.)",
+            both, how far the values of B are from those of A. With several it prints one table of
+            size, bits, SQNR and worst tensors; with `--text` also how far their predictions are
+            from those of A.)",
         .positionals = kComparePaths,
-        .example = "octet compare model.safetensors out/ --min-sqnr-tensor 30",
+        .example = "octet compare model/ q4/ q8.gguf --text eval.txt --max-kl 0.01",
         .run = run_compare,
     },
     {

@@ -7,12 +7,15 @@
 
 #include <fmt/format.h>
 
+#include "base/build_facts.hpp"
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "cli/command.hpp"
 #include "cli/components.hpp"
 #include "cli/confine.hpp"
 #include "cli/help.hpp"
 #include "cli/parse.hpp"
+#include "cli/report_files.hpp"
 #include "cli/signals.hpp"
 #include "io/sandbox.hpp"
 #include "io/tuning/large_buffer.hpp"
@@ -49,8 +52,22 @@ constexpr bool kIsSanitized = __has_feature(address_sanitizer) || __has_feature(
 constexpr bool kIsSanitized = false;
 #endif
 
-bool writes(const Command& command) {
-    return (command.bit & (kWriting | kShowTensor)) != 0;
+std::string version_text(bool json) {
+    if (!json) return fmt::format("octet {}\n", version());
+    const BuildFacts facts = build_facts();
+    std::string text;
+    JsonWriter writer(text);
+    writer.begin_object().key("version").string(version()).key("commit").string(facts.commit);
+    writer.key("compiler").string(facts.compiler).key("instruction_sets").begin_array();
+    for (const std::string_view name : facts.instruction_sets) writer.string(name);
+    writer.end_array().key("static").boolean(facts.is_static).end_object();
+    return text + "\n";
+}
+
+std::vector<std::string> outputs_of(const Command& command, const Arguments& arguments) {
+    std::vector<std::string> outputs = arguments.reports;
+    if ((command.bit & (kWriting | kShowTensor)) != 0) outputs.push_back(arguments.output);
+    return outputs;
 }
 
 int run_words(Terminal& terminal, std::vector<std::string> words, Arguments& arguments) {
@@ -67,17 +84,17 @@ int run_words(Terminal& terminal, std::vector<std::string> words, Arguments& arg
     if (named != nullptr) words.erase(words.begin());
     const Request request = parse(command, words, arguments);
     if (request != Request::kRun) {
-        terminal.out(request == Request::kHelp ? help(command) : fmt::format("octet {}\n", version()));
+        terminal.out(request == Request::kHelp ? help(command) : version_text(arguments.json));
         return 0;
     }
     terminal.set_quiet(arguments.quiet);
     terminal.set_color(arguments.color);
     terminal.set_progress(arguments.progress);
     const std::vector<std::string> components = components_given(command, arguments);
+    check_report_places(command, words, arguments);
     // Before INPUT is read and before there are threads: what is given up is given up by those that
     // are started later.
-    if (arguments.sandbox && !kIsSanitized)
-        io::enter_sandbox(allowed_paths(words, writes(command) ? arguments.output : ""));
+    if (arguments.sandbox && !kIsSanitized) io::enter_sandbox(allowed_paths(words, outputs_of(command, arguments)));
     return components.empty() ? command.run(terminal, arguments)
                               : run_components(terminal, command, arguments, components);
 }

@@ -25,9 +25,12 @@ constexpr Commands kWriters = kQuantize | kDequantize;
 
 /// What cannot be meant for each component alike.
 void check_options(const Arguments& arguments) {
-    if (arguments.coding.max_size || arguments.coding.importance)
-        throw Error(ErrorCode::kUsage, arguments.coding.max_size ? "--max-size" : "--importance",
-                    "is about one model, and INPUT holds several; name the folder of one");
+    const std::string_view option = arguments.coding.max_size     ? "--max-size"
+                                    : arguments.coding.importance ? "--importance"
+                                    : !arguments.reports.empty()  ? "--report"
+                                                                  : "";
+    if (!option.empty())
+        throw Error(ErrorCode::kUsage, option, "is about one model, and INPUT holds several; name the folder of one");
 }
 
 /// The files beside the components, whole or not at all. OUT is there afterwards.

@@ -1,5 +1,5 @@
-// Words are looked up on the disk, never interpreted: what exists may be read. The only folder that
-// may be written is the one that holds the output.
+// Words are looked up on the disk, never interpreted: what exists may be read. The only folders that
+// may be written are those that hold the output and reports.
 #include "cli/confine.hpp"
 
 #include <algorithm>
@@ -14,15 +14,6 @@ namespace octet::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// What of a word may be a path: the word, `PATH` of `--option=PATH` and of `-oPATH`.
-std::vector<fs::path> paths_in(const std::string& word) {
-    std::vector<fs::path> paths{word};
-    if (!word.starts_with("-")) return paths;
-    if (const std::size_t at = word.find('='); at != word.npos) paths.emplace_back(word.substr(at + 1));
-    if (word.size() > 2 && word[1] != '-') paths.emplace_back(word.substr(2));
-    return paths;
-}
 
 /// The blobs of the hub's cache, where the folder `real` is a revision in it or lies in one.
 void allow_blobs(const fs::path& real, std::vector<io::AllowedPath>& allowed) {
@@ -67,9 +58,26 @@ fs::path parent_of(const fs::path& path) {
     return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
+void allow_output(const std::string& output, std::vector<io::AllowedPath>& allowed) {
+    std::error_code ignored;
+    const fs::path target = fs::weakly_canonical(fs::absolute(output, ignored), ignored);
+    const fs::path named = target.has_filename() ? target : target.parent_path();
+    allowed.push_back({parent_of(named), io::Access::kWrite});
+    allowed.push_back({named, io::Access::kWrite});
+}
+
 }  // namespace
 
-std::vector<io::AllowedPath> allowed_paths(const std::vector<std::string>& words, const std::string& output) {
+std::vector<fs::path> paths_in(const std::string& word) {
+    std::vector<fs::path> paths{word};
+    if (!word.starts_with("-")) return paths;
+    if (const std::size_t at = word.find('='); at != word.npos) paths.emplace_back(word.substr(at + 1));
+    if (word.size() > 2 && word[1] != '-') paths.emplace_back(word.substr(2));
+    return paths;
+}
+
+std::vector<io::AllowedPath> allowed_paths(const std::vector<std::string>& words,
+                                           const std::vector<std::string>& outputs) {
     std::vector<io::AllowedPath> allowed;
     std::error_code ignored;
     const bool follows = std::find(words.begin(), words.end(), "--follow-links") != words.end();
@@ -86,11 +94,7 @@ std::vector<io::AllowedPath> allowed_paths(const std::vector<std::string>& words
             if (!is_stream && fs::is_regular_file(path, ignored)) allow_folder(parent_of(path), allowed);
         }
     }
-    if (output.empty()) return allowed;
-    const fs::path target = fs::weakly_canonical(fs::absolute(output, ignored), ignored);
-    const fs::path named = target.has_filename() ? target : target.parent_path();
-    allowed.push_back({parent_of(named), io::Access::kWrite});
-    allowed.push_back({named, io::Access::kWrite});
+    for (const std::string& output : outputs) allow_output(output, allowed);
     return allowed;
 }
 

@@ -96,7 +96,8 @@ std::string paths_of(const Command& command) {
     std::string text;
     for (const Positional& positional : command.positionals) {
         if (!text.empty()) text += ' ';
-        text += positional.required ? std::string(positional.name) : fmt::format("[{}]", positional.name);
+        const std::string name = fmt::format("{}{}", positional.name, positional.rest != nullptr ? " ..." : "");
+        text += positional.required ? name : fmt::format("[{}]", name);
     }
     return text;
 }

@@ -5,6 +5,7 @@
 #include "base/pattern.hpp"
 #include "base/text.hpp"
 #include "cli/command.hpp"
+#include "cli/report_files.hpp"
 #include "octet/octet.hpp"
 
 namespace octet::cli {
@@ -49,13 +50,14 @@ std::vector<std::uint32_t> selected(const Report& report, const Arguments& argum
 }  // namespace
 
 int run_inspect(Terminal& terminal, Arguments& arguments) {
+    ReportFiles files(terminal, arguments);
     const Report report = inspect(arguments.input, arguments.write.follow_links);
     for (const std::string& line : report.notes) terminal.note(line);
     report::ReportOptions shown;
     shown.shown = selected(report, arguments);
     shown.sizes = arguments.sizes;
     shown.table = !arguments.sizes || !arguments.tensors.empty() || arguments.sort;
-    return print_report(terminal, arguments, report, shown);
+    return print_report(terminal, arguments, report, shown, &files);
 }
 
 }  // namespace octet::cli

@@ -17,6 +17,10 @@ constexpr Choice kPresets[] = {
     {"q6", "the same within 6.5625 bits per weight"},
     {"q4", "the same within 4.5 bits per weight"},
 };
+constexpr Choice kEngines[] = {
+    {"vllm", "vLLM and SGLang; symmetric codes also transformers"},
+    {"transformers", "T5 and the family of Llama"},
+};
 constexpr Choice kBits[] = {{"8"}, {"6"}, {"5"}, {"4"}, {"3"}, {"2"}};
 constexpr Choice kGranularities[] = {
     {"tensor", "one scale per tensor"},
@@ -85,16 +89,17 @@ constexpr Option kOptions[] = {
     {
         .name = "--type",
         .value = "TYPE",
-        .commands = kQuantize,
+        .commands = kCoding,
         .group = Group::kChoose,
-        .help = "write a GGUF file of this type or mixture for llama.cpp; OUT ends in .gguf",
+        .help = "write a GGUF file of this type or mixture for llama.cpp, or gguf: as the planner chooses",
         .manual = R"(The output is one GGUF file for llama.cpp, Ollama, LM Studio and their like
             ([gguf.md](gguf.md)), its name ends in `.gguf`, and its tensors have this type: `f32`,
             `f16`, `bf16`, `q8_0`, `q6_k`, `q5_k_m`, `q5_k_s`, `q4_k_m`, `q4_k_s`, `q3_k_l`,
             `q3_k_m`, `q3_k_s`, `q2_k`, `iq4_nl`, `q5_1`, `q5_0`, `q4_1`, `q4_0`, in any case; `q5_k`,
             `q4_k` and `q3_k` are the mixtures `_m`. Mixtures choose for each tensor what
-            llama-quantize chooses. Presets and schemes are not used; `--range minmax` leaves out
-            the search for the least error, which is the default here.)",
+            llama-quantize chooses. With `gguf` the [planner](gguf.md#the-planner) chooses each
+            tensor's type, for `--max-size` or `--target-sqnr`. Presets and schemes are not used;
+            `--range minmax` leaves out the search for the least error, which is the default here.)",
         .set = [](Arguments& a, const Given& given) { a.coding.type = given.text; },
     },
     {
@@ -104,13 +109,33 @@ constexpr Option kOptions[] = {
         .group = Group::kChoose,
         .help = "write a folder of this format instead of a set",
         .manual = R"(The format of an output that is a folder. `octet` is a set, as without this
-            option. GGUF files have `--type`.)",
+            option; `compressed-tensors` is for vLLM, SGLang and transformers; `mlx` is for mlx-lm:
+            Linear layers and embeddings with real zero points in 2 to 8 bits and groups of 32, 64
+            or 128 (4 bits and 64 unless told), the rest as it is; `quanto` is for optimum-quanto: weights of Linear layers as qint8 (with `--bits 4` or `2` qint4 or
+            qint2, in the groups that quanto derives from the shape), all else as it is, and
+            `quanto_qmap.json` ([formats.md](formats.md)). GGUF files have `--type`.)",
         .set = [](Arguments& a, const Given& given) { a.coding.format = given.text; },
+    },
+    {
+        .name = "--for",
+        .value = "ENGINE",
+        .commands = kQuantize,
+        .group = Group::kChoose,
+        .help = "of --format compressed-tensors: which engine is to load it",
+        .manual = R"(`vllm` packs the codes, `transformers` gives each a byte
+            ([formats.md](formats.md#compressed-tensors)).)",
+        .choices = kEngines,
+        .fallback = "vllm",
+        .needs = "--format",
+        .set =
+            [](Arguments& a, const Given& given) {
+                if (!given.text.empty()) a.coding.engine = given.text;
+            },
     },
     {
         .name = "--arch",
         .value = "NAME",
-        .commands = kQuantize,
+        .commands = kCoding,
         .group = Group::kChoose,
         .help = "of a GGUF file: none writes weights alone, with names and layout as they are",
         .manual = R"(Without it `model_type` of config.json says which architecture it is. `none`
@@ -122,7 +147,7 @@ constexpr Option kOptions[] = {
     {
         .name = "--pre",
         .value = "NAME",
-        .commands = kQuantize,
+        .commands = kCoding,
         .group = Group::kChoose,
         .help = "of a GGUF file: llama.cpp's name for how the tokenizer cuts text",
         .manual = R"(`tokenizer.ggml.pre`, such as `llama-bpe`, where octet does not know the
@@ -133,7 +158,7 @@ constexpr Option kOptions[] = {
     {
         .name = "--split-size",
         .value = "SIZE",
-        .commands = kQuantize,
+        .commands = kCoding,
         .group = Group::kWrite,
         .help = "of a GGUF file: several files of at most SIZE, as in 2GB",
         .manual = R"(Writes NAME-00001-of-0000N.gguf and so on instead of NAME.gguf, each of at most SIZE
@@ -186,7 +211,8 @@ constexpr Option kOptions[] = {
         .manual = R"(The [planner](quantization.md#the-planner) chooses the scheme of every tensor
             that no rule decides, or copies it, for the least error in data files of at most SIZE
             (`70MB`, `1.5GiB`). It reads the data once more. Preset and scheme options then decide
-            nothing. A size that cannot be reached is exit 1, and the message says what can be.)",
+            nothing. A size that cannot be reached is exit 1, and the message says what can be. With
+            `--type gguf` it chooses types, and SIZE is that of the whole GGUF file.)",
         .set = [](Arguments& a, const Given& given) { a.coding.max_size = given.size(); },
     },
     {
@@ -197,7 +223,7 @@ constexpr Option kOptions[] = {
         .help = "choose schemes for the smallest set with an SQNR of DB",
         .manual = R"(The planner chooses the smallest data files in which the quantized values,
             **buffers left out**, have an SQNR of at least DB. That SQNR is `totals.sqnr_db`. It
-            excludes `--max-size`.)",
+            excludes `--max-size`. With `--type gguf` no value is left out.)",
         .set = [](Arguments& a, const Given& given) { a.coding.target_sqnr_db = given.number(); },
     },
     {
@@ -205,10 +231,12 @@ constexpr Option kOptions[] = {
         .value = "FILE",
         .commands = kCoding,
         .group = Group::kChoose,
-        .help = "a safetensors file with a weight of the squared error for each input, as calibrate writes it",
+        .help = "weights of the squared error for each input, as calibrate or llama-imatrix writes them",
         .manual = R"(A safetensors file of F32 vectors, as `octet calibrate` writes it. Each vector
             has the name of a tensor and, for each input of the tensor, a weight of the squared
-            error that is not negative; for fused experts it may be a matrix of one row for each expert. `--range mse` of
+            error that is not negative; for fused experts it may be a matrix of one row for each expert. Or
+            an importance matrix of llama-imatrix, `.dat` or `.gguf`, whose names are those of a GGUF
+            file ([gguf.md](gguf.md#importance)). `--range mse` of
             groups and channels then minimizes the weighted sum. The sidecar holds the file's checksum.)",
         .set = [](Arguments& a, const Given& given) { a.coding.importance = given.path(); },
     },

@@ -59,10 +59,15 @@ void relate(Slots& slots, const std::vector<CLI::Option*>& positionals) {
 /// Everything that the command takes, but --help and --version, which CLI11 answers by itself.
 void describe(CLI::App& app, const Command& command, Slots& slots, Arguments& arguments) {
     app.set_help_flag("-h,--help");
-    if (command.bit == kProgram) app.set_version_flag("--version", std::string());
+    if (command.bit == kProgram) {
+        app.set_version_flag("--version", std::string());
+        app.add_flag("--json");  // beside --version alone, as the rest of a program's options
+    }
     std::vector<CLI::Option*> positionals;
     for (const Positional& positional : command.positionals) {
-        positionals.push_back(app.add_option(std::string(positional.name), arguments.*positional.path));
+        const std::string name(positional.name);
+        positionals.push_back(positional.rest != nullptr ? app.add_option(name, arguments.*positional.rest)
+                                                         : app.add_option(name, arguments.*positional.path));
         positionals.back()->required(positional.required);
     }
     for (const Option* row : options_of(command.bit)) {
@@ -122,8 +127,12 @@ void check_paths(const Command& command, const Slots& slots, const Arguments& ar
     });
     if (is_alone) return;
     const auto is_empty = [&](std::string Arguments::*path) { return path != nullptr && (arguments.*path).empty(); };
-    const bool some_empty = std::any_of(command.positionals.begin(), command.positionals.end(),
-                                        [&](const Positional& positional) { return is_empty(positional.path); }) ||
+    const auto has_empty = [&](const Positional& positional) {
+        if (positional.rest == nullptr) return is_empty(positional.path);
+        const std::vector<std::string>& rest = arguments.*positional.rest;
+        return std::find(rest.begin(), rest.end(), std::string()) != rest.end();
+    };
+    const bool some_empty = std::any_of(command.positionals.begin(), command.positionals.end(), has_empty) ||
                             std::any_of(slots.begin(), slots.end(), [&](const Slot& slot) {
                                 return slot.row->required && is_empty(slot.row->path);
                             });

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cli/command.hpp"
+#include "cli/report_files.hpp"
 #include "cli/signals.hpp"
 #include "formats/octet_set/sidecar.hpp"
 #include "octet/error.hpp"
@@ -29,7 +30,8 @@ ReadOptions reading(Terminal& terminal, const Arguments& arguments, std::string_
     return {write.threads, write.progress, write.stop_requested, write.follow_links};
 }
 
-int print_report(Terminal& terminal, const Arguments& arguments, const Report& report, report::ReportOptions options) {
+int print_report(Terminal& terminal, const Arguments& arguments, const Report& report, report::ReportOptions options,
+                 ReportFiles* files) {
     if (options.shown.empty()) {
         options.shown.resize(report.tensors.size());
         std::iota(options.shown.begin(), options.shown.end(), 0U);
@@ -37,6 +39,7 @@ int print_report(Terminal& terminal, const Arguments& arguments, const Report& r
     options.command = arguments.command;
     options.color = terminal.color();
     options.table = options.table || arguments.verbose;
+    if (files != nullptr && !files->empty()) files->write(report::document_of(report, options));
     if (arguments.json) {
         terminal.out(report::json(report, options, [&](std::string_view piece) { terminal.out(piece); }));
     } else if (!arguments.quiet) {

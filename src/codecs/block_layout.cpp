@@ -1,4 +1,4 @@
-// Whole rows where 64 Ki elements hold some; panels of columns where rows are longer, which begin
+// Whole rows where 64 Ki elements hold some, of searches 16 where a tile can; panels of columns where rows are longer, which begin
 // at whole groups and whole packed bytes.
 #include "codecs/block_layout.hpp"
 
@@ -36,6 +36,13 @@ bool has_tall_tiles(const Scheme& scheme) {
 std::uint64_t panel_columns(std::uint64_t columns, std::uint64_t most, std::uint64_t alignment) {
     const std::uint64_t aligned = most - most % alignment;
     return rounded_to(divide_up(columns, divide_up(columns, aligned)), alignment);
+}
+
+/// Rows of a tile: of a search along rows as many as go together, where that many fit.
+std::uint64_t whole_searches(const Scheme& scheme, bool by_columns, std::uint64_t rows, std::uint64_t columns) {
+    if (!quant::needs_search(scheme) || by_columns) return rows;
+    if (rows >= kSearchedTogether) return rows - rows % kSearchedTogether;
+    return columns <= kMostTileElements / kSearchedTogether ? kSearchedTogether : rows;
 }
 
 }  // namespace
@@ -90,7 +97,7 @@ BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std
                                           ? 0
                                           : divide_up(layout.tile_columns, block_columns);
     std::uint64_t units = std::max<std::uint64_t>(kTargetTileElements / (unit_rows * layout.tile_columns), 1);
-    if (quant::needs_search(scheme) && !by_columns && units >= kSearchedTogether) units -= units % kSearchedTogether;
+    units = whole_searches(scheme, by_columns, units, layout.tile_columns);
     if (blocks_each > 0) units = std::min(units, std::max<std::uint64_t>(kMostTileBlocks / blocks_each, 1));
     layout.tile_rows = std::min(units * unit_rows, rounded_to(rows, unit_rows));
     layout.tiles_down = divide_up(rows, layout.tile_rows);

@@ -110,14 +110,14 @@ const float* BlockTask::weights_of(const quant::TilePlace& place) const noexcept
     const quant::Matrix& matrix = shared_->layout.matrix;
     const bool by_columns = job.scheme.axis == OutputAxis::k1;
     const std::uint64_t inputs = by_columns ? matrix.rows : matrix.columns;
-    const std::uint64_t first = job.weights->size() > inputs ? place.row / matrix.rows * inputs : 0;
-    return job.weights->data() + first + (by_columns ? place.row % matrix.rows : place.column);
+    const std::uint64_t first = job.weights.size() > inputs ? place.row / matrix.rows * inputs : 0;
+    return job.weights.data() + first + (by_columns ? place.row % matrix.rows : place.column);
 }
 
 /// States under which every value comes back finite, and the factors of the sums that go with them.
 quant::SumFactors BlockTask::make_states(const quant::TilePlace& place, const quant::Tile& tile,
                                          const quant::Blocks& blocks) const {
-    const float* const weights = job.weights == nullptr ? nullptr : weights_of(place);
+    const float* const weights = job.weights.empty() ? nullptr : weights_of(place);
     std::uint64_t i = 0;
     const bool known = states_ != nullptr;
     if (!(known ? known_states(place, blocks, i) : quant::make_states(job.scheme, tile, weights, blocks, i))) {

@@ -34,7 +34,7 @@ struct QuantizeJob {
     std::string_view name;  ///< for messages
     const Shape& shape;
     /// Of the squared errors of the inputs, or of those of each matrix of a batch, in a search; null: all 1.
-    const std::vector<float>* weights = nullptr;
+    std::span<const float> weights = {};
 };
 
 class BlockTask : public pipeline::TensorTask {

@@ -105,7 +105,7 @@ TensorComparison comparison_of(const FloatSource& a, const FloatSource& b, const
                                const quant::DifferenceSums& sums) {
     const TensorReport& in_a = a.tensors()[pair.a];
     const TensorReport& in_b = b.tensors()[pair.b];
-    const TensorReport& quantized = in_b.scheme || b.is_gguf() ? in_b : in_a;
+    const TensorReport& quantized = in_b.scheme || b.is_gguf() || b.is_quantized(pair.b) ? in_b : in_a;
     TensorComparison comparison;
     const bool is_tied_head = in_b.kind == Kind::kHead && in_a.kind == Kind::kEmbedding;
     comparison.name = is_tied_head ? in_b.name : in_a.name;
@@ -141,6 +141,22 @@ Totals totals_of(const FloatSource& a, const FloatSource& b, const std::vector<T
     totals.framework_bytes = b.framework_bytes();
     totals.source_framework_bytes = a.framework_bytes();
     return totals;
+}
+
+std::optional<double> overall_sqnr_db(const std::vector<quant::WideSum>& signals,
+                                      const std::vector<TensorComparison>& tensors) {
+    quant::WideSum signal;
+    quant::WideSum noise;
+    bool has_one = false;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        const TensorComparison& tensor = tensors[i];
+        if (!tensor.differences || tensor.kind == Kind::kBuffer) continue;
+        has_one = true;
+        signal += signals[i];
+        noise +=
+            quant::times_square(tensor.differences->rmse, static_cast<double>(element_count(tensor.shape).value_or(0)));
+    }
+    return has_one ? std::optional(six_digits(quant::sqnr_db(signal, noise))) : std::nullopt;
 }
 
 }  // namespace octet::codecs

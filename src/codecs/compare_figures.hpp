@@ -6,6 +6,7 @@
 // are added up.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "codecs/compare.hpp"
@@ -20,5 +21,10 @@ TensorComparison comparison_of(const formats::FloatSource& a, const formats::Flo
 /// Of all pairs; `signals` (sums of squares of A's values) and `tensors` are parallel to them.
 Totals totals_of(const formats::FloatSource& a, const formats::FloatSource& b, const std::vector<TensorPair>& pairs,
                  const std::vector<quant::WideSum>& signals, const std::vector<TensorComparison>& tensors);
+
+/// The SQNR of all floats but buffers, whatever B keeps, ties or leaves as it is: the same values have the same figure in every format.
+/// Empty where no such tensor is compared.
+std::optional<double> overall_sqnr_db(const std::vector<quant::WideSum>& signals,
+                                      const std::vector<TensorComparison>& tensors);
 
 }  // namespace octet::codecs

@@ -25,7 +25,9 @@ Candidate candidate_of(const FloatSource& a, std::size_t place_a, const FloatSou
     Candidate candidate;
     candidate.pair.a = place_a;
     candidate.pair.b = place_b;
-    const bool is_of_format = a.is_gguf() || b.is_gguf();  // which decides dtypes, tensor by tensor
+    const bool is_of_format =  // which decides dtypes, tensor by tensor
+        a.is_gguf() || b.is_gguf() || (a.came_quantized() && a.is_quantized(place_a)) ||
+        (b.came_quantized() && b.is_quantized(place_b));
     if (in_a.dtype != in_b.dtype && !is_of_format) candidate.what = dtype_difference(in_a, in_b);
     if (in_a.shape != in_b.shape) {
         candidate.has_data = false;

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <fmt/format.h>
 
 #include "base/checked.hpp"
 #include "base/text.hpp"
 #include "octet/error.hpp"
+#include "quant/checksum.hpp"
 #include "quant/difference.hpp"
 #include "quant/ggml/decode.hpp"
 #include "quant/values.hpp"
@@ -40,10 +42,11 @@ std::uint64_t rows_in(std::uint64_t elements, std::uint64_t columns) {
 }  // namespace
 
 struct EncodeRowsTask::Buffers {
-    float* values;   ///< of a tile
-    float* run;      ///< of one read of a strip
-    float* decoded;  ///< kPartElements
-    std::byte* raw;  ///< one read, as the source stores it
+    float* values;                    ///< of a tile
+    float* run;                       ///< of one read of a strip
+    float* decoded;                   ///< kPartElements
+    std::byte* raw;                   ///< one read, as the source stores it
+    std::vector<std::byte> measured;  ///< blocks that nobody writes
 };
 
 EncodeRowsTask::EncodeRowsTask(const RowsJob& job, const pipeline::Stretch& from, const pipeline::Stretch& to,
@@ -107,7 +110,7 @@ void EncodeRowsTask::do_piece(std::uint64_t number, pipeline::Workspace& workspa
     };
     const std::uint64_t begin = byte_of(tile(first));
     const std::uint64_t end = last < tiles() ? byte_of(tile(last)) : target.byte_count;
-    pipeline::OutputStream& output = workspace.open_output(begin, end - begin);
+    pipeline::OutputStream* const output = is_measuring() ? nullptr : &workspace.open_output(begin, end - begin);
     Buffers buffers = buffers_in(workspace.memory);
     for (std::uint64_t i = first; i < last; ++i) {
         if (workspace.is_cancelled()) return;
@@ -118,7 +121,7 @@ void EncodeRowsTask::do_piece(std::uint64_t number, pipeline::Workspace& workspa
 }
 
 void EncodeRowsTask::do_tile(const Tile& tile, Buffers& buffers, pipeline::Workspace& workspace,
-                             pipeline::OutputStream& output, quant::ErrorSums& sums) const {
+                             pipeline::OutputStream* output, quant::ErrorSums& sums) const {
     read_tile(tile, buffers, workspace);
     if (job_.factor != 1 || job_.addend != 0) {
         for (std::uint64_t i = 0; i < tile.elements(); ++i)
@@ -127,30 +130,47 @@ void EncodeRowsTask::do_tile(const Tile& tile, Buffers& buffers, pipeline::Works
     const std::uint64_t row_bytes = ggml::row_bytes(job_.type, tile.columns);
     // A chunk of output may be smaller than a tile.
     const std::uint64_t fitting = std::max<std::uint64_t>(pipeline::kHashedChunkBytes / row_bytes, 1);
-    const float* const weights = job_.weights == nullptr ? nullptr : job_.weights + tile.column;
-    for (std::uint64_t done = 0; done < tile.rows; done += fitting) {
-        const Tile part{tile.row + done, std::min(fitting, tile.rows - done), tile.column, tile.columns};
+    Tile part{tile.row, 0, tile.column, tile.columns};
+    for (std::uint64_t done = 0; done < tile.rows; done += part.rows) {
+        part.row = tile.row + done;
+        part.rows = std::min({fitting, tile.rows - done, rows_of_weights(part.row)});
+        const float* const weights = weights_of(part);
         float* const values = buffers.values + done * tile.columns;
-        const std::span<std::byte> room = output.next(part.rows * row_bytes);
+        const std::uint64_t bytes = part.rows * row_bytes;
+        if (is_measuring() && buffers.measured.size() < bytes) buffers.measured.resize(bytes);
+        const std::span<std::byte> room =
+            is_measuring() ? std::span(buffers.measured).first(bytes) : output->next(bytes);
         const ggml::Encoded encoded =
             ggml::encode(job_.type, values, part.rows, part.columns, weights, job_.search, room.data());
         if (encoded.not_finite && !job_.keeps_not_finite) refuse_not_finite(part, values);
+        if (encoded.overflow && is_measuring()) {
+            sums.max_abs_error = std::numeric_limits<double>::infinity();
+            continue;
+        }
         if (encoded.overflow && !job_.keeps_not_finite) refuse_overflow(part);
-        Buffers own = buffers;
-        own.values = values;
-        add_sums(part, own, room.data(), sums);
+        add_sums(part, values, buffers.decoded, room.data(), sums);
     }
 }
 
+/// Rows from that one on that have its weights.
+std::uint64_t EncodeRowsTask::rows_of_weights(std::uint64_t row) const noexcept {
+    return job_.weight_rows == 0 ? job_.rows : job_.weight_rows - row % job_.weight_rows;
+}
+
+const float* EncodeRowsTask::weights_of(const Tile& tile) const noexcept {
+    if (job_.weights == nullptr) return nullptr;
+    const std::uint64_t matrix = job_.weight_rows == 0 ? 0 : tile.row / job_.weight_rows;
+    return job_.weights + matrix * job_.columns + tile.column;
+}
+
 /// Decoded as a reader would, and held against the values.
-void EncodeRowsTask::add_sums(const Tile& tile, const Buffers& buffers, const std::byte* blocks,
+void EncodeRowsTask::add_sums(const Tile& tile, const float* values, float* decoded, const std::byte* blocks,
                               quant::ErrorSums& sums) const {
     quant::DifferenceTile difference(0, 0);
     for (std::uint64_t done = 0; done < tile.elements(); done += kPartElements) {
         const std::uint64_t count = std::min(kPartElements, tile.elements() - done);
-        ggml::decode(job_.type, blocks + ggml::row_bytes(job_.type, done), count, buffers.decoded);
-        difference.add(std::span<const float>(buffers.values + done, count),
-                       std::span<const float>(buffers.decoded, count));
+        ggml::decode(job_.type, blocks + ggml::row_bytes(job_.type, done), count, decoded);
+        difference.add(std::span<const float>(values + done, count), std::span<const float>(decoded, count));
     }
     const quant::DifferenceSums found = difference.sums();
     sums.merge({found.signal, found.noise, found.max_abs_error, 0});
@@ -159,6 +179,7 @@ void EncodeRowsTask::add_sums(const Tile& tile, const Buffers& buffers, const st
 void EncodeRowsTask::finish(pipeline::PieceChecksums stored) {
     TensorResult result;
     for (const quant::ErrorSums& one : sums_) result.sums.merge(one);
+    result.source_pieces.resize(divide_up(source.byte_count, quant::kPieceBytes));  // nobody saw them in order
     result.stored_pieces = std::move(stored);
     take_(number_, std::move(result));
 }

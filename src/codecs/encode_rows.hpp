@@ -22,16 +22,19 @@ struct RowsJob {
     ggml::Type type = ggml::Type::kF32;
     ggml::Search search = ggml::Search::kBest;
     const float* weights = nullptr;  ///< of the squared errors of the columns; null: all 1
-    bool is_transposed = false;      ///< the source is [columns, rows]
-    std::uint64_t head_rows = 0;     ///< of each head: rows i and i + half become 2 i and 2 i + 1; 0: rows stay
-    bool keeps_not_finite = false;   ///< of a type of floats: such values are stored as they are
-    float factor = 1;                ///< what is stored is value * factor + addend
+    std::uint64_t weight_rows =
+        0;  ///< rows of each matrix, where each has weights of its own, one behind the other; 0: all the same
+    bool is_transposed = false;     ///< the source is [columns, rows]
+    std::uint64_t head_rows = 0;    ///< of each head: rows i and i + half become 2 i and 2 i + 1; 0: rows stay
+    bool keeps_not_finite = false;  ///< of a type of floats: such values are stored as they are
+    float factor = 1;               ///< what is stored is value * factor + addend
     float addend = 0;
 };
 
 class EncodeRowsTask final : public pipeline::TensorTask {
   public:
-    /// `take` gets sums and checksums under `number`, and outlives the run.
+    /// `take` gets sums and checksums under `number`, and outlives the run. Where `to` is of no file, nothing is written, and a scale that
+    /// overflows is no error but a largest error without end.
     EncodeRowsTask(const RowsJob& job, const pipeline::Stretch& from, const pipeline::Stretch& to, std::size_t number,
                    const TakeResult& take);
 
@@ -57,14 +60,18 @@ class EncodeRowsTask final : public pipeline::TensorTask {
     Tile tile(std::uint64_t number) const noexcept;
     std::uint64_t tiles() const noexcept;
     Buffers buffers_in(pipeline::Bytes memory) const;
-    void do_tile(const Tile& tile, Buffers& buffers, pipeline::Workspace& workspace, pipeline::OutputStream& output,
+    void do_tile(const Tile& tile, Buffers& buffers, pipeline::Workspace& workspace, pipeline::OutputStream* output,
                  quant::ErrorSums& sums) const;
     void read_tile(const Tile& tile, Buffers& buffers, pipeline::Workspace& workspace) const;
     void read_run(std::uint64_t element, std::uint64_t count, float* values, Buffers& buffers,
                   pipeline::Workspace& workspace) const;
     std::uint64_t source_row(std::uint64_t row) const noexcept;
     std::uint64_t source_element(std::uint64_t row, std::uint64_t column) const noexcept;
-    void add_sums(const Tile& tile, const Buffers& buffers, const std::byte* blocks, quant::ErrorSums& sums) const;
+    void add_sums(const Tile& tile, const float* values, float* decoded, const std::byte* blocks,
+                  quant::ErrorSums& sums) const;
+    std::uint64_t rows_of_weights(std::uint64_t row) const noexcept;
+    const float* weights_of(const Tile& tile) const noexcept;
+    bool is_measuring() const noexcept { return target.file == nullptr; }
     [[noreturn]] void refuse_not_finite(const Tile& tile, const float* values) const;
     [[noreturn]] void refuse_overflow(const Tile& tile) const;
 

@@ -11,7 +11,7 @@ namespace octet::codecs {
 using formats::FloatSource;
 
 Partners::Partners(const FloatSource& a, const FloatSource& b)
-    : a_(a), b_(b), by_plain_names_(a.is_gguf() || b.is_gguf()) {
+    : a_(a), b_(b), by_plain_names_(a.is_gguf() || b.is_gguf() || a.came_quantized() || b.came_quantized()) {
     if (!by_plain_names_) return;
     plain_a_ = plain_names(a);
     plain_b_ = plain_names(b);

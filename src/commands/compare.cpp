@@ -27,6 +27,12 @@ std::vector<Check> checks_of(const Gates& gates, const CompareReport& report) {
 
 }  // namespace
 
+void check_comparable(const std::vector<std::filesystem::path>& paths, const CompareOptions& options) {
+    commands::check_limits(options.gates);
+    const io::Links links = io::links_of(options.read.follow_links);
+    for (const std::filesystem::path& path : paths) static_cast<void>(codecs::open_source(path, links));
+}
+
 CompareReport compare(const std::filesystem::path& path_a, const std::filesystem::path& path_b,
                       const CompareOptions& options) {
     const auto start = std::chrono::steady_clock::now();
@@ -63,6 +69,7 @@ CompareReport compare(const std::filesystem::path& path_a, const std::filesystem
     tasks.run(reading);
     codecs::add_changes(a, b, matches, bytes, report);
     report.totals = codecs::totals_of(a, b, pairs, signals, report.tensors);
+    report.overall_sqnr_db = codecs::overall_sqnr_db(signals, report.tensors);
     report.checks = checks_of(options.gates, report);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;

@@ -8,6 +8,7 @@
 #include "checkpoint/kind.hpp"
 #include "codecs/restore_set.hpp"
 #include "commands/dequantize_gguf.hpp"
+#include "commands/dequantize_quantized.hpp"
 #include "commands/destination.hpp"
 #include "commands/output.hpp"
 #include "commands/restored_companions.hpp"
@@ -46,6 +47,17 @@ std::vector<io::FileIdentity> identities_of(const octet_set::QuantizedSet& set) 
     return identities;
 }
 
+/// Neither a set nor what is left of one: plain safetensors, which may have come quantized.
+bool is_checkpoint(const fs::path& path) {
+    if (io::kind_at(path) == io::EntryKind::kFolder && io::is_half_replaced(path)) return false;
+    try {
+        return !octet_set::is_set(path);
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::kBadInput) return false;
+        throw;
+    }
+}
+
 void check_dtype(std::optional<Dtype> dtype) {
     const bool known = !dtype || *dtype == Dtype::kF32 || *dtype == Dtype::kF16 || *dtype == Dtype::kBF16;
     if (!known)
@@ -63,6 +75,10 @@ Report dequantize(const fs::path& path, const fs::path& output, const Dequantize
         Report report = commands::dequantize_gguf(path, output, options);
         report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         return report;
+    }
+    if (options.like.empty() && is_checkpoint(path)) {
+        std::optional<Report> report = commands::dequantize_quantized(path, output, options);
+        if (report) return std::move(*report);
     }
     if (!options.like.empty())
         throw Error(ErrorCode::kUsage, "--like", "is of GGUF files; a set brings the companions of its model along");

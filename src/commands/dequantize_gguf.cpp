@@ -1,8 +1,7 @@
-// The tensors of the file are laid out under their names in the checkpoint, restored through
-// codecs/restore_floats, and become visible as every output does.
+// The tensors of the file are laid out under their names in the checkpoint, restored, and become visible as
+// every output does.
 #include "commands/dequantize_gguf.hpp"
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,21 +9,15 @@
 #include <vector>
 
 #include "arch/names.hpp"
-#include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "checkpoint/companions.hpp"
 #include "checkpoint/config_dtype.hpp"
-#include "checkpoint/kind.hpp"
-#include "codecs/copy.hpp"
-#include "codecs/restore_floats.hpp"
-#include "codecs/run.hpp"
 #include "commands/destination.hpp"
 #include "commands/output.hpp"
+#include "commands/restore_source.hpp"
 #include "formats/gguf/gguf_source.hpp"
-#include "formats/octet_set/totals.hpp"
 #include "formats/restored_layout.hpp"
 #include "io/free_space.hpp"
-#include "io/sha256.hpp"
 #include "pipeline/stop.hpp"
 
 namespace octet::commands {
@@ -74,40 +67,6 @@ std::vector<TensorReport> named_like(std::vector<TensorReport> tensors, const fs
     return tensors;
 }
 
-/// The one dtype that all float tensors will have; nothing where they differ.
-std::optional<Dtype> common_dtype(const formats::FloatSource& source, std::optional<Dtype> asked) {
-    std::optional<Dtype> common = asked;
-    for (const TensorReport& tensor : source.tensors()) {
-        if (!is_quantizable(tensor.dtype) || tensor.shape.size() < 2) continue;
-        const Dtype dtype = formats::restored_dtype(tensor, asked);
-        if (common.value_or(dtype) != dtype) return std::nullopt;
-        common = dtype;
-    }
-    return common;
-}
-
-codecs::TaskList tasks_of(const formats::FloatSource& source, const formats::OutputPlan& plan,
-                          const std::vector<io::File>& files, std::optional<Dtype> dtype,
-                          const codecs::TakeResult& take) {
-    codecs::TaskList tasks;
-    tasks.reserve(source.tensors().size());
-    for (std::size_t i = 0; i < source.tensors().size(); ++i) {
-        const TensorReport& tensor = source.tensors()[i];
-        const formats::Placement& place = plan.placements[i];
-        const pipeline::Stretch from{&source.file_of(i), source.offset(i), source.byte_count(i)};
-        const pipeline::Stretch to{&files[place.file], place.offset, place.byte_count};
-        const Dtype restored = formats::restored_dtype(tensor, dtype);
-        if (source.is_plain(i) && restored == tensor.dtype) {
-            tasks.add<codecs::CopyTask>(from, to, i, take, false);
-        } else if (source.is_plain(i)) {
-            tasks.add<codecs::ConvertTask>(codecs::ConvertJob{from, to, tensor.dtype, restored, tensor.name}, i, take);
-        } else {
-            tasks.add<codecs::RestoreFloatsTask>(codecs::RestoreFloatsJob{&source, i, to, restored}, i, take);
-        }
-    }
-    return tasks;
-}
-
 void write_companions(const checkpoint::Companions& companions, std::optional<Dtype> dtype, io::Output& output,
                       bool sync, Report& report) {
     for (const checkpoint::Companion& companion : companions.copied) {
@@ -123,64 +82,6 @@ void write_companions(const checkpoint::Companions& companions, std::optional<Dt
         report.companions.push_back(companion.name);
         report.output_files.push_back({companion.name, text.empty() ? source.size() : text.size()});
     }
-}
-
-/// What narrowing to F16 or BF16 added; dtypes and sizes become those of the checkpoint.
-void take_results(const std::vector<kernels::Narrowing>& narrowings, const formats::OutputPlan& plan,
-                  std::optional<Dtype> dtype, Report& report) {
-    for (std::size_t i = 0; i < report.tensors.size(); ++i) {
-        TensorReport& tensor = report.tensors[i];
-        const Dtype restored = formats::restored_dtype(tensor, dtype);
-        const bool is_narrowed = restored != tensor.dtype && (restored == Dtype::kF16 || restored == Dtype::kBF16);
-        tensor.dtype = restored;
-        tensor.output_bytes = plan.placements[i].byte_count;
-        if (!is_narrowed) continue;
-        tensor.narrowed_max_abs_error = six_digits(static_cast<double>(narrowings[i].max_abs_difference));
-        report.totals.narrowed_max_abs_error =
-            std::max(report.totals.narrowed_max_abs_error.value_or(0.0), *tensor.narrowed_max_abs_error);
-    }
-}
-
-void fill_report(const gguf::GgufSource& source, std::vector<TensorReport> tensors, const formats::OutputPlan& plan,
-                 const std::vector<kernels::Narrowing>& narrowings, std::optional<Dtype> dtype, Report& report) {
-    report.tensors = std::move(tensors);
-    report.totals = source.totals();
-    report.totals.output_bytes = octet_set::total_bytes(report.output_files);
-    take_results(narrowings, plan, dtype, report);
-    std::vector<TensorReport> restored = report.tensors;
-    for (TensorReport& tensor : restored) tensor.source_bytes = tensor.output_bytes;
-    const checkpoint::Family family = checkpoint::detect_family(restored);
-    report.totals.framework_bytes = checkpoint::framework_bytes(family, restored, checkpoint::Counted::kSource);
-    for (const io::File& file : source.files())
-        report.input_files.push_back({fs::path(file.name()).filename().native(), file.size()});
-}
-
-/// The files that are read, which are not to be written to.
-std::vector<io::FileIdentity> inputs_of(const gguf::GgufSource& source, const checkpoint::Companions& companions) {
-    std::vector<io::FileIdentity> inputs;
-    for (const io::File& file : source.files()) inputs.push_back(file.identity());
-    for (const checkpoint::Companion& companion : companions.copied)
-        inputs.push_back(io::File::open_for_reading(companion.path).identity());
-    return inputs;
-}
-
-/// Fills the data file; one result a tensor.
-std::vector<kernels::Narrowing> restore(const gguf::GgufSource& source, formats::OutputPlan& plan, io::Output& output,
-                                        const DequantizeOptions& options) {
-    const std::vector<io::File> files = create_files(plan, output);
-    std::vector<kernels::Narrowing> narrowings(source.tensors().size());
-    const codecs::TakeResult take = [&](std::size_t i, codecs::TensorResult&& result) {
-        narrowings[i] = result.narrowing;
-    };
-    tasks_of(source, plan, files, options.dtype, take).run(options.write);
-    sync_files(files, options.write);
-    return narrowings;
-}
-
-void add_sha256(const io::Output& output, const WriteOptions& options, Report& report) {
-    if (!options.sha256) return;
-    for (FileReport& file : report.output_files)
-        file.sha256 = io::sha256_of(output.open(file.name), options.stop_requested);
 }
 
 }  // namespace
@@ -210,7 +111,7 @@ Report dequantize_gguf(const fs::path& path, const fs::path& output, const Dequa
     files.build(names);
     const std::vector<kernels::Narrowing> narrowings = restore(source, plan, files, options);
     for (const formats::FilePlan& file : plan.files) report.output_files.push_back({file.name, file.byte_count});
-    fill_report(source, std::move(tensors), plan, narrowings, options.dtype, report);
+    fill_report(source, std::move(tensors), source.totals(), plan, narrowings, options.dtype, report);
     write_companions(companions, common_dtype(source, options.dtype), files, options.write.sync, report);
     report.left_out = companions.left_out;
     add_sha256(files, options.write, report);

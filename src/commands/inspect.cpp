@@ -6,6 +6,7 @@
 
 #include "checkpoint/checkpoint.hpp"
 #include "checkpoint/kind.hpp"
+#include "formats/came_quantized/quantized_source.hpp"
 #include "formats/gguf/gguf_source.hpp"
 #include "formats/gguf/read_values.hpp"
 #include "formats/octet_set/quantized_set.hpp"
@@ -45,8 +46,34 @@ Report inspect_set(const std::filesystem::path& path, io::Links links) {
     return report;
 }
 
+/// The weights that came quantized by a method that is read, or nothing; state that does not fit is a note then.
+std::unique_ptr<came_quantized::QuantizedSource> quantized(checkpoint::Checkpoint& checkpoint, io::Links links) {
+    try {
+        return came_quantized::QuantizedSource::try_open(checkpoint, links);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::kBadInput) throw;
+        checkpoint.notes.push_back(error.what());
+        return nullptr;
+    }
+}
+
+Report inspect_quantized(const came_quantized::QuantizedSource& source) {
+    Report report;
+    report.format = source.format();
+    report.tensors = source.tensors();
+    report.notes = source.notes();
+    report.totals = source.totals();
+    for (std::size_t i = 0; i < source.shards().size(); ++i) {
+        const auto& shard = source.shards()[i];
+        report.input_files.push_back({shard.base_name, source.files()[i].size()});
+        add_metadata(shard.metadata, shard.base_name, report);
+    }
+    return report;
+}
+
 Report inspect_checkpoint(const std::filesystem::path& path, io::Links links) {
     checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path, links);
+    if (const auto source = quantized(checkpoint, links)) return inspect_quantized(*source);
     Report report;
     report.format = "safetensors";
     report.tensors = formats::take_tensors(checkpoint);

@@ -23,6 +23,7 @@
 #include "survey/choose_schemes.hpp"
 #include "survey/equal_ties.hpp"
 #include "survey/examine_values.hpp"
+#include "writers/writer.hpp"
 
 namespace octet {
 namespace {
@@ -84,13 +85,11 @@ double take_choice(const checkpoint::Checkpoint& checkpoint, const survey::CodeI
 
 }  // namespace
 
-std::optional<double> bits_per_weight(const TensorReport& tensor) {
-    const std::uint64_t elements = element_count(tensor.shape).value_or(0);
-    if (!tensor.scheme || elements == 0) return std::nullopt;
-    return six_digits(8.0 * static_cast<double>(tensor.output_bytes) / static_cast<double>(elements));
-}
-
 PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptions& options, bool scan) {
+    if (const auto plan = writers::format_of(options).plan) {
+        commands::Notes notes(options.write);
+        return plan(input, options, scan, notes.lines);
+    }
     const auto start = std::chrono::steady_clock::now();
     const octet_set::OctetFormat format;
     const io::Links links = io::links_of(options.write.follow_links);

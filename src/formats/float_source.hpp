@@ -1,6 +1,7 @@
 // The reading seam: weights of any format that octet reads, opened to read their tensors as
 // floating-point numbers. Each format is an implementation: a plain checkpoint (plain_source), a set
-// of octet's own (octet_set/set_source), a GGUF file (gguf/gguf_source); codecs/open_source chooses.
+// of octet's own (octet_set/set_source), a GGUF file (gguf/gguf_source), a checkpoint that came quantized by
+// another method (came_quantized/quantized_source); codecs/open_source chooses.
 // A source owns its open files; reading is safe from several threads at once.
 #pragma once
 
@@ -28,7 +29,7 @@ struct CodedElement {
 
 class FloatSource {
   public:
-    enum class What : std::uint8_t { kCheckpoint, kSet, kGguf };
+    enum class What : std::uint8_t { kCheckpoint, kSet, kGguf, kQuantized };
 
     FloatSource(const FloatSource&) = delete;
     FloatSource& operator=(const FloatSource&) = delete;
@@ -37,9 +38,10 @@ class FloatSource {
     What what() const noexcept { return what_; }
     bool is_set() const noexcept { return what_ == What::kSet; }
     bool is_gguf() const noexcept { return what_ == What::kGguf; }
+    bool came_quantized() const noexcept { return what_ == What::kQuantized; }
 
-    /// "safetensors", "octet" or "gguf".
-    std::string_view format() const noexcept;
+    /// "safetensors", "octet", "gguf", or the method of a checkpoint that came quantized.
+    virtual std::string_view format() const noexcept;
 
     /// In file order, under the names, in the layout and with the dtypes of a checkpoint: kind, scheme or type, state; `output_bytes` as
     /// stored, with the state. Of codes in a format that says no dtype it is F32.

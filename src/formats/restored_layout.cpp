@@ -19,18 +19,6 @@ safetensors::Metadata without_octet(const safetensors::Metadata& metadata) {
     return kept;
 }
 
-/// The metadata of all files together; where two files differ, the first one's value.
-safetensors::Metadata joined(const std::vector<safetensors::Metadata>& all) {
-    safetensors::Metadata result;
-    std::unordered_set<std::string_view> known;  // a header can have millions of keys
-    for (const safetensors::Metadata& metadata : all) {
-        for (const auto& pair : metadata) {
-            if (known.insert(pair.first).second) result.push_back(pair);
-        }
-    }
-    return result;
-}
-
 /// A tensor as a plain checkpoint has it.
 std::vector<quant::StoredPart> restored_as(const TensorReport& tensor, std::optional<Dtype> dtype,
                                            std::string_view input) {
@@ -82,12 +70,36 @@ OutputPlan plan_restored(const octet_set::QuantizedSet& set, std::optional<Dtype
     if (single_name) {
         std::vector<safetensors::Metadata> all;
         for (const octet_set::DataFile& file : set.data_files) all.push_back(without_octet(file.metadata));
-        return lay_out(std::move(output), parts_of, own_name, {DataFile{*single_name, joined(all)}});
+        return lay_out(std::move(output), parts_of, own_name, {DataFile{*single_name, joined_metadata(all)}});
     }
     std::vector<DataFile> files;
     for (std::size_t i = 0; i < set.data_files.size(); ++i)
         files.push_back({set.sidecar.source_files[i].name, without_octet(set.data_files[i].metadata)});
     return lay_out(std::move(output), parts_of, own_name, files);
+}
+
+safetensors::Metadata joined_metadata(const std::vector<safetensors::Metadata>& all) {
+    safetensors::Metadata result;
+    std::unordered_set<std::string_view> known;  // a header can have millions of keys
+    for (const safetensors::Metadata& metadata : all) {
+        for (const auto& pair : metadata) {
+            if (known.insert(pair.first).second) result.push_back(pair);
+        }
+    }
+    return result;
+}
+
+OutputPlan plan_files(const std::vector<TensorReport>& tensors, std::optional<Dtype> dtype,
+                      std::vector<OutputTensor> places, const std::vector<DataFile>& files, std::string_view input) {
+    const PartsOf parts_of = [&tensors, dtype, input = std::string(input)](std::size_t i) {
+        return restored_as(tensors[i], dtype, input);
+    };
+    std::vector<DataFile> plain;
+    for (const DataFile& file : files) {
+        plain.push_back({file.name, without_octet(file.metadata)});
+        for (auto& [key, value] : plain.back().metadata) value = key == "format" && value == "mlx" ? "pt" : value;
+    }
+    return lay_out(std::move(places), parts_of, own_name, plain);
 }
 
 }  // namespace octet::formats

@@ -22,4 +22,12 @@ OutputPlan plan_plain(const std::vector<TensorReport>& tensors, std::optional<Dt
 OutputPlan plan_restored(const octet_set::QuantizedSet& set, std::optional<Dtype> dtype,
                          const std::optional<std::string>& single_name);
 
+/// Lays out those files with these tensors, where `places` has them; all of it outlives the headers. Headers keep the metadata of
+/// `files` without octet's own keys, and say "pt" where they said "mlx". kBadInput naming `input` where a size overflows.
+OutputPlan plan_files(const std::vector<TensorReport>& tensors, std::optional<Dtype> dtype,
+                      std::vector<OutputTensor> places, const std::vector<DataFile>& files, std::string_view input);
+
+/// The metadata of all files together; where two files differ, the first one's value.
+safetensors::Metadata joined_metadata(const std::vector<safetensors::Metadata>& all);
+
 }  // namespace octet::formats

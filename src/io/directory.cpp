@@ -211,12 +211,14 @@ bool Directory::is_mounted_apart_from(const Directory& above) const {
 }
 
 std::string user_text(uid_t user) {
+#if !defined(OCTET_STATIC)  // the C library loads its sources of names at run time
     std::array<char, 4096> room{};
     passwd entry{};
     passwd* found = nullptr;
-    if (::getpwuid_r(user, &entry, room.data(), room.size(), &found) != 0 || found == nullptr)
-        return fmt::format("user {}", user);
-    return fmt::format("{} ({})", printable(entry.pw_name), user);
+    if (::getpwuid_r(user, &entry, room.data(), room.size(), &found) == 0 && found != nullptr)
+        return fmt::format("{} ({})", printable(entry.pw_name), user);
+#endif
+    return fmt::format("user {}", user);
 }
 
 }  // namespace octet::io

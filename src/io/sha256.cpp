@@ -29,6 +29,9 @@ struct Libcrypto {
     int (*end)(void* context, unsigned char* digest, unsigned* count) = nullptr;
     std::string reason;  ///< why it is not there; empty when it is
 
+#if defined(OCTET_STATIC)  // nothing can be loaded into it
+    Libcrypto() : reason("this octet is static") {}
+#else
     Libcrypto() {
         void* library = nullptr;
         for (const char* const name : {"libcrypto.so.3", "libcrypto.so.1.1", "libcrypto.so"}) {
@@ -48,6 +51,7 @@ struct Libcrypto {
         get(library, "EVP_DigestUpdate", add);
         get(library, "EVP_DigestFinal_ex", end);
     }
+#endif
 
   private:
     template <typename Function>
@@ -60,11 +64,14 @@ struct Libcrypto {
 const Libcrypto& libcrypto() {
     static const Libcrypto library;
     if (library.reason.empty()) return library;
-    throw Error(
-        ErrorCode::kUsage, "SHA-256",
-        fmt::format("needs OpenSSL's libcrypto, which cannot be loaded ({}); install it (Debian: libssl3) or do "
-                    "without --sha256",
-                    library.reason));
+#if defined(OCTET_STATIC)
+    constexpr const char* kCure = "take the dynamic program (.deb, or built from source)";
+#else
+    constexpr const char* kCure = "install it (Debian: libssl3)";
+#endif
+    throw Error(ErrorCode::kUsage, "SHA-256",
+                fmt::format("needs OpenSSL's libcrypto, which cannot be loaded ({}); {} or do without --sha256",
+                            library.reason, kCure));
 }
 
 class Hasher {

@@ -1,276 +1,16 @@
-// The search of a two-level scheme over one superblock of one register of columns (docs/quantization.md, "Two levels").
+// The search of a two-level scheme over one superblock (docs/quantization.md, "Two levels"): where it starts, and the loop over registers
+// of columns.
 #pragma once
 
-#include "kernels/column_text.hpp"
+#include "kernels/two_level_likely_text.hpp"
+#include "kernels/two_level_superblock_text.hpp"
 
 namespace octet::kernels {
 namespace {
 
-/// Small numbers of every group, and the two floats above them.
-template <typename R>
-struct Superblock {
-    R scale[kMaxSuperblockGroups];
-    R zero_point[kMaxSuperblockGroups];
-    R super_scale;
-    R super_zero_point;
-    R noise;
-};
-
-/// Where a group would like its scale and zero point, if they were free, and how the zero point follows the scale.
-template <typename R>
-struct Wish {
-    R scale[kMaxSuperblockGroups];
-    R zero_point[kMaxSuperblockGroups];
-    R slope[kMaxSuperblockGroups];  ///< mean code: a larger scale wants a zero point smaller by this times the change
-};
-
-/// Normal equations of the two floats: x ~ (q s) S + z Z, with what is left over.
-template <typename R>
-struct SuperSums {
-    R scale_scale;
-    R scale_zero;
-    R zero_zero;
-    R scale_res;
-    R zero_res;
-};
-
-/// The smallest super float that is used, so that nothing divides by 0: the smallest F16.
-constexpr float kLeastSuper = 0x1p-24F;
-
-/// Everything about one superblock of one register of columns.
-template <typename L, bool kWeighted>
-struct TwoLevelSearch {
-    using R = typename L::Register;
-    const float* x;
-    const float* w;
-    std::size_t inputs;
-    const TwoLevelLimits& limits;
-    std::size_t groups;
-    Wish<R> wish;
-    R magnitude;  ///< of the values
-
-    std::size_t size_of(std::size_t group) const {
-        const std::size_t start = group * limits.group_size;
-        return inputs - start < limits.group_size ? inputs - start : limits.group_size;
-    }
-    const float* values_of(std::size_t group) const { return x + group * limits.group_size * kBlockColumns; }
-    const float* weights_of(std::size_t group) const { return kWeighted ? w + group * limits.group_size : nullptr; }
-
-    bool has_zero_points() const { return limits.largest_zero_point > 0.0F; }
-
-    static R f16_of(R value) { return each_rounded<L>(value, to_finite_f16); }
-
-    Fit<L> fit_of(R scale, R zero_point) const {
-        return {scale, zero_point, L::all(limits.least_code), L::all(limits.largest_code)};
-    }
-
-    /// The scale and zero point at which the codes just reach the smallest and the largest value.
-    void wish_for_extremes() {
-        const R zero = L::all(0.0F);
-        const R steps = L::all(limits.largest_code - limits.least_code);
-        const R middle = L::all((limits.largest_code + limits.least_code) * 0.5F);
-        magnitude = zero;
-        for (std::size_t group = 0; group < groups; ++group) {
-            R low;
-            R high;
-            extremes_of<L>(values_of(group), size_of(group), low, high);
-            magnitude = L::largest(magnitude, L::largest(high, zero - low));
-            if (has_zero_points()) {
-                wish.scale[group] = high / steps - low / steps;
-                wish.zero_point[group] = (low * L::all(0.5F) + high * L::all(0.5F)) - middle * wish.scale[group];
-            } else {
-                wish.scale[group] = L::largest(high / L::all(limits.largest_code), low / L::all(limits.least_code));
-                wish.zero_point[group] = zero;
-            }
-            wish.slope[group] = middle;
-        }
-    }
-
-    /// The F16 float that makes the largest wish the largest small number; the wider side of zero points becomes the negative one, which
-    /// has one number more.
-    R first_super_scale() const {
-        R most = L::all(0.0F);
-        for (std::size_t group = 0; group < groups; ++group) most = L::largest(most, wish.scale[group]);
-        return L::largest(most / L::all(limits.largest_scale), L::all(kLeastSuper));
-    }
-    R first_super_zero_point() const {
-        if (limits.largest_zero_point == 0.0F) return L::all(kLeastSuper);
-        R low = L::all(0.0F);
-        R high = L::all(0.0F);
-        for (std::size_t group = 0; group < groups; ++group) {
-            low = L::least(low, wish.zero_point[group]);
-            high = L::largest(high, wish.zero_point[group]);
-        }
-        const R below = L::all(0.0F) - low;
-        const R wide = L::largest(below, high);
-        const R narrow = L::least(below, high);
-        const R size =
-            L::largest(L::largest(wide / L::all(-limits.least_zero_point), narrow / L::all(limits.largest_zero_point)),
-                       L::all(kLeastSuper));
-        return L::if_less(below, high, L::all(0.0F) - size, size);
-    }
-
-    /// The best small numbers of one group next to its wish: three scales, and `zero_points` zero points for each.
-    void choose(std::size_t group, int zero_points, Superblock<R>& block) const {
-        const R scale_wish = L::nearest(wish.scale[group] / block.super_scale) - L::all(1.0F);
-        const R per_zero = L::all(1.0F) / block.super_zero_point;
-        const R none = L::all(std::numeric_limits<float>::infinity());
-        R best = none;
-        R best_scale = L::all(1.0F);
-        R best_zero = L::all(0.0F);
-        for (int i = 0; i < 3; ++i) {
-            const R small = L::least(L::largest(scale_wish + L::all(static_cast<float>(i)), L::all(1.0F)),
-                                     L::all(limits.largest_scale));
-            const R scale = small * block.super_scale;
-            const R zero_wish = wish.zero_point[group] - wish.slope[group] * (scale - wish.scale[group]);
-            const R first_zero = L::nearest(zero_wish * per_zero) - L::all(static_cast<float>(zero_points / 2));
-            for (int j = 0; j < zero_points; ++j) {
-                const R small_zero =
-                    L::least(L::largest(first_zero + L::all(static_cast<float>(j)), L::all(limits.least_zero_point)),
-                             L::all(limits.largest_zero_point));
-                const R noise = noise_of<L, kWeighted>(values_of(group), weights_of(group), size_of(group),
-                                                       fit_of(scale, small_zero * block.super_zero_point));
-                best_scale = L::if_less(noise, best, small, best_scale);
-                best_zero = L::if_less(noise, best, small_zero, best_zero);
-                best = L::if_less(noise, best, noise, best);
-            }
-        }
-        block.scale[group] = best_scale;
-        block.zero_point[group] = best_zero;
-        block.noise = block.noise + best;
-    }
-
-    /// Adds a group's part of the normal equations, and lets its wish be the least squares of its codes.
-    void learn(std::size_t group, const Superblock<R>& block, SuperSums<R>& sums) {
-        const R small = block.scale[group];
-        const R small_zero = block.zero_point[group];
-        const R scale = small * block.super_scale;
-        const R zero_point = small_zero * block.super_zero_point;
-        const auto found =
-            sums_of<L, kWeighted>(values_of(group), weights_of(group), size_of(group), fit_of(scale, zero_point));
-        const R weight = L::all(weight_of(weights_of(group), size_of(group)));
-        sums.scale_scale = sums.scale_scale + small * small * found.code_code;
-        sums.scale_zero = sums.scale_zero + small * small_zero * found.code;
-        sums.zero_zero = sums.zero_zero + small_zero * small_zero * weight;
-        sums.scale_res = sums.scale_res + small * found.code_res;
-        sums.zero_res = sums.zero_res + small_zero * found.residual;
-        R change;
-        R zero_change;
-        least_squares<L>(found, weight, change, zero_change);
-        wish.scale[group] = scale + change;
-        wish.zero_point[group] = zero_point + zero_change;
-        wish.slope[group] = found.code / L::largest(weight, L::all(std::numeric_limits<float>::min()));
-    }
-
-    /// Solves the normal equations; where they are nearly singular (as without zero points) only for the scale.
-    void improve_supers(const SuperSums<R>& sums, Superblock<R>& block) const {
-        const R zero = L::all(0.0F);
-        const R product = sums.scale_scale * sums.zero_zero;
-        const R determinant = product - sums.scale_zero * sums.scale_zero;
-        const R both = product * L::all(1e-4F);
-        const R safe = L::if_less(both, determinant, determinant, L::all(1.0F));
-        const R alone = sums.scale_res / L::if_less(zero, sums.scale_scale, sums.scale_scale, L::all(1.0F));
-        const R change = L::if_less(both, determinant,
-                                    (sums.scale_res * sums.zero_zero - sums.zero_res * sums.scale_zero) / safe, alone);
-        const R zero_change = L::if_less(
-            both, determinant, (sums.zero_res * sums.scale_scale - sums.scale_res * sums.scale_zero) / safe, zero);
-        block.super_scale = L::largest(f16_of(block.super_scale + change), L::all(kLeastSuper));
-        const R changed = f16_of(block.super_zero_point + zero_change);
-        const R size = L::largest(changed, zero - changed);
-        block.super_zero_point = L::if_less(zero, size, changed, L::all(kLeastSuper));
-    }
-
-    /// Round one from the extremes with five zero points a scale, then the two floats by least squares, then round two with three.
-    void run(R super_scale, R super_zero_point, Superblock<R>& block) {
-        const R zero = L::all(0.0F);
-        block.super_scale = L::largest(f16_of(super_scale), L::all(kLeastSuper));
-        block.super_zero_point = f16_of(super_zero_point);
-        block.noise = zero;
-        SuperSums<R> sums = {zero, zero, zero, zero, zero};
-        for (std::size_t group = 0; group < groups; ++group) {
-            choose(group, has_zero_points() ? 5 : 1, block);
-            learn(group, block, sums);
-        }
-        improve_supers(sums, block);
-        block.noise = zero;
-        for (std::size_t group = 0; group < groups; ++group) choose(group, has_zero_points() ? 3 : 1, block);
-    }
-
-    /// Without a search: nearest zero points, then the smallest scales that reach the extremes. Nothing is clipped unless F16 is too small
-    /// for the largest scale.
-    void cover(Superblock<R>& block) const {
-        block.super_zero_point = f16_of(first_super_zero_point());
-        R most = L::all(0.0F);
-        for (std::size_t group = 0; group < groups; ++group) {
-            const R wanted = L::nearest(wish.zero_point[group] / block.super_zero_point);
-            block.zero_point[group] =
-                L::least(L::largest(wanted, L::all(limits.least_zero_point)), L::all(limits.largest_zero_point));
-            most = L::largest(most, reach(group, block));
-        }
-        const R super = L::largest(most / L::all(limits.largest_scale), L::all(kLeastSuper));
-        block.super_scale = each_rounded<L>(super, [](float value) {
-            const float near = to_finite_f16(value);
-            return near < value ? next_f16(near) : near;
-        });
-        for (std::size_t group = 0; group < groups; ++group) {
-            const R wanted = reach(group, block) / block.super_scale;
-            const R near = L::nearest(wanted);
-            const R up = L::if_less(near, wanted, near + L::all(1.0F), near);
-            block.scale[group] = L::least(L::largest(up, L::all(1.0F)), L::all(limits.largest_scale));
-        }
-    }
-
-    /// The small numbers that go with these super floats: next to the wishes, then next to the least squares of the
-    /// codes that those give.
-    void choose_under(R super_scale, R super_zero_point, Superblock<R>& block) {
-        const R zero = L::all(0.0F);
-        block.super_scale = super_scale;
-        block.super_zero_point = super_zero_point;
-        SuperSums<R> unused = {zero, zero, zero, zero, zero};
-        for (std::size_t group = 0; group < groups; ++group) {
-            choose(group, has_zero_points() ? 5 : 1, block);
-            learn(group, block, unused);
-        }
-        block.noise = zero;
-        for (std::size_t group = 0; group < groups; ++group) choose(group, has_zero_points() ? 3 : 1, block);
-    }
-
-    R noise_of_block(const Superblock<R>& block) const {
-        R noise = L::all(0.0F);
-        for (std::size_t group = 0; group < groups; ++group) {
-            const auto fit =
-                fit_of(block.scale[group] * block.super_scale, block.zero_point[group] * block.super_zero_point);
-            noise = noise + noise_of<L, kWeighted>(values_of(group), weights_of(group), size_of(group), fit);
-        }
-        return noise;
-    }
-
-    /// The scale with which a group's codes reach both ends from its zero point.
-    R reach(std::size_t group, const Superblock<R>& block) const {
-        R low;
-        R high;
-        extremes_of<L>(values_of(group), size_of(group), low, high);
-        const R zero_point = block.zero_point[group] * block.super_zero_point;
-        return L::largest(high / L::all(limits.largest_code) - zero_point / L::all(limits.largest_code),
-                          low / L::all(limits.least_code) - zero_point / L::all(limits.least_code));
-    }
-};
-
 /// Super scales to start from, as parts of the one that makes the largest scale the largest small number. Least squares moves each to
 /// the nearest good one; which is best differs from row to row.
 constexpr float kSuperStarts[5] = {1.0F, 0.96F, 1.04F, 0.92F, 1.08F};
-
-template <typename L, typename R = typename L::Register>
-inline void keep_better(const Superblock<R>& other, std::size_t groups, Superblock<R>& best) {
-    const auto better = [&](R mine, R yours) { return L::if_less(other.noise, best.noise, mine, yours); };
-    for (std::size_t group = 0; group < groups; ++group) {
-        best.scale[group] = better(other.scale[group], best.scale[group]);
-        best.zero_point[group] = better(other.zero_point[group], best.zero_point[group]);
-    }
-    best.super_scale = better(other.super_scale, best.super_scale);
-    best.super_zero_point = better(other.super_zero_point, best.super_zero_point);
-    best.noise = L::least(other.noise, best.noise);
-}
 
 /// A subnormal super scale has few digits, and the nearest one may be too small: also the next ones.
 template <typename L, typename Search, typename R = typename L::Register>
@@ -289,6 +29,38 @@ inline void try_supers_above(const Wish<R>& wish, Search& search, Superblock<R>&
     }
 }
 
+/// A full search from each of the super scales, for the columns that are `wanted` (above 0).
+template <typename L, typename Search, typename R = typename L::Register>
+inline void search_from_all(const Wish<R>& wish, R wanted, Search& search, Superblock<R>& best) {
+    const R none = L::all(0.0F);
+    search.wish = wish;
+    const R super_scale = search.first_super_scale();
+    const R super_zero_point = search.first_super_zero_point();
+    for (unsigned start = 0; start < search.limits.starts; ++start) {
+        Superblock<R> other;
+        search.wish = wish;
+        search.run(super_scale * L::all(kSuperStarts[start]), super_zero_point, other);
+        other.noise = L::if_less(none, wanted, other.noise, L::all(std::numeric_limits<float>::infinity()));
+        keep_better<L>(other, search.groups, best);
+    }
+}
+
+/// The starts that the block is searched from.
+template <typename L, typename Search, typename R = typename L::Register>
+inline void search_from_starts(const Wish<R>& wish, Search& search, Superblock<R>& best) {
+    const R none = L::all(0.0F);
+    const R one = L::all(1.0F);
+    const bool has_model = search.limits.starts > 2 && search.groups >= kManyGroups && search.has_zero_points();
+    if (!has_model) return search_from_all<L>(wish, one, search, best);
+    // The model does not see how many values lie on an end: those of one sign may have many zeros.
+    R low;
+    R high;
+    extremes_of<L>(search.x, search.inputs, low, high);
+    const R is_one_sided = L::if_less(low, none, L::if_less(none, high, none, one), one);
+    search_from_likely<L>(search, best);
+    if (any_less<L>(none, is_one_sided)) search_from_all<L>(wish, is_one_sided, search, best);
+}
+
 /// One register of columns, all of it.
 template <typename L, bool kWeighted>
 inline void two_level_columns(const ColumnBlock& block, const TwoLevelLimits& limits, std::size_t column,
@@ -304,14 +76,7 @@ inline void two_level_columns(const ColumnBlock& block, const TwoLevelLimits& li
         best.noise = search.noise_of_block(best);
         const R plain = best.noise;
         const Wish<R> wish = search.wish;
-        const R super_scale = search.first_super_scale();
-        const R super_zero_point = search.first_super_zero_point();
-        for (unsigned start = 0; start < limits.starts; ++start) {
-            Superblock<R> other;
-            search.wish = wish;
-            search.run(super_scale * L::all(kSuperStarts[start]), super_zero_point, other);
-            keep_better<L>(other, groups, best);
-        }
+        search_from_starts<L>(wish, search, best);
         try_supers_above<L>(wish, search, best);
         close = is_close<L>(best.noise, plain, search.magnitude, L::all(weight_of(block.weights, block.inputs)));
     }

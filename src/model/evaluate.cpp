@@ -2,6 +2,7 @@
 // the reference. Logits of a bounded number of places are in memory at once.
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -157,6 +158,25 @@ Evaluation evaluate(const std::filesystem::path& path, const EvaluateOptions& op
     evaluation.checks = check_gates(options.gates, evaluation);
     evaluation.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return evaluation;
+}
+
+TextJudgement judge(const std::filesystem::path& path, EvaluateOptions options) {
+    using namespace model;
+    const ModelGates& gates = options.gates;
+    check_limits(gates, options.reference.has_value());
+    try {
+        ComputeContext compute(1);  // for a look: nothing is computed
+        Loaded loaded(path, compute, options.read.follow_links);
+        const Loaded reference(*options.reference, compute, options.read.follow_links);
+        check_fit(loaded, reference);
+        static_cast<void>(loaded.tokenizer());
+        if (loaded.is_t5()) options.pairs = std::exchange(options.text, std::nullopt);
+    } catch (const Error& error) {
+        const bool has_gates = gates.max_kl || gates.min_same_top_1 || gates.max_perplexity_ratio;
+        if (error.code() != ErrorCode::kBadInput || has_gates) throw;
+        return {std::nullopt, error.what()};
+    }
+    return {evaluate(path, options), {}};
 }
 
 }  // namespace octet

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
+#include "formats/gguf/arrangement.hpp"
 #include "formats/gguf/read_values.hpp"
 #include "octet/error.hpp"
 
@@ -93,6 +94,12 @@ json gpt2_config(const GgufSource& source, const Keys& keys) {
             {"tie_word_embeddings", !has_head(source)}};
 }
 
+/// Octet notes with which factor it scaled the norm before the head, and reading undoes it; of other files a head that is the embedding has one.
+bool scales_head(const GgufSource& source) {
+    const gguf::ReadKey* const noted = gguf::find_key(source.keys(), gguf::kFoldedFactorKey);
+    return noted == nullptr ? !has_head(source) : gguf::number_of(noted).value_or(1) != 1;
+}
+
 json t5_config(const GgufSource& source, const Keys& keys) {
     const bool is_gated = source.find("encoder.block.0.layer.1.DenseReluDense.wi_0.weight").has_value();
     return {{"model_type", "t5"},
@@ -107,6 +114,7 @@ json t5_config(const GgufSource& source, const Keys& keys) {
             {"layer_norm_epsilon", keys.real("attention.layer_norm_rms_epsilon")},
             {"feed_forward_proj", is_gated ? "gated-gelu" : "relu"},
             {"tie_word_embeddings", !has_head(source)},
+            {"scale_decoder_outputs", scales_head(source)},
             {"decoder_start_token_id", keys.number_or("decoder_start_token_id", 0)},
             {"eos_token_id", keys.token_or("eos_token_id", 1)}};
 }

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "formats/gguf/imatrix.hpp"
 #include "octet/error.hpp"
 #include "quant/checksum.hpp"
 #include "quant/search_tile.hpp"
@@ -52,17 +53,42 @@ bool scale_rows_to_mean_1(std::span<float> weights, std::uint64_t inputs) {
     return is_any;
 }
 
+Checksum checksum_of(const io::File& data) {
+    std::vector<std::byte> bytes(data.size());
+    data.read_at(bytes, 0);
+    return quant::checksum_of(bytes);
+}
+
 }  // namespace
 
 Importance::Importance(const std::filesystem::path& path) : input_(printable(path.string())) {
+    std::optional<io::File> data;
+    if (std::filesystem::is_regular_file(path)) data = io::File::open_for_reading(path);
+    if (!data || !gguf::is_imatrix(*data)) {  // of a folder that says what it is instead
+        read_safetensors(path);
+        return;
+    }
+    checksum_ = checksum_of(*data);
+    read_imatrix(*data);
+}
+
+void Importance::read_safetensors(const std::filesystem::path& path) {
     const checkpoint::Checkpoint file = checkpoint::open_checkpoint(path);
     if (file.index || file.shards.size() > 1)
         throw Error(ErrorCode::kBadInput, input_, "is an index; name one .safetensors file");
     const io::File& data = file.shards.front().file;
-    std::vector<std::byte> bytes(data.size());
-    data.read_at(bytes, 0);
-    checksum_ = quant::checksum_of(bytes);
+    checksum_ = checksum_of(data);
     for (const checkpoint::Tensor& tensor : file.tensors) weights_.emplace(tensor.name, read(data, tensor));
+}
+
+void Importance::read_imatrix(const io::File& data) {
+    is_imatrix_ = true;
+    for (gguf::ImatrixEntry& entry : gguf::read_imatrix(data)) {
+        const std::uint64_t inputs = entry.values.size() / entry.rows;
+        scale_rows_to_mean_1(entry.values, inputs);
+        const Shape shape = entry.rows == 1 ? Shape{inputs} : Shape{entry.rows, inputs};
+        weights_.emplace(std::move(entry.name), Weights{shape, std::move(entry.values)});
+    }
 }
 
 Importance::Weights Importance::read(const io::File& data, const checkpoint::Tensor& tensor) const {
@@ -81,62 +107,92 @@ Importance::Weights Importance::read(const io::File& data, const checkpoint::Ten
     return weights;
 }
 
-void Importance::check_shape(const Weights& weights, const TensorReport& tensor) const {
+/// Under its own name, or of an imatrix under that which it has in a GGUF file.
+std::optional<Importance::Found> Importance::find(std::string_view name) const {
+    if (const auto own = weights_.find(name); own != weights_.end()) return Found{own};
+    if (!is_imatrix_) return std::nullopt;
+    for (const gguf::ImatrixPlace& place : gguf::places_in_imatrix(name)) {
+        const auto found = weights_.find(place.name);
+        if (found != weights_.end()) return Found{found, place.expert};
+    }
+    return std::nullopt;
+}
+
+/// One vector for all matrices or one for each; empty where the sizes are others.
+std::span<const float> Importance::fitting(const Found& found, std::uint64_t inputs, std::uint64_t matrices) {
+    const Weights& weights = found.entry->second;
+    const std::span<const float> all = weights.values;
+    const bool has_rows = weights.shape.back() == inputs || weights.shape.size() == 1;
+    if (inputs == 0 || !has_rows || all.size() % inputs != 0) return {};
+    const std::uint64_t rows = all.size() / inputs;
+    if (found.expert) return *found.expert < rows ? all.subspan(*found.expert * inputs, inputs) : all.first(0);
+    return rows == 1 || rows == matrices ? all : all.first(0);
+}
+
+void Importance::check_shape(const Found& found, const TensorReport& tensor) const {
     const Scheme& scheme = *tensor.scheme;
     const std::uint64_t inputs = quant::inputs_of(scheme, tensor.shape);
-    const std::uint64_t experts = quant::matrix_of(scheme, tensor.shape).batch;
-    if (weights.shape == Shape{inputs} || (scheme.batch && weights.shape == Shape{experts, inputs})) return;
-    const std::string own = weights.shape.size() == 1
-                                ? with_commas(weights.shape.front())
-                                : fmt::format("{} x {}", weights.shape.front(), weights.shape.back());
-    throw Error(ErrorCode::kBadInput, input_,
-                fmt::format("tensor {} has {} weights, its namesake {} inputs along axis {}{}", in_quotes(tensor.name),
-                            own, with_commas(inputs), (scheme.axis == OutputAxis::k1 ? 0 : 1) + (scheme.batch ? 1 : 0),
-                            scheme.batch ? fmt::format(" of {} experts", with_commas(experts)) : ""));
+    const std::uint64_t experts = scheme.batch ? quant::matrix_of(scheme, tensor.shape).batch : 1;
+    const Shape& shape = found.entry->second.shape;
+    const bool is_empty = inputs == 0 && shape == Shape{0};
+    if (is_empty || !fitting(found, inputs, experts).empty()) return;
+    const std::string own =
+        shape.size() == 1 ? with_commas(shape.front()) : fmt::format("{} x {}", shape.front(), shape.back());
+    throw Error(
+        ErrorCode::kBadInput, input_,
+        fmt::format("tensor {} has {} weights, its namesake {} inputs along axis {}{}", in_quotes(found.entry->first),
+                    own, with_commas(inputs), (scheme.axis == OutputAxis::k1 ? 0 : 1) + (scheme.batch ? 1 : 0),
+                    scheme.batch ? fmt::format(" of {} experts", with_commas(experts)) : ""));
 }
 
 void Importance::check_names(const std::vector<TensorReport>& tensors) const {
-    std::unordered_set<std::string_view> names;
-    for (const TensorReport& tensor : tensors) names.insert(tensor.name);
+    std::unordered_set<std::string_view> used;
+    for (const TensorReport& tensor : tensors) {
+        if (const auto found = find(tensor.name)) used.insert(found->entry->first);
+    }
+    if (is_imatrix_ && !used.empty()) return;
     for (const auto& [name, weights] : weights_) {
-        if (!names.contains(name))
+        if (!used.contains(name))
             throw Error(ErrorCode::kBadInput, input_,
-                        fmt::format("tensor {} is for no tensor of the checkpoint", in_quotes(name)));
+                        fmt::format("tensor {} is for no tensor of the checkpoint{}", in_quotes(name),
+                                    is_imatrix_ ? ", nor is any other: it is of another model" : ""));
     }
 }
 
-const std::vector<float>* Importance::weights_of_inputs(std::string_view name, std::uint64_t inputs) const {
-    const auto found = weights_.find(name);
-    if (found == weights_.end()) return nullptr;
-    const Weights& weights = found->second;
-    if (weights.shape != Shape{inputs})
+std::span<const float> Importance::weights_of_inputs(std::string_view name, std::uint64_t inputs,
+                                                     std::uint64_t matrices) const {
+    const auto found = find(name);
+    if (!found) return {};
+    const std::span<const float> weights = fitting(*found, inputs, matrices);
+    if (weights.empty() && inputs > 0)
         throw Error(ErrorCode::kBadInput, input_,
-                    fmt::format("tensor {} has {} weights, its namesake {} inputs", in_quotes(name),
-                                with_commas(weights.values.size()), with_commas(inputs)));
-    return &weights.values;
+                    fmt::format("tensor {} has {} weights, its namesake {} inputs", in_quotes(found->entry->first),
+                                with_commas(found->entry->second.values.size()), with_commas(inputs)));
+    return weights;
 }
 
 void Importance::check(const std::vector<TensorReport>& tensors) const {
-    bool used = false;
+    bool is_used = false;
     for (const TensorReport& tensor : tensors) {
-        const auto found = weights_.find(tensor.name);
-        if (found == weights_.end() || !tensor.scheme) continue;
-        if (!uses_weights(*tensor.scheme, tensor.shape)) continue;
-        used = true;
-        check_shape(found->second, tensor);
+        if (!tensor.scheme || !uses_weights(*tensor.scheme, tensor.shape)) continue;
+        const auto found = find(tensor.name);
+        if (!found) continue;
+        is_used = true;
+        check_shape(*found, tensor);
     }
     check_names(tensors);
-    if (!used)
+    if (!is_used)
         throw Error(ErrorCode::kUsage, "--importance",
                     "no tensor of it is quantized with a search that knows its inputs; choose --range mse with "
                     "channels or groups, or "
                     "--preset q8, q6 or q4");
 }
 
-const std::vector<float>* Importance::weights_of(std::string_view name, const Shape& shape,
-                                                 const Scheme& scheme) const {
-    const auto found = weights_.find(name);
-    return found == weights_.end() || !uses_weights(scheme, shape) ? nullptr : &found->second.values;
+std::span<const float> Importance::weights_of(std::string_view name, const Shape& shape, const Scheme& scheme) const {
+    if (!uses_weights(scheme, shape)) return {};
+    const auto found = find(name);
+    if (!found) return {};
+    return fitting(*found, quant::inputs_of(scheme, shape), scheme.batch ? quant::matrix_of(scheme, shape).batch : 1);
 }
 
 std::unique_ptr<plan::Importance> open_importance(const std::optional<Checksum>& expected,

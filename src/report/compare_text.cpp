@@ -1,11 +1,12 @@
 // The report of compare for people: what is missing, extra and changed, a table of the worst pairs
 // (all with --verbose), and totals.
 #include <algorithm>
-#include <cmath>
 
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "report/compare_parts.hpp"
+#include "report/model_report.hpp"
 #include "report/report_options.hpp"
 #include "report/text_parts.hpp"
 
@@ -44,20 +45,6 @@ void add_structure(Lines& lines, const CompareReport& report, bool all) {
     add_more(lines, report.changed.size(), shown);
 }
 
-/// Tensors with figures, worst SQNR first; those that do not differ only with `all`.
-std::vector<const TensorComparison*> worst_first(const CompareReport& report, bool all) {
-    std::vector<const TensorComparison*> order;
-    for (const TensorComparison& t : report.tensors) {
-        if (t.differences && (all || t.differences->max_abs_error > 0)) order.push_back(&t);
-    }
-    const auto rank = [](const TensorComparison* t) {
-        const double sqnr_db = t->differences->sqnr_db;
-        return std::isnan(sqnr_db) ? std::pair(0, 0.0) : std::pair(1, sqnr_db);
-    };
-    std::stable_sort(order.begin(), order.end(), [&](const auto* a, const auto* b) { return rank(a) < rank(b); });
-    return order;
-}
-
 void add_table(Lines& lines, const CompareReport& report, bool all) {
     const std::vector<const TensorComparison*> order = worst_first(report, all);
     if (order.empty()) return;
@@ -92,18 +79,21 @@ void add_totals(Lines& lines, const CompareReport& report) {
     if (equal > 0) lines.fact("equal", fmt::format("{} of floats", counted(equal, "tensor")));
     if (t.sqnr_db) lines.fact("SQNR", decibels(*t.sqnr_db));
     if (t.max_abs_error) lines.fact("max error", fmt::format("{:.6g}", *t.max_abs_error));
+    const auto of_values = [](std::uint64_t count) { return count == 0 ? "none" : with_commas(count); };
     if (flips + zeros > 0)
-        lines.fact("values", fmt::format("{} changed sign, {} became 0", with_commas(flips), with_commas(zeros)));
+        lines.fact("values", fmt::format("{} changed sign, {} became 0", of_values(flips), of_values(zeros)));
 }
 
-std::string_view what_it_is(bool is_set, const std::string& format) {
-    if (format == "gguf") return "a GGUF file";
-    return is_set ? "a quantized set" : "a checkpoint";
+void add_text(Lines& lines, const CompareReport& report, const TextJudgement& text) {
+    if (!text.evaluation) return lines.fact("not run", text.not_run);
+    lines.heading(fmt::format("against {} on {}", printable(report.input), printable(text.evaluation->text)));
+    lines.fact("tokens", with_commas(text.evaluation->tokens) + " predicted");
+    add_fidelity(lines, *text.evaluation);
 }
 
 }  // namespace
 
-std::string compare_text(const CompareReport& report, const ReportOptions& options) {
+std::string compare_text(const CompareReport& report, const ReportOptions& options, const TextJudgement* text) {
     Lines lines(options.color);
     lines.heading(fmt::format("compared {} with {}", printable(report.input), printable(report.output)));
     lines.fact("A", fmt::format("{}, {}", what_it_is(report.input_is_set, report.input_format),
@@ -113,6 +103,7 @@ std::string compare_text(const CompareReport& report, const ReportOptions& optio
     add_structure(lines, report, options.table);
     add_table(lines, report, options.table);
     add_totals(lines, report);
+    if (text != nullptr) add_text(lines, report, *text);
     add_checks(lines, report.checks);
     lines.line(fmt::format("done in {:.3g} s", report.seconds));
     return lines.take();

@@ -11,6 +11,7 @@ namespace {
 void write_tensor(JsonWriter& writer, const TensorReport& t, const PlanReason& why) {
     writer.begin_object();
     write_identity(writer, t);
+    if (!t.stored_name.empty()) writer.key("stored_name").string(t.stored_name);
     if (!t.same_as.empty()) writer.key("same_as").string(t.same_as);
     writer.key("rule").string(why.rule).key("reason").string(why.reason).key("change").string(why.change);
     writer.key("source_bytes").integer(t.source_bytes).key("output_bytes").integer(t.output_bytes);
@@ -59,6 +60,7 @@ std::string plan_json(const PlanReport& report, const TextSink& sink) {
     writer.begin_object();
     writer.key("command").string("plan").key("version").string(version());
     writer.key("input").string(json_path(report.input)).key("output").string("");
+    if (!report.format.empty()) writer.key("format").string(report.format);
     write_totals(writer, report.totals);
     writer.key("free_space_bytes").integer(report.free_space_bytes);
     writer.key("scanned").boolean(report.scanned);

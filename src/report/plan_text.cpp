@@ -14,6 +14,7 @@ namespace octet::report {
 namespace {
 
 std::string scheme_of(const TensorReport& tensor) {
+    if (!tensor.type.empty()) return std::string(tensor.type.view());
     return tensor.scheme ? scheme_name(*tensor.scheme) : "keep";
 }
 
@@ -82,11 +83,12 @@ void add_curve(Lines& lines, const PlannerReport& planner, std::uint64_t chosen_
     if (!shown) row(chosen_bytes, planner.sqnr_db, "  this plan");
 }
 
-void add_planner(Lines& lines, const PlannerReport& planner) {
-    lines.fact("planner", decibels(planner.sqnr_db) + " over all quantized values but buffers");
+void add_planner(Lines& lines, const PlannerReport& planner, bool has_buffers) {
+    lines.fact("planner",
+               decibels(planner.sqnr_db) + " over all quantized values" + (has_buffers ? " but buffers" : ""));
     if (planner.over_bound)
-        lines.fact("", fmt::format("its error is at most {:.2g} % above the least possible among its schemes",
-                                   100 * *planner.over_bound));
+        lines.fact("", fmt::format("its error is at most {:.2g} % above the least possible among its {}",
+                                   100 * *planner.over_bound, has_buffers ? "schemes" : "types"));
 }
 
 }  // namespace
@@ -113,8 +115,9 @@ std::string plan_text(const PlanReport& report, bool color, const TextSink& sink
     lines.fact("codes", fmt::format("{} quantized, {} kept, {} bytes of state{}", t.quantized, t.kept,
                                     with_commas(t.state_bytes), bits));
     add_sqnr(lines, t);
-    if (report.planner) add_planner(lines, *report.planner);
-    lines.fact("free space", full_size(report.free_space_bytes) + " needed, sidecar and companions included");
+    if (report.planner) add_planner(lines, *report.planner, report.format.empty());
+    lines.fact("free space", full_size(report.free_space_bytes) +
+                                 (report.format.empty() ? " needed, sidecar and companions included" : " needed"));
     lines.fact("framework", full_size(t.framework_bytes) + " as a framework counts its memory");
     if (report.scanned) lines.fact("values", "read: this is what quantize does");
     if (report.depends_on_values)

@@ -12,6 +12,10 @@
 #include "octet/compare.hpp"
 #include "octet/report.hpp"
 
+namespace octet {
+struct TextJudgement;
+}
+
 namespace octet::report {
 
 struct ReportOptions {
@@ -24,11 +28,13 @@ struct ReportOptions {
 
 /// Text for a terminal of 80 columns; wider where names are long.
 std::string text(const Report& report, const ReportOptions& options);
-std::string compare_text(const CompareReport& report, const ReportOptions& options);
+/// `text`: what A and B predict, where that was asked for.
+std::string compare_text(const CompareReport& report, const ReportOptions& options,
+                         const TextJudgement* text = nullptr);
 
 /// One JSON object (docs/cli.md).
 std::string json(const Report& report, const ReportOptions& options, const TextSink& sink = {});
-std::string compare_json(const CompareReport& report, const TextSink& sink = {});
+std::string compare_json(const CompareReport& report, const TextSink& sink = {}, const TextJudgement* text = nullptr);
 
 /// The JSON object of a command that failed.
 std::string json_error(const std::string& command, const std::string& input, const std::string& output, int code,

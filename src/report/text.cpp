@@ -15,12 +15,6 @@ namespace {
 
 constexpr std::size_t kWorstShown = 5;
 
-std::string ratio_text(std::uint64_t before, std::uint64_t after) {
-    if (after == 0 || before == 0) return "";
-    const double ratio = static_cast<double>(before) / static_cast<double>(after);
-    return ratio >= 1 ? fmt::format("{:.2f} x smaller", ratio) : fmt::format("{:.2f} x larger", 1 / ratio);
-}
-
 /// Quantized tensors, worst SQNR first, those in `shown`.
 std::vector<std::uint32_t> worst_tensors(const Report& report) {
     std::vector<std::uint32_t> order;

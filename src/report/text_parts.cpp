@@ -58,6 +58,12 @@ std::size_t name_width(const std::vector<std::string_view>& names, std::size_t l
     return std::min(width, longest);
 }
 
+std::string ratio_text(std::uint64_t before, std::uint64_t after) {
+    if (after == 0 || before == 0) return "";
+    const double ratio = static_cast<double>(before) / static_cast<double>(after);
+    return ratio >= 1 ? fmt::format("{:.2f} x smaller", ratio) : fmt::format("{:.2f} x larger", 1 / ratio);
+}
+
 void add_sqnr(Lines& lines, const Totals& t) {
     const std::string_view what =
         t.sqnr_db_with_buffers ? " over all quantized values but buffers" : " over all quantized values";

@@ -41,6 +41,9 @@ class Lines {
 /// "49.24 dB".
 std::string decibels(double value);
 
+/// "3.98 x smaller"; nothing where either is 0 bytes.
+std::string ratio_text(std::uint64_t before, std::uint64_t after);
+
 /// The name in `width` columns, cut in the middle when it is longer.
 std::string fitted(std::string_view name, std::size_t width);
 

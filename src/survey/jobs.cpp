@@ -11,8 +11,8 @@ pipeline::Stretch source_of(const checkpoint::Checkpoint& checkpoint, std::size_
 codecs::QuantizeJob quantize_job(const checkpoint::Checkpoint& checkpoint, std::size_t tensor, const Scheme& scheme,
                                  const plan::Importance* importance) {
     const checkpoint::Tensor& source = checkpoint.tensors[tensor];
-    const auto* const weights =
-        importance != nullptr ? importance->weights_of(source.name, source.shape, scheme) : nullptr;
+    std::span<const float> weights;
+    if (importance != nullptr) weights = importance->weights_of(source.name, source.shape, scheme);
     return {source.dtype, scheme, source.name, source.shape, weights};
 }
 

@@ -119,6 +119,7 @@ void FolderWriter::decide() {
 void FolderWriter::decide_with(const std::vector<bool>& keep, const std::vector<std::optional<Scheme>>& chosen) {
     decisions_ = {};  // not both at a time
     decisions_ = plan::decide(checkpoint(), inputs_.options, keep, chosen);
+    adapt(decisions_);
     check_schemes(decisions_.tensors);
 }
 

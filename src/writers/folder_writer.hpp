@@ -65,6 +65,10 @@ class FolderWriter : public Writer {
     /// Names, parts and bytes of tensors.
     virtual const formats::Format& format() const = 0;
 
+    /// Changes what was decided to what the format can hold: a group size that follows from the shape, a tensor that is kept or left out. Called
+    /// before check_schemes(). kUsage, kBadInput.
+    virtual void adapt(plan::Decisions& /*decisions*/) const {}
+
     /// Refuses what has no place in the format, naming tensor, scheme and cure; called whenever schemes were decided. kUsage.
     virtual void check_schemes(const std::vector<TensorReport>& /*tensors*/) const {}
 

@@ -9,9 +9,13 @@
 
 #include "base/text.hpp"
 #include "octet/error.hpp"
+#include "writers/compressed_tensors/compressed_writer.hpp"
 #include "writers/gguf/gguf_writer.hpp"
+#include "writers/gguf/plan_gguf.hpp"
+#include "writers/mlx/mlx_writer.hpp"
 #include "writers/octet_set/set_writer.hpp"
 #include "writers/output_name.hpp"
+#include "writers/quanto/quanto_writer.hpp"
 #include "writers/writer.hpp"
 
 namespace octet::writers {
@@ -22,17 +26,23 @@ std::unique_ptr<Writer> make(const Order& order) {
     return std::make_unique<Kind>(order);
 }
 
-void check_folder(const QuantizeOptions& /*options*/, const std::filesystem::path& given) {
+void check_folder(const QuantizeOptions& options, const std::filesystem::path& given) {
     check_set_name(given);
+    if (!options.engine.empty())
+        throw Error(ErrorCode::kUsage, "--for",
+                    "names an engine; give --format compressed-tensors, which asks for one");
 }
 
 /// What --format names; the first is what is written without it.
 constexpr std::array kFolders = {
     OutputFormat{"octet", check_folder, make<SetWriter>},
+    OutputFormat{"mlx", check_mlx, make<MlxWriter>},
+    OutputFormat{"compressed-tensors", check_compressed, make<CompressedWriter>},
+    OutputFormat{"quanto", check_quanto, make<QuantoWriter>},
 };
 
 /// What --type asks for.
-constexpr OutputFormat kFile{"gguf", check_gguf, make<GgufWriter>};
+constexpr OutputFormat kFile{"gguf", check_gguf, make<GgufWriter>, plan_gguf};
 
 }  // namespace
 

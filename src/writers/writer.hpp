@@ -22,6 +22,7 @@
 #include "formats/layout.hpp"
 #include "io/output.hpp"
 #include "octet/options.hpp"
+#include "octet/plan.hpp"
 #include "octet/report.hpp"
 #include "pipeline/file_hasher.hpp"
 
@@ -110,6 +111,9 @@ struct OutputFormat {
     /// Options that have no meaning for it, and names that can hardly be meant: kUsage. Asked before anything is opened.
     void (*check)(const QuantizeOptions& options, const std::filesystem::path& given);
     std::unique_ptr<Writer> (*make)(const Order& order);
+    /// What it would hold, for `octet plan`; null: as commands/plan.cpp plans octet's set. Notes are for stderr.
+    PlanReport (*plan)(const std::filesystem::path& input, const QuantizeOptions& options, bool scan,
+                       std::vector<std::string>& notes) = nullptr;
 };
 
 /// The one that the options ask for.

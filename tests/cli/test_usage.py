@@ -4,13 +4,39 @@ import os
 import shutil
 import subprocess
 
-from octet_case import BIN, DATA_FILE, SIDECAR, TESTDATA, OctetCase, entry, f32, file_bytes, main, make_file
+from octet_case import BIN, DATA_FILE, SIDECAR, SOURCE_DIR, TESTDATA, OctetCase, entry, f32, file_bytes, main, make_file
 
 
 class Usage(OctetCase):
     def test_a_rule_leaves_the_words_behind_it_to_the_paths(self):
         self.octet("quantize", "--rule", "a=keep", "--rule", "b*=u4", "m.safetensors", "out")
         self.assertEqual([t["scheme"] for t in self.octet_json("inspect", "out")["tensors"]], ["keep", "u4"])
+
+    def test_version_with_json_says_how_the_program_was_built(self):
+        plain = self.run_octet("--version")
+        for words in (("--version", "--json"), ("--json", "--version")):
+            run = self.run_octet(*words)
+            self.assertEqual((run.code, run.err), (0, ""))
+            facts = json.loads(run.out)
+            self.assertEqual(list(facts), ["version", "commit", "compiler", "instruction_sets", "static"])
+            self.assertEqual(plain.out, f"octet {facts['version']}\n")
+            self.assertRegex(facts["commit"], r"\A([0-9a-f]{12}(-dirty)?|unknown)\Z")
+            self.assertRegex(facts["compiler"], r"\A[A-Za-z]+ [0-9.]+\Z")
+            self.assertEqual(facts["instruction_sets"][0], "scalar")
+        run = self.run_octet("--json")
+        self.assertEqual((run.code, run.err), (2, "octet: unknown option '--json'; see octet --help\n"))
+
+    def test_the_commit_is_that_of_the_sources(self):
+        """Of a checkout whose program was built since HEAD moved; elsewhere there is nothing to compare."""
+        def git(*words):
+            return subprocess.run(["git", "-C", SOURCE_DIR, "rev-parse", *words], stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, text=True).stdout.strip()
+        head, log = git("HEAD"), SOURCE_DIR / git("--git-path", "logs/HEAD")
+        if not head or not (SOURCE_DIR / ".git").exists() or not log.exists():
+            self.skipTest("the sources are no git checkout")
+        if BIN.stat().st_mtime < log.stat().st_mtime:
+            self.skipTest("the program is older than the last commit")
+        self.assertEqual(json.loads(self.run_octet("--version", "--json").out)["commit"][:12], head[:12])
 
     def test_unknown_values_in_the_environment_are_refused_by_every_command(self):
         for command in (("inspect", "m.safetensors"), ("plan", "m.safetensors"), ("quantize", "m.safetensors", "out")):

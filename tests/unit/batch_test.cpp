@@ -96,6 +96,18 @@ TEST_CASE("tiles of a batch cover every element once and keep to one matrix") {
     }
 }
 
+TEST_CASE("tiles of searches along rows hold whole searches up to 16,384 inputs") {
+    for (const char* const name : {"u8-group18-axis0-mse-two", "u4-group128-axis0-mse-f16"}) {
+        for (const std::uint64_t inputs : {100U, 4096U, 4097U, 9216U, 16384U}) {
+            const Shape shape = {50, inputs};
+            const codecs::BlockLayout layout = codecs::layout_of(*parse_scheme(name), Dtype::kF32, shape, "t");
+            CAPTURE(name, inputs, layout.tile_rows);
+            REQUIRE(layout.tile_columns == inputs);
+            REQUIRE((layout.tile_rows == 50 || layout.tile_rows % 16 == 0));
+        }
+    }
+}
+
 TEST_CASE("experts have the schemes of matrices of their shape") {
     for (const Preset preset : {Preset::kQ8, Preset::kQ6, Preset::kQ4}) {
         for (const std::uint64_t inputs : {32U, 40U, 96U, 172U, 768U, 2880U}) {

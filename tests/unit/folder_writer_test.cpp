@@ -168,7 +168,8 @@ TEST_CASE("a format is asked for by its name") {
         options.type = type;
         return error_of([&] { quantize(input, folder.path() / "out.gguf", options); });
     };
-    REQUIRE(error_with("octt", "") == "2 --format: 'octt' is not one of octet; did you mean octet?");
+    REQUIRE(error_with("octt", "") ==
+            "2 --format: 'octt' is not one of octet, mlx, compressed-tensors, quanto; did you mean octet?");
     REQUIRE(error_with("gguf", "").starts_with("2 --format: names folders; --type"));
     REQUIRE(error_with("octet", "q8_0").starts_with("2 --type and --format: "));
     REQUIRE(names_in(folder.path()).empty());

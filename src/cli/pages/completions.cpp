@@ -190,7 +190,7 @@ std::string zsh_completion() {
         text += fmt::format("\n_octet_{}() {{\n  _arguments", command.name);
         for (const Option* option : options_of(command.bit)) text += zsh_option(*option);
         for (const Positional& positional : command.positionals)
-            text += fmt::format(" \\\n    ':{}:_files'", positional.name);
+            text += fmt::format(" \\\n    '{}:{}:_files'", positional.rest != nullptr ? "*" : "", positional.name);
         text += "\n}\n";
         descriptions += fmt::format("    '{}:{}'\n", command.name, zsh_escaped(command.summary, ":\\"));
     }

@@ -48,7 +48,7 @@ std::string synopses() {
     std::replace(text.begin(), text.end(), kHeld, ' ');
     std::vector<std::string> common;
     for (const Option* option : options_of(kQuantize, Group::kRun)) common.push_back("`" + signature(*option) + "`");
-    return text + "octet --version | --help | COMMAND --help | help [COMMAND]\n```\n\n" +
+    return text + "octet --version [--json] | --help | COMMAND --help | help [COMMAND]\n```\n\n" +
            hanging(fmt::format("Every command also takes {}.", fmt::join(common, ", ")), 0) + "\n";
 }
 

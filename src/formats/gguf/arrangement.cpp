@@ -135,7 +135,7 @@ class Arranger {
                 break;
         }
         // llama.cpp does not scale the input of a head that is the embedding: the norm before it does.
-        const bool scales = architecture_.name == "t5" && placed.name == "dec.output_norm.weight";
+        const bool scales = architecture_.name == "t5" && placed.name == kFoldedNorm;
         if (scales && config_.flag_or(kScaledHead, is_tied_))
             placed.factor = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.size("d_model"))));
     }

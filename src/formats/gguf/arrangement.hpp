@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "checkpoint/checkpoint.hpp"
@@ -10,6 +11,10 @@
 #include "formats/gguf/mixtures.hpp"
 
 namespace octet::gguf {
+
+/// T5's last norm, into which the factor of its head's input is folded, and the key that says which it was: octet's own.
+inline constexpr std::string_view kFoldedNorm = "dec.output_norm.weight";
+inline constexpr std::string_view kFoldedFactorKey = "octet.folded_factor";
 
 /// One tensor of the file.
 struct FileTensor {

@@ -12,6 +12,7 @@
 
 #include "arch/names.hpp"
 #include "base/text.hpp"
+#include "formats/gguf/arrangement.hpp"
 #include "formats/gguf/names.hpp"
 #include "formats/gguf/read_values.hpp"
 #include "octet/error.hpp"
@@ -115,7 +116,7 @@ class Viewer {
             case Change::kNone:
                 break;
         }
-        if (stored.name == "dec.output_norm.weight" && has_folded_factor()) tensor.divisor = folded_factor();
+        if (stored.name == kFoldedNorm && view_.architecture == "t5") tensor.divisor = folded_factor();
     }
 
     /// T5's `ffn_up` is `wi_1` beside a gate, and `wi` without.
@@ -136,15 +137,18 @@ class Viewer {
         tensor.head_rows = rows / heads;
     }
 
-    /// Octet's own files of a model whose head is its embedding (arrangement.cpp): llama.cpp does not scale what goes into it.
-    bool has_folded_factor() const {
-        return view_.architecture == "t5" && !names_.contains(kHead) &&
-               find_key(file_.keys, "octet.version") != nullptr;
-    }
-
+    /// What the writer multiplied the norm with (arrangement.cpp), as it noted; files before that were of models whose head is their embedding.
     float folded_factor() const {
+        if (const ReadKey* const noted = find_key(file_.keys, kFoldedFactorKey)) {
+            const auto factor = static_cast<float>(number_of(noted).value_or(0));
+            if (std::isnormal(factor) && factor > 0) return factor;
+            throw Error(ErrorCode::kBadInput, printable(file_.files.front().name()),
+                        fmt::format("key {} is no factor above 0; the file is damaged: fetch it again",
+                                    in_quotes(kFoldedFactorKey)));
+        }
+        const bool is_folded = !names_.contains(kHead) && find_key(file_.keys, "octet.version") != nullptr;
         const std::uint64_t width = key("embedding_length");
-        return width == 0 ? 1.0F : static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)));
+        return is_folded && width > 0 ? static_cast<float>(1.0 / std::sqrt(static_cast<double>(width))) : 1.0F;
     }
 
     const GgufFile& file_;

@@ -13,6 +13,7 @@
 #include "formats/plain_source.hpp"
 #include "octet/error.hpp"
 #include "plan/rules.hpp"
+#include "writers/gguf/choose_types.hpp"
 
 namespace octet::writers {
 namespace {
@@ -24,9 +25,11 @@ ggml::Type type_of(Dtype dtype) {
 }
 
 const gguf::Mixture& mixture_of(const QuantizeOptions& options) {
+    if (plans_types(options)) return *gguf::find_mixture("f32");  // until the planner has chosen
     if (const gguf::Mixture* const found = gguf::find_mixture(options.type)) return *found;
     std::vector<std::string> names;
     for (const gguf::Mixture& one : gguf::mixtures()) names.emplace_back(one.name);
+    names.emplace_back(kPlannedType);
     const auto nearest = nearest_spelling(options.type, names);
     throw Error(ErrorCode::kUsage, "--type",
                 fmt::format("{} is not one of {}{}", in_quotes(options.type), fmt::join(names, ", "),
@@ -108,6 +111,10 @@ class ContentsMaker {
                           {"general.name", name_of(checkpoint_, config)}};
         architecture.add_keys(config, contents_.keys);
         contents_.arrangement = gguf::arrange_model(checkpoint_, architecture, config);
+        for (const gguf::FileTensor& tensor : contents_.arrangement.tensors) {
+            if (tensor.name == gguf::kFoldedNorm)
+                contents_.keys.push_back({std::string(gguf::kFoldedFactorKey), tensor.factor});
+        }
         gguf::add_tokenizer_keys(
             {checkpoint_.folder, config, architecture, contents_.arrangement.rows, options_.pre_tokenizer},
             contents_.keys, contents_.notes);
@@ -234,9 +241,7 @@ void check_gguf_options(const QuantizeOptions& options) {
         refuse("--range", "percentile is for octet's own sets; GGUF types take minmax or mse");
     if (options.importance && options.scheme.range == RangeSearch::kMinMax)
         refuse("--importance", "weighs what a search finds, and --range minmax makes none; leave out one of the two");
-    if (options.max_size || options.target_sqnr_db)
-        refuse(options.max_size ? "--max-size" : "--target-sqnr",
-               "is for octet's own sets; --type says what a GGUF file holds");
+    check_planner_options(options);
     for (const TensorRule& rule : options.rules) {
         if (rule.scheme)
             refuse("rule " + in_quotes(rule_text(rule)),

@@ -9,68 +9,19 @@
 #include "base/text.hpp"
 #include "codecs/copy.hpp"
 #include "codecs/encode_rows.hpp"
-#include "codecs/scan.hpp"
-#include "formats/plain_source.hpp"
 #include "io/sha256.hpp"
 #include "octet/error.hpp"
 #include "pipeline/piece_checksums.hpp"
+#include "pipeline/workers.hpp"
 #include "survey/jobs.hpp"
+#include "writers/gguf/choose_types.hpp"
+#include "writers/gguf/jobs.hpp"
 #include "writers/output_name.hpp"
 
 namespace octet::writers {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// True where the values may change on the way.
-bool is_lossy(ggml::Type type, Dtype dtype) {
-    if (type == ggml::Type::kF32) return dtype == Dtype::kF64;
-    return !(type == ggml::Type::kF16 && dtype == Dtype::kF16) && !(type == ggml::Type::kBF16 && dtype == Dtype::kBF16);
-}
-
-/// True where the bytes are the source's.
-bool is_copy(const gguf::TypedFileTensor& one, Dtype dtype) {
-    const bool is_same = (one.type == ggml::Type::kF32 && dtype == Dtype::kF32) ||
-                         (!is_lossy(one.type, dtype) && one.type != ggml::Type::kF32);
-    return is_same && one.tensor.change == gguf::Change::kNone && one.tensor.factor == 1;
-}
-
-codecs::RowsJob rows_job(const gguf::TypedFileTensor& one, const checkpoint::Tensor& source, ggml::Search search) {
-    codecs::RowsJob job;
-    job.name = source.name;
-    job.dtype = source.dtype;
-    job.columns = one.tensor.shape.size() < 2 ? 1 : one.tensor.shape.back();
-    job.rows = job.columns == 0 ? 0 : element_count(one.tensor.shape).value_or(0) / job.columns;
-    if (one.tensor.shape.size() == 1 && one.tensor.head_rows == 0) std::swap(job.rows, job.columns);
-    job.type = one.type;
-    job.search = search;
-    job.is_transposed = one.tensor.change == gguf::Change::kTransposed;
-    job.head_rows = one.tensor.head_rows;
-    job.keeps_not_finite = one.is_kept;
-    job.factor = one.tensor.factor;
-    job.addend = one.tensor.addend;
-    return job;
-}
-
-/// Reads the data once: which tensors hold what no block can.
-std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, const WriteOptions& options) {
-    std::vector<bool> found(checkpoint.tensors.size());
-    std::vector<std::uint8_t> flags(found.size());  // one each, as workers set them side by side
-    const codecs::TakeResult take = [&](std::size_t i, codecs::TensorResult&& result) {
-        flags[i] = result.range.finite ? 0 : 1;
-    };
-    codecs::TaskList tasks;
-    for (std::size_t i = 0; i < found.size(); ++i) {
-        const checkpoint::Tensor& tensor = checkpoint.tensors[i];
-        if (is_quantizable(tensor.dtype))
-            tasks.add<codecs::ScanTask>(survey::source_of(checkpoint, i), tensor.dtype, i, take);
-    }
-    WriteOptions quiet = options;
-    quiet.progress = {};
-    tasks.run(quiet);
-    std::copy(flags.begin(), flags.end(), found.begin());
-    return found;
-}
 
 }  // namespace
 
@@ -99,26 +50,38 @@ void GgufWriter::decide() {
 WriteOptions GgufWriter::examine() {
     const WriteOptions& options = order_.options.write;
     if (order_.options.on_non_finite == OnNonFinite::kKeep)
-        contents_ = gguf_contents(order_.checkpoint, order_.options, find_not_finite(order_.checkpoint, options));
+        contents_ = gguf_contents(order_.checkpoint, order_.options, not_finite_tensors(order_.checkpoint, options));
+    if (importance_) add_importance_keys(*importance_, *order_.options.importance, order_.checkpoint, contents_.keys);
+    WriteOptions writing = options;
+    if (plans_types(order_.options)) choose_types(writing);
     reports_ = gguf_reports(order_.checkpoint, contents_);
-    note_importance();
-    return options;
+    return writing;
 }
 
-/// As llama.cpp notes it.
-void GgufWriter::note_importance() {
-    if (!importance_) return;
-    importance_->check_names(formats::tensors_of(order_.checkpoint));
-    contents_.keys.push_back({"quantize.imatrix.file", order_.options.importance->filename().native()});
-    contents_.keys.push_back({"quantize.imatrix.entries_count", static_cast<std::uint32_t>(importance_->size())});
+std::uint64_t GgufWriter::source_bytes() const {
+    std::uint64_t bytes = 0;
+    for (const checkpoint::Shard& shard : order_.checkpoint.shards) bytes += shard.file.size();
+    return bytes;
+}
+
+/// The planner's choice; writing then reports its progress behind that of measuring.
+void GgufWriter::choose_types(WriteOptions& writing) {
+    const std::string name = io::resolved_target(order_.given).filename().native();
+    const gguf::FileFacts facts{name, contents_.keys, source_bytes(), order_.options.split_size};
+    const std::uint64_t measured = bytes_to_measure(order_.checkpoint, contents_, order_.options);
+    const std::uint64_t total = measured + source_bytes();
+    WriteOptions measuring = writing;
+    measuring.progress = pipeline::part_of(writing.progress, 0, total);
+    const TypeChoice choice =
+        make_type_choice(order_.checkpoint, contents_, facts, importance(), order_.options, measuring);
+    set_types(choice.plan, contents_);
+    writing.progress = pipeline::part_of(writing.progress, measured, total);
 }
 
 formats::OutputPlan GgufWriter::lay_out() {
     constexpr std::size_t kMostFiles = 65'535;
-    std::uint64_t source_bytes = 0;
-    for (const checkpoint::Shard& shard : order_.checkpoint.shards) source_bytes += shard.file.size();
     const fs::path target = io::resolved_target(order_.given);
-    facts_ = {target.filename().native(), std::move(contents_.keys), source_bytes, order_.options.split_size};
+    facts_ = {target.filename().native(), std::move(contents_.keys), source_bytes(), order_.options.split_size};
     layout_ = gguf::lay_out(facts_, contents_.tensors);
     if (layout_.files.size() > kMostFiles)
         throw Error(ErrorCode::kUsage, "--split-size",
@@ -154,17 +117,8 @@ void GgufWriter::add_task(std::size_t number, const Target& target, codecs::Task
     const checkpoint::Tensor& source = order_.checkpoint.tensors[one.tensor.source];
     const pipeline::Stretch from = survey::source_of(order_.checkpoint, one.tensor.source);
     if (is_copy(one, source.dtype)) return tasks.add<codecs::CopyTask>(from, to, number, take_);
-    const bool is_plain = order_.options.scheme.range == RangeSearch::kMinMax;
-    codecs::RowsJob job = rows_job(one, source, is_plain ? ggml::Search::kMinMax : ggml::Search::kBest);
-    job.weights = weights_of(one, source);
+    const codecs::RowsJob job = rows_job(one, source, importance(), order_.options);
     tasks.add<codecs::EncodeRowsTask>(job, from, to, number, take_);
-}
-
-/// Of a tensor whose blocks are searched.
-const float* GgufWriter::weights_of(const gguf::TypedFileTensor& one, const checkpoint::Tensor& source) const {
-    if (!importance_ || ggml::traits_of(one.type).block_elements == 1) return nullptr;
-    const std::vector<float>* const weights = importance_->weights_of_inputs(source.name, one.tensor.row());
-    return weights == nullptr ? nullptr : weights->data();
 }
 
 void GgufWriter::complete(const Target& target, std::vector<pipeline::FileHasher> /*hashers*/) {

@@ -34,8 +34,9 @@ class GgufWriter final : public Writer {
 
   private:
     void add_task(std::size_t number, const Target& target, codecs::TaskList& tasks);
-    const float* weights_of(const gguf::TypedFileTensor& one, const checkpoint::Tensor& source) const;
-    void note_importance();
+    const plan::Importance* importance() const { return importance_ ? &*importance_ : nullptr; }
+    std::uint64_t source_bytes() const;
+    void choose_types(WriteOptions& writing);
     std::vector<Checksum> checksums(const Target& target);
     std::vector<gguf::TensorRecord> take_figures(const std::vector<Checksum>& known);
     Totals totals() const;
