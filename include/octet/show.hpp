@@ -25,8 +25,9 @@ struct ShowOptions {
     std::optional<std::uint64_t> columns;
     /// What is looked at is t[i, j, ...]; a negative number counts from the end.
     std::vector<std::int64_t> index;
-    std::filesystem::path npy;  ///< where to write all of it, a name that ends in .npy; empty: nowhere
-    WriteOptions write;         ///< force, sync, follow_links, stop_requested, note, progress
+    std::filesystem::path
+        npy;             ///< where to write all of it, a name that ends in .npy; empty: nowhere
+    WriteOptions write;  ///< force, sync, follow_links, stop_requested, note, progress
 };
 
 /// What is shown of one dimension: its first and its last places.
@@ -75,7 +76,8 @@ struct CodeGrid {
     std::int32_t largest = 0;
     double value_of_least = 0;
     double value_of_largest = 0;
-    std::uint64_t blocks = 1;  ///< of the tensor; where there are several it is the grid of the first one shown
+    std::uint64_t blocks =
+        1;  ///< of the tensor; where there are several it is the grid of the first one shown
 };
 
 /// How far the restored values are from the source's, measured.
@@ -91,13 +93,15 @@ struct ShowReport {
     std::string source;  ///< empty without one
     std::string format;  ///< "safetensors", "octet" or "gguf"
     TensorReport tensor;
-    std::vector<std::uint64_t> index;     ///< as it was given, counted from the beginning
-    std::optional<ShownTensor> values;    ///< the source's; without one those of a tensor that is not quantized
+    std::vector<std::uint64_t> index;  ///< as it was given, counted from the beginning
+    std::optional<ShownTensor>
+        values;  ///< the source's; without one those of a tensor that is not quantized
     std::optional<ShownTensor> codes;     ///< of octet's own schemes; U8, or I8 of symmetric ones
     std::optional<ShownTensor> restored;  ///< F32, of a quantized tensor, or beside a source
     std::optional<ShownTensor> errors;    ///< |values - restored|
-    /// Scale and zero point of each block of the tensor ([blocks down, blocks across], of a batch by
-    /// matrix), as far as shown; of a single element, and of a tensor with one scale, one number.
+    /// Scale and zero point of each block of the tensor ([blocks down, blocks across], of a batch
+    /// by matrix), as far as shown; of a single element, and of a tensor with one scale, one
+    /// number.
     std::optional<ShownTensor> scales;
     std::optional<ShownTensor> zero_points;
     ValueFigures figures;      ///< of the values, else the restored ones
@@ -113,6 +117,7 @@ struct ShowReport {
 /// and histograms take two passes over the tensor, in bounded memory. Throws Error: kUsage (no such
 /// tensor; an index or file that cannot be), kBadInput (a dtype without values, a source that does
 /// not fit), kIo.
-ShowReport show(const std::filesystem::path& path, const std::string& name, const ShowOptions& options);
+ShowReport show(const std::filesystem::path& path, const std::string& name,
+                const ShowOptions& options);
 
 }  // namespace octet

@@ -59,14 +59,16 @@ double value_of(const Scheme& scheme, std::int32_t code, const formats::CodedEle
         case kernels::BlockKind::kInteger:
             return (code - zero_point) * scale;
         case kernels::BlockKind::kMiddle:
-            return (code - static_cast<std::int32_t>(max_symmetric_code(scheme)) - 1) * scale + zero_point;
+            return (code - static_cast<std::int32_t>(max_symmetric_code(scheme)) - 1) * scale +
+                   zero_point;
         case kernels::BlockKind::kReal:
             break;
     }
     return code * scale + zero_point;
 }
 
-formats::CodedElement coded_element(const formats::FloatSource& source, std::size_t tensor, std::uint64_t element) {
+formats::CodedElement coded_element(const formats::FloatSource& source, std::size_t tensor,
+                                    std::uint64_t element) {
     std::vector<std::byte> scratch = scratch_of(1);
     formats::CodedElement coded;
     source.read_codes(tensor, element, {&coded, 1}, scratch);
@@ -79,8 +81,8 @@ Selection select(const TensorReport& tensor, const std::vector<std::int64_t>& in
     const Shape& shape = tensor.shape;
     if (index.size() > shape.size())
         throw Error(ErrorCode::kUsage, "--index",
-                    fmt::format("has {} numbers, but {} has the shape {}", index.size(), in_quotes(tensor.name),
-                                shape_text(shape)));
+                    fmt::format("has {} numbers, but {} has the shape {}", index.size(),
+                                in_quotes(tensor.name), shape_text(shape)));
     Selection selection;
     selection.count = product_of(shape);
     for (std::size_t i = 0; i < index.size(); ++i) {
@@ -88,8 +90,8 @@ Selection select(const TensorReport& tensor, const std::vector<std::int64_t>& in
         const std::int64_t place = index[i] < 0 ? index[i] + length : index[i];
         if (place < 0 || place >= length)
             throw Error(ErrorCode::kUsage, "--index",
-                        fmt::format("{} is outside of dimension {} of {}, whose shape is {}", index[i], i,
-                                    in_quotes(tensor.name), shape_text(shape)));
+                        fmt::format("{} is outside of dimension {} of {}, whose shape is {}",
+                                    index[i], i, in_quotes(tensor.name), shape_text(shape)));
         selection.count /= shape[i];
         selection.first += static_cast<std::uint64_t>(place) * selection.count;
         selection.index.push_back(static_cast<std::uint64_t>(place));
@@ -112,9 +114,10 @@ std::vector<ShownDimension> shown_dimensions(const Shape& shape, const ShowOptio
         if (shown) shown = checked_multiply(*shown, dimension.count());
     }
     if (!shown || *shown > kMostShown)
-        throw Error(ErrorCode::kUsage, fmt::format("more than {} elements would be shown; give smaller --rows and "
-                                                   "--columns, or the place with --index",
-                                                   with_commas(kMostShown)));
+        throw Error(ErrorCode::kUsage,
+                    fmt::format("more than {} elements would be shown; give smaller --rows and "
+                                "--columns, or the place with --index",
+                                with_commas(kMostShown)));
     return dimensions;
 }
 
@@ -124,7 +127,8 @@ std::vector<ShownDimension> shown_dimensions(const Shape& shape) {
 
 void visit_shown(std::span<const ShownDimension> dimensions,
                  const std::function<void(std::uint64_t, std::uint64_t)>& read) {
-    const std::function<void(std::size_t, std::uint64_t)> visit = [&](std::size_t depth, std::uint64_t place) {
+    const std::function<void(std::size_t, std::uint64_t)> visit = [&](std::size_t depth,
+                                                                      std::uint64_t place) {
         if (depth == dimensions.size()) return read(place, 1);
         const ShownDimension& d = dimensions[depth];
         const std::uint64_t begin = place * d.length;
@@ -181,25 +185,31 @@ void read_integers(const formats::FloatSource& source, std::size_t tensor, std::
     }
 }
 
-ShownTensor read_shown(const formats::FloatSource& source, std::size_t tensor, const Selection& selection,
-                       const std::vector<ShownDimension>& dimensions) {
-    ShownTensor shown{source.is_quantized(tensor) ? Dtype::kF32 : source.tensors()[tensor].dtype, dimensions, {}, {}};
+ShownTensor read_shown(const formats::FloatSource& source, std::size_t tensor,
+                       const Selection& selection, const std::vector<ShownDimension>& dimensions) {
+    ShownTensor shown{source.is_quantized(tensor) ? Dtype::kF32 : source.tensors()[tensor].dtype,
+                      dimensions,
+                      {},
+                      {}};
     const bool is_float = is_quantizable(shown.dtype);
     std::vector<std::byte> scratch;
     visit_shown(dimensions, [&](std::uint64_t first, std::uint64_t count) {
         if (scratch.size() < scratch_of(count).size()) scratch = scratch_of(count);
         if (is_float) {
             shown.floats.resize(shown.floats.size() + count);
-            source.read(tensor, selection.first + first, std::span(shown.floats).last(count), scratch);
+            source.read(tensor, selection.first + first, std::span(shown.floats).last(count),
+                        scratch);
         } else {
             shown.integers.resize(shown.integers.size() + count);
-            read_integers(source, tensor, selection.first + first, std::span(shown.integers).last(count), scratch);
+            read_integers(source, tensor, selection.first + first,
+                          std::span(shown.integers).last(count), scratch);
         }
     });
     return shown;
 }
 
-ShownTensor read_shown_codes(const formats::FloatSource& source, std::size_t tensor, const Selection& selection,
+ShownTensor read_shown_codes(const formats::FloatSource& source, std::size_t tensor,
+                             const Selection& selection,
                              const std::vector<ShownDimension>& dimensions) {
     const bool is_signed = source.tensors()[tensor].scheme->symmetric;
     ShownTensor shown{is_signed ? Dtype::kI8 : Dtype::kU8, dimensions, {}, {}};
@@ -214,17 +224,20 @@ ShownTensor read_shown_codes(const formats::FloatSource& source, std::size_t ten
 }
 
 ShownTensor absolute_errors(const ShownTensor& values, const ShownTensor& restored) {
-    ShownTensor errors{values.dtype == Dtype::kF64 ? Dtype::kF64 : Dtype::kF32, values.dimensions, {}, {}};
+    ShownTensor errors{
+        values.dtype == Dtype::kF64 ? Dtype::kF64 : Dtype::kF32, values.dimensions, {}, {}};
     for (std::size_t i = 0; i < values.floats.size(); ++i) {
         const bool is_wide = values.dtype == Dtype::kF64;
-        const auto difference = static_cast<float>(values.floats[i]) - static_cast<float>(restored.floats[i]);
-        errors.floats.push_back(
-            std::fabs(is_wide ? values.floats[i] - restored.floats[i] : static_cast<double>(difference)));
+        const auto difference =
+            static_cast<float>(values.floats[i]) - static_cast<float>(restored.floats[i]);
+        errors.floats.push_back(std::fabs(is_wide ? values.floats[i] - restored.floats[i]
+                                                  : static_cast<double>(difference)));
     }
     return errors;
 }
 
-ShownState read_shown_state(const formats::FloatSource& source, std::size_t tensor, const Selection& selection) {
+ShownState read_shown_state(const formats::FloatSource& source, std::size_t tensor,
+                            const Selection& selection) {
     const TensorReport& t = source.tensors()[tensor];
     const quant::Matrix matrix = quant::matrix_of(*t.scheme, t.shape);
     const quant::BlockGrid grid = quant::grid_of(*t.scheme, matrix);
@@ -233,7 +246,9 @@ ShownState read_shown_state(const formats::FloatSource& source, std::size_t tens
     const bool is_one = t.scheme->granularity == Granularity::kTensor || selection.shape.empty();
     Shape shape;
     if (!is_one && grid.batch > 1) shape.push_back(grid.batch);
-    if (!is_one) shape.insert(shape.end(), {grid.down / std::max<std::uint64_t>(grid.batch, 1), grid.across});
+    if (!is_one)
+        shape.insert(shape.end(),
+                     {grid.down / std::max<std::uint64_t>(grid.batch, 1), grid.across});
     const std::vector<ShownDimension> dimensions = shown_dimensions(shape);
     state.scales = {quant::scale_dtype_of(*t.scheme), dimensions, {}, {}};
     const bool is_code = t.scheme->zero_point == ZeroPoint::kInteger && !t.scheme->symmetric;
@@ -241,7 +256,8 @@ ShownState read_shown_state(const formats::FloatSource& source, std::size_t tens
     const auto add = [&](std::uint64_t element) {
         const formats::CodedElement coded = coded_element(source, tensor, element);
         state.scales.floats.push_back(static_cast<double>(coded.scale));
-        if (is_code) state.zero_points.integers.push_back(static_cast<std::int64_t>(coded.zero_point));
+        if (is_code)
+            state.zero_points.integers.push_back(static_cast<std::int64_t>(coded.zero_point));
         if (!is_code) state.zero_points.floats.push_back(static_cast<double>(coded.zero_point));
     };
     if (is_one) {
@@ -262,8 +278,8 @@ ShownState read_shown_state(const formats::FloatSource& source, std::size_t tens
 CodeGrid code_grid(const formats::FloatSource& source, std::size_t tensor, std::uint64_t first) {
     const TensorReport& t = source.tensors()[tensor];
     const formats::CodedElement coded = coded_element(source, tensor, first);
-    const auto most =
-        static_cast<std::int32_t>(t.scheme->symmetric ? max_symmetric_code(*t.scheme) : max_code(*t.scheme));
+    const auto most = static_cast<std::int32_t>(t.scheme->symmetric ? max_symmetric_code(*t.scheme)
+                                                                    : max_code(*t.scheme));
     const std::int32_t least = t.scheme->symmetric ? -most : 0;
     return {least, most, value_of(*t.scheme, least, coded), value_of(*t.scheme, most, coded),
             quant::grid_of(*t.scheme, quant::matrix_of(*t.scheme, t.shape)).count()};

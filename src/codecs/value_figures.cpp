@@ -21,7 +21,8 @@ class Runs {
   public:
     explicit Runs(const Measured& measured) : m_(measured) {
         const std::uint64_t good =
-            std::max(m_.values->good_run(m_.tensor), m_.restored ? m_.restored->good_run(m_.restored_tensor) : 1);
+            std::max(m_.values->good_run(m_.tensor),
+                     m_.restored ? m_.restored->good_run(m_.restored_tensor) : 1);
         size_ = std::min(std::max(good, kRunElements), kMostRun);
         size_ = std::min(size_, std::max<std::uint64_t>(m_.selection.count, 1));
         scratch_.resize(size_ * formats::FloatSource::kScratchBytes + 64);
@@ -55,7 +56,8 @@ class Runs {
 
   private:
     void read(const formats::FloatSource& source, std::size_t tensor, std::span<double> values) {
-        if (is_quantizable(source.tensors()[tensor].dtype)) return source.read(tensor, at_, values, scratch_);
+        if (is_quantizable(source.tensors()[tensor].dtype))
+            return source.read(tensor, at_, values, scratch_);
         integers_.resize(size_);
         const std::span<std::int64_t> integers = std::span(integers_).first(values.size());
         read_integers(source, tensor, at_, integers, scratch_);
@@ -165,7 +167,8 @@ void add_scaled_errors(std::span<const double> values, std::span<const double> r
 
 }  // namespace
 
-Measurements measure_values(const Measured& measured, const std::function<void(std::uint64_t, std::uint64_t)>& check) {
+Measurements measure_values(const Measured& measured,
+                            const std::function<void(std::uint64_t, std::uint64_t)>& check) {
     Measurements result;
     ValueFigures& figures = result.figures;
     const std::uint64_t count = figures.count = measured.selection.count;
@@ -180,9 +183,11 @@ Measurements measure_values(const Measured& measured, const std::function<void(s
                });
     if (moments.count == 0) figures.min = figures.max = 0;
     figures.mean = moments.mean;
-    if (moments.count > 1) figures.std = std::sqrt(moments.squares / static_cast<double>(moments.count - 1));
+    if (moments.count > 1)
+        figures.std = std::sqrt(moments.squares / static_cast<double>(moments.count - 1));
     result.histogram = {figures.min, figures.max, std::vector<std::uint64_t>(kParts), 0};
-    const bool has_scale = measured.restored && measured.restored->tensors()[measured.restored_tensor].scheme;
+    const bool has_scale =
+        measured.restored && measured.restored->tensors()[measured.restored_tensor].scheme;
     if (has_scale) result.error_histogram = {-1, 1, std::vector<std::uint64_t>(kParts), 0};
     ErrorSums errors;
     runs.visit([&](std::uint64_t done) { check(count + done, 2 * count); },
@@ -195,7 +200,8 @@ Measurements measure_values(const Measured& measured, const std::function<void(s
                    if (!measured.restored) return;
                    const std::span<const double> restored = runs.restored();
                    errors.add(values, restored);
-                   if (has_scale) add_scaled_errors(values, restored, runs.codes(), *result.error_histogram);
+                   if (has_scale)
+                       add_scaled_errors(values, restored, runs.codes(), *result.error_histogram);
                });
     if (measured.restored) result.error = errors.result(moments.count);
     return result;

@@ -25,9 +25,10 @@ struct Measurements {
     std::optional<ShownHistogram> error_histogram;  ///< where `restored` has a scheme
 };
 
-/// `check` is called for each run of elements, with how many were read and how many there are to read; it may throw.
-/// kIo.
-Measurements measure_values(const Measured& measured,
-                            const std::function<void(std::uint64_t done, std::uint64_t total)>& check);
+/// `check` is called for each run of elements, with how many were read and how many there are to
+/// read; it may throw. kIo.
+Measurements measure_values(
+    const Measured& measured,
+    const std::function<void(std::uint64_t done, std::uint64_t total)>& check);
 
 }  // namespace octet::codecs

@@ -9,12 +9,15 @@
 
 namespace octet::commands {
 
-/// Throws kUsage where nothing may be written at `path`: another ending than .npy, a folder, an existing file without
-/// `force`, an input.
-void check_npy_place(const std::filesystem::path& path, const std::vector<io::FileIdentity>& inputs, bool force);
+/// Throws kUsage where nothing may be written at `path`: another ending than .npy, a folder, an
+/// existing file without `force`, an input.
+void check_npy_place(const std::filesystem::path& path, const std::vector<io::FileIdentity>& inputs,
+                     bool force);
 
-/// Writes the values of a selection: restored ones as float32, BF16 as float32, all others in their dtype. kIo.
-FileReport write_npy(const formats::FloatSource& source, std::size_t tensor, const codecs::Selection& selection,
-                     const std::filesystem::path& path, const WriteOptions& options);
+/// Writes the values of a selection: restored ones as float32, BF16 as float32, all others in their
+/// dtype. kIo.
+FileReport write_npy(const formats::FloatSource& source, std::size_t tensor,
+                     const codecs::Selection& selection, const std::filesystem::path& path,
+                     const WriteOptions& options);
 
 }  // namespace octet::commands

@@ -55,15 +55,17 @@ std::optional<Dtype> npy_dtype(Dtype dtype) noexcept {
 
 std::string npy_header(Dtype dtype, const Shape& shape) {
     std::string dimensions;
-    for (const std::uint64_t length : shape) dimensions += fmt::format("{}{}", dimensions.empty() ? "" : ", ", length);
+    for (const std::uint64_t length : shape)
+        dimensions += fmt::format("{}{}", dimensions.empty() ? "" : ", ", length);
     if (shape.size() == 1) dimensions += ',';
-    std::string text =
-        fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", description_of(dtype), dimensions);
+    std::string text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}",
+                                   description_of(dtype), dimensions);
     const std::size_t end = kFixedBytes + text.size() + 1;
     text.append((kAlignment - end % kAlignment) % kAlignment, ' ');
     text += '\n';
     if (text.size() > kMostLength)
-        throw Error(ErrorCode::kBadInput, fmt::format("{} dimensions are too many for an .npy file", shape.size()));
+        throw Error(ErrorCode::kBadInput,
+                    fmt::format("{} dimensions are too many for an .npy file", shape.size()));
     std::string header("\x93NUMPY\x01\x00", 8);
     header += static_cast<char>(text.size() & 0xFFU);
     header += static_cast<char>(text.size() >> 8U);

@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::size_t kHeight = 8;
 
-/// Writes `label` into `line` so that its middle is at `column`, moved inside where it would be cut; not over another.
+/// Writes `label` into `line` so that its middle is at `column`, moved inside where it would be
+/// cut; not over another.
 void put(std::string& line, std::size_t column, const std::string& label) {
     const std::size_t half = label.size() / 2;
     std::size_t begin = column > half ? column - half : 0;
@@ -35,7 +36,8 @@ std::optional<std::size_t> column_of(const ShownHistogram& histogram, double val
 }
 
 /// A mark where a code lies, and below it some of the codes.
-void add_grid(const ShownHistogram& histogram, const CodeGrid& grid, std::vector<std::string>& lines) {
+void add_grid(const ShownHistogram& histogram, const CodeGrid& grid,
+              std::vector<std::string>& lines) {
     const std::size_t width = histogram.counts.size();
     std::string marks(width, '-');
     std::string labels(width, ' ');
@@ -43,7 +45,8 @@ void add_grid(const ShownHistogram& histogram, const CodeGrid& grid, std::vector
     const bool is_dense = static_cast<std::size_t>(steps) >= width;
     const auto column = [&](std::int32_t code) {
         const double part = static_cast<double>(code - grid.least) / steps;
-        return column_of(histogram, grid.value_of_least + part * (grid.value_of_largest - grid.value_of_least));
+        return column_of(
+            histogram, grid.value_of_least + part * (grid.value_of_largest - grid.value_of_least));
     };
     for (std::int32_t code = grid.least; code <= grid.largest; ++code) {
         if (const auto at = column(code)) marks[*at] = is_dense ? '+' : '|';
@@ -61,13 +64,15 @@ void add_grid(const ShownHistogram& histogram, const CodeGrid& grid, std::vector
 
 }  // namespace
 
-std::vector<std::string> histogram_lines(const ShownHistogram& histogram, const std::optional<CodeGrid>& grid) {
+std::vector<std::string> histogram_lines(const ShownHistogram& histogram,
+                                         const std::optional<CodeGrid>& grid) {
     std::vector<std::string> lines;
     const std::uint64_t most = *std::max_element(histogram.counts.begin(), histogram.counts.end());
     for (std::size_t row = kHeight; row > 0; --row) {
         std::string line;
         for (const std::uint64_t count : histogram.counts) {
-            const double height = most == 0 ? 0.0 : static_cast<double>(count) / static_cast<double>(most) * kHeight;
+            const double height =
+                most == 0 ? 0.0 : static_cast<double>(count) / static_cast<double>(most) * kHeight;
             const bool is_full = height >= static_cast<double>(row) - 0.5;
             line += is_full ? '#' : row == 1 && count > 0 ? '.' : ' ';
         }
@@ -78,7 +83,8 @@ std::vector<std::string> histogram_lines(const ShownHistogram& histogram, const 
     std::string axis(histogram.counts.size(), ' ');
     put(axis, 0, fmt::format("{:.4g}", histogram.low));
     put(axis, axis.size() - 1, fmt::format("{:.4g}", histogram.high));
-    put(axis, axis.size() / 2, fmt::format("{:.4g}", histogram.low + (histogram.high - histogram.low) / 2));
+    put(axis, axis.size() / 2,
+        fmt::format("{:.4g}", histogram.low + (histogram.high - histogram.low) / 2));
     lines.push_back(axis);
     for (std::string& line : lines) line.erase(line.find_last_not_of(' ') + 1);
     return lines;

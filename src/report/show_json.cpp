@@ -11,7 +11,8 @@ namespace {
 void write_element(JsonWriter& writer, const ShownTensor& tensor, std::size_t i) {
     if (is_quantizable(tensor.dtype)) {
         const double value = tensor.floats[i];
-        const bool is_wide = tensor.dtype == Dtype::kF64 || static_cast<double>(static_cast<float>(value)) != value;
+        const bool is_wide =
+            tensor.dtype == Dtype::kF64 || static_cast<double>(static_cast<float>(value)) != value;
         is_wide ? writer.number(value) : writer.float32(static_cast<float>(value));
     } else if (tensor.dtype == Dtype::kBool) {
         writer.boolean(tensor.integers[i] != 0);
@@ -22,14 +23,17 @@ void write_element(JsonWriter& writer, const ShownTensor& tensor, std::size_t i)
     }
 }
 
-void write_level(JsonWriter& writer, const ShownTensor& tensor, std::size_t depth, std::size_t& next) {
+void write_level(JsonWriter& writer, const ShownTensor& tensor, std::size_t depth,
+                 std::size_t& next) {
     if (depth == tensor.dimensions.size()) return write_element(writer, tensor, next++);
     writer.begin_array();
-    for (std::uint64_t i = 0; i < tensor.dimensions[depth].count(); ++i) write_level(writer, tensor, depth + 1, next);
+    for (std::uint64_t i = 0; i < tensor.dimensions[depth].count(); ++i)
+        write_level(writer, tensor, depth + 1, next);
     writer.end_array();
 }
 
-void write_shown(JsonWriter& writer, std::string_view key, const std::optional<ShownTensor>& tensor) {
+void write_shown(JsonWriter& writer, std::string_view key,
+                 const std::optional<ShownTensor>& tensor) {
     if (!tensor) return;
     std::size_t next = 0;
     const bool is_empty = tensor->floats.empty() && tensor->integers.empty();
@@ -42,7 +46,8 @@ void write_shown(JsonWriter& writer, std::string_view key, const std::optional<S
 }
 
 /// For each dimension the places that are shown.
-void write_places(JsonWriter& writer, std::string_view key, const std::optional<ShownTensor>& tensor) {
+void write_places(JsonWriter& writer, std::string_view key,
+                  const std::optional<ShownTensor>& tensor) {
     if (!tensor) return;
     writer.key(key).begin_array();
     for (const ShownDimension& d : tensor->dimensions) {
@@ -89,12 +94,16 @@ std::string show_json(const ShowReport& report) {
     write_shown(writer, "abs_error", report.errors);
     write_shown(writer, "scale", report.scales);
     write_shown(writer, "zero_point", report.zero_points);
-    if (report.scales && !report.scales->dimensions.empty()) write_places(writer, "shown_blocks", report.scales);
+    if (report.scales && !report.scales->dimensions.empty())
+        write_places(writer, "shown_blocks", report.scales);
     write_figures(writer, report.figures);
     write_histogram(writer, "histogram", report.histogram);
     if (report.error) {
         writer.key("max_abs_error").statistic(report.error->max_abs_error);
-        writer.key("rmse").statistic(report.error->rmse).key("sqnr_db").statistic(report.error->sqnr_db);
+        writer.key("rmse")
+            .statistic(report.error->rmse)
+            .key("sqnr_db")
+            .statistic(report.error->sqnr_db);
     }
     if (report.error_histogram) write_histogram(writer, "error_histogram", *report.error_histogram);
     if (report.npy) {

@@ -14,7 +14,9 @@ std::string show_text(const ShowReport& report, unsigned precision, bool color);
 /// One JSON object (docs/cli.md).
 std::string show_json(const ShowReport& report);
 
-/// Lines of at most 66 columns: bars of '#', below them the code grid where there is one, and the ends of the axis.
-std::vector<std::string> histogram_lines(const ShownHistogram& histogram, const std::optional<CodeGrid>& grid);
+/// Lines of at most 66 columns: bars of '#', below them the code grid where there is one, and the
+/// ends of the axis.
+std::vector<std::string> histogram_lines(const ShownHistogram& histogram,
+                                         const std::optional<CodeGrid>& grid);
 
 }  // namespace octet::report

@@ -13,14 +13,16 @@ std::string number(double value) {
     return fmt::format("{:.6g}", value);
 }
 
-void add_tensor(Lines& lines, std::string_view title, const std::optional<ShownTensor>& tensor, unsigned precision) {
+void add_tensor(Lines& lines, std::string_view title, const std::optional<ShownTensor>& tensor,
+                unsigned precision) {
     if (!tensor) return;
     lines.heading(title);
     lines.line(torch_text(*tensor, precision));
 }
 
 /// Scale or zero point: a number as a fact, several as a tensor.
-void add_state(Lines& lines, std::string_view name, const std::optional<ShownTensor>& state, unsigned precision) {
+void add_state(Lines& lines, std::string_view name, const std::optional<ShownTensor>& state,
+               unsigned precision) {
     if (!state) return;
     const bool is_one = state->dimensions.empty();
     if (!is_one) return add_tensor(lines, name, state, precision);
@@ -29,7 +31,8 @@ void add_state(Lines& lines, std::string_view name, const std::optional<ShownTen
 }
 
 std::string share(std::uint64_t part, std::uint64_t all) {
-    const double percent = all == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(all);
+    const double percent =
+        all == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(all);
     return fmt::format("{} ({:.4g} %)", with_commas(part), percent);
 }
 
@@ -43,14 +46,18 @@ std::string storage_of(const ShowReport& report) {
 void add_facts(Lines& lines, const ShowReport& report) {
     const TensorReport& t = report.tensor;
     std::string place;
-    for (const std::uint64_t i : report.index) place += (place.empty() ? "" : ", ") + std::to_string(i);
+    for (const std::uint64_t i : report.index)
+        place += (place.empty() ? "" : ", ") + std::to_string(i);
     lines.fact("shape", shape_text(t.shape) + (place.empty() ? "" : ", of which [" + place + "]"));
     lines.fact("dtype", dtype_name(t.dtype));
     lines.fact("kind", kind_name(t.kind));
     lines.fact("scheme", storage_of(report));
-    const auto is_one = [](const std::optional<ShownTensor>& state) { return state && state->dimensions.empty(); };
+    const auto is_one = [](const std::optional<ShownTensor>& state) {
+        return state && state->dimensions.empty();
+    };
     if (is_one(report.scales)) add_state(lines, "scale", report.scales, kTorchPrecision);
-    if (is_one(report.zero_points)) add_state(lines, "zero point", report.zero_points, kTorchPrecision);
+    if (is_one(report.zero_points))
+        add_state(lines, "zero point", report.zero_points, kTorchPrecision);
     const ValueFigures& f = report.figures;
     const std::uint64_t finite = f.count - f.non_finite;
     if (finite > 0) {
@@ -72,16 +79,17 @@ void add_histogram(Lines& lines, const std::string& title, const ShownHistogram&
                    const std::optional<CodeGrid>& grid) {
     lines.line("");
     lines.heading(title);
-    for (const std::string& line : histogram_lines(histogram, grid)) lines.line(line.empty() ? line : "  " + line);
+    for (const std::string& line : histogram_lines(histogram, grid))
+        lines.line(line.empty() ? line : "  " + line);
     if (histogram.outside > 0) lines.line("  " + with_commas(histogram.outside) + " outside");
 }
 
 std::string title_of_values(const ShowReport& report) {
     std::string title = report.values ? "values" : "restored values";
     if (!report.grid) return title;
-    title += report.grid->blocks > 1
-                 ? fmt::format(", above the codes of the first of {} blocks", with_commas(report.grid->blocks))
-                 : ", above the codes";
+    title += report.grid->blocks > 1 ? fmt::format(", above the codes of the first of {} blocks",
+                                                   with_commas(report.grid->blocks))
+                                     : ", above the codes";
     return title;
 }
 
@@ -94,7 +102,8 @@ std::string show_text(const ShowReport& report, unsigned precision, bool color) 
     add_tensor(lines, "codes", report.codes, precision);
     add_tensor(lines, "restored", report.restored, precision);
     add_tensor(lines, "|values - restored|", report.errors, precision);
-    if (report.scales && !report.scales->dimensions.empty()) add_state(lines, "scale", report.scales, precision);
+    if (report.scales && !report.scales->dimensions.empty())
+        add_state(lines, "scale", report.scales, precision);
     if (report.zero_points && !report.zero_points->dimensions.empty())
         add_state(lines, "zero point", report.zero_points, precision);
     lines.line("");
@@ -104,7 +113,8 @@ std::string show_text(const ShowReport& report, unsigned precision, bool color) 
     if (has_bars && report.error_histogram)
         add_histogram(lines, "(value - restored) / scale", *report.error_histogram, std::nullopt);
     if (report.npy)
-        lines.line(fmt::format("\nwrote {}, {}", printable(report.npy->name), full_size(report.npy->byte_count)));
+        lines.line(fmt::format("\nwrote {}, {}", printable(report.npy->name),
+                               full_size(report.npy->byte_count)));
     return lines.take();
 }
 

@@ -61,7 +61,8 @@ std::string integer_text(Dtype dtype, std::int64_t value) {
 }
 
 /// All shown elements as texts of one width.
-std::vector<std::string> element_texts(const ShownTensor& tensor, unsigned precision, std::size_t& width) {
+std::vector<std::string> element_texts(const ShownTensor& tensor, unsigned precision,
+                                       std::size_t& width) {
     std::vector<std::string> texts;
     if (is_quantizable(tensor.dtype)) {
         const FloatForm form(tensor.floats, precision);
@@ -69,7 +70,8 @@ std::vector<std::string> element_texts(const ShownTensor& tensor, unsigned preci
         width = form.width();
     } else {
         width = 1;
-        for (const std::int64_t value : tensor.integers) texts.push_back(integer_text(tensor.dtype, value));
+        for (const std::int64_t value : tensor.integers)
+            texts.push_back(integer_text(tensor.dtype, value));
         for (const std::string& text : texts) width = std::max(width, text.size());
     }
     for (std::string& text : texts) text.insert(0, width - std::min(width, text.size()), ' ');
@@ -93,7 +95,8 @@ class Brackets {
         }
         if (d.is_cut() && d.tail == 0) slices.emplace_back("...");
         const std::size_t breaks = dimensions_.size() - depth - 1;
-        return "[" + joined(slices, "," + std::string(breaks, '\n') + std::string(indent + 1, ' ')) + "]";
+        return "[" +
+               joined(slices, "," + std::string(breaks, '\n') + std::string(indent + 1, ' ')) + "]";
     }
 
   private:
@@ -113,8 +116,9 @@ class Brackets {
         std::vector<std::string> lines;
         for (std::size_t i = 0; i < data.size(); i += each) {
             const auto begin = data.begin() + static_cast<std::ptrdiff_t>(i);
-            lines.push_back(
-                joined({begin, begin + static_cast<std::ptrdiff_t>(std::min(each, data.size() - i))}, ", "));
+            lines.push_back(joined(
+                {begin, begin + static_cast<std::ptrdiff_t>(std::min(each, data.size() - i))},
+                ", "));
         }
         return "[" + joined(lines, ",\n" + std::string(indent + 1, ' ')) + "]";
     }
@@ -157,7 +161,8 @@ std::string_view torch_dtype(Dtype dtype) {
 std::string with_suffixes(std::string text, const std::vector<std::string>& suffixes) {
     const std::size_t last_break = text.rfind('\n');
     // torch counts two columns more of a text that has one line
-    std::size_t length = last_break == std::string::npos ? text.size() + 2 : text.size() - last_break + 1;
+    std::size_t length =
+        last_break == std::string::npos ? text.size() + 2 : text.size() - last_break + 1;
     for (const std::string& suffix : suffixes) {
         if (length + suffix.size() + 2 > kLineWidth) {
             text += ",\n" + std::string(kPrefix.size(), ' ') + suffix;
@@ -181,7 +186,8 @@ std::string torch_text(const ShownTensor& tensor, unsigned precision) {
         text += "[]";
         std::vector<std::uint64_t> lengths;
         for (const ShownDimension& d : tensor.dimensions) lengths.push_back(d.length);
-        if (lengths.size() != 1) suffixes.push_back(fmt::format("size=({})", fmt::join(lengths, ", ")));
+        if (lengths.size() != 1)
+            suffixes.push_back(fmt::format("size=({})", fmt::join(lengths, ", ")));
     } else {
         text += Brackets(tensor, texts, width).text(0, kPrefix.size());
     }

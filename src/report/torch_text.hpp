@@ -11,7 +11,8 @@ namespace octet::report {
 /// torch's default for the digits behind the point.
 inline constexpr unsigned kTorchPrecision = 4;
 
-/// "tensor([[-0.4738, -0.2614, ...], ...])" with the dtype where torch names it; without a line break at the end.
+/// "tensor([[-0.4738, -0.2614, ...], ...])" with the dtype where torch names it; without a line
+/// break at the end.
 std::string torch_text(const ShownTensor& tensor, unsigned precision = kTorchPrecision);
 
 /// "0.0221" as torch prints one number by itself.
