@@ -1,5 +1,5 @@
-// Walks over the tokens of a JSON text that was parsed before and is therefore valid, notes where the
-// members begin and end, and cuts them out from behind, each with one comma.
+// Walks over the tokens of a JSON text that was parsed before and is therefore valid, notes where
+// the members begin and end, and cuts them out from behind, each with one comma.
 #include "checkpoint/config_quantization.hpp"
 
 #include <algorithm>
@@ -14,8 +14,8 @@ namespace {
 constexpr std::string_view kSpace = " \t\r\n";
 
 bool is_quantization(std::string_view key) {
-    static constexpr std::array<std::string_view, 3> kKeys = {"quantization_config", "compression_config",
-                                                              "quantization"};
+    static constexpr std::array<std::string_view, 3> kKeys = {"quantization_config",
+                                                              "compression_config", "quantization"};
     return std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end();
 }
 
@@ -57,12 +57,14 @@ class Walk {
                 --depth;
                 ++at_;
             } else {
-                at_ = depth > 0 ? at_ + 1 : std::min(text_.find_first_of(" \t\r\n,}]", at_), text_.size());
+                at_ = depth > 0 ? at_ + 1
+                                : std::min(text_.find_first_of(" \t\r\n,}]", at_), text_.size());
             }
         } while (depth > 0);
     }
 
-    /// Notes the members of the object that begins here, and of its "text_config" where `looks_inside`.
+    /// Notes the members of the object that begins here, and of its "text_config" where
+    /// `looks_inside`.
     void walk_object(bool looks_inside) {
         ++at_;
         for (skip_space(); text_[at_] != '}'; skip_space()) {
@@ -98,7 +100,8 @@ void cut_out(const Member& member, std::string& text) {
     std::size_t end = member.end;
     if (text[next] == ',') {
         end = text.find_first_not_of(kSpace, next + 1);
-    } else if (const std::size_t before = text.find_last_not_of(kSpace, begin - 1); text[before] == ',') {
+    } else if (const std::size_t before = text.find_last_not_of(kSpace, begin - 1);
+               text[before] == ',') {
         begin = before;
     }
     text.erase(begin, end - begin);

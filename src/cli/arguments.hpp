@@ -34,7 +34,8 @@ struct Arguments {
     When color = When::kAuto;
     When progress = When::kAuto;
 
-    std::vector<std::string> reports;  ///< files of --report, each with an ending that says a format
+    std::vector<std::string>
+        reports;  ///< files of --report, each with an ending that says a format
 
     WriteOptions write;      ///< force, sync, sha256
     Gates gates;             ///< of quantize and compare
@@ -53,7 +54,8 @@ struct Arguments {
     std::optional<std::string> prompt_file;
     std::optional<double> temperature;
     std::string versus;
-    EvaluateOptions evaluate;  ///< and of calibrate: the text; of compare: the text and the gates on it
+    EvaluateOptions
+        evaluate;  ///< and of calibrate: the text; of compare: the text and the gates on it
 };
 
 }  // namespace octet::cli

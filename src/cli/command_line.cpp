@@ -28,7 +28,8 @@ namespace {
 std::vector<std::string> with_link_name(const std::vector<std::string>& arguments) {
     const std::string name = std::filesystem::path(arguments.front()).filename().native();
     std::vector<std::string> words(arguments.begin() + 1, arguments.end());
-    const bool linked = std::find(link_names().begin(), link_names().end(), name) != link_names().end();
+    const bool linked =
+        std::find(link_names().begin(), link_names().end(), name) != link_names().end();
     const bool asks_version = !words.empty() && words.front() == "--version";
     if (linked && !asks_version) words.insert(words.begin(), name);
     return words;
@@ -94,17 +95,21 @@ int run_words(Terminal& terminal, std::vector<std::string> words, Arguments& arg
     check_report_places(command, words, arguments);
     // Before INPUT is read and before there are threads: what is given up is given up by those that
     // are started later.
-    if (arguments.sandbox && !kIsSanitized) io::enter_sandbox(allowed_paths(words, outputs_of(command, arguments)));
+    if (arguments.sandbox && !kIsSanitized)
+        io::enter_sandbox(allowed_paths(words, outputs_of(command, arguments)));
     return components.empty() ? command.run(terminal, arguments)
                               : run_components(terminal, command, arguments, components);
 }
 
-int fail(Terminal& terminal, const Arguments& arguments, ErrorCode code, const std::string& message) {
+int fail(Terminal& terminal, const Arguments& arguments, ErrorCode code,
+         const std::string& message) {
     terminal.error(message);
-    const int exit_code = static_cast<int>(code) + (code == ErrorCode::kInterrupted ? signal_received() : 0);
+    const int exit_code =
+        static_cast<int>(code) + (code == ErrorCode::kInterrupted ? signal_received() : 0);
     try {
         if (arguments.json)
-            terminal.out(report::json_error(arguments.command, arguments.input, arguments.output, exit_code, message));
+            terminal.out(report::json_error(arguments.command, arguments.input, arguments.output,
+                                            exit_code, message));
     } catch (const Error&) {
         // Standard output is what failed, or fails too: the line on stderr has to do.
     }
@@ -119,14 +124,17 @@ int guarded(Terminal& terminal, const Arguments& arguments, const std::function<
     } catch (const Error& error) {
         return fail(terminal, arguments, error.code(), error.what());
     } catch (const std::bad_alloc&) {
-        return fail(terminal, arguments, ErrorCode::kInternal, "out of memory; nothing was written");
+        return fail(terminal, arguments, ErrorCode::kInternal,
+                    "out of memory; nothing was written");
     } catch (const std::filesystem::filesystem_error& error) {
         return fail(terminal, arguments, ErrorCode::kIo,
                     printable(error.path1().native()) + ": " + error.code().message());
     } catch (const std::exception& error) {
-        return fail(terminal, arguments, ErrorCode::kInternal,
-                    fmt::format("internal error: {}; nothing was written, please report it with the command line",
-                                printable(error.what())));
+        return fail(
+            terminal, arguments, ErrorCode::kInternal,
+            fmt::format(
+                "internal error: {}; nothing was written, please report it with the command line",
+                printable(error.what())));
     }
 }
 
@@ -137,8 +145,9 @@ int run_command_line(const std::vector<std::string>& words) {
     Terminal terminal;
     watch_signals();
     Arguments arguments;
-    return guarded(terminal, arguments,
-                   [&] { return run_words(terminal, with_help_as_option(with_link_name(words)), arguments); });
+    return guarded(terminal, arguments, [&] {
+        return run_words(terminal, with_help_as_option(with_link_name(words)), arguments);
+    });
 }
 
 }  // namespace octet::cli

@@ -1,6 +1,6 @@
-// octet compare: B held against A, value by value; and several of them, one after the other, for one table. Of each nothing but its row
-// is kept, so that their number costs no memory. With --text the models run first: a text that cannot be read is told before the
-// weights are.
+// octet compare: B held against A, value by value; and several of them, one after the other, for
+// one table. Of each nothing but its row is kept, so that their number costs no memory. With --text
+// the models run first: a text that cannot be read is told before the weights are.
 #include <chrono>
 #include <filesystem>
 
@@ -40,7 +40,8 @@ Compared compared(Terminal& terminal, const Arguments& arguments, const std::str
     result.report = compare(arguments.input, side, comparing(terminal, arguments));
     if (!result.text || !result.text->evaluation) return result;
     const Evaluation& evaluation = *result.text->evaluation;
-    result.report.checks.insert(result.report.checks.end(), evaluation.checks.begin(), evaluation.checks.end());
+    result.report.checks.insert(result.report.checks.end(), evaluation.checks.begin(),
+                                evaluation.checks.end());
     result.report.seconds += evaluation.seconds;
     return result;
 }
@@ -65,7 +66,8 @@ void check_text(const Arguments& arguments) {
     if (text.empty() || !std::filesystem::exists(text, unknown)) return;
     if (std::filesystem::is_regular_file(text, unknown)) return;
     throw Error(ErrorCode::kUsage, "--text",
-                fmt::format("{} can be read once only, and several are judged; give a file", in_quotes(text.native())));
+                fmt::format("{} can be read once only, and several are judged; give a file",
+                            in_quotes(text.native())));
 }
 
 /// The comparisons of one command line, and where their reports go.
@@ -96,25 +98,32 @@ class Table {
   private:
     void add(const Compared& result) {
         if (arguments_.json)
-            terminal_.out(sides_.empty() ? report::comparisons_json_begin(arguments_.input, names_) : ",\n");
+            terminal_.out(sides_.empty() ? report::comparisons_json_begin(arguments_.input, names_)
+                                         : ",\n");
         if (arguments_.json || arguments_.verbose) print_one(terminal_, arguments_, result);
         const CompareReport& report = result.report;
-        original_ = {report.input, report.input_format, report.input_is_set, report.totals.source_bytes,
+        original_ = {report.input, report.input_format, report.input_is_set,
+                     report.totals.source_bytes,
                      arguments_.evaluate.text ? arguments_.evaluate.text->native() : ""};
         sides_.push_back(report::summary_of(report, result.judgement()));
     }
 
-    /// What is printed already stays JSON: the side's own object says what ended the work, and so does the whole.
+    /// What is printed already stays JSON: the side's own object says what ended the work, and so
+    /// does the whole.
     int end_with(const Error& error, const std::string& name) {
         const int signal = error.code() == ErrorCode::kInterrupted ? signal_received() : 0;
         const int code = static_cast<int>(error.code()) + signal;
         terminal_.error(error.what());
-        terminal_.out(",\n" + report::json_error(arguments_.command, arguments_.input, name, code, error.what()));
-        terminal_.out(report::comparisons_json_end(sides_, seconds(), std::pair(code, std::string(error.what()))));
+        terminal_.out(",\n" + report::json_error(arguments_.command, arguments_.input, name, code,
+                                                 error.what()));
+        terminal_.out(report::comparisons_json_end(sides_, seconds(),
+                                                   std::pair(code, std::string(error.what()))));
         return code;
     }
 
-    double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+    double seconds() const {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    }
 
     Terminal& terminal_;
     const Arguments& arguments_;
@@ -135,7 +144,8 @@ int run_compare(Terminal& terminal, Arguments& arguments) {
         return exit_code_of(terminal, report::failure(result.report));
     }
     if (!arguments.reports.empty())
-        throw Error(ErrorCode::kUsage, "--report", "holds one comparison; give one right-hand side a run");
+        throw Error(ErrorCode::kUsage, "--report",
+                    "holds one comparison; give one right-hand side a run");
     std::vector<std::string> sides = {arguments.output};
     sides.insert(sides.end(), arguments.others.begin(), arguments.others.end());
     check_text(arguments);

@@ -1,5 +1,5 @@
-// The table of paths that a command line needs (io/sandbox.hpp). Whatever word of it names something that exists may be read; only the folder in
-// which the output will stand may be written.
+// The table of paths that a command line needs (io/sandbox.hpp). Whatever word of it names
+// something that exists may be read; only the folder in which the output will stand may be written.
 #pragma once
 
 #include <filesystem>

@@ -12,7 +12,8 @@ int run_evaluate(Terminal& terminal, Arguments& arguments) {
     ReportFiles files(terminal, arguments);
     const Evaluation evaluation = evaluate(arguments.input, arguments.evaluate);
     Report model;
-    if (arguments.json || !files.empty()) model = inspect(arguments.input, arguments.write.follow_links);
+    if (arguments.json || !files.empty())
+        model = inspect(arguments.input, arguments.write.follow_links);
     if (!files.empty()) files.write(report::document_of(evaluation, model));
     if (arguments.json) {
         terminal.out(report::evaluation_json(evaluation, model));

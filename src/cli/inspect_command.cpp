@@ -38,7 +38,8 @@ std::vector<std::uint32_t> selected(const Report& report, const Arguments& argum
     }
     if (order.empty() && !arguments.tensors.empty()) {
         throw Error(ErrorCode::kUsage, "--tensors",
-                    in_quotes(arguments.tensors) + " matches no tensor; octet inspect PATH lists their names");
+                    in_quotes(arguments.tensors) +
+                        " matches no tensor; octet inspect PATH lists their names");
     }
     const SortKey key = arguments.sort.value_or(SortKey::kFile);
     std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {

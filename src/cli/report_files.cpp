@@ -1,6 +1,6 @@
-// A report goes the way of every output (io/output.hpp): built in a hidden folder beside its place and
-// renamed. What it may replace is an old report, and any file that the command line does not name and
-// that does not lie in a folder which it names.
+// A report goes the way of every output (io/output.hpp): built in a hidden folder beside its place
+// and renamed. What it may replace is an old report, and any file that the command line does not
+// name and that does not lie in a folder which it names.
 #include "cli/report_files.hpp"
 
 #include <algorithm>
@@ -31,7 +31,8 @@ bool is_same_file(const fs::path& a, const fs::path& b) {
 }
 
 /// Paths of the command line that exist and are no reports.
-std::vector<fs::path> other_paths(const std::vector<std::string>& words, const Arguments& arguments) {
+std::vector<fs::path> other_paths(const std::vector<std::string>& words,
+                                  const Arguments& arguments) {
     std::vector<std::string> reports = arguments.reports;
     std::vector<fs::path> others;
     std::error_code ignored;
@@ -56,14 +57,18 @@ bool is_old_report(const fs::path& target, const report::FileFormat& format) {
     return beginning.find(format.mark) != beginning.npos;
 }
 
-void check_old(const std::string& given, const fs::path& target, const std::vector<fs::path>& others) {
+void check_old(const std::string& given, const fs::path& target,
+               const std::vector<fs::path>& others) {
     const io::EntryKind kind = io::kind_at(target);
     if (kind == io::EntryKind::kNothing) return;
     if (kind != io::EntryKind::kFile) refuse(given, "is no file; choose another name");
     for (const fs::path& other : others) {
-        if (is_same_file(target, other)) refuse(given, "is what the command reads or writes; choose another name");
-        if (is_same_file(target.parent_path(), other) && !is_old_report(target, *report::file_format_of(given)))
-            refuse(given, "would replace a file of that folder that is no report; choose another name");
+        if (is_same_file(target, other))
+            refuse(given, "is what the command reads or writes; choose another name");
+        if (is_same_file(target.parent_path(), other) &&
+            !is_old_report(target, *report::file_format_of(given)))
+            refuse(given,
+                   "would replace a file of that folder that is no report; choose another name");
     }
 }
 
@@ -72,20 +77,24 @@ void check_folder(const Command& command, const std::string& given, const fs::pa
                   const Arguments& arguments) {
     const fs::path folder = target.parent_path();
     if (io::exists(folder / kSidecarName) || io::exists(folder / kFolderReportName))
-        refuse(given, "lies in a folder that octet wrote, which holds nothing else; choose another place");
-    if (is_octets_own(target.filename().native())) refuse(given, "is a name of octet's own; choose another one");
+        refuse(given,
+               "lies in a folder that octet wrote, which holds nothing else; choose another place");
+    if (is_octets_own(target.filename().native()))
+        refuse(given, "is a name of octet's own; choose another one");
     if ((command.bit & kWriting) == 0) return;
     std::error_code ignored;
     const fs::path output = fs::weakly_canonical(fs::absolute(arguments.output, ignored), ignored);
     const fs::path written = output.has_filename() ? output : output.parent_path();
     for (fs::path above = target; above != above.parent_path(); above = above.parent_path()) {
-        if (above == written) refuse(given, "lies in what the command writes; choose another place");
+        if (above == written)
+            refuse(given, "lies in what the command writes; choose another place");
     }
 }
 
 }  // namespace
 
-void check_report_places(const Command& command, const std::vector<std::string>& words, const Arguments& arguments) {
+void check_report_places(const Command& command, const std::vector<std::string>& words,
+                         const Arguments& arguments) {
     if (arguments.reports.empty()) return;
     const std::vector<fs::path> others = other_paths(words, arguments);
     std::vector<fs::path> targets;
@@ -93,7 +102,8 @@ void check_report_places(const Command& command, const std::vector<std::string>&
         const fs::path target = io::resolved_target(given);
         check_folder(command, given, target, arguments);
         check_old(given, target, others);
-        if (std::find(targets.begin(), targets.end(), target) != targets.end()) refuse(given, "is given twice");
+        if (std::find(targets.begin(), targets.end(), target) != targets.end())
+            refuse(given, "is given twice");
         targets.push_back(target);
     }
 }
@@ -112,7 +122,8 @@ struct ReportFiles::File {
 
 ReportFiles::ReportFiles(Terminal& terminal, const Arguments& arguments)
     : terminal_(terminal), sync_(arguments.write.sync) {
-    for (const std::string& path : arguments.reports) files_.push_back(std::make_unique<File>(path, sync_));
+    for (const std::string& path : arguments.reports)
+        files_.push_back(std::make_unique<File>(path, sync_));
 }
 
 ReportFiles::~ReportFiles() = default;
@@ -133,7 +144,9 @@ void ReportFiles::write(const report::Document& document) {
             if (sync_) written.sync();
             file->output.publish_files({name}, true);
         } catch (const Error& error) {
-            throw Error(error.code(), fmt::format("the report was not written, all else is done: {}", error.what()));
+            throw Error(
+                error.code(),
+                fmt::format("the report was not written, all else is done: {}", error.what()));
         }
     }
 }

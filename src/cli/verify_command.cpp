@@ -17,7 +17,8 @@ int run_verify(Terminal& terminal, Arguments& arguments) {
     const VerifyReport report = verify(arguments.input, options);
     if (!files.empty()) files.write(report::document_of(report));
     if (arguments.json) {
-        terminal.out(report::verify_json(report, [&](std::string_view piece) { terminal.out(piece); }));
+        terminal.out(
+            report::verify_json(report, [&](std::string_view piece) { terminal.out(piece); }));
     } else if (!arguments.quiet) {
         terminal.out(report::verify_text(report, terminal.color()));
     }

@@ -1,9 +1,11 @@
-// Quantizes a matrix whose groups are stored in another order than they are read: of columns that become rows (GPT-2's Conv1D), or with codes of
-// distant rows in one byte (quanto's qint4 and qint2).
+// Quantizes a matrix whose groups are stored in another order than they are read: of columns that
+// become rows (GPT-2's Conv1D), or with codes of distant rows in one byte (quanto's qint4 and
+// qint2).
 //
-// The matrix is seen as rows of one group each, in the order of the outputs. The stored form is the codes, then a scale for each row, a
-// zero point for each row, and bytes that are the same for every matrix. Work is cut into tiles of whole stored rows by shape alone, whose
-// sums are merged in order; memory depends on no tensor's size.
+// The matrix is seen as rows of one group each, in the order of the outputs. The stored form is the
+// codes, then a scale for each row, a zero point for each row, and bytes that are the same for
+// every matrix. Work is cut into tiles of whole stored rows by shape alone, whose sums are merged
+// in order; memory depends on no tensor's size.
 #pragma once
 
 #include <span>
@@ -19,14 +21,16 @@ namespace octet::codecs {
 /// How a matrix becomes rows of groups. What it names outlives the run.
 struct GroupsJob {
     Dtype dtype = Dtype::kF32;
-    Scheme scheme;                        ///< affine with real zero points, in channels or groups
-    std::string_view name;                ///< for messages
-    const Shape& shape;                   ///< of the source: [outputs, inputs], or the other way round
-    std::span<const float> weights = {};  ///< of the squared errors of the inputs, in a search; empty: all 1
-    std::uint64_t group = 0;              ///< inputs of one scale, which divide all; a multiple of 8 unless stacked
-    bool is_transposed = false;           ///< the source is [inputs, outputs]
-    /// Codes of so many rows share the bytes of one: row r and those that follow it at distances of ceil(rows / stacked). 1: the codes of a row
-    /// are packed one behind the other.
+    Scheme scheme;          ///< affine with real zero points, in channels or groups
+    std::string_view name;  ///< for messages
+    const Shape& shape;     ///< of the source: [outputs, inputs], or the other way round
+    std::span<const float> weights =
+        {};  ///< of the squared errors of the inputs, in a search; empty: all 1
+    std::uint64_t group =
+        0;  ///< inputs of one scale, which divide all; a multiple of 8 unless stacked
+    bool is_transposed = false;  ///< the source is [inputs, outputs]
+    /// Codes of so many rows share the bytes of one: row r and those that follow it at distances of
+    /// ceil(rows / stacked). 1: the codes of a row are packed one behind the other.
     std::uint64_t stacked = 1;
     bool negates_zero_points = false;  ///< what is stored is subtracted by who reads it
     std::vector<std::byte> last = {};  ///< stands behind all else
@@ -35,8 +39,8 @@ struct GroupsJob {
 class QuantizeGroupsTask final : public pipeline::TensorTask {
   public:
     /// `take` gets sums and checksums under `number`, and outlives the run.
-    QuantizeGroupsTask(GroupsJob job, const pipeline::Stretch& from, const pipeline::Stretch& to, std::size_t number,
-                       const TakeResult& take);
+    QuantizeGroupsTask(GroupsJob job, const pipeline::Stretch& from, const pipeline::Stretch& to,
+                       std::size_t number, const TakeResult& take);
 
     std::uint64_t memory_needed() const override;
     std::uint64_t cut(std::uint64_t memory_bytes) override;
@@ -70,18 +74,19 @@ class QuantizeGroupsTask final : public pipeline::TensorTask {
     std::uint64_t stored_row_bytes() const noexcept;
     std::uint64_t tiles() const noexcept;
     Buffers buffers_in(pipeline::Bytes memory) const;
-    void do_tile(const Tile& tile, Buffers& buffers, pipeline::Workspace& workspace, pipeline::OutputStream& output,
-                 Found& found) const;
+    void do_tile(const Tile& tile, Buffers& buffers, pipeline::Workspace& workspace,
+                 pipeline::OutputStream& output, Found& found) const;
     void read(const Run& run, Buffers& buffers, const pipeline::Workspace& workspace) const;
     void read_floats(std::uint64_t element, std::uint64_t count, float* values, Buffers& buffers,
                      const pipeline::Workspace& workspace) const;
     void quantize(const Run& run, Buffers& buffers, std::uint8_t* codes, Found& found) const;
-    void quantize_rows(const Run& run, const float* values, const float* weights, const quant::Blocks& blocks,
-                       std::uint8_t* codes, Found& found) const;
+    void quantize_rows(const Run& run, const float* values, const float* weights,
+                       const quant::Blocks& blocks, std::uint8_t* codes, Found& found) const;
     void write_states(const Run& run, Buffers& buffers) const;
     std::uint64_t source_element(std::uint64_t row, std::uint64_t column) const noexcept;
     [[noreturn]] void refuse_values(const Run& run, const float* values) const;
-    [[noreturn]] void refuse_block(const Run& run, const quant::Blocks& blocks, std::uint64_t block) const;
+    [[noreturn]] void refuse_block(const Run& run, const quant::Blocks& blocks,
+                                   std::uint64_t block) const;
 
     const GroupsJob job_;
     const TakeResult& take_;

@@ -46,8 +46,10 @@ Report inspect_set(const std::filesystem::path& path, io::Links links) {
     return report;
 }
 
-/// The weights that came quantized by a method that is read, or nothing; state that does not fit is a note then.
-std::unique_ptr<came_quantized::QuantizedSource> quantized(checkpoint::Checkpoint& checkpoint, io::Links links) {
+/// The weights that came quantized by a method that is read, or nothing; state that does not fit is
+/// a note then.
+std::unique_ptr<came_quantized::QuantizedSource> quantized(checkpoint::Checkpoint& checkpoint,
+                                                           io::Links links) {
     try {
         return came_quantized::QuantizedSource::try_open(checkpoint, links);
     } catch (const Error& error) {
@@ -84,8 +86,10 @@ Report inspect_checkpoint(const std::filesystem::path& path, io::Links links) {
     }
     report.notes = checkpoint.notes;
     report.totals = octet_set::totals_of(report.tensors, 0.0);
-    report.totals.source_bytes = report.totals.output_bytes = octet_set::total_bytes(report.input_files);
-    report.totals.framework_bytes = checkpoint::framework_bytes(family, report.tensors, checkpoint::Counted::kSource);
+    report.totals.source_bytes = report.totals.output_bytes =
+        octet_set::total_bytes(report.input_files);
+    report.totals.framework_bytes =
+        checkpoint::framework_bytes(family, report.tensors, checkpoint::Counted::kSource);
     return report;
 }
 
@@ -104,7 +108,8 @@ Report inspect_gguf(const std::filesystem::path& path, io::Links links) {
 }
 
 Report inspect_any(const std::filesystem::path& path, io::Links links) {
-    if (checkpoint::locate(path).what == checkpoint::Location::What::kGguf) return inspect_gguf(path, links);
+    if (checkpoint::locate(path).what == checkpoint::Location::What::kGguf)
+        return inspect_gguf(path, links);
     return octet_set::is_set(path) ? inspect_set(path, links) : inspect_checkpoint(path, links);
 }
 
@@ -115,7 +120,8 @@ Report inspect(const std::filesystem::path& path, bool follow_links) {
     const io::Links links = io::links_of(follow_links);
     Report report = inspect_any(path, links);
     report.input = path.native();
-    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    report.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }
 

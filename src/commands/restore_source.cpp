@@ -1,5 +1,5 @@
-// Tensors that lie in the source as the output has them are copied or converted as bytes; all others are
-// restored as floats.
+// Tensors that lie in the source as the output has them are copied or converted as bytes; all
+// others are restored as floats.
 #include "commands/restore_source.hpp"
 
 #include <algorithm>
@@ -33,27 +33,31 @@ codecs::TaskList tasks_of(const formats::FloatSource& source, const formats::Out
         if (source.is_plain(i) && restored == tensor.dtype) {
             tasks.add<codecs::CopyTask>(from, to, i, take, false);
         } else if (source.is_plain(i)) {
-            tasks.add<codecs::ConvertTask>(codecs::ConvertJob{from, to, tensor.dtype, restored, tensor.name}, i, take);
+            tasks.add<codecs::ConvertTask>(
+                codecs::ConvertJob{from, to, tensor.dtype, restored, tensor.name}, i, take);
         } else {
-            tasks.add<codecs::RestoreFloatsTask>(codecs::RestoreFloatsJob{&source, i, to, restored}, i, take);
+            tasks.add<codecs::RestoreFloatsTask>(codecs::RestoreFloatsJob{&source, i, to, restored},
+                                                 i, take);
         }
     }
     return tasks;
 }
 
 /// What narrowing to F16 or BF16 added; dtypes and sizes become those of the checkpoint.
-void take_results(const std::vector<kernels::Narrowing>& narrowings, const formats::OutputPlan& plan,
-                  std::optional<Dtype> dtype, Report& report) {
+void take_results(const std::vector<kernels::Narrowing>& narrowings,
+                  const formats::OutputPlan& plan, std::optional<Dtype> dtype, Report& report) {
     for (std::size_t i = 0; i < report.tensors.size(); ++i) {
         TensorReport& tensor = report.tensors[i];
         const Dtype restored = formats::restored_dtype(tensor, dtype);
-        const bool is_narrowed = restored != tensor.dtype && (restored == Dtype::kF16 || restored == Dtype::kBF16);
+        const bool is_narrowed =
+            restored != tensor.dtype && (restored == Dtype::kF16 || restored == Dtype::kBF16);
         tensor.dtype = restored;
         tensor.output_bytes = plan.placements[i].byte_count;
         if (!is_narrowed) continue;
-        tensor.narrowed_max_abs_error = six_digits(static_cast<double>(narrowings[i].max_abs_difference));
-        report.totals.narrowed_max_abs_error =
-            std::max(report.totals.narrowed_max_abs_error.value_or(0.0), *tensor.narrowed_max_abs_error);
+        tensor.narrowed_max_abs_error =
+            six_digits(static_cast<double>(narrowings[i].max_abs_difference));
+        report.totals.narrowed_max_abs_error = std::max(
+            report.totals.narrowed_max_abs_error.value_or(0.0), *tensor.narrowed_max_abs_error);
     }
 }
 
@@ -70,8 +74,9 @@ std::optional<Dtype> common_dtype(const formats::FloatSource& source, std::optio
     return common;
 }
 
-std::vector<kernels::Narrowing> restore(const formats::FloatSource& source, formats::OutputPlan& plan,
-                                        io::Output& output, const DequantizeOptions& options) {
+std::vector<kernels::Narrowing> restore(const formats::FloatSource& source,
+                                        formats::OutputPlan& plan, io::Output& output,
+                                        const DequantizeOptions& options) {
     const std::vector<io::File> files = create_files(plan, output);
     std::vector<kernels::Narrowing> narrowings(source.tensors().size());
     const codecs::TakeResult take = [&](std::size_t i, codecs::TensorResult&& result) {
@@ -82,7 +87,8 @@ std::vector<kernels::Narrowing> restore(const formats::FloatSource& source, form
     return narrowings;
 }
 
-std::vector<io::FileIdentity> inputs_of(const formats::FloatSource& source, const checkpoint::Companions& companions) {
+std::vector<io::FileIdentity> inputs_of(const formats::FloatSource& source,
+                                        const checkpoint::Companions& companions) {
     std::vector<io::FileIdentity> inputs;
     for (const io::File& file : source.files()) inputs.push_back(file.identity());
     for (const checkpoint::Companion& companion : companions.copied)
@@ -90,9 +96,10 @@ std::vector<io::FileIdentity> inputs_of(const formats::FloatSource& source, cons
     return inputs;
 }
 
-void fill_report(const formats::FloatSource& source, std::vector<TensorReport> tensors, const Totals& totals,
-                 const formats::OutputPlan& plan, const std::vector<kernels::Narrowing>& narrowings,
-                 std::optional<Dtype> dtype, Report& report) {
+void fill_report(const formats::FloatSource& source, std::vector<TensorReport> tensors,
+                 const Totals& totals, const formats::OutputPlan& plan,
+                 const std::vector<kernels::Narrowing>& narrowings, std::optional<Dtype> dtype,
+                 Report& report) {
     report.tensors = std::move(tensors);
     report.totals = totals;
     report.totals.output_bytes = octet_set::total_bytes(report.output_files);
@@ -100,7 +107,8 @@ void fill_report(const formats::FloatSource& source, std::vector<TensorReport> t
     std::vector<TensorReport> restored = report.tensors;
     for (TensorReport& tensor : restored) tensor.source_bytes = tensor.output_bytes;
     const checkpoint::Family family = checkpoint::detect_family(restored);
-    report.totals.framework_bytes = checkpoint::framework_bytes(family, restored, checkpoint::Counted::kSource);
+    report.totals.framework_bytes =
+        checkpoint::framework_bytes(family, restored, checkpoint::Counted::kSource);
     for (const io::File& file : source.files())
         report.input_files.push_back({fs::path(file.name()).filename().native(), file.size()});
 }

@@ -48,13 +48,20 @@ void write_judgement(JsonWriter& writer, const TextJudgement& judgement) {
 
 }  // namespace
 
-std::string compare_json(const CompareReport& report, const TextSink& sink, const TextJudgement* judgement) {
+std::string compare_json(const CompareReport& report, const TextSink& sink,
+                         const TextJudgement* judgement) {
     std::string text;
     JsonWriter writer(text, JsonWriter::Style::kLines, printable_sink(sink));
     writer.begin_object();
     writer.key("command").string("compare").key("version").string(version());
-    writer.key("input").string(json_path(report.input)).key("output").string(json_path(report.output));
-    writer.key("input_format").string(report.input_format).key("output_format").string(report.output_format);
+    writer.key("input")
+        .string(json_path(report.input))
+        .key("output")
+        .string(json_path(report.output));
+    writer.key("input_format")
+        .string(report.input_format)
+        .key("output_format")
+        .string(report.output_format);
     write_totals(writer, report.totals);
     writer.key("tensors").begin_array();
     for (const TensorComparison& tensor : report.tensors) write_tensor(writer, tensor);
@@ -64,7 +71,12 @@ std::string compare_json(const CompareReport& report, const TextSink& sink, cons
     write_names(writer, "dropped", report.dropped);
     writer.key("changed").begin_array();
     for (const TensorChange& change : report.changed)
-        writer.begin_object().key("name").string(change.name).key("what").string(change.what).end_object();
+        writer.begin_object()
+            .key("name")
+            .string(change.name)
+            .key("what")
+            .string(change.what)
+            .end_object();
     writer.end_array();
     if (judgement != nullptr) write_judgement(writer, *judgement);
     write_checks(writer, report.checks);

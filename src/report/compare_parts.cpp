@@ -20,7 +20,8 @@ std::vector<const TensorComparison*> worst_first(const CompareReport& report, bo
         const double sqnr_db = t->differences->sqnr_db;
         return std::isnan(sqnr_db) ? std::pair(0, 0.0) : std::pair(1, sqnr_db);
     };
-    std::stable_sort(order.begin(), order.end(), [&](const auto* a, const auto* b) { return rank(a) < rank(b); });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](const auto* a, const auto* b) { return rank(a) < rank(b); });
     return order;
 }
 

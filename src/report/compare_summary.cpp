@@ -1,4 +1,5 @@
-// Several comparisons with one original, kept small and told as JSON: `comparisons` pass through as they are made, `summary` follows.
+// Several comparisons with one original, kept small and told as JSON: `comparisons` pass through as
+// they are made, `summary` follows.
 #include "report/compare_summary.hpp"
 
 #include <algorithm>
@@ -19,7 +20,8 @@ constexpr std::size_t kMostWorst = 3;
 /// Of all compared tensors as they are stored in B.
 std::optional<double> overall_bits(const CompareReport& report) {
     double bytes = 0;
-    for (const TensorComparison& tensor : report.tensors) bytes += static_cast<double>(tensor.output_bytes);
+    for (const TensorComparison& tensor : report.tensors)
+        bytes += static_cast<double>(tensor.output_bytes);
     if (report.totals.parameters == 0) return std::nullopt;
     return six_digits(8 * bytes / static_cast<double>(report.totals.parameters));
 }
@@ -39,7 +41,10 @@ void write_optional(JsonWriter& writer, std::string_view key, const std::optiona
 
 void write_summary(JsonWriter& writer, const CompareSummary& side) {
     writer.begin_object();
-    writer.key("output").string(json_path(side.output)).key("output_format").string(side.output_format);
+    writer.key("output")
+        .string(json_path(side.output))
+        .key("output_format")
+        .string(side.output_format);
     writer.key("output_bytes").integer(side.output_bytes);
     write_optional(writer, "bits_per_weight", side.bits_per_weight);
     write_optional(writer, "sqnr_db", side.sqnr_db);
@@ -52,7 +57,11 @@ void write_summary(JsonWriter& writer, const CompareSummary& side) {
     if (!side.not_run.empty()) writer.key("not_run").string(json_path(side.not_run));
     writer.key("worst").begin_array();
     for (const WorstTensor& tensor : side.worst) {
-        writer.begin_object().key("name").string(tensor.name).key("sqnr_db").statistic(tensor.sqnr_db);
+        writer.begin_object()
+            .key("name")
+            .string(tensor.name)
+            .key("sqnr_db")
+            .statistic(tensor.sqnr_db);
         writer.key("max_abs_error").statistic(tensor.max_abs_error).end_object();
     }
     writer.end_array().key("passed").boolean(!side.failure).end_object();
@@ -73,23 +82,31 @@ CompareSummary summary_of(const CompareReport& report, const TextJudgement* text
     summary.max_abs_error = report.totals.max_abs_error;
     const std::vector<const TensorComparison*> worst = worst_first(report, false);
     for (std::size_t i = 0; i < std::min(worst.size(), kMostWorst); ++i)
-        summary.worst.push_back({worst[i]->name, worst[i]->differences->sqnr_db, worst[i]->differences->max_abs_error});
+        summary.worst.push_back(
+            {worst[i]->name, worst[i]->differences->sqnr_db, worst[i]->differences->max_abs_error});
     summary.missing = report.missing.size();
     summary.extra = report.extra.size();
-    summary.changed = static_cast<std::uint64_t>(std::count_if(
-        report.changed.begin(), report.changed.end(), [](const TensorChange& change) { return !change.dtype_only; }));
+    summary.changed = static_cast<std::uint64_t>(
+        std::count_if(report.changed.begin(), report.changed.end(),
+                      [](const TensorChange& change) { return !change.dtype_only; }));
     if (text != nullptr) add_text(summary, *text);
     summary.checks = report.checks;
     summary.failure = failure(report);
     return summary;
 }
 
-std::string comparisons_json_begin(const std::string& input, const std::vector<std::string>& outputs) {
+std::string comparisons_json_begin(const std::string& input,
+                                   const std::vector<std::string>& outputs) {
     std::string text;
     JsonWriter writer(text);
     writer.begin_object();
     writer.key("command").string("compare").key("version").string(version());
-    writer.key("input").string(json_path(input)).key("output").string("").key("outputs").begin_array();
+    writer.key("input")
+        .string(json_path(input))
+        .key("output")
+        .string("")
+        .key("outputs")
+        .begin_array();
     for (const std::string& output : outputs) writer.string(json_path(output));
     writer.end_array();
     return printable_json(text) + ", \"comparisons\": [\n";

@@ -1,5 +1,5 @@
-// Several comparisons with one original, told as one table: a letter for each side, a row of figures behind it. Padding stands outside
-// of the bold marks, so that columns stay columns.
+// Several comparisons with one original, told as one table: a letter for each side, a row of
+// figures behind it. Padding stands outside of the bold marks, so that columns stay columns.
 #include <algorithm>
 #include <cmath>
 
@@ -29,7 +29,8 @@ struct Column {
 };
 
 constexpr Column kColumns[] = {
-    {"size", 10, true, [](const CompareSummary& s) { return std::optional(static_cast<double>(s.output_bytes)); },
+    {"size", 10, true,
+     [](const CompareSummary& s) { return std::optional(static_cast<double>(s.output_bytes)); },
      [](double figure) { return si_size(static_cast<std::uint64_t>(figure)); }},
     {"bits", 8, true, [](const CompareSummary& s) { return s.overall_bits; },
      [](double figure) { return fmt::format("{:.3f}", figure); }},
@@ -58,7 +59,8 @@ std::optional<double> best_of(const Column& column, const Sides& sides) {
     return column.lower_is_better ? *low : *high;
 }
 
-std::string cell(const Column& column, const CompareSummary& side, const std::optional<double>& best, bool color) {
+std::string cell(const Column& column, const CompareSummary& side,
+                 const std::optional<double>& best, bool color) {
     const std::optional<double> figure = column.figure(side);
     const std::string text = figure ? column.shown(*figure) : "-";
     const std::string padding(column.width - std::min(column.width, text.size()), ' ');
@@ -71,12 +73,14 @@ void add_figures(Lines& lines, const Sides& sides, bool color) {
     std::vector<std::string> rows;
     for (std::size_t i = 0; i < sides.size(); ++i) rows.push_back(fmt::format("  {}", label_of(i)));
     for (const Column& column : kColumns) {
-        const bool is_empty = std::none_of(sides.begin(), sides.end(),
-                                           [&](const CompareSummary& side) { return column.figure(side).has_value(); });
+        const bool is_empty = std::none_of(
+            sides.begin(), sides.end(),
+            [&](const CompareSummary& side) { return column.figure(side).has_value(); });
         if (is_empty) continue;
         titles += fmt::format("{:>{}}", column.title, column.width);
         const std::optional<double> best = best_of(column, sides);
-        for (std::size_t i = 0; i < sides.size(); ++i) rows[i] += cell(column, sides[i], best, color);
+        for (std::size_t i = 0; i < sides.size(); ++i)
+            rows[i] += cell(column, sides[i], best, color);
     }
     lines.line(titles);
     for (const std::string& row : rows) lines.line(row);
@@ -99,14 +103,18 @@ void add_paths(Lines& lines, const Original& original, const Sides& sides) {
     std::vector<std::string_view> names = {original.path};
     for (const CompareSummary& side : sides) names.push_back(side.output);
     const std::size_t column = name_width(names, 12);
-    const auto add = [&](const std::string& label, const std::string& path, const std::string& what) {
+    const auto add = [&](const std::string& label, const std::string& path,
+                         const std::string& what) {
         lines.line(fmt::format("  {:<2} {:<{}}  {}", label, fitted(path, column), column, what));
     };
     add("A", original.path,
-        fmt::format("{}, {}", what_it_is(original.is_set, original.format), si_size(original.bytes)));
-    for (std::size_t i = 0; i < sides.size(); ++i) add(label_of(i), sides[i].output, what_side(sides[i]));
+        fmt::format("{}, {}", what_it_is(original.is_set, original.format),
+                    si_size(original.bytes)));
+    for (std::size_t i = 0; i < sides.size(); ++i)
+        add(label_of(i), sides[i].output, what_side(sides[i]));
     for (std::size_t i = 0; i < sides.size(); ++i) {
-        if (!sides[i].not_run.empty()) lines.fact("not run", fmt::format("{}: {}", label_of(i), sides[i].not_run));
+        if (!sides[i].not_run.empty())
+            lines.fact("not run", fmt::format("{}: {}", label_of(i), sides[i].not_run));
     }
 }
 
@@ -122,8 +130,9 @@ void add_worst(Lines& lines, const Sides& sides) {
     for (std::size_t i = 0; i < sides.size(); ++i) {
         std::string label = label_of(i);
         for (const WorstTensor& tensor : sides[i].worst) {
-            lines.line(fmt::format("  {:<2} {:<{}} {:>9.2f} {:>11.4g}", label, fitted(tensor.name, column), column,
-                                   tensor.sqnr_db, tensor.max_abs_error));
+            lines.line(fmt::format("  {:<2} {:<{}} {:>9.2f} {:>11.4g}", label,
+                                   fitted(tensor.name, column), column, tensor.sqnr_db,
+                                   tensor.max_abs_error));
             label.clear();
         }
     }
@@ -134,17 +143,21 @@ void add_gates(Lines& lines, const Sides& sides) {
     lines.heading("gates");
     for (std::size_t i = 0; i < sides.size(); ++i) {
         for (const Check& check : sides[i].checks) {
-            const std::string limit = check.passed ? fmt::format(": --{} {}", check.name, check.limit) : "";
-            lines.fact(check.passed ? "passed" : "failed", fmt::format("{}: {}{}", label_of(i), check.detail, limit));
+            const std::string limit =
+                check.passed ? fmt::format(": --{} {}", check.name, check.limit) : "";
+            lines.fact(check.passed ? "passed" : "failed",
+                       fmt::format("{}: {}{}", label_of(i), check.detail, limit));
         }
     }
 }
 
 }  // namespace
 
-std::string compare_table(const Original& original, const Sides& sides, double seconds, const ReportOptions& options) {
+std::string compare_table(const Original& original, const Sides& sides, double seconds,
+                          const ReportOptions& options) {
     Lines lines(options.color);
-    lines.heading(fmt::format("compared {} with {} others{}", printable(original.path), sides.size(),
+    lines.heading(fmt::format("compared {} with {} others{}", printable(original.path),
+                              sides.size(),
                               original.text.empty() ? "" : " on " + printable(original.text)));
     add_paths(lines, original, sides);
     add_figures(lines, sides, options.color);

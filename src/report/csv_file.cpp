@@ -1,5 +1,6 @@
-// --report FILE.csv: a row a tensor, as RFC 4180 has it: commas, lines that end in CR LF, quotes where
-// they are needed. A text that a spreadsheet would take for a formula gets an apostrophe in front.
+// --report FILE.csv: a row a tensor, as RFC 4180 has it: commas, lines that end in CR LF, quotes
+// where they are needed. A text that a spreadsheet would take for a formula gets an apostrophe in
+// front.
 #include <fmt/format.h>
 
 #include "base/text.hpp"
@@ -38,10 +39,12 @@ void write_csv_file(const Document& document, const TextSink& sink) {
     out << kColumns << "\r\n";
     for (std::size_t i = 0; i < document.tensors; ++i) {
         const TensorRow t = document.tensor(i);
-        out << fmt::format("{},{},{},{},{},{},{},{},", cell(t.name), t.kind, t.dtype, dimensions(t.shape),
-                           cell(t.scheme), t.parameters, t.source_bytes, t.output_bytes);
-        out << fmt::format("{},{},{},{},{},{},{},{}\r\n", statistic_text(bits_each(t)), number(t.sqnr_db),
-                           number(t.rmse), number(t.max_abs_error), number(t.bound), number(t.cosine),
+        out << fmt::format("{},{},{},{},{},{},{},{},", cell(t.name), t.kind, t.dtype,
+                           dimensions(t.shape), cell(t.scheme), t.parameters, t.source_bytes,
+                           t.output_bytes);
+        out << fmt::format("{},{},{},{},{},{},{},{}\r\n", statistic_text(bits_each(t)),
+                           number(t.sqnr_db), number(t.rmse), number(t.max_abs_error),
+                           number(t.bound), number(t.cosine),
                            t.clipped ? fmt::format("{}", *t.clipped) : "", cell(t.note));
     }
     out.flush();

@@ -1,6 +1,7 @@
-// What --report writes, before it has a format: each command turns its result into one Document, and
-// each exporter (file_formats.hpp) turns any Document into a file. Names stand as the checkpoint has
-// them; exporters escape. Folders of paths are left out, so that a report can be published.
+// What --report writes, before it has a format: each command turns its result into one Document,
+// and each exporter (file_formats.hpp) turns any Document into a file. Names stand as the
+// checkpoint has them; exporters escape. Folders of paths are left out, so that a report can be
+// published.
 #pragma once
 
 #include <cstdint>
@@ -61,17 +62,20 @@ struct Table {
 };
 
 struct Document {
-    std::string command;          ///< "quantize"
-    std::string subject = {};     ///< what it is about: base names, such as "model.safetensors -> out"
-    std::string base_model = {};  ///< "openai-community/gpt2"; empty where it is not known for certain
-    std::string format = {};      ///< "gguf" of such an output
+    std::string command;       ///< "quantize"
+    std::string subject = {};  ///< what it is about: base names, such as "model.safetensors -> out"
+    std::string base_model =
+        {};                   ///< "openai-community/gpt2"; empty where it is not known for certain
+    std::string format = {};  ///< "gguf" of such an output
     std::vector<Fact> facts = {};
-    std::vector<Check> checks = {};      ///< one for each gate
-    std::vector<Problem> problems = {};  ///< findings of verify; what compare found missing, extra or changed
-    bool shows_output = true;            ///< false where there is one size of each tensor only
+    std::vector<Check> checks = {};  ///< one for each gate
+    std::vector<Problem> problems =
+        {};                    ///< findings of verify; what compare found missing, extra or changed
+    bool shows_output = true;  ///< false where there is one size of each tensor only
     std::size_t tensors = 0;
-    std::function<TensorRow(std::size_t)> tensor = {};  ///< in file order; made when it is asked for
-    std::vector<CurvePoint> curve = {};                 ///< of the planner
+    std::function<TensorRow(std::size_t)> tensor =
+        {};                              ///< in file order; made when it is asked for
+    std::vector<CurvePoint> curve = {};  ///< of the planner
     std::optional<CurvePoint> chosen = {};
     std::vector<Table> tables = {};
     double seconds = 0;

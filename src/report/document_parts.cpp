@@ -29,7 +29,8 @@ bool is_hub_word(std::string_view word) {
 
 bool passed(const Document& document) {
     const auto is_fine = [](const Problem& problem) { return !problem.fails; };
-    return all_passed(document.checks) && std::all_of(document.problems.begin(), document.problems.end(), is_fine);
+    return all_passed(document.checks) &&
+           std::all_of(document.problems.begin(), document.problems.end(), is_fine);
 }
 
 std::string visible(std::string_view text) {
@@ -97,7 +98,9 @@ TensorRow row_of(const TensorReport& t) {
     row.name = t.name;
     row.kind = kind_name(t.kind);
     row.dtype = dtype_name(t.dtype);
-    row.scheme = !t.type.empty() ? std::string(t.type.view()) : t.scheme ? scheme_name(*t.scheme) : "keep";
+    row.scheme = !t.type.empty() ? std::string(t.type.view())
+                 : t.scheme      ? scheme_name(*t.scheme)
+                                 : "keep";
     row.shape = t.shape;
     row.parameters = element_count(t.shape).value_or(0);
     row.source_bytes = t.source_bytes;
@@ -116,7 +119,8 @@ TensorRow row_of(const TensorReport& t) {
 std::vector<Table> files_table(const std::vector<FileReport>& files) {
     if (files.empty()) return {};
     Table table{"Files", {"file", "bytes"}, {}};
-    for (const FileReport& file : files) table.rows.push_back({file.name, with_commas(file.byte_count)});
+    for (const FileReport& file : files)
+        table.rows.push_back({file.name, with_commas(file.byte_count)});
     return {table};
 }
 
@@ -149,10 +153,12 @@ std::vector<std::size_t> worst_first(const Document& document, std::size_t most)
     }
     const auto is_worse = [](const Rank& a, const Rank& b) {
         if (a.sqnr_db != b.sqnr_db) return a.sqnr_db < b.sqnr_db;
-        return a.output_bytes != b.output_bytes ? a.output_bytes > b.output_bytes : a.index < b.index;
+        return a.output_bytes != b.output_bytes ? a.output_bytes > b.output_bytes
+                                                : a.index < b.index;
     };
     const std::size_t count = std::min(most, ranks.size());
-    std::partial_sort(ranks.begin(), ranks.begin() + static_cast<std::ptrdiff_t>(count), ranks.end(), is_worse);
+    std::partial_sort(ranks.begin(), ranks.begin() + static_cast<std::ptrdiff_t>(count),
+                      ranks.end(), is_worse);
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < count; ++i) order.push_back(ranks[i].index);
     return order;

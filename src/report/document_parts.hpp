@@ -38,8 +38,8 @@ class Pieces {
     std::string text_;
 };
 
-/// `text` without control characters, marks that change the direction of text, what is no UTF-8, and
-/// what XML has no place for: those stand as \n, \x1b ...; all else as it is.
+/// `text` without control characters, marks that change the direction of text, what is no UTF-8,
+/// and what XML has no place for: those stand as \n, \x1b ...; all else as it is.
 std::string visible(std::string_view text);
 
 /// The last name in a path: "out" of "/data/out/".
@@ -48,7 +48,8 @@ std::string base_name(std::string_view path);
 /// `text` in which these paths, where they are absolute, stand as their base names.
 std::string without_folders(std::string text, const std::vector<std::string>& paths);
 
-/// "openai-community/gpt2", where the path leads through that folder of the hub's cache; else empty.
+/// "openai-community/gpt2", where the path leads through that folder of the hub's cache; else
+/// empty.
 std::string hub_name(std::string_view path);
 
 /// Six digits, as in JSON without quotes: "49.2412", "inf".

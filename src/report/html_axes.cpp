@@ -30,31 +30,34 @@ Range rounded(double least, double most) {
 }
 
 void Axes::begin(Pieces& out, std::string_view label) const {
-    out << fmt::format("<figure><svg viewBox=\"0 0 680 340\" role=\"img\" aria-label=\"{}\">\n", markup(label));
+    out << fmt::format("<figure><svg viewBox=\"0 0 680 340\" role=\"img\" aria-label=\"{}\">\n",
+                       markup(label));
 }
 
 void Axes::draw(Pieces& out, std::string_view x_title, std::string_view y_title, bool sizes) const {
     const double step_x = tick_of(x_);
     for (double k = std::ceil(x_.least / step_x); k * step_x <= x_.most * (1 + 1e-9); ++k) {
         const double value = k * step_x;
-        const std::string text =
-            sizes && value >= 0 ? si_size(static_cast<std::uint64_t>(value)) : fmt::format("{:.6g}", value);
+        const std::string text = sizes && value >= 0 ? si_size(static_cast<std::uint64_t>(value))
+                                                     : fmt::format("{:.6g}", value);
         out << fmt::format(
             "<path class=\"grid\" d=\"M{0:.1f} {1}V{2}\"/><text x=\"{0:.1f}\" y=\"{3}\" "
             "class=\"middle\">{4}</text>\n",
             x(value), kTop, kTop + kHeight, kTop + kHeight + 18, text);
     }
     const double step_y = tick_of(y_);
-    for (double k = std::ceil(y_.least / step_y); k * step_y <= y_.most + 1e-9 * std::abs(y_.most); ++k) {
+    for (double k = std::ceil(y_.least / step_y); k * step_y <= y_.most + 1e-9 * std::abs(y_.most);
+         ++k) {
         out << fmt::format(
             "<path class=\"grid\" d=\"M{0} {1:.1f}H{2}\"/><text x=\"{3}\" y=\"{4:.1f}\" "
             "class=\"end\">{5:.6g}</text>\n",
             kLeft, y(k * step_y), kLeft + kWidth, kLeft - 6, y(k * step_y) + 4, k * step_y);
     }
-    out << fmt::format("<text x=\"{}\" y=\"{}\" class=\"middle\">{}</text>\n", kLeft + kWidth / 2, kTop + kHeight + 42,
-                       x_title);
-    out << fmt::format("<text x=\"{0}\" y=\"{1}\" class=\"middle\" transform=\"rotate(-90 {0} {1})\">{2}</text>\n", 14,
-                       kTop + kHeight / 2, y_title);
+    out << fmt::format("<text x=\"{}\" y=\"{}\" class=\"middle\">{}</text>\n", kLeft + kWidth / 2,
+                       kTop + kHeight + 42, x_title);
+    out << fmt::format(
+        "<text x=\"{0}\" y=\"{1}\" class=\"middle\" transform=\"rotate(-90 {0} {1})\">{2}</text>\n",
+        14, kTop + kHeight / 2, y_title);
 }
 
 void Axes::end(Pieces& out, std::string_view caption) {
@@ -62,8 +65,9 @@ void Axes::end(Pieces& out, std::string_view caption) {
 }
 
 std::string dot(double x, double y, std::string_view kind, std::string_view text) {
-    return fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" class=\"{}\"><title>{}</title></circle>\n", x, y,
-                       kind == "chosen" ? 7 : 4, kind, markup(text));
+    return fmt::format(
+        "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" class=\"{}\"><title>{}</title></circle>\n", x,
+        y, kind == "chosen" ? 7 : 4, kind, markup(text));
 }
 
 }  // namespace octet::report::html

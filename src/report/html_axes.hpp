@@ -24,8 +24,12 @@ class Axes {
   public:
     Axes(const Range& x, const Range& y) : x_(x), y_(y) {}
 
-    double x(double value) const { return kLeft + kWidth * (value - x_.least) / (x_.most - x_.least); }
-    double y(double value) const { return kTop + kHeight * (y_.most - value) / (y_.most - y_.least); }
+    double x(double value) const {
+        return kLeft + kWidth * (value - x_.least) / (x_.most - x_.least);
+    }
+    double y(double value) const {
+        return kTop + kHeight * (y_.most - value) / (y_.most - y_.least);
+    }
 
     /// The beginning of the figure: `label` says to those who do not see it what it shows.
     void begin(Pieces& out, std::string_view label) const;

@@ -15,7 +15,8 @@ namespace {
 /// A bar of `byte_count` bytes, `most` of which take all of the width.
 std::string bar(double y, std::uint64_t byte_count, std::uint64_t most, std::string_view kind) {
     constexpr double kBarWidth = 440;
-    const double width = most == 0 ? 0 : kBarWidth * static_cast<double>(byte_count) / static_cast<double>(most);
+    const double width =
+        most == 0 ? 0 : kBarWidth * static_cast<double>(byte_count) / static_cast<double>(most);
     return fmt::format(
         "<rect x=\"90\" y=\"{0:.1f}\" width=\"{1:.1f}\" height=\"13\" class=\"{2}\"/>"
         "<text x=\"{3:.1f}\" y=\"{4:.1f}\">{5}</text>\n",
@@ -24,14 +25,16 @@ std::string bar(double y, std::uint64_t byte_count, std::uint64_t most, std::str
 
 void add_bars(Pieces& out, const std::map<std::string, KindSize>& sizes, bool both) {
     std::uint64_t most = 0;
-    for (const auto& [kind, size] : sizes) most = std::max({most, both ? size.source_bytes : 0, size.output_bytes});
+    for (const auto& [kind, size] : sizes)
+        most = std::max({most, both ? size.source_bytes : 0, size.output_bytes});
     out << fmt::format(
         "<figure><svg viewBox=\"0 0 680 {}\" role=\"img\" aria-label=\"{}; the table below has the "
         "numbers\">\n",
         sizes.size() * 40 + 4, both ? "Bytes before and after, by kind" : "Bytes by kind");
     double y = 4;
     for (const auto& [kind, size] : sizes) {
-        out << fmt::format("<text x=\"84\" y=\"{}\" class=\"end\">{}</text>\n", y + (both ? 20 : 12), markup(kind));
+        out << fmt::format("<text x=\"84\" y=\"{}\" class=\"end\">{}</text>\n",
+                           y + (both ? 20 : 12), markup(kind));
         if (both) out << bar(y, size.source_bytes, most, "before");
         out << bar(both ? y + 16 : y, size.output_bytes, most, "after");
         y += 40;
@@ -47,7 +50,8 @@ void add_sizes(Pieces& out, const Document& document) {
     const std::map<std::string, KindSize> sizes = sizes_by_kind(document);
     out << "<section><h2>Size by kind</h2>\n";
     add_bars(out, sizes, both);
-    out << "<table class=\"numbers\"><caption>Tensors and bytes by kind</caption><thead><tr><th scope=\"col\">kind</th>"
+    out << "<table class=\"numbers\"><caption>Tensors and bytes by kind</caption><thead><tr><th "
+           "scope=\"col\">kind</th>"
            "<th scope=\"col\">tensors</th><th scope=\"col\">parameters</th>";
     out << (both ? "<th scope=\"col\">bytes before</th><th scope=\"col\">bytes after</th>"
                  : "<th scope=\"col\">bytes</th>");
@@ -72,22 +76,28 @@ void add_scatter(Pieces& out, const Document& document, const std::vector<std::s
         const TensorRow t = document.tensor(i);
         if (!t.sqnr_db || !std::isfinite(*t.sqnr_db)) continue;
         points.push_back({bits_each(t), *t.sqnr_db,
-                          fmt::format("{}: {:.2f} dB, {:.4g} bits, {}", t.name, *t.sqnr_db, bits_each(t), t.scheme)});
+                          fmt::format("{}: {:.2f} dB, {:.4g} bits, {}", t.name, *t.sqnr_db,
+                                      bits_each(t), t.scheme)});
     }
     if (points.empty()) return;
-    const auto [low, high] = std::minmax_element(points.begin(), points.end(),
-                                                 [](const Point& a, const Point& b) { return a.sqnr_db < b.sqnr_db; });
+    const auto [low, high] =
+        std::minmax_element(points.begin(), points.end(),
+                            [](const Point& a, const Point& b) { return a.sqnr_db < b.sqnr_db; });
     double most_bits = 8;
     for (const Point& point : points) most_bits = std::max(most_bits, point.bits);
     const Axes axes(rounded(0, most_bits), rounded(low->sqnr_db, high->sqnr_db));
     out << "<section><h2>SQNR against bits</h2>\n";
-    axes.begin(out, fmt::format("SQNR against bits of {}, from {:.2f} to {:.2f} dB; the table of tensors has the "
-                                "numbers",
-                                counted(points.size(), "tensor"), low->sqnr_db, high->sqnr_db));
+    axes.begin(
+        out, fmt::format(
+                 "SQNR against bits of {}, from {:.2f} to {:.2f} dB; the table of tensors has the "
+                 "numbers",
+                 counted(points.size(), "tensor"), low->sqnr_db, high->sqnr_db));
     axes.draw(out, "bits per parameter, state included", "SQNR, dB", false);
-    for (const Point& point : points) out << dot(axes.x(point.bits), axes.y(point.sqnr_db), "point", point.text);
+    for (const Point& point : points)
+        out << dot(axes.x(point.bits), axes.y(point.sqnr_db), "point", point.text);
     Axes::end(out,
-              "Each dot is a tensor: higher is closer to the original, further left is smaller. 6 dB are half "
+              "Each dot is a tensor: higher is closer to the original, further left is smaller. 6 "
+              "dB are half "
               "the error.");
     out << "</section>\n";
 }
@@ -116,19 +126,21 @@ void add_curve(Pieces& out, const Document& document) {
     axes.draw(out, "size of the data files", "SQNR, dB", true);
     std::string path;
     for (const CurvePoint& point : points)
-        path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", axes.x(static_cast<double>(point.byte_count)),
-                            axes.y(point.sqnr_db));
+        path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L",
+                            axes.x(static_cast<double>(point.byte_count)), axes.y(point.sqnr_db));
     if (!path.empty()) out << fmt::format("<path class=\"line\" d=\"{}\"/>\n", path);
     for (const CurvePoint& point : points)
-        out << dot(axes.x(static_cast<double>(point.byte_count)), axes.y(point.sqnr_db), "point", text(point));
+        out << dot(axes.x(static_cast<double>(point.byte_count)), axes.y(point.sqnr_db), "point",
+                   text(point));
     out << dot(axes.x(static_cast<double>(chosen.byte_count)), axes.y(chosen.sqnr_db), "chosen",
                "this plan, " + text(chosen));
     Axes::end(out, "The large dot is this plan: " + text(chosen) + ".");
-    out << "<table class=\"numbers\"><caption>Sizes and what they reach</caption><thead><tr><th scope=\"col\">bytes"
+    out << "<table class=\"numbers\"><caption>Sizes and what they reach</caption><thead><tr><th "
+           "scope=\"col\">bytes"
            "</th><th scope=\"col\">SQNR dB</th></tr></thead><tbody>\n";
     for (const CurvePoint& point : points)
-        out << fmt::format("<tr><th scope=\"row\">{}</th><td>{:.2f}</td></tr>\n", with_commas(point.byte_count),
-                           point.sqnr_db);
+        out << fmt::format("<tr><th scope=\"row\">{}</th><td>{:.2f}</td></tr>\n",
+                           with_commas(point.byte_count), point.sqnr_db);
     out << "</tbody></table></section>\n";
 }
 

@@ -1,5 +1,6 @@
 // --report FILE.html: one page that needs nothing else and asks no network for anything; its policy
-// forbids that, and any script and style but the page's own. Everything is there without the script.
+// forbids that, and any script and style but the page's own. Everything is there without the
+// script.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -17,19 +18,25 @@ namespace {
 constexpr std::size_t kMostRows = 1000;
 
 void add_beginning(Pieces& out, const Document& document) {
-    const std::string title = fmt::format("octet {}: {}", document.command, markup(document.subject));
+    const std::string title =
+        fmt::format("octet {}: {}", document.command, markup(document.subject));
     out << fmt::format(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
         "<meta name=\"generator\" content=\"octet {}\">\n",
         version());
-    out << fmt::format("<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n", html::kPolicy);
-    out << fmt::format("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n",
-                       title);
+    out << fmt::format("<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n",
+                       html::kPolicy);
+    out << fmt::format(
+        "<meta name=\"viewport\" content=\"width=device-width, "
+        "initial-scale=1\">\n<title>{}</title>\n",
+        title);
     out << "<style>" << html::kStyle << "</style></head>\n<body>\n";
-    if (document.tensors > 0) out << "<a class=\"skip\" href=\"#table\">To the table of tensors</a>\n";
+    if (document.tensors > 0)
+        out << "<a class=\"skip\" href=\"#table\">To the table of tensors</a>\n";
     out << fmt::format("<header><h1>{}</h1>\n", title);
     if (!document.checks.empty() || !document.problems.empty())
-        out << (passed(document) ? "<p class=\"passed\">Passed</p>\n" : "<p class=\"failed\">Failed</p>\n");
+        out << (passed(document) ? "<p class=\"passed\">Passed</p>\n"
+                                 : "<p class=\"failed\">Failed</p>\n");
     out << "</header>\n<main>\n";
 }
 
@@ -42,12 +49,16 @@ void add_summary(Pieces& out, const Document& document) {
 
 void add_gates(Pieces& out, const Document& document) {
     if (document.checks.empty()) return;
-    out << "<section><h2>Gates</h2><table><caption>What was asked for, and what is</caption><thead><tr>"
+    out << "<section><h2>Gates</h2><table><caption>What was asked for, and what "
+           "is</caption><thead><tr>"
            "<th scope=\"col\">gate</th><th scope=\"col\">result</th><th scope=\"col\">limit</th>"
            "<th scope=\"col\">detail</th></tr></thead><tbody>\n";
     for (const Check& check : document.checks)
-        out << fmt::format("<tr><th scope=\"row\">--{0}</th><td class=\"{1}\">{1}</td><td>{2}</td><td>{3}</td></tr>\n",
-                           markup(check.name), check.passed ? "passed" : "failed", check.limit, markup(check.detail));
+        out << fmt::format(
+            "<tr><th scope=\"row\">--{0}</th><td "
+            "class=\"{1}\">{1}</td><td>{2}</td><td>{3}</td></tr>\n",
+            markup(check.name), check.passed ? "passed" : "failed", check.limit,
+            markup(check.detail));
     out << "</tbody></table></section>\n";
 }
 
@@ -62,8 +73,9 @@ void add_problems(Pieces& out, const Document& document) {
     for (std::size_t i = 0; i < shown; ++i) {
         const Problem& problem = document.problems[i];
         const std::string between = problem.file.empty() || problem.tensor.empty() ? "" : ": ";
-        out << fmt::format("<tr><th scope=\"row\">{}{}{}</th><td>{}</td></tr>\n", markup(problem.file), between,
-                           markup(problem.tensor), markup(problem.what));
+        out << fmt::format("<tr><th scope=\"row\">{}{}{}</th><td>{}</td></tr>\n",
+                           markup(problem.file), between, markup(problem.tensor),
+                           markup(problem.what));
     }
     out << "</tbody></table></div></section>\n";
 }
@@ -71,10 +83,12 @@ void add_problems(Pieces& out, const Document& document) {
 void add_table(Pieces& out, const Table& table) {
     const std::size_t shown = std::min(kMostRows, table.rows.size());
     out << fmt::format(
-        "<section><h2>{0}</h2><div class=\"wide\" role=\"region\" aria-label=\"{0}\" tabindex=\"0\">"
+        "<section><h2>{0}</h2><div class=\"wide\" role=\"region\" aria-label=\"{0}\" "
+        "tabindex=\"0\">"
         "<table><caption>{0}, {1} of {2}</caption><thead><tr>",
         markup(table.title), with_commas(shown), with_commas(table.rows.size()));
-    for (const std::string& column : table.columns) out << fmt::format("<th scope=\"col\">{}</th>", markup(column));
+    for (const std::string& column : table.columns)
+        out << fmt::format("<th scope=\"col\">{}</th>", markup(column));
     out << "</tr></thead><tbody>\n";
     for (std::size_t i = 0; i < shown; ++i) {
         out << fmt::format("<tr><th scope=\"row\">{}</th>", markup(table.rows[i].front()));
@@ -100,7 +114,8 @@ void write_html_file(const Document& document, const TextSink& sink) {
     html::add_layers(out, document);
     html::add_tensors(out, document, order);
     for (const Table& table : document.tables) add_table(out, table);
-    out << fmt::format("</main>\n<footer>octet {}, {:.3g} s</footer>\n<script>", version(), document.seconds);
+    out << fmt::format("</main>\n<footer>octet {}, {:.3g} s</footer>\n<script>", version(),
+                       document.seconds);
     out << html::kScript << "</script>\n</body></html>\n";
     out.flush();
 }

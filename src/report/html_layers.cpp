@@ -1,5 +1,5 @@
-// Layers are what a number in the names counts: "h.3." of "h.3.attn.c_attn.weight". Their SQNR is that of all
-// their quantized values: signal and noise of tensors are added up.
+// Layers are what a number in the names counts: "h.3." of "h.3.attn.c_attn.weight". Their SQNR is
+// that of all their quantized values: signal and noise of tensors are added up.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -31,13 +31,15 @@ struct Layer {
 /// The layers of one list of modules, by number.
 using Stack = std::map<std::uint64_t, Layer>;
 
-/// "encoder.block" and 3 of "encoder.block.3.layer.0.SelfAttention.q.weight"; false without a number.
+/// "encoder.block" and 3 of "encoder.block.3.layer.0.SelfAttention.q.weight"; false without a
+/// number.
 bool split_name(std::string_view name, std::string_view& prefix, std::uint64_t& number) {
     for (std::size_t begin = 0; begin < name.size();) {
         const std::size_t end = std::min(name.find('.', begin), name.size());
         const std::string_view part = name.substr(begin, end - begin);
-        const bool is_number = !part.empty() && part.size() <= 4 &&
-                               std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
+        const bool is_number =
+            !part.empty() && part.size() <= 4 &&
+            std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
         if (is_number) {
             prefix = name.substr(0, begin == 0 ? 0 : begin - 1);
             number = 0;
@@ -73,19 +75,22 @@ std::vector<std::pair<std::string, Stack>> stacks_of(const Document& document) {
         std::string_view prefix;
         std::uint64_t number = 0;
         const double noise = noise_of(t);
-        if (noise > 0 && split_name(t.name, prefix, number)) add_to(found[std::string(prefix)][number], t, noise);
+        if (noise > 0 && split_name(t.name, prefix, number))
+            add_to(found[std::string(prefix)][number], t, noise);
     }
     std::vector<std::pair<std::string, Stack>> stacks(found.begin(), found.end());
     std::erase_if(stacks, [](const auto& stack) { return stack.second.size() < 2; });
-    std::stable_sort(stacks.begin(), stacks.end(),
-                     [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); });
+    std::stable_sort(stacks.begin(), stacks.end(), [](const auto& a, const auto& b) {
+        return a.second.size() > b.second.size();
+    });
     if (stacks.size() > kMostStacks) stacks.resize(kMostStacks);
     return stacks;
 }
 
 std::string text_of(const std::string& prefix, std::uint64_t number, const Layer& layer) {
-    return fmt::format("{}{}{}: {:.2f} dB over {}; the worst is {} with {:.2f} dB", prefix, prefix.empty() ? "" : ".",
-                       number, layer.sqnr_db(), counted(layer.tensors, "tensor"), layer.worst, layer.worst_db);
+    return fmt::format("{}{}{}: {:.2f} dB over {}; the worst is {} with {:.2f} dB", prefix,
+                       prefix.empty() ? "" : ".", number, layer.sqnr_db(),
+                       counted(layer.tensors, "tensor"), layer.worst, layer.worst_db);
 }
 
 /// 0, the worst fifth of the range, to 4.
@@ -97,26 +102,32 @@ int shade(double value, const Range& range) {
 void add_strip(Pieces& out, const std::string& prefix, const Stack& stack, const Range& range) {
     const double width = 660.0 / static_cast<double>(stack.rbegin()->first + 1);
     out << fmt::format(
-        "<figure><svg viewBox=\"0 0 680 48\" role=\"img\" aria-label=\"Layers of {} as a strip, darker "
+        "<figure><svg viewBox=\"0 0 680 48\" role=\"img\" aria-label=\"Layers of {} as a strip, "
+        "darker "
         "is worse; the table below has the numbers\">\n",
         markup(prefix));
     for (const auto& [number, layer] : stack)
         out << fmt::format(
-            "<rect x=\"{:.1f}\" y=\"2\" width=\"{:.1f}\" height=\"28\" class=\"heat{}\"><title>{}</title>"
+            "<rect x=\"{:.1f}\" y=\"2\" width=\"{:.1f}\" height=\"28\" "
+            "class=\"heat{}\"><title>{}</title>"
             "</rect>\n",
-            10 + width * static_cast<double>(number), std::max(0.8 * width, width - 2), shade(layer.sqnr_db(), range),
-            markup(text_of(prefix, number, layer)));
-    out << fmt::format("<text x=\"10\" y=\"45\">{}</text><text x=\"670\" y=\"45\" class=\"end\">{}</text>\n",
-                       stack.begin()->first, stack.rbegin()->first);
+            10 + width * static_cast<double>(number), std::max(0.8 * width, width - 2),
+            shade(layer.sqnr_db(), range), markup(text_of(prefix, number, layer)));
+    out << fmt::format(
+        "<text x=\"10\" y=\"45\">{}</text><text x=\"670\" y=\"45\" class=\"end\">{}</text>\n",
+        stack.begin()->first, stack.rbegin()->first);
     Axes::end(out, fmt::format("Layers of {}, darkest up to {:.2f} dB, lightest from {:.2f} dB.",
-                               prefix.empty() ? "the model" : prefix, range.least + (range.most - range.least) / 5,
+                               prefix.empty() ? "the model" : prefix,
+                               range.least + (range.most - range.least) / 5,
                                range.most - (range.most - range.least) / 5));
 }
 
-void add_depth(Pieces& out, const std::vector<std::pair<std::string, Stack>>& stacks, const Range& range) {
+void add_depth(Pieces& out, const std::vector<std::pair<std::string, Stack>>& stacks,
+               const Range& range) {
     constexpr double kLeastAxis = 5;  // fewer would have ticks between layers
     double last = 0;
-    for (const auto& [prefix, stack] : stacks) last = std::max(last, static_cast<double>(stack.rbegin()->first));
+    for (const auto& [prefix, stack] : stacks)
+        last = std::max(last, static_cast<double>(stack.rbegin()->first));
     const Axes axes({0, std::max(last, kLeastAxis)}, rounded(range.least, range.most));
     axes.begin(out, "SQNR of the layers by depth; the table below has the numbers");
     axes.draw(out, "layer", "SQNR, dB", false);
@@ -124,8 +135,8 @@ void add_depth(Pieces& out, const std::vector<std::pair<std::string, Stack>>& st
     for (std::size_t i = 0; i < stacks.size(); ++i) {
         std::string path;
         for (const auto& [number, layer] : stacks[i].second)
-            path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", axes.x(static_cast<double>(number)),
-                                axes.y(layer.sqnr_db()));
+            path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L",
+                                axes.x(static_cast<double>(number)), axes.y(layer.sqnr_db()));
         out << fmt::format("<path class=\"line line{}\" d=\"{}\"/>\n", i, path);
         for (const auto& [number, layer] : stacks[i].second)
             out << dot(axes.x(static_cast<double>(number)), axes.y(layer.sqnr_db()), "point",
@@ -137,14 +148,17 @@ void add_depth(Pieces& out, const std::vector<std::pair<std::string, Stack>>& st
 }
 
 void add_table(Pieces& out, const std::vector<std::pair<std::string, Stack>>& stacks) {
-    out << "<details><summary>The layers in numbers</summary><table class=\"numbers\"><caption>Layers</caption><thead>"
-           "<tr><th scope=\"col\">layer</th><th scope=\"col\">tensors</th><th scope=\"col\">SQNR dB</th>"
+    out << "<details><summary>The layers in numbers</summary><table "
+           "class=\"numbers\"><caption>Layers</caption><thead>"
+           "<tr><th scope=\"col\">layer</th><th scope=\"col\">tensors</th><th scope=\"col\">SQNR "
+           "dB</th>"
            "<th scope=\"col\">worst dB</th></tr></thead><tbody>\n";
     for (const auto& [prefix, stack] : stacks) {
         for (const auto& [number, layer] : stack)
-            out << fmt::format("<tr><th scope=\"row\">{}{}{}</th><td>{}</td><td>{:.2f}</td><td>{:.2f}</td></tr>\n",
-                               markup(prefix), prefix.empty() ? "" : ".", number, layer.tensors, layer.sqnr_db(),
-                               layer.worst_db);
+            out << fmt::format(
+                "<tr><th scope=\"row\">{}{}{}</th><td>{}</td><td>{:.2f}</td><td>{:.2f}</td></tr>\n",
+                markup(prefix), prefix.empty() ? "" : ".", number, layer.tensors, layer.sqnr_db(),
+                layer.worst_db);
     }
     out << "</tbody></table></details>\n";
 }

@@ -1,6 +1,6 @@
 // What every page has alike: style, script and policy. The policy names the hashes of both, so that
-// nothing else runs, whatever a name holds; tests/cli/test_report.py says the new ones when they are
-// changed. Dark and light follow the reader's system; colours have a contrast of at least 4.5.
+// nothing else runs, whatever a name holds; tests/cli/test_report.py says the new ones when they
+// are changed. Dark and light follow the reader's system; colours have a contrast of at least 4.5.
 #include "report/html_parts.hpp"
 
 namespace octet::report::html {

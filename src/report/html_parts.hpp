@@ -1,6 +1,6 @@
-// Parts of the page that --report FILE.html is (html_file.cpp). Each writes a section of its own, or
-// nothing where the document has nothing for it. Charts are SVG within the page, and what they show
-// stands in a table, too.
+// Parts of the page that --report FILE.html is (html_file.cpp). Each writes a section of its own,
+// or nothing where the document has nothing for it. Charts are SVG within the page, and what they
+// show stands in a table, too.
 #pragma once
 
 #include <string_view>

@@ -1,6 +1,6 @@
 // --report FILE.xml: JUnit, as Jenkins, GitLab and GitHub's actions read it. Three suites: gates,
-// findings that belong to no tensor of the table, and tensors. A tensor fails where it misses a gate
-// on every tensor or something was found in it.
+// findings that belong to no tensor of the table, and tensors. A tensor fails where it misses a
+// gate on every tensor or something was found in it.
 #include <map>
 #include <set>
 
@@ -20,20 +20,25 @@ class Failures {
   public:
     explicit Failures(const Document& document) : document_(document) {
         for (const Problem& problem : document.problems) {
-            if (problem.fails && !problem.tensor.empty()) by_tensor_.emplace(problem.tensor, &problem);
+            if (problem.fails && !problem.tensor.empty())
+                by_tensor_.emplace(problem.tensor, &problem);
         }
     }
 
     /// Empty where the tensor is as it should be.
     std::string of(const TensorRow& row) const {
         std::string text;
-        const auto add = [&](const std::string& what) { text += (text.empty() ? "" : "; ") + what; };
+        const auto add = [&](const std::string& what) {
+            text += (text.empty() ? "" : "; ") + what;
+        };
         for (const Check& check : document_.checks) {
             if (check.name == "min-sqnr-tensor" && row.sqnr_db && !(*row.sqnr_db >= check.limit))
-                add(fmt::format("{} dB, below --min-sqnr-tensor {}", statistic_text(*row.sqnr_db), check.limit));
-            if (check.name == "max-abs-error" && row.max_abs_error && !(*row.max_abs_error <= check.limit))
-                add(fmt::format("off by {}, above --max-abs-error {}", statistic_text(*row.max_abs_error),
+                add(fmt::format("{} dB, below --min-sqnr-tensor {}", statistic_text(*row.sqnr_db),
                                 check.limit));
+            if (check.name == "max-abs-error" && row.max_abs_error &&
+                !(*row.max_abs_error <= check.limit))
+                add(fmt::format("off by {}, above --max-abs-error {}",
+                                statistic_text(*row.max_abs_error), check.limit));
         }
         const auto [begin, end] = by_tensor_.equal_range(row.name);
         for (auto it = begin; it != end; ++it) add(it->second->what);
@@ -52,14 +57,15 @@ struct Counts {
 };
 
 std::string attributes(const Counts& counts, double seconds) {
-    return fmt::format("tests=\"{}\" failures=\"{}\" errors=\"0\" time=\"{:.3f}\"", counts.tests, counts.failures,
-                       seconds);
+    return fmt::format("tests=\"{}\" failures=\"{}\" errors=\"0\" time=\"{:.3f}\"", counts.tests,
+                       counts.failures, seconds);
 }
 
 /// One suite, whose cases are counted before they are written.
 class Suite {
   public:
-    Suite(Pieces& out, const Document& document, std::string_view name, const Counts& counts, double seconds)
+    Suite(Pieces& out, const Document& document, std::string_view name, const Counts& counts,
+          double seconds)
         : out_(out), class_(fmt::format("octet.{}.{}", document.command, name)) {
         out_ << fmt::format("  <testsuite name=\"octet {} {}\" {}>\n", document.command, name,
                             attributes(counts, seconds));
@@ -67,14 +73,16 @@ class Suite {
 
     /// `failure` is empty where the case passed.
     void add(std::string_view name, std::string_view type, std::string_view failure) {
-        out_ << fmt::format("    <testcase name=\"{}\" classname=\"{}\" time=\"0.000\"", markup(name), class_);
+        out_ << fmt::format("    <testcase name=\"{}\" classname=\"{}\" time=\"0.000\"",
+                            markup(name), class_);
         if (failure.empty()) {
             out_ << "/>\n";
             return;
         }
         const std::string text = markup(failure);
-        out_ << fmt::format(">\n      <failure type=\"{}\" message=\"{}\">{}</failure>\n    </testcase>\n", type, text,
-                            text);
+        out_ << fmt::format(
+            ">\n      <failure type=\"{}\" message=\"{}\">{}</failure>\n    </testcase>\n", type,
+            text, text);
     }
 
     void end() { out_ << "  </testsuite>\n"; }
@@ -114,11 +122,13 @@ std::vector<const Problem*> other_problems(const Document& document) {
 
 void write_gates(Pieces& out, const Document& document) {
     Suite suite(out, document, "gates", count_gates(document), 0);
-    for (const Check& check : document.checks) suite.add(check.name, "gate", check.passed ? "" : check.detail);
+    for (const Check& check : document.checks)
+        suite.add(check.name, "gate", check.passed ? "" : check.detail);
     suite.end();
 }
 
-void write_findings(Pieces& out, const Document& document, const std::vector<const Problem*>& problems) {
+void write_findings(Pieces& out, const Document& document,
+                    const std::vector<const Problem*>& problems) {
     Suite suite(out, document, "findings", {problems.size(), problems.size()}, 0);
     for (const Problem* problem : problems) {
         const std::string& name = problem->tensor.empty() ? problem->file : problem->tensor;
@@ -127,7 +137,8 @@ void write_findings(Pieces& out, const Document& document, const std::vector<con
     suite.end();
 }
 
-void write_tensors(Pieces& out, const Document& document, const Failures& failures, const Counts& counts) {
+void write_tensors(Pieces& out, const Document& document, const Failures& failures,
+                   const Counts& counts) {
     Suite suite(out, document, "tensors", counts, document.seconds);
     for (std::size_t i = 0; i < document.tensors; ++i) {
         const TensorRow row = document.tensor(i);
@@ -143,11 +154,12 @@ void write_junit_file(const Document& document, const TextSink& sink) {
     const Counts gates = count_gates(document);
     const Counts tensors = count_tensors(document, failures);
     const std::vector<const Problem*> others = other_problems(document);
-    const Counts all{gates.tests + others.size() + tensors.tests, gates.failures + others.size() + tensors.failures};
+    const Counts all{gates.tests + others.size() + tensors.tests,
+                     gates.failures + others.size() + tensors.failures};
     Pieces out(sink);
     out << "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
-    out << fmt::format("<testsuites name=\"octet {} {}\" {}>\n", document.command, markup(document.subject),
-                       attributes(all, document.seconds));
+    out << fmt::format("<testsuites name=\"octet {} {}\" {}>\n", document.command,
+                       markup(document.subject), attributes(all, document.seconds));
     write_gates(out, document);
     if (!others.empty()) write_findings(out, document, others);
     write_tensors(out, document, failures, tensors);

@@ -23,8 +23,9 @@ std::string escaped(std::string_view text, std::string_view allowed) {
     std::string out;
     for (const char c : visible(text)) {
         const bool makes_link = c == '.' && (out.ends_with("www") || out.ends_with("WWW"));
-        const bool is_plain = !makes_link && (is_alphanumeric(c) || static_cast<unsigned char>(c) >= 0x80 ||
-                                              allowed.find(c) != allowed.npos);
+        const bool is_plain =
+            !makes_link && (is_alphanumeric(c) || static_cast<unsigned char>(c) >= 0x80 ||
+                            allowed.find(c) != allowed.npos);
         if (is_plain) {
             out += c;
         } else {
@@ -39,7 +40,8 @@ std::string words(std::string_view text) {
     return escaped(text, " .,:;()%'+-=\"");
 }
 
-/// A name: a span of code, which stays readable; what a span could not hold safely is written in HTML.
+/// A name: a span of code, which stays readable; what a span could not hold safely is written in
+/// HTML.
 std::string code(std::string_view text) {
     constexpr std::string_view kSafe = "._/- ,[]+>";
     const auto is_safe = [&](char c) { return is_alphanumeric(c) || kSafe.find(c) != kSafe.npos; };
@@ -51,7 +53,8 @@ std::string code(std::string_view text) {
 std::string front_matter(const Document& document) {
     std::string text = fmt::format("---\n# made by octet {}\n", version());
     if (!document.base_model.empty())
-        text += fmt::format("base_model: {}\nbase_model_relation: quantized\n", document.base_model);
+        text +=
+            fmt::format("base_model: {}\nbase_model_relation: quantized\n", document.base_model);
     text += "tags:\n- octet\n- quantized\n";
     if (document.format == "gguf") text += "- gguf\n";
     return text + "---\n\n";
@@ -62,7 +65,8 @@ void add_row(Pieces& out, const std::vector<std::string>& cells) {
 }
 
 /// The first columns hold words, `numbers` of them at the end numbers.
-void add_head(Pieces& out, std::string_view title, const std::vector<std::string>& columns, std::size_t numbers) {
+void add_head(Pieces& out, std::string_view title, const std::vector<std::string>& columns,
+              std::size_t numbers) {
     out << fmt::format("\n## {}\n\n", words(title));
     add_row(out, columns);
     std::vector<std::string> rule(columns.size(), "---");
@@ -84,8 +88,8 @@ void add_gates(Pieces& out, const Document& document) {
     if (document.checks.empty()) return;
     add_head(out, "Gates", {"gate", "result", "detail", "limit"}, 1);
     for (const Check& check : document.checks)
-        add_row(out, {code("--" + check.name), check.passed ? "passed" : "**failed**", words(check.detail),
-                      fmt::format("{}", check.limit)});
+        add_row(out, {code("--" + check.name), check.passed ? "passed" : "**failed**",
+                      words(check.detail), fmt::format("{}", check.limit)});
 }
 
 void add_problems(Pieces& out, const Document& document) {
@@ -105,11 +109,13 @@ void add_kinds(Pieces& out, const Document& document) {
     if (document.tensors == 0) return;
     const bool both = document.shows_output;
     add_head(out, "Size by kind",
-             both ? std::vector<std::string>{"kind", "tensors", "parameters", "bytes before", "bytes after"}
+             both ? std::vector<std::string>{"kind", "tensors", "parameters", "bytes before",
+                                             "bytes after"}
                   : std::vector<std::string>{"kind", "tensors", "parameters", "bytes"},
              both ? 4 : 3);
     for (const auto& [kind, size] : sizes_by_kind(document)) {
-        std::vector<std::string> row = {kind, with_commas(size.tensors), with_commas(size.parameters)};
+        std::vector<std::string> row = {kind, with_commas(size.tensors),
+                                        with_commas(size.parameters)};
         if (both) row.push_back(with_commas(size.source_bytes));
         row.push_back(with_commas(size.output_bytes));
         add_row(out, row);
@@ -127,11 +133,12 @@ void add_tensors(Pieces& out, const Document& document) {
         const TensorRow t = document.tensor(i);
         add_row(out, {code(t.name), code(t.scheme), fmt::format("{:.4g}", bits_each(t)),
                       t.sqnr_db ? fmt::format("{:.2f}", *t.sqnr_db) : "",
-                      t.max_abs_error ? fmt::format("{:.4g}", *t.max_abs_error) : "", with_commas(t.output_bytes)});
+                      t.max_abs_error ? fmt::format("{:.4g}", *t.max_abs_error) : "",
+                      with_commas(t.output_bytes)});
     }
     if (order.size() < document.tensors)
-        out << fmt::format("\n{} of {} tensors; the .csv and .json reports have all.\n", order.size(),
-                           with_commas(document.tensors));
+        out << fmt::format("\n{} of {} tensors; the .csv and .json reports have all.\n",
+                           order.size(), with_commas(document.tensors));
 }
 
 void add_curve(Pieces& out, const Document& document) {
@@ -139,14 +146,15 @@ void add_curve(Pieces& out, const Document& document) {
     add_head(out, "What other sizes can reach", {"bytes", "SQNR dB"}, 2);
     std::vector<CurvePoint> points = document.curve;
     const CurvePoint chosen = *document.chosen;
-    std::erase_if(points, [&](const CurvePoint& point) { return point.byte_count == chosen.byte_count; });
+    std::erase_if(points,
+                  [&](const CurvePoint& point) { return point.byte_count == chosen.byte_count; });
     points.push_back(chosen);
     std::sort(points.begin(), points.end(),
               [](const CurvePoint& a, const CurvePoint& b) { return a.byte_count < b.byte_count; });
     for (const CurvePoint& point : points) {
         const std::string mark = point.byte_count == chosen.byte_count ? "**" : "";
-        add_row(out,
-                {mark + with_commas(point.byte_count) + mark, fmt::format("{}{:.2f}{}", mark, point.sqnr_db, mark)});
+        add_row(out, {mark + with_commas(point.byte_count) + mark,
+                      fmt::format("{}{:.2f}{}", mark, point.sqnr_db, mark)});
     }
     out << "\nThis plan is in bold.\n";
 }

@@ -18,7 +18,8 @@ class Lines;
 /// A generation, and beside it another of the same prompt, or null.
 std::string generation_text(const Generation& generation, const Generation* versus, bool color);
 /// `model` here and below: what inspect() says of it, for `totals` and `tensors`.
-std::string generation_json(const Generation& generation, const Report& model, const Generation* versus);
+std::string generation_json(const Generation& generation, const Report& model,
+                            const Generation* versus);
 
 /// "stopped at the end token after 9 tokens, 512.3 tokens/s".
 std::string generation_facts(const Generation& generation);

@@ -37,22 +37,28 @@ Document document_of(const PlanReport& report) {
     document.format = report.format;
     document.facts = {
         {"written", "nothing: this is what quantize would do"},
-        {"tensors", fmt::format("{}, {} parameters", with_commas(t.tensors), with_commas(t.parameters))},
+        {"tensors",
+         fmt::format("{}, {} parameters", with_commas(t.tensors), with_commas(t.parameters))},
         {"size before", full_size(t.source_bytes)},
-        {"size after", full_size(t.output_bytes) + ", " + ratio_text(t.source_bytes, t.output_bytes)},
-        {"codes", fmt::format("{} quantized, {} kept", with_commas(t.quantized), with_commas(t.kept))},
+        {"size after",
+         full_size(t.output_bytes) + ", " + ratio_text(t.source_bytes, t.output_bytes)},
+        {"codes",
+         fmt::format("{} quantized, {} kept", with_commas(t.quantized), with_commas(t.kept))},
     };
     if (t.bits_per_weight)
-        document.facts.push_back({"bits per weight", fmt::format("{:.4g}, state included", *t.bits_per_weight)});
+        document.facts.push_back(
+            {"bits per weight", fmt::format("{:.4g}, state included", *t.bits_per_weight)});
     if (report.planner) {
-        document.facts.push_back({"SQNR", decibels(report.planner->sqnr_db) + " over all quantized values"});
+        document.facts.push_back(
+            {"SQNR", decibels(report.planner->sqnr_db) + " over all quantized values"});
         document.curve = report.planner->curve;
         document.chosen = CurvePoint{t.output_bytes, report.planner->sqnr_db};
     }
     document.tensors = report.tensors.size();
     document.tensor = [&report](std::size_t i) { return row_of(report, i); };
     if (!report.reasons.empty()) document.tables.push_back(reasons_table(report));
-    for (Table& table : files_table(report.output_files)) document.tables.push_back(std::move(table));
+    for (Table& table : files_table(report.output_files))
+        document.tables.push_back(std::move(table));
     document.seconds = report.seconds;
     document.json = [&report](const TextSink& sink) { return plan_json(report, sink); };
     return document;

@@ -6,7 +6,8 @@
 
 namespace octet::report {
 
-/// `text` for content and quoted attributes of HTML and XML: visible(), and & < > " ' as references.
+/// `text` for content and quoted attributes of HTML and XML: visible(), and & < > " ' as
+/// references.
 std::string markup(std::string_view text);
 
 }  // namespace octet::report

@@ -48,13 +48,16 @@ constexpr OutputFormat kFile{"gguf", check_gguf, make<GgufWriter>, plan_gguf};
 
 const OutputFormat& format_of(const QuantizeOptions& options) {
     if (!options.type.empty() && !options.format.empty())
-        throw Error(ErrorCode::kUsage, "--type and --format", "each says what is written; give one of the two");
+        throw Error(ErrorCode::kUsage, "--type and --format",
+                    "each says what is written; give one of the two");
     if (options.format == kFile.name)
-        throw Error(ErrorCode::kUsage, "--format", "names folders; --type says what a GGUF file holds");
+        throw Error(ErrorCode::kUsage, "--format",
+                    "names folders; --type says what a GGUF file holds");
     if (!options.type.empty()) return kFile;
-    const std::string_view name = options.format.empty() ? kFolders.front().name : std::string_view(options.format);
-    const auto found =
-        std::find_if(kFolders.begin(), kFolders.end(), [&](const OutputFormat& one) { return one.name == name; });
+    const std::string_view name =
+        options.format.empty() ? kFolders.front().name : std::string_view(options.format);
+    const auto found = std::find_if(kFolders.begin(), kFolders.end(),
+                                    [&](const OutputFormat& one) { return one.name == name; });
     if (found != kFolders.end()) return *found;
     std::vector<std::string> names;
     for (const OutputFormat& one : kFolders) names.emplace_back(one.name);

@@ -1,5 +1,6 @@
-// AWQ of 4 bits: `M.qweight` I32 [in, out / 8], eight outputs a word in the order 0 2 4 6 1 3 5 7 from the lowest bits; `M.qzeros` I32
-// [groups, out / 8] alike; `M.scales` F16 [groups, out]. value = (code - zero point) * scale.
+// AWQ of 4 bits: `M.qweight` I32 [in, out / 8], eight outputs a word in the order 0 2 4 6 1 3 5 7
+// from the lowest bits; `M.qzeros` I32 [groups, out / 8] alike; `M.scales` F16 [groups, out]. value
+// = (code - zero point) * scale.
 #include <algorithm>
 
 #include "base/checked.hpp"
@@ -44,7 +45,8 @@ class AwqTile final : public TileReader {
         if (group == group_) return;
         load(weight_.parts[1], group, zeros_);
         FloatWindow scales(stored_, weight_.parts[2]);
-        for (std::uint64_t i = 0; i < count_; ++i) scales_[i] = scales.at(group * weight_.shape[0] + first_ + i);
+        for (std::uint64_t i = 0; i < count_; ++i)
+            scales_[i] = scales.at(group * weight_.shape[0] + first_ + i);
         group_ = group;
     }
 
@@ -72,15 +74,19 @@ class Awq final : public Transposed {
 
 }  // namespace
 
-std::optional<Weight> claim_awq(const Stored& stored, const Declared& declared, std::uint32_t codes) {
+std::optional<Weight> claim_awq(const Stored& stored, const Declared& declared,
+                                std::uint32_t codes) {
     const checkpoint::Tensor& tensor = stored[codes];
-    if (tensor.dtype != Dtype::kI32 || !tensor.name.ends_with("qweight") || tensor.shape.size() != 2)
+    if (tensor.dtype != Dtype::kI32 || !tensor.name.ends_with("qweight") ||
+        tensor.shape.size() != 2)
         return std::nullopt;
     const std::string prefix = prefix_of(tensor.name);
     const auto found = stored.find(prefix + "scales");
     const auto outputs = checked_multiply(tensor.shape[1], kPerWord);
-    const bool is_wide = found && stored[*found].shape.size() == 2 && outputs && stored[*found].shape[1] == *outputs;
-    if (!is_wide && declared.method != "awq") return std::nullopt;  // GPTQ has a scale a column of words
+    const bool is_wide =
+        found && stored[*found].shape.size() == 2 && outputs && stored[*found].shape[1] == *outputs;
+    if (!is_wide && declared.method != "awq")
+        return std::nullopt;  // GPTQ has a scale a column of words
     const std::uint32_t scales = needed(stored, codes, prefix + "scales");
     const std::uint32_t zeros = needed(stored, codes, prefix + "qzeros");
     check_floats(stored, scales);

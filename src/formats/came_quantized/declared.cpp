@@ -52,7 +52,8 @@ std::optional<std::uint64_t> number_in(const json& object, const char* key) {
 }
 
 void add_once(std::optional<std::uint64_t> number, std::vector<std::uint64_t>& numbers) {
-    if (number && std::find(numbers.begin(), numbers.end(), *number) == numbers.end()) numbers.push_back(*number);
+    if (number && std::find(numbers.begin(), numbers.end(), *number) == numbers.end())
+        numbers.push_back(*number);
 }
 
 std::optional<Dtype> dtype_named(std::string name) {
@@ -77,7 +78,9 @@ void take_groups(const json& groups, Declared& declared) {
         add_once(number_in(weights, "num_bits"), declared.bits);
         add_once(number_in(weights, "group_size"), declared.group_sizes);
         const auto block = weights.find("block_structure");
-        if (block == weights.end() || !block->is_array() || block->size() != 2 || !declared.block.empty()) continue;
+        if (block == weights.end() || !block->is_array() || block->size() != 2 ||
+            !declared.block.empty())
+            continue;
         const auto rows = number_of((*block)[0]);
         const auto columns = number_of((*block)[1]);
         if (rows && columns) declared.block = {*rows, *columns};
@@ -86,13 +89,15 @@ void take_groups(const json& groups, Declared& declared) {
 
 void take_object(const json& object, Declared& declared) {
     if (declared.format.empty())
-        declared.format = text_in(object, object.contains("checkpoint_format") ? "checkpoint_format" : "format");
+        declared.format =
+            text_in(object, object.contains("checkpoint_format") ? "checkpoint_format" : "format");
     add_once(number_in(object, "bits"), declared.bits);
     add_once(number_in(object, "w_bit"), declared.bits);
     add_once(number_in(object, "group_size"), declared.group_sizes);
     add_once(number_in(object, "q_group_size"), declared.group_sizes);
     const auto block = object.find("weight_block_size");
-    if (block != object.end() && block->is_array() && block->size() == 2 && declared.block.empty()) {
+    if (block != object.end() && block->is_array() && block->size() == 2 &&
+        declared.block.empty()) {
         const auto rows = number_of((*block)[0]);
         const auto columns = number_of((*block)[1]);
         if (rows && columns) declared.block = {*rows, *columns};

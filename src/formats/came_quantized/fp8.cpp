@@ -1,7 +1,7 @@
-// FP8: codes of 8-bit floats under the weight's own name, and one scale for the tensor, for each row, or
-// for each block of 128 x 128 (of any size that config.json names; the last ones may be smaller):
-// `weight_scale_inv` of DeepSeek's, `weight_scale` of compressed-tensors' and others'. value = code * scale, in
-// float32. Without any scale in the checkpoint the codes are the values.
+// FP8: codes of 8-bit floats under the weight's own name, and one scale for the tensor, for each
+// row, or for each block of 128 x 128 (of any size that config.json names; the last ones may be
+// smaller): `weight_scale_inv` of DeepSeek's, `weight_scale` of compressed-tensors' and others'.
+// value = code * scale, in float32. Without any scale in the checkpoint the codes are the values.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::uint64_t kUsualBlock = 128;
 
-/// What scales a dimension of `size` elements in steps of: the whole, 1, or equal parts. 0: those scales do not fit.
+/// What scales a dimension of `size` elements in steps of: the whole, 1, or equal parts. 0: those
+/// scales do not fit.
 std::uint64_t step_of(std::uint64_t size, std::uint64_t scales, bool in_parts) {
     if (scales == 1) return std::max<std::uint64_t>(size, 1);
     if (scales == size) return 1;
@@ -27,10 +28,12 @@ std::uint64_t dimension(const Shape& shape, std::size_t from_behind) {
     return shape.size() >= from_behind ? shape[shape.size() - from_behind] : 1;
 }
 
-/// The scale's shape as [batch..., rows, columns] of the weight's: [] and [1] are one for all, [out] is one for each row.
+/// The scale's shape as [batch..., rows, columns] of the weight's: [] and [1] are one for all,
+/// [out] is one for each row.
 std::optional<Shape> aligned(const Shape& weight, Shape scale) {
     if (count_of(scale) == 1) return Shape(weight.size(), 1);
-    if (scale.size() + 1 == weight.size() && scale.back() == weight[weight.size() - 2]) scale.push_back(1);
+    if (scale.size() + 1 == weight.size() && scale.back() == weight[weight.size() - 2])
+        scale.push_back(1);
     if (scale.size() != weight.size()) return std::nullopt;
     return scale;
 }
@@ -54,8 +57,11 @@ std::optional<Steps> steps_of(const Shape& weight, const Shape& given, const Dec
     const std::uint64_t across = dimension(*scale, 1);
     const bool has_block = declared.block.size() == 2;
     const Steps usual{kUsualBlock, kUsualBlock};
-    for (const Steps& block : {has_block ? Steps{declared.block[0], declared.block[1]} : usual, usual}) {
-        if (!is_one && divide_up(rows, block.rows) == down && divide_up(columns, block.columns) == across) return block;
+    for (const Steps& block :
+         {has_block ? Steps{declared.block[0], declared.block[1]} : usual, usual}) {
+        if (!is_one && divide_up(rows, block.rows) == down &&
+            divide_up(columns, block.columns) == across)
+            return block;
     }
     const Steps steps{step_of(rows, down, false), step_of(columns, across, true)};
     return steps.rows == 0 || steps.columns == 0 ? std::nullopt : std::optional(steps);
@@ -67,7 +73,8 @@ bool is_state_leaf(std::string_view name) {
 
 std::string type_of(const Shape& weight, const Steps& steps, bool is_one) {
     if (is_one) return "fp8-tensor";
-    if (steps.rows == 1 && steps.columns == std::max<std::uint64_t>(dimension(weight, 1), 1)) return "fp8-channel";
+    if (steps.rows == 1 && steps.columns == std::max<std::uint64_t>(dimension(weight, 1), 1))
+        return "fp8-channel";
     return fmt::format("fp8-block{}x{}", steps.rows, steps.columns);
 }
 
@@ -85,7 +92,8 @@ class Fp8 final : public Decoder {
           scales_a_row_(divide_up(columns_, step_columns_)),
           scales_a_matrix_(divide_up(rows_, step_rows_) * scales_a_row_) {}
 
-    void read(std::uint64_t first, std::span<float> values, std::span<std::byte> scratch) const override {
+    void read(std::uint64_t first, std::span<float> values,
+              std::span<std::byte> scratch) const override {
         const std::span<std::byte> codes = scratch.first(values.size());
         stored_.read(weight_.parts[0], first, codes);
         if (weight_.parts.size() == 1) return scale_run(codes.data(), 1.0F, values);
@@ -96,7 +104,8 @@ class Fp8 final : public Decoder {
             const std::uint64_t in_block = column % step_columns_;
             const std::uint64_t left = std::min(step_columns_ - in_block, columns_ - column);
             const std::uint64_t count = std::min<std::uint64_t>(left, values.size() - done);
-            scale_run(codes.data() + done, scales.at(scale_of(element)), values.subspan(done, count));
+            scale_run(codes.data() + done, scales.at(scale_of(element)),
+                      values.subspan(done, count));
             done += count;
         }
     }
@@ -126,11 +135,12 @@ class Fp8 final : public Decoder {
 };
 
 /// The scale of codes of that name; nothing where the whole checkpoint has none.
-std::optional<std::uint32_t> scale_of(const Stored& stored, const Declared& declared, std::uint32_t codes) {
+std::optional<std::uint32_t> scale_of(const Stored& stored, const Declared& declared,
+                                      std::uint32_t codes) {
     const std::string& name = stored[codes].name;
     const std::string prefix = prefix_of(name);
-    const std::array<std::string, 4> names = {name + "_scale_inv", name + "_scale", prefix + "scale_weight",
-                                              prefix + "scale"};
+    const std::array<std::string, 4> names = {name + "_scale_inv", name + "_scale",
+                                              prefix + "scale_weight", prefix + "scale"};
     if (const auto found = first_of(stored, names)) return found;
     if (declared.method.empty() && !stored.names_scales()) return std::nullopt;
     return needed(stored, codes, names[declared.method == "fp8" ? 0 : 1]);
@@ -138,7 +148,8 @@ std::optional<std::uint32_t> scale_of(const Stored& stored, const Declared& decl
 
 }  // namespace
 
-std::optional<Weight> claim_fp8(const Stored& stored, const Declared& declared, std::uint32_t codes) {
+std::optional<Weight> claim_fp8(const Stored& stored, const Declared& declared,
+                                std::uint32_t codes) {
     const checkpoint::Tensor& tensor = stored[codes];
     if (!is_f8(tensor.dtype) || is_state_leaf(tensor.name)) return std::nullopt;
     Weight weight;
@@ -155,8 +166,10 @@ std::optional<Weight> claim_fp8(const Stored& stored, const Declared& declared, 
         stored.refuse(*scale, fmt::format("is {}, which no scale is", dtype_name(scales.dtype)));
     const std::optional<Steps> steps = steps_of(weight.shape, scales.shape, declared);
     if (!steps)
-        stored.refuse(*scale, fmt::format("has the shape {}, which does not fit the weight {} of shape {}",
-                                          shape_text(scales.shape), in_quotes(tensor.name), shape_text(tensor.shape)));
+        stored.refuse(*scale,
+                      fmt::format("has the shape {}, which does not fit the weight {} of shape {}",
+                                  shape_text(scales.shape), in_quotes(tensor.name),
+                                  shape_text(tensor.shape)));
     const bool is_one = count_of(scales.shape) == 1;
     weight.parts.push_back(*scale);
     weight.dtype = dtype_of(declared, scales.dtype);

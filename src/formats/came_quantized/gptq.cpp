@@ -1,6 +1,7 @@
-// GPTQ: `M.qweight` I32 [in * bits / 32, out], a bit string down the inputs; `M.qzeros` I32 [groups, out * bits / 32], a bit string
-// along the outputs that holds zero point - 1 (version 1) or the zero point ("checkpoint_format": "gptq_v2"); `M.scales` F16 [groups, out];
-// `M.g_idx` I32 [in], the group of each input. 2, 3, 4 and 8 bits. value = (code - zero point) * scale.
+// GPTQ: `M.qweight` I32 [in * bits / 32, out], a bit string down the inputs; `M.qzeros` I32
+// [groups, out * bits / 32], a bit string along the outputs that holds zero point - 1 (version 1)
+// or the zero point ("checkpoint_format": "gptq_v2"); `M.scales` F16 [groups, out]; `M.g_idx` I32
+// [in], the group of each input. 2, 3, 4 and 8 bits. value = (code - zero point) * scale.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -16,7 +17,8 @@ constexpr std::uint64_t kWordBits = 32;
 enum Number : std::size_t { kBits, kGroup, kGroups, kOffset };
 
 /// `bits` from a bit on of a string whose words are `low` and the next one.
-std::uint32_t code_of(std::uint32_t low, std::uint32_t high, std::uint64_t bit, std::uint64_t bits) {
+std::uint32_t code_of(std::uint32_t low, std::uint32_t high, std::uint64_t bit,
+                      std::uint64_t bits) {
     const std::uint64_t both = low | static_cast<std::uint64_t>(high) << kWordBits;
     return static_cast<std::uint32_t>((both >> bit) & ((1U << bits) - 1U));
 }
@@ -46,9 +48,12 @@ class GptqTile final : public TileReader {
   private:
     void load_words(std::uint64_t row, bool straddles) {
         const std::uint64_t outputs = weight_.shape[0];
-        if (row != row_) read_words(stored_, weight_.parts[0], row * outputs + first_, std::span(low_).first(count_));
+        if (row != row_)
+            read_words(stored_, weight_.parts[0], row * outputs + first_,
+                       std::span(low_).first(count_));
         if (straddles)
-            read_words(stored_, weight_.parts[0], (row + 1) * outputs + first_, std::span(high_).first(count_));
+            read_words(stored_, weight_.parts[0], (row + 1) * outputs + first_,
+                       std::span(high_).first(count_));
         row_ = row;
     }
 
@@ -59,10 +64,12 @@ class GptqTile final : public TileReader {
         FloatWindow scales(stored_, weight_.parts[2]);
         std::array<std::uint8_t, kTile> codes;
         const std::uint64_t row_bytes = stored_[weight_.parts[1]].shape[1] * sizeof(std::uint32_t);
-        read_bit_string(stored_, weight_.parts[1], group * row_bytes, first_, bits, std::span(codes).first(count_));
+        read_bit_string(stored_, weight_.parts[1], group * row_bytes, first_, bits,
+                        std::span(codes).first(count_));
         for (std::uint64_t i = 0; i < count_; ++i) {
             scales_[i] = scales.at(group * outputs + first_ + i);
-            zeros_[i] = static_cast<int>((codes[i] + weight_.numbers[kOffset]) & ((1U << bits) - 1U));
+            zeros_[i] =
+                static_cast<int>((codes[i] + weight_.numbers[kOffset]) & ((1U << bits) - 1U));
         }
         group_ = group;
     }
@@ -92,14 +99,20 @@ class Gptq final : public Transposed {
     const Stored& stored_;
 };
 
-/// As the zero points tell, of which there is one a group and output; 0 where their shape fits no width.
-std::uint64_t bits_of(const checkpoint::Tensor& zeros, std::uint64_t outputs, const Declared& declared) {
+/// As the zero points tell, of which there is one a group and output; 0 where their shape fits no
+/// width.
+std::uint64_t bits_of(const checkpoint::Tensor& zeros, std::uint64_t outputs,
+                      const Declared& declared) {
     const auto fits = [&](std::uint64_t bits) {
         return divide_up(checked_multiply(outputs, bits).value_or(0), kWordBits) == zeros.shape[1];
     };
-    const auto is_width = [](std::uint64_t bits) { return bits == 2 || bits == 3 || bits == 4 || bits == 8; };
+    const auto is_width = [](std::uint64_t bits) {
+        return bits == 2 || bits == 3 || bits == 4 || bits == 8;
+    };
     if (!declared.bits.empty())
-        return is_width(declared.bits.front()) && fits(declared.bits.front()) ? declared.bits.front() : 0;
+        return is_width(declared.bits.front()) && fits(declared.bits.front())
+                   ? declared.bits.front()
+                   : 0;
     for (const std::uint64_t bits : {4U, 8U, 2U, 3U}) {
         if (fits(bits)) return bits;
     }
@@ -112,16 +125,19 @@ bool is_v2(const Declared& declared) {
 
 }  // namespace
 
-std::optional<Weight> claim_gptq(const Stored& stored, const Declared& declared, std::uint32_t codes) {
+std::optional<Weight> claim_gptq(const Stored& stored, const Declared& declared,
+                                 std::uint32_t codes) {
     const checkpoint::Tensor& tensor = stored[codes];
-    if (tensor.dtype != Dtype::kI32 || !tensor.name.ends_with("qweight") || tensor.shape.size() != 2)
+    if (tensor.dtype != Dtype::kI32 || !tensor.name.ends_with("qweight") ||
+        tensor.shape.size() != 2)
         return std::nullopt;
     const std::string prefix = prefix_of(tensor.name);
     const std::uint32_t scales = needed(stored, codes, prefix + "scales");
     const std::uint32_t zeros = needed(stored, codes, prefix + "qzeros");
     check_floats(stored, scales);
     const std::uint64_t outputs = tensor.shape[1];
-    if (stored[scales].shape.size() != 2 || stored[scales].shape[1] != outputs) refuse_shape(stored, scales, codes);
+    if (stored[scales].shape.size() != 2 || stored[scales].shape[1] != outputs)
+        refuse_shape(stored, scales, codes);
     const std::uint64_t groups = stored[scales].shape[0];
     const bool is_words = stored[zeros].dtype == Dtype::kI32 && stored[zeros].shape.size() == 2;
     if (!is_words || stored[zeros].shape[0] != groups) refuse_shape(stored, zeros, codes);

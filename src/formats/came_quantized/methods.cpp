@@ -45,13 +45,16 @@ std::optional<std::uint32_t> first_of(const Stored& stored, std::span<const std:
 std::uint32_t needed(const Stored& stored, std::uint32_t codes, const std::string& name) {
     const auto found = stored.find(name);
     if (!found)
-        stored.refuse(codes, fmt::format("came quantized, and {}, without which it cannot be restored, is missing; "
-                                         "fetch the whole checkpoint",
-                                         in_quotes(name)));
+        stored.refuse(
+            codes,
+            fmt::format("came quantized, and {}, without which it cannot be restored, is missing; "
+                        "fetch the whole checkpoint",
+                        in_quotes(name)));
     return *found;
 }
 
-std::uint64_t group_size_of(const Declared& declared, std::uint64_t columns, std::uint64_t groups) noexcept {
+std::uint64_t group_size_of(const Declared& declared, std::uint64_t columns,
+                            std::uint64_t groups) noexcept {
     if (groups == 0) return 0;
     if (groups == 1) return std::max<std::uint64_t>(columns, 1);
     for (const std::uint64_t size : declared.group_sizes) {
@@ -68,7 +71,8 @@ void refuse_shape(const Stored& stored, std::uint32_t part, std::uint32_t codes)
 
 void check_floats(const Stored& stored, std::uint32_t part) {
     if (!FloatWindow::reads(stored[part].dtype))
-        stored.refuse(part, fmt::format("is {}, which no scale is", dtype_name(stored[part].dtype)));
+        stored.refuse(part,
+                      fmt::format("is {}, which no scale is", dtype_name(stored[part].dtype)));
 }
 
 void check_integers(const Stored& stored, std::uint32_t part) {
@@ -76,8 +80,8 @@ void check_integers(const Stored& stored, std::uint32_t part) {
         stored.refuse(part, fmt::format("is {}, not of integers", dtype_name(stored[part].dtype)));
 }
 
-void read_bit_string(const Stored& stored, std::uint32_t tensor, std::uint64_t base, std::uint64_t first,
-                     std::uint64_t bits, std::span<std::uint8_t> codes) {
+void read_bit_string(const Stored& stored, std::uint32_t tensor, std::uint64_t base,
+                     std::uint64_t first, std::uint64_t bits, std::span<std::uint8_t> codes) {
     constexpr std::uint64_t kCodes = 4096;
     std::array<std::byte, kCodes + 2> buffer;
     const auto mask = (1U << bits) - 1U;

@@ -1,7 +1,8 @@
 // compressed-tensors' pack-quantized: `M.weight_packed` I32 [out, words], the codes of a row as one
-// little-endian bit string; `M.weight_scale` [out, groups], `M.weight_shape` [out, in], and where the codes are not
-// symmetric `M.weight_zero_point`, packed the same way down the rows; `M.weight_g_idx` says the group of each input
-// where inputs were ordered by their activations. value = (code - zero point) * scale.
+// little-endian bit string; `M.weight_scale` [out, groups], `M.weight_shape` [out, in], and where
+// the codes are not symmetric `M.weight_zero_point`, packed the same way down the rows;
+// `M.weight_g_idx` says the group of each input where inputs were ordered by their activations.
+// value = (code - zero point) * scale.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -30,7 +31,9 @@ class Zeros {
         const std::uint64_t word = bit / kWordBits;
         auto both = static_cast<std::uint64_t>(low_.at(word * groups_ + group)) & 0xffffffffU;
         if (bit % kWordBits + bits_ > kWordBits)
-            both |= (static_cast<std::uint64_t>(high_.at((word + 1) * groups_ + group)) & 0xffffffffU) << kWordBits;
+            both |=
+                (static_cast<std::uint64_t>(high_.at((word + 1) * groups_ + group)) & 0xffffffffU)
+                << kWordBits;
         return static_cast<int>((both >> bit % kWordBits) & ((1U << bits_) - 1U));
     }
 
@@ -46,13 +49,16 @@ class Packed final : public Decoder {
   public:
     Packed(const Stored& stored, const Weight& weight) : stored_(stored), weight_(weight) {}
 
-    void read(std::uint64_t first, std::span<float> values, std::span<std::byte> scratch) const override {
-        const std::span<std::uint8_t> codes(reinterpret_cast<std::uint8_t*>(scratch.data()), values.size());
+    void read(std::uint64_t first, std::span<float> values,
+              std::span<std::byte> scratch) const override {
+        const std::span<std::uint8_t> codes(reinterpret_cast<std::uint8_t*>(scratch.data()),
+                                            values.size());
         const std::uint64_t columns = std::max<std::uint64_t>(weight_.shape[1], 1);
         for (std::uint64_t done = 0; done < values.size();) {
             const std::uint64_t row = (first + done) / columns;
             const std::uint64_t column = (first + done) % columns;
-            const std::uint64_t count = std::min<std::uint64_t>(columns - column, values.size() - done);
+            const std::uint64_t count =
+                std::min<std::uint64_t>(columns - column, values.size() - done);
             read_row(row, column, codes.subspan(done, count), values.subspan(done, count));
             done += count;
         }
@@ -72,21 +78,26 @@ class Packed final : public Decoder {
         IntegerWindow index(stored_, weight_.parts[has(kHasIndex) ? (has(kHasZeros) ? 3 : 2) : 1]);
         for (std::uint64_t i = 0; i < values.size();) {
             const std::uint64_t at = column + i;
-            const std::uint64_t group = has(kHasIndex) ? index_at(index, at, groups) : at / weight_.numbers[kGroup];
+            const std::uint64_t group =
+                has(kHasIndex) ? index_at(index, at, groups) : at / weight_.numbers[kGroup];
             const std::uint64_t end =
                 has(kHasIndex) ? i + 1
-                               : std::min<std::uint64_t>(values.size(), (group + 1) * weight_.numbers[kGroup] - column);
+                               : std::min<std::uint64_t>(
+                                     values.size(), (group + 1) * weight_.numbers[kGroup] - column);
             const float scale = scales.at(groups == 0 ? 0 : row * groups + group);
-            const int zero = has(kHasZeros) ? zeros.at(row, group) : static_cast<int>(1U << (bits - 1));
-            for (; i < end; ++i) values[i] = static_cast<float>(static_cast<int>(codes[i]) - zero) * scale;
+            const int zero =
+                has(kHasZeros) ? zeros.at(row, group) : static_cast<int>(1U << (bits - 1));
+            for (; i < end; ++i)
+                values[i] = static_cast<float>(static_cast<int>(codes[i]) - zero) * scale;
         }
     }
 
     std::uint64_t index_at(IntegerWindow& index, std::uint64_t column, std::uint64_t groups) const {
         const std::int64_t group = index.at(column);
         if (group < 0 || static_cast<std::uint64_t>(group) >= groups)
-            stored_.refuse(weight_.parts[has(kHasZeros) ? 3 : 2],
-                           fmt::format("says group {} of input {}, and there are {}", group, column, groups));
+            stored_.refuse(
+                weight_.parts[has(kHasZeros) ? 3 : 2],
+                fmt::format("says group {} of input {}, and there are {}", group, column, groups));
         return static_cast<std::uint64_t>(group);
     }
 
@@ -94,9 +105,10 @@ class Packed final : public Decoder {
     const Weight& weight_;
 };
 
-/// The number of inputs: as `M.weight_shape` says, else what the words hold. A shape that is not that of the codes: kBadInput.
-std::uint64_t columns_of(const Stored& stored, std::uint32_t codes, std::optional<std::uint32_t> shape,
-                         std::uint64_t bits) {
+/// The number of inputs: as `M.weight_shape` says, else what the words hold. A shape that is not
+/// that of the codes: kBadInput.
+std::uint64_t columns_of(const Stored& stored, std::uint32_t codes,
+                         std::optional<std::uint32_t> shape, std::uint64_t bits) {
     const std::uint64_t rows = stored[codes].shape[0];
     const std::uint64_t words = stored[codes].shape[1];
     const std::uint64_t most = checked_multiply(words, kWordBits).value_or(0) / bits;
@@ -105,8 +117,8 @@ std::uint64_t columns_of(const Stored& stored, std::uint32_t codes, std::optiona
         refuse_shape(stored, *shape, codes);
     IntegerWindow values(stored, *shape);
     const std::int64_t columns = values.at(1);
-    const bool fits = values.at(0) >= 0 && static_cast<std::uint64_t>(values.at(0)) == rows && columns >= 0 &&
-                      static_cast<std::uint64_t>(columns) <= most &&
+    const bool fits = values.at(0) >= 0 && static_cast<std::uint64_t>(values.at(0)) == rows &&
+                      columns >= 0 && static_cast<std::uint64_t>(columns) <= most &&
                       divide_up(static_cast<std::uint64_t>(columns) * bits, kWordBits) == words;
     return fits ? static_cast<std::uint64_t>(columns) : 0;
 }
@@ -136,7 +148,8 @@ void add_zeros(const Stored& stored, std::uint32_t codes, std::uint32_t zeros, W
 void add_index(const Stored& stored, std::uint32_t codes, std::uint32_t index, Weight& weight) {
     check_integers(stored, index);
     if (count_of(stored[index].shape) != weight.shape[1]) refuse_shape(stored, index, codes);
-    if (weight.shape[1] == 0 || IntegerWindow(stored, index).at(0) == -1) {  // written, and not used
+    if (weight.shape[1] == 0 ||
+        IntegerWindow(stored, index).at(0) == -1) {  // written, and not used
         weight.dropped.push_back(index);
         return;
     }
@@ -146,16 +159,20 @@ void add_index(const Stored& stored, std::uint32_t codes, std::uint32_t index, W
 
 }  // namespace
 
-std::optional<Weight> claim_packed(const Stored& stored, const Declared& declared, std::uint32_t codes) {
+std::optional<Weight> claim_packed(const Stored& stored, const Declared& declared,
+                                   std::uint32_t codes) {
     const checkpoint::Tensor& tensor = stored[codes];
     const bool is_words = tensor.dtype == Dtype::kI32 || tensor.dtype == Dtype::kU32;
-    if (!is_words || !tensor.name.ends_with(kPacked) || tensor.shape.size() != 2) return std::nullopt;
-    const std::string name = tensor.name.substr(0, tensor.name.size() - std::string_view("_packed").size());
+    if (!is_words || !tensor.name.ends_with(kPacked) || tensor.shape.size() != 2)
+        return std::nullopt;
+    const std::string name =
+        tensor.name.substr(0, tensor.name.size() - std::string_view("_packed").size());
     const std::uint32_t scale = needed(stored, codes, name + "_scale");
     check_floats(stored, scale);
     const auto shape = stored.find(name + "_shape");
     const std::uint64_t bits = bits_of(stored, declared, codes, shape);
-    if (bits == 0) stored.refuse(codes, "has a shape that fits no width of codes, or not its weight_shape");
+    if (bits == 0)
+        stored.refuse(codes, "has a shape that fits no width of codes, or not its weight_shape");
     Weight weight;
     weight.name = name;
     weight.shape = {tensor.shape[0], columns_of(stored, codes, shape, bits)};
@@ -169,7 +186,8 @@ std::optional<Weight> claim_packed(const Stored& stored, const Declared& declare
     weight.type = fmt::format("int{}-packed", bits);
     weight.parts = {codes, scale};
     weight.numbers = {bits, group, is_one && rows > 1 ? 0 : groups, 0};
-    if (const auto zeros = stored.find(name + "_zero_point")) add_zeros(stored, codes, *zeros, weight);
+    if (const auto zeros = stored.find(name + "_zero_point"))
+        add_zeros(stored, codes, *zeros, weight);
     if (const auto index = stored.find(name + "_g_idx")) add_index(stored, codes, *index, weight);
     if (shape) weight.dropped.push_back(*shape);
     return weight;

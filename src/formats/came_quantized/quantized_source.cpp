@@ -1,6 +1,6 @@
-// Every stored tensor is shown to the methods; what none claims, and what is not the state of a claimed
-// weight, stays as it lies there. A decoder is made for each run that is read, as those of a hundred
-// thousand weights would take much memory.
+// Every stored tensor is shown to the methods; what none claims, and what is not the state of a
+// claimed weight, stays as it lies there. A decoder is made for each run that is read, as those of
+// a hundred thousand weights would take much memory.
 #include "formats/came_quantized/quantized_source.hpp"
 
 #include <algorithm>
@@ -16,7 +16,8 @@ struct QuantizedSource::Parts {
     std::vector<io::File> files;
     std::optional<Stored> stored;
     std::vector<Claimed> weights;
-    std::vector<std::uint32_t> weight_at;  ///< parallel to the stored tensors: a place in `weights`, kPlain or kDropped
+    std::vector<std::uint32_t>
+        weight_at;  ///< parallel to the stored tensors: a place in `weights`, kPlain or kDropped
     std::vector<std::uint32_t> weight_of;
     std::vector<Position> positions;
     std::string method;
@@ -31,8 +32,8 @@ namespace {
 
 /// Whatever codes are stored as.
 bool may_be_codes(Dtype dtype) {
-    return !is_quantizable(dtype) && dtype != Dtype::kBool && dtype != Dtype::kC64 && dtype != Dtype::kI64 &&
-           dtype != Dtype::kU64;
+    return !is_quantizable(dtype) && dtype != Dtype::kBool && dtype != Dtype::kC64 &&
+           dtype != Dtype::kI64 && dtype != Dtype::kU64;
 }
 
 /// Enough of every stored tensor to tell whose state it is.
@@ -85,27 +86,34 @@ bool QuantizedSource::claim_all(Parts& parts, const Declared& declared) {
     if (parts.weights.empty()) return false;
     const std::vector<std::uint32_t> owners = arch::quantized_weights(named(stored));
     for (std::uint32_t i = 0; i < owners.size(); ++i) {
-        const bool is_state = owners[i] != arch::kNobody && parts.weight_at[owners[i]] < Parts::kDropped;
+        const bool is_state =
+            owners[i] != arch::kNobody && parts.weight_at[owners[i]] < Parts::kDropped;
         if (is_state && parts.weight_at[i] == kPlain) parts.weight_at[i] = Parts::kDropped;
     }
     for (const Claimed& claimed : parts.weights) {
         for (std::size_t i = 1; i < claimed.weight.parts.size(); ++i)
             parts.weight_at[claimed.weight.parts[i]] = Parts::kDropped;
-        for (const std::uint32_t dropped : claimed.weight.dropped) parts.weight_at[dropped] = Parts::kDropped;
+        for (const std::uint32_t dropped : claimed.weight.dropped)
+            parts.weight_at[dropped] = Parts::kDropped;
     }
     return true;
 }
 
-std::unique_ptr<QuantizedSource> QuantizedSource::try_open(checkpoint::Checkpoint& checkpoint, io::Links links) {
-    const auto is_codes = [](const checkpoint::Tensor& tensor) { return may_be_codes(tensor.dtype); };
-    if (std::none_of(checkpoint.tensors.begin(), checkpoint.tensors.end(), is_codes)) return nullptr;
+std::unique_ptr<QuantizedSource> QuantizedSource::try_open(checkpoint::Checkpoint& checkpoint,
+                                                           io::Links links) {
+    const auto is_codes = [](const checkpoint::Tensor& tensor) {
+        return may_be_codes(tensor.dtype);
+    };
+    if (std::none_of(checkpoint.tensors.begin(), checkpoint.tensors.end(), is_codes))
+        return nullptr;
     const std::filesystem::path config = checkpoint::config_of(checkpoint, links);
     const Declared declared =
         read_declared(config, config.empty() ? config : checkpoint.folder / "quantize_config.json");
     Parts parts;
     for (checkpoint::Shard& shard : checkpoint.shards) parts.files.push_back(std::move(shard.file));
     const auto give_back = [&] {
-        for (std::size_t i = 0; i < parts.files.size(); ++i) checkpoint.shards[i].file = std::move(parts.files[i]);
+        for (std::size_t i = 0; i < parts.files.size(); ++i)
+            checkpoint.shards[i].file = std::move(parts.files[i]);
         checkpoint.tensors = parts.stored->release();
     };
     parts.stored.emplace(std::move(checkpoint.tensors), parts.files);
@@ -124,7 +132,8 @@ std::unique_ptr<QuantizedSource> QuantizedSource::try_open(checkpoint::Checkpoin
         parts.shards.push_back({shard.base_name, std::move(shard.metadata)});
     parts.index = checkpoint.index;
     parts.notes = std::move(checkpoint.notes);
-    parts.method = declared.method.empty() ? std::string(parts.weights.front().method->name) : declared.method;
+    parts.method =
+        declared.method.empty() ? std::string(parts.weights.front().method->name) : declared.method;
     return std::unique_ptr<QuantizedSource>(new QuantizedSource(std::move(parts)));
 }
 
@@ -195,8 +204,9 @@ std::uint64_t QuantizedSource::good_run(std::size_t tensor) const {
     return is_plain(tensor) ? 1 : decoder_of(tensor)->good_run();
 }
 
-void QuantizedSource::read_as(Dtype target, std::size_t tensor, std::uint64_t first, std::uint64_t count,
-                              std::span<std::byte> values, std::span<std::byte> scratch) const {
+void QuantizedSource::read_as(Dtype target, std::size_t tensor, std::uint64_t first,
+                              std::uint64_t count, std::span<std::byte> values,
+                              std::span<std::byte> scratch) const {
     if (is_plain(tensor)) return read_plain(target, tensor, first, count, values, scratch);
     decoder_of(tensor)->read(first, {room_of_floats(target, count, values), count}, scratch);
     widen(target, count, values);

@@ -1,5 +1,6 @@
 // A checkpoint whose weights came quantized by another method, as a source of floats: one tensor a
-// weight, decoded as it is read; everything else as it lies there. The state of the weights is no tensor of it.
+// weight, decoded as it is read; everything else as it lies there. The state of the weights is no
+// tensor of it.
 #pragma once
 
 #include <memory>
@@ -21,9 +22,11 @@ class QuantizedSource final : public formats::FloatSource {
         safetensors::Metadata metadata;
     };
 
-    /// The source over that checkpoint, or nothing where no weight of it came quantized by a method that is read; then the
-    /// checkpoint is as it was. Weights whose state is missing or does not fit: kBadInput by name.
-    static std::unique_ptr<QuantizedSource> try_open(checkpoint::Checkpoint& checkpoint, io::Links links);
+    /// The source over that checkpoint, or nothing where no weight of it came quantized by a method
+    /// that is read; then the checkpoint is as it was. Weights whose state is missing or does not
+    /// fit: kBadInput by name.
+    static std::unique_ptr<QuantizedSource> try_open(checkpoint::Checkpoint& checkpoint,
+                                                     io::Links links);
 
     /// What config.json declares, else what the names tell: "fp8".
     std::string_view format() const noexcept override { return method_; }
@@ -32,9 +35,12 @@ class QuantizedSource final : public formats::FloatSource {
     const std::optional<checkpoint::Index>& index() const noexcept { return index_; }
     const std::vector<std::string>& notes() const noexcept { return notes_; }
 
-    /// Of a tensor: its shard and its place in that one's header, which the codes of a weight give to it.
+    /// Of a tensor: its shard and its place in that one's header, which the codes of a weight give
+    /// to it.
     std::uint32_t shard_of(std::size_t tensor) const { return positions_[tensor].shard; }
-    std::uint32_t header_position(std::size_t tensor) const { return positions_[tensor].header_position; }
+    std::uint32_t header_position(std::size_t tensor) const {
+        return positions_[tensor].header_position;
+    }
 
     /// Sums over the tensors, without any error.
     Totals totals() const;
@@ -67,8 +73,9 @@ class QuantizedSource final : public formats::FloatSource {
 
     Stored stored_;
     std::vector<Claimed> weights_;
-    std::vector<std::uint32_t> weight_of_;  ///< parallel to tensors(): a place in weights_, or kPlain
-    std::vector<Position> positions_;       ///< the same
+    std::vector<std::uint32_t>
+        weight_of_;                    ///< parallel to tensors(): a place in weights_, or kPlain
+    std::vector<Position> positions_;  ///< the same
     std::string method_;
     std::vector<Shard> shards_;
     std::optional<checkpoint::Index> index_;

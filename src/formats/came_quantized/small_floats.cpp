@@ -24,10 +24,13 @@ float value_of(const Kind& kind, unsigned code) {
     const unsigned mantissa = magnitude & (mantissa_of_one - 1);
     const bool is_negative = code >= 0x80U;
     if (kind.is_fnuz && code == 0x80U) return kNan;
-    if (kind.has_infinity && exponent == 31) return mantissa != 0 ? kNan : is_negative ? -HUGE_VALF : HUGE_VALF;
+    if (kind.has_infinity && exponent == 31)
+        return mantissa != 0 ? kNan : is_negative ? -HUGE_VALF : HUGE_VALF;
     if (!kind.is_fnuz && !kind.has_infinity && magnitude == 0x7fU) return kNan;
-    const int shift = static_cast<int>(exponent == 0 ? 1 : exponent) - kind.bias - static_cast<int>(kind.mantissa_bits);
-    const float value = std::ldexp(static_cast<float>(mantissa + (exponent == 0 ? 0 : mantissa_of_one)), shift);
+    const int shift = static_cast<int>(exponent == 0 ? 1 : exponent) - kind.bias -
+                      static_cast<int>(kind.mantissa_bits);
+    const float value =
+        std::ldexp(static_cast<float>(mantissa + (exponent == 0 ? 0 : mantissa_of_one)), shift);
     return is_negative ? -value : value;
 }
 

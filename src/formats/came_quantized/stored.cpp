@@ -58,16 +58,22 @@ std::uint64_t elements_of(const checkpoint::Tensor& tensor) {
 Stored::Stored(std::vector<checkpoint::Tensor>&& tensors, const std::vector<io::File>& files)
     : tensors_(std::move(tensors)), by_name_(tensors_.size()), files_(&files) {
     std::iota(by_name_.begin(), by_name_.end(), 0U);
-    const auto by_name = [&](std::uint32_t a, std::uint32_t b) { return tensors_[a].name < tensors_[b].name; };
+    const auto by_name = [&](std::uint32_t a, std::uint32_t b) {
+        return tensors_[a].name < tensors_[b].name;
+    };
     std::sort(by_name_.begin(), by_name_.end(), by_name);
-    names_scales_ = std::any_of(tensors_.begin(), tensors_.end(),
-                                [](const checkpoint::Tensor& one) { return is_scale_name(one.name); });
+    names_scales_ =
+        std::any_of(tensors_.begin(), tensors_.end(),
+                    [](const checkpoint::Tensor& one) { return is_scale_name(one.name); });
 }
 
 std::optional<std::uint32_t> Stored::find(std::string_view name) const {
-    const auto less = [&](std::uint32_t tensor, std::string_view wanted) { return tensors_[tensor].name < wanted; };
+    const auto less = [&](std::uint32_t tensor, std::string_view wanted) {
+        return tensors_[tensor].name < wanted;
+    };
     const auto found = std::lower_bound(by_name_.begin(), by_name_.end(), name, less);
-    return found != by_name_.end() && tensors_[*found].name == name ? std::optional(*found) : std::nullopt;
+    return found != by_name_.end() && tensors_[*found].name == name ? std::optional(*found)
+                                                                    : std::nullopt;
 }
 
 void Stored::read(std::uint32_t tensor, std::uint64_t first, std::span<std::byte> bytes) const {

@@ -1,6 +1,7 @@
-// The tensors of a checkpoint as they are stored, for the decoders of methods of quantizing: found by
-// name, read by bytes, and tensors of state read an element at a time through a small window, so that
-// nothing of a large model is held. Reading is safe from several threads; a window is one thread's.
+// The tensors of a checkpoint as they are stored, for the decoders of methods of quantizing: found
+// by name, read by bytes, and tensors of state read an element at a time through a small window, so
+// that nothing of a large model is held. Reading is safe from several threads; a window is one
+// thread's.
 #pragma once
 
 #include <array>
@@ -20,7 +21,8 @@ namespace octet::came_quantized {
 
 class Stored {
   public:
-    /// Takes the tensors; the files stay with `files`, which outlives it or is replaced by rebind().
+    /// Takes the tensors; the files stay with `files`, which outlives it or is replaced by
+    /// rebind().
     Stored(std::vector<checkpoint::Tensor>&& tensors, const std::vector<io::File>& files);
 
     /// The files lie there now.
@@ -52,8 +54,8 @@ class Stored {
     bool names_scales_ = false;
 };
 
-/// Elements of a float tensor as float32: F32, F16, BF16, F64 (rounded), F8_E4M3, F8_E5M2, F8_E8M0, and
-/// U8 as F8_E8M0.
+/// Elements of a float tensor as float32: F32, F16, BF16, F64 (rounded), F8_E4M3, F8_E5M2, F8_E8M0,
+/// and U8 as F8_E8M0.
 class FloatWindow {
   public:
     FloatWindow(const Stored& stored, std::uint32_t tensor) : stored_(stored), tensor_(tensor) {}

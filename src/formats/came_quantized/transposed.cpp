@@ -1,4 +1,5 @@
-// Of a tile all inputs are read that the run asks for of any of its outputs, and what it did not ask for is passed over.
+// Of a tile all inputs are read that the run asks for of any of its outputs, and what it did not
+// ask for is passed over.
 #include "formats/came_quantized/transposed.hpp"
 
 #include <algorithm>
@@ -11,7 +12,8 @@ std::uint64_t Transposed::good_run() const {
     return std::max<std::uint64_t>(weight_.shape[1], 1) * kTile;
 }
 
-void Transposed::read(std::uint64_t first, std::span<float> values, std::span<std::byte> /*scratch*/) const {
+void Transposed::read(std::uint64_t first, std::span<float> values,
+                      std::span<std::byte> /*scratch*/) const {
     if (values.empty()) return;
     const std::uint64_t inputs = weight_.shape[1];
     const std::uint64_t last = first + values.size() - 1;
@@ -35,14 +37,17 @@ void Transposed::read(std::uint64_t first, std::span<float> values, std::span<st
 std::uint64_t Groups::at(std::uint64_t input) {
     if (!index_) return input / group_;
     std::int64_t group = window_.at(input);
-    if (group < 0) group += static_cast<std::int64_t>(groups_);  // as an index of the frameworks counts from the end
+    if (group < 0)
+        group += static_cast<std::int64_t>(
+            groups_);  // as an index of the frameworks counts from the end
     if (group < 0 || static_cast<std::uint64_t>(group) >= groups_)
-        stored_.refuse(*index_,
-                       fmt::format("says group {} of input {}, and there are {}", window_.at(input), input, groups_));
+        stored_.refuse(*index_, fmt::format("says group {} of input {}, and there are {}",
+                                            window_.at(input), input, groups_));
     return static_cast<std::uint64_t>(group);
 }
 
-void read_words(const Stored& stored, std::uint32_t tensor, std::uint64_t first, std::span<std::uint32_t> words) {
+void read_words(const Stored& stored, std::uint32_t tensor, std::uint64_t first,
+                std::span<std::uint32_t> words) {
     stored.read(tensor, first * sizeof(std::uint32_t), std::as_writable_bytes(words));
 }
 

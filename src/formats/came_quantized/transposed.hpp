@@ -1,4 +1,5 @@
-// What GPTQ and AWQ share: codes lie [in, out], weights are [out, in]. A run is decoded some outputs at a time, input after input.
+// What GPTQ and AWQ share: codes lie [in, out], weights are [out, in]. A run is decoded some
+// outputs at a time, input after input.
 #pragma once
 
 #include <array>
@@ -13,7 +14,8 @@ namespace octet::came_quantized {
 /// Outputs that are decoded together, and a multiple of what a word holds of any width.
 inline constexpr std::uint64_t kTile = 128;
 
-/// A reader of some outputs, [first, first + count), count <= kTile, `first` a multiple of kTile; one thread's.
+/// A reader of some outputs, [first, first + count), count <= kTile, `first` a multiple of kTile;
+/// one thread's.
 class TileReader {
   public:
     TileReader() = default;
@@ -29,7 +31,8 @@ class Transposed : public Decoder {
   public:
     explicit Transposed(const Weight& weight) : weight_(weight) {}
 
-    void read(std::uint64_t first, std::span<float> values, std::span<std::byte> scratch) const override;
+    void read(std::uint64_t first, std::span<float> values,
+              std::span<std::byte> scratch) const override;
     std::uint64_t good_run() const override;
 
   protected:
@@ -43,8 +46,13 @@ class Transposed : public Decoder {
 /// The group of each input: as an index says, else so many inputs each.
 class Groups {
   public:
-    Groups(const Stored& stored, std::optional<std::uint32_t> index, std::uint64_t group, std::uint64_t groups)
-        : stored_(stored), index_(index), window_(stored, index.value_or(0)), group_(group), groups_(groups) {}
+    Groups(const Stored& stored, std::optional<std::uint32_t> index, std::uint64_t group,
+           std::uint64_t groups)
+        : stored_(stored),
+          index_(index),
+          window_(stored, index.value_or(0)),
+          group_(group),
+          groups_(groups) {}
 
     /// kBadInput by name where the index says a group that is not there.
     std::uint64_t at(std::uint64_t input);
@@ -58,6 +66,7 @@ class Groups {
 };
 
 /// Reads words [first, first + words.size()) of a tensor of I32. kIo.
-void read_words(const Stored& stored, std::uint32_t tensor, std::uint64_t first, std::span<std::uint32_t> words);
+void read_words(const Stored& stored, std::uint32_t tensor, std::uint64_t first,
+                std::span<std::uint32_t> words);
 
 }  // namespace octet::came_quantized

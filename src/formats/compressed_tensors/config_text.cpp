@@ -57,11 +57,15 @@ ModelConfig parse_config(std::string text, const std::string& name) {
     if (!config.is_object()) throw Error(ErrorCode::kBadInput, name, "is no JSON object");
     for (const char* const key : {"quantization_config", "compression_config", "quantization"}) {
         if (config.contains(key))
-            throw Error(ErrorCode::kBadInput, name,
-                        fmt::format("has a \"{}\" already: the model came quantized; give octet the original", key));
+            throw Error(
+                ErrorCode::kBadInput, name,
+                fmt::format(
+                    "has a \"{}\" already: the model came quantized; give octet the original",
+                    key));
     }
     const auto type = config.find("model_type");
-    return {std::move(text), type != config.end() && type->is_string() ? type->get<std::string>() : ""};
+    return {std::move(text),
+            type != config.end() && type->is_string() ? type->get<std::string>() : ""};
 }
 
 bool are_one_group(const Scheme& a, const Scheme& b) noexcept {
@@ -69,7 +73,8 @@ bool are_one_group(const Scheme& a, const Scheme& b) noexcept {
            a.group_size == b.group_size;
 }
 
-std::string with_quantization(const ModelConfig& config, Packing packing, const std::vector<ConfigGroup>& groups,
+std::string with_quantization(const ModelConfig& config, Packing packing,
+                              const std::vector<ConfigGroup>& groups,
                               const std::vector<std::string>& ignore) {
     Json json_groups = Json::object();
     for (std::size_t i = 0; i < groups.size(); ++i)
@@ -84,8 +89,9 @@ std::string with_quantization(const ModelConfig& config, Packing packing, const 
     const std::size_t brace = config.text.rfind('}');
     const std::size_t last = config.text.find_last_not_of(kSpace, brace - 1);
     const bool is_empty = config.text[last] == '{';
-    return fmt::format("{}{}\n  \"quantization_config\": {}\n{}", std::string_view(config.text).substr(0, last + 1),
-                       is_empty ? "" : ",", indented(quantization.dump(2), "  "),
+    return fmt::format("{}{}\n  \"quantization_config\": {}\n{}",
+                       std::string_view(config.text).substr(0, last + 1), is_empty ? "" : ",",
+                       indented(quantization.dump(2), "  "),
                        std::string_view(config.text).substr(brace));
 }
 

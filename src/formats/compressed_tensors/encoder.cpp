@@ -44,7 +44,8 @@ void CompressedEncoder::encode_codes(const quant::TilePlace& place, const std::u
     const unsigned half = 1U << (scheme_.bits - 1);
     const unsigned mask = 2 * half - 1;
     if (packing_ == Packing::kNaive) {
-        const unsigned turn = scheme_.symmetric ? 0 : half;  // to two's complement of `bits` bits, then to 8
+        const unsigned turn =
+            scheme_.symmetric ? 0 : half;  // to two's complement of `bits` bits, then to 8
         std::transform(codes, codes + count, packed, [=](std::uint8_t code) {
             return static_cast<std::uint8_t>((((code ^ turn) & mask) ^ half) - half);
         });
@@ -53,16 +54,18 @@ void CompressedEncoder::encode_codes(const quant::TilePlace& place, const std::u
     const unsigned turn = scheme_.symmetric ? half : 0;
     constexpr std::uint64_t kPart = 4096;
     std::array<std::uint8_t, kPart> unsigned_codes;
-    for (std::uint64_t done = 0; done < count; done += kPart) {  // ahead of `packed`, which may be `codes`
+    for (std::uint64_t done = 0; done < count;
+         done += kPart) {  // ahead of `packed`, which may be `codes`
         const std::uint64_t size = std::min(kPart, count - done);
-        std::transform(codes + done, codes + done + size, unsigned_codes.begin(),
-                       [=](std::uint8_t code) { return static_cast<std::uint8_t>((code ^ turn) & mask); });
+        std::transform(
+            codes + done, codes + done + size, unsigned_codes.begin(),
+            [=](std::uint8_t code) { return static_cast<std::uint8_t>((code ^ turn) & mask); });
         quant::pack(unsigned_codes.data(), size, scheme_.bits, packed + done * scheme_.bits / 8);
     }
 }
 
-void CompressedEncoder::encode_states(const quant::TilePlace& place, const quant::Blocks& blocks, std::byte* scratch,
-                                      formats::ByteSink& sink) const {
+void CompressedEncoder::encode_states(const quant::TilePlace& place, const quant::Blocks& blocks,
+                                      std::byte* scratch, formats::ByteSink& sink) const {
     if (blocks.count == 0) return;
     const std::uint64_t column = place.column / grid_.columns_each;
     const std::uint64_t down = blocks.count / blocks.across;
@@ -75,12 +78,13 @@ void CompressedEncoder::encode_states(const quant::TilePlace& place, const quant
             put_zero_points(first, blocks.zero_point + at, run, scratch, sink);
     }
     for (std::uint64_t i = 0; !scheme_.symmetric && packing_ == Packing::kPacked && i < down; ++i)
-        pack_zero_points(place.row + i, column, blocks.zero_point + i * blocks.across, blocks.across, sink);
+        pack_zero_points(place.row + i, column, blocks.zero_point + i * blocks.across,
+                         blocks.across, sink);
     if (packing_ == Packing::kPacked && place.row == 0 && place.column == 0) put_shape(sink);
 }
 
-void CompressedEncoder::put_scales(std::uint64_t first, const float* values, std::uint64_t count, std::byte* scratch,
-                                   formats::ByteSink& sink) const {
+void CompressedEncoder::put_scales(std::uint64_t first, const float* values, std::uint64_t count,
+                                   std::byte* scratch, formats::ByteSink& sink) const {
     const std::uint64_t each = dtype_bits(scale_dtype_) / 8;
     auto bytes = std::as_bytes(std::span(values, count));
     if (scale_dtype_ != Dtype::kF32) {
@@ -93,17 +97,20 @@ void CompressedEncoder::put_scales(std::uint64_t first, const float* values, std
 }
 
 /// As signed bytes.
-void CompressedEncoder::put_zero_points(std::uint64_t first, const float* values, std::uint64_t count,
-                                        std::byte* scratch, formats::ByteSink& sink) const {
+void CompressedEncoder::put_zero_points(std::uint64_t first, const float* values,
+                                        std::uint64_t count, std::byte* scratch,
+                                        formats::ByteSink& sink) const {
     const int half = 1 << (scheme_.bits - 1);
-    std::transform(values, values + count, scratch,
-                   [=](float value) { return static_cast<std::byte>((static_cast<int>(value) - half) & 255); });
+    std::transform(values, values + count, scratch, [=](float value) {
+        return static_cast<std::byte>((static_cast<int>(value) - half) & 255);
+    });
     sink.put(zero_points_at_ + first, {scratch, count});
 }
 
 /// Of some columns of one row; the words are put with the last number of their row.
-void CompressedEncoder::pack_zero_points(std::uint64_t row, std::uint64_t column, const float* values,
-                                         std::uint64_t count, formats::ByteSink& sink) const {
+void CompressedEncoder::pack_zero_points(std::uint64_t row, std::uint64_t column,
+                                         const float* values, std::uint64_t count,
+                                         formats::ByteSink& sink) const {
     const std::uint64_t in_word = 32 / scheme_.bits;
     const std::uint64_t number = row / in_word;
     const std::lock_guard lock(mutex_);
@@ -113,7 +120,8 @@ void CompressedEncoder::pack_zero_points(std::uint64_t row, std::uint64_t column
         words.missing = std::min(in_word, rows_ - number * in_word) * grid_.across;
     }
     const auto shift = static_cast<unsigned>(row % in_word * scheme_.bits);
-    for (std::uint64_t i = 0; i < count; ++i) words.words[column + i] |= static_cast<std::uint32_t>(values[i]) << shift;
+    for (std::uint64_t i = 0; i < count; ++i)
+        words.words[column + i] |= static_cast<std::uint32_t>(values[i]) << shift;
     words.missing -= count;
     if (words.missing > 0) return;
     sink.put(zero_points_at_ + number * grid_.across * sizeof(std::uint32_t),

@@ -1,6 +1,7 @@
-// From octet's codes and states to the bytes of compressed-tensors (format.hpp). Zero points that are packed down the rows come together from
-// several rows, and so from several tiles: rows of words are kept until they are whole, then put. That memory is behind a lock, so that
-// any number of threads may use one encoder, as of other formats; it serves one run over the tensor.
+// From octet's codes and states to the bytes of compressed-tensors (format.hpp). Zero points that
+// are packed down the rows come together from several rows, and so from several tiles: rows of
+// words are kept until they are whole, then put. That memory is behind a lock, so that any number
+// of threads may use one encoder, as of other formats; it serves one run over the tensor.
 #pragma once
 
 #include <map>
@@ -21,9 +22,10 @@ class CompressedEncoder final : public formats::TensorEncoder {
     bool stores_bytes() const noexcept override;
     std::uint64_t code_offset(const quant::TilePlace& place) const noexcept override;
     std::uint64_t code_bytes(const quant::TilePlace& place) const noexcept override;
-    void encode_codes(const quant::TilePlace& place, const std::uint8_t* codes, std::uint8_t* packed) const override;
-    void encode_states(const quant::TilePlace& place, const quant::Blocks& blocks, std::byte* scratch,
-                       formats::ByteSink& sink) const override;
+    void encode_codes(const quant::TilePlace& place, const std::uint8_t* codes,
+                      std::uint8_t* packed) const override;
+    void encode_states(const quant::TilePlace& place, const quant::Blocks& blocks,
+                       std::byte* scratch, formats::ByteSink& sink) const override;
 
   private:
     /// A row of words of packed zero points, some of whose numbers are there.
@@ -32,13 +34,15 @@ class CompressedEncoder final : public formats::TensorEncoder {
         std::uint64_t missing = 0;
     };
 
-    unsigned stored_bits() const noexcept { return packing_ == Packing::kPacked ? scheme_.bits : 8; }
-    void put_scales(std::uint64_t first, const float* values, std::uint64_t count, std::byte* scratch,
-                    formats::ByteSink& sink) const;
-    void put_zero_points(std::uint64_t first, const float* values, std::uint64_t count, std::byte* scratch,
-                         formats::ByteSink& sink) const;
-    void pack_zero_points(std::uint64_t row, std::uint64_t column, const float* values, std::uint64_t count,
-                          formats::ByteSink& sink) const;
+    unsigned stored_bits() const noexcept {
+        return packing_ == Packing::kPacked ? scheme_.bits : 8;
+    }
+    void put_scales(std::uint64_t first, const float* values, std::uint64_t count,
+                    std::byte* scratch, formats::ByteSink& sink) const;
+    void put_zero_points(std::uint64_t first, const float* values, std::uint64_t count,
+                         std::byte* scratch, formats::ByteSink& sink) const;
+    void pack_zero_points(std::uint64_t row, std::uint64_t column, const float* values,
+                          std::uint64_t count, formats::ByteSink& sink) const;
     void put_shape(formats::ByteSink& sink) const;
 
     Scheme scheme_;

@@ -1,6 +1,7 @@
-// `--format compressed-tensors`: folders that vLLM, SGLang and transformers load. `--for vllm` packs 4 or 8 codes into words, `--for
-// transformers` gives a code a byte, which all of its models load. What an engine would refuse, or load wrong without a word, is refused here
-// by the tensor's name, with what to use instead.
+// `--format compressed-tensors`: folders that vLLM, SGLang and transformers load. `--for vllm`
+// packs 4 or 8 codes into words, `--for transformers` gives a code a byte, which all of its models
+// load. What an engine would refuse, or load wrong without a word, is refused here by the tensor's
+// name, with what to use instead.
 #pragma once
 
 #include <vector>
@@ -14,7 +15,8 @@ namespace octet::writers {
 /// Names and options that have no meaning for it: kUsage.
 void check_compressed(const QuantizeOptions& options, const std::filesystem::path& given);
 
-/// The options with what the format adds where nothing was asked: weights of Linear layers, symmetric, groups of 128.
+/// The options with what the format adds where nothing was asked: weights of Linear layers,
+/// symmetric, groups of 128.
 struct CompressedOptions {
     explicit CompressedOptions(const QuantizeOptions& given);
 

@@ -28,7 +28,8 @@ std::string fused_module(std::string_view module) {
                                                     {".up_proj", ".gate_up"}}};
     for (const Part& part : kParts) {
         if (!module.ends_with(part.name)) continue;
-        return std::string(module.substr(0, module.size() - part.name.size())) + std::string(part.fused);
+        return std::string(module.substr(0, module.size() - part.name.size())) +
+               std::string(part.fused);
     }
     return "";
 }
@@ -49,7 +50,8 @@ std::string reason_to_ignore(const TensorReport& tensor) {
         return "an embedding, which engines load as floats";
     if (tensor.kind == Kind::kHead) return "the head, which stays float";
     if (tensor.role == Role::kRouter) return "it chooses experts, and stays float";
-    if (tensor.batch || tensor.shape.size() > 2) return "no matrix of a Linear layer: it has more than two dimensions";
+    if (tensor.batch || tensor.shape.size() > 2)
+        return "no matrix of a Linear layer: it has more than two dimensions";
     if (tensor.kind != Kind::kWeight || tensor.shape.size() != 2 || !tensor.name.ends_with(kWeight))
         return "no weight of a Linear layer";
     return tensor.source_bytes == 0 ? "it is empty" : "";
@@ -63,8 +65,10 @@ std::vector<std::string> ignored_modules(const std::vector<TensorReport>& tensor
     std::vector<std::string> modules = {"lm_head"};
     for (const TensorReport& tensor : tensors) {
         const bool is_matrix = tensor.shape.size() == 2 && tensor.name.ends_with(kWeight);
-        const bool may_be_linear = tensor.kind != Kind::kEmbedding && tensor.kind != Kind::kPosition;
-        if (tensor.scheme || !is_matrix || !may_be_linear || tensor.name == "lm_head.weight") continue;
+        const bool may_be_linear =
+            tensor.kind != Kind::kEmbedding && tensor.kind != Kind::kPosition;
+        if (tensor.scheme || !is_matrix || !may_be_linear || tensor.name == "lm_head.weight")
+            continue;
         modules.emplace_back(module_of(tensor.name));
     }
     return modules;
@@ -78,8 +82,9 @@ std::string fused_difference(const std::vector<TensorReport>& tensors) {
         if (fused.empty()) continue;
         const auto [found, is_new] = first.emplace(fused, &tensor);
         if (is_new || are_alike(*found->second, tensor)) continue;
-        return fmt::format("{} is {} and {} is {}", in_quotes(found->second->name), stored_name(*found->second),
-                           in_quotes(tensor.name), stored_name(tensor));
+        return fmt::format("{} is {} and {} is {}", in_quotes(found->second->name),
+                           stored_name(*found->second), in_quotes(tensor.name),
+                           stored_name(tensor));
     }
     return "";
 }

@@ -43,38 +43,45 @@ std::string quantization_text(const MlxModule& usual, const std::vector<MlxModul
 
 MlxConfig MlxConfig::read(const std::filesystem::path& path, const std::string& input) {
     if (path.empty() || !io::exists(path))
-        throw Error(
-            ErrorCode::kBadInput, printable(input),
-            "has no config.json, by which mlx-lm knows the model; name the model's folder, with its config.json");
+        throw Error(ErrorCode::kBadInput, printable(input),
+                    "has no config.json, by which mlx-lm knows the model; name the model's folder, "
+                    "with its config.json");
     MlxConfig config;
     config.text_ = io::read_text_file(path, kMostConfigBytes);
     const auto parsed = gguf::ModelConfig::parse(config.text_, printable(path.native()));
     const std::string type = parsed.text_or("model_type", "");
     if (std::find(kNotInMlx.begin(), kNotInMlx.end(), type) != kNotInMlx.end())
-        parsed.refuse(fmt::format("says {}, which mlx-lm does not run; choose --format quanto, or --type for llama.cpp",
-                                  in_quotes(type)));
+        parsed.refuse(fmt::format(
+            "says {}, which mlx-lm does not run; choose --format quanto, or --type for llama.cpp",
+            in_quotes(type)));
     for (const char* const key : {"quantization", "quantization_config"}) {
         if (parsed.has(key))
-            parsed.refuse(fmt::format("has {}: its weights came quantized already; start from the original model",
-                                      in_quotes(key)));
+            parsed.refuse(fmt::format(
+                "has {}: its weights came quantized already; start from the original model",
+                in_quotes(key)));
     }
     config.says_tie_ = parsed.has("tie_word_embeddings");
     config.model_.is_gpt2 = type == "gpt2";
     if (config.model_.is_gpt2 && !parsed.flag_or("tie_word_embeddings", true))
-        parsed.refuse("says that the head is not the embedding, and mlx-lm runs GPT-2 with one only; choose --type");
-    config.model_.has_tied_head = config.model_.is_gpt2 || parsed.flag_or("tie_word_embeddings", false);
+        parsed.refuse(
+            "says that the head is not the embedding, and mlx-lm runs GPT-2 with one only; choose "
+            "--type");
+    config.model_.has_tied_head =
+        config.model_.is_gpt2 || parsed.flag_or("tie_word_embeddings", false);
     if (config.model_.is_gpt2 && !parsed.has("n_ctx"))
         config.context_ = fmt::format("{}", parsed.size_or("n_positions", 1024));
     return config;
 }
 
-std::string MlxConfig::text(const MlxModule& usual, const std::vector<MlxModule>& modules, bool has_head) const {
+std::string MlxConfig::text(const MlxModule& usual, const std::vector<MlxModule>& modules,
+                            bool has_head) const {
     std::string added;
     const auto add = [&](std::string_view key, std::string_view value) {
         added += fmt::format("{}\n  \"{}\": {}", added.empty() ? "" : ",", key, value);
     };
     if (!context_.empty()) add("n_ctx", context_);
-    if (has_head && !says_tie_) add("tie_word_embeddings", "false");  // mlx-lm's models take the other for granted
+    if (has_head && !says_tie_)
+        add("tie_word_embeddings", "false");  // mlx-lm's models take the other for granted
     const std::string quantization = quantization_text(usual, modules);
     add("quantization", quantization);
     add("quantization_config", quantization);

@@ -34,19 +34,23 @@ std::optional<std::string> mlx_module(const MlxModel& model, std::string_view te
 }
 
 std::string_view mlx_left_out(const MlxModel& model, const TensorReport& tensor) {
-    const bool is_head = tensor.name == "lm_head.weight" || tensor.name.ends_with(".lm_head.weight");
+    const bool is_head =
+        tensor.name == "lm_head.weight" || tensor.name.ends_with(".lm_head.weight");
     if (model.has_tied_head && is_head) return "left out: the head is the embedding";
-    if (model.is_gpt2 && is_gpt2_mask(tensor.name)) return "left out: mlx-lm makes the masks itself";
+    if (model.is_gpt2 && is_gpt2_mask(tensor.name))
+        return "left out: mlx-lm makes the masks itself";
     return "";
 }
 
 bool mlx_turns(const MlxModel& model, const TensorReport& tensor) {
-    const bool is_conv1d = tensor.name.ends_with(".c_attn.weight") || tensor.name.ends_with(".c_proj.weight") ||
+    const bool is_conv1d = tensor.name.ends_with(".c_attn.weight") ||
+                           tensor.name.ends_with(".c_proj.weight") ||
                            tensor.name.ends_with(".c_fc.weight");
     return model.is_gpt2 && is_conv1d && tensor.shape.size() == 2;
 }
 
-std::unique_ptr<formats::TensorEncoder> MlxFormat::encoder_of(const Scheme& scheme, const Shape& shape) const {
+std::unique_ptr<formats::TensorEncoder> MlxFormat::encoder_of(const Scheme& scheme,
+                                                              const Shape& shape) const {
     return std::make_unique<octet_set::TileEncoder>(scheme, shape);
 }
 
@@ -69,12 +73,14 @@ formats::NameOfPart MlxFormat::part_names(const std::vector<TensorReport>& /*ten
     };
 }
 
-std::vector<formats::DataFile> MlxFormat::data_files(const checkpoint::Checkpoint& checkpoint) const {
+std::vector<formats::DataFile> MlxFormat::data_files(
+    const checkpoint::Checkpoint& checkpoint) const {
     const std::size_t count = checkpoint.shards.size();
     std::vector<formats::DataFile> files;
     for (std::size_t i = 0; i < count; ++i) {
         std::string name = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, count);
-        files.push_back({checkpoint.index || count > 1 ? std::move(name) : "model.safetensors", {{"format", "mlx"}}});
+        files.push_back({checkpoint.index || count > 1 ? std::move(name) : "model.safetensors",
+                         {{"format", "mlx"}}});
     }
     return files;
 }

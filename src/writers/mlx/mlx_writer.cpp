@@ -39,10 +39,13 @@ bool is_group(std::uint32_t size) {
 /// Why no weight of mlx-lm's can have the scheme, whatever its shape; empty where one could.
 std::string_view scheme_refusal(const Scheme& scheme) {
     if (scheme.symmetric || scheme.zero_point != ZeroPoint::kReal)
-        return "has no real zero point, which every code of mlx-lm has; give one such as u4-group64";
+        return "has no real zero point, which every code of mlx-lm has; give one such as "
+               "u4-group64";
     if (scheme.granularity != Granularity::kGroup || !is_group(scheme.group_size))
-        return "has no groups of 32, 64 or 128, which are all that mlx-lm has; give one such as u4-group64";
-    if (scheme.scale_dtype == ScaleDtype::kTwoLevel) return "has scales on two levels, and mlx-lm has one level";
+        return "has no groups of 32, 64 or 128, which are all that mlx-lm has; give one such as "
+               "u4-group64";
+    if (scheme.scale_dtype == ScaleDtype::kTwoLevel)
+        return "has scales on two levels, and mlx-lm has one level";
     return "";
 }
 
@@ -73,16 +76,20 @@ std::string_view tensor_refusal(const MlxModel& model, const TensorReport& tenso
         return "no weight of a Linear layer or an embedding, which mlx-lm quantizes";
     const bool is_turned = mlx_turns(model, tensor);
     const bool is_conv1d = tensor.kind == Kind::kWeight && tensor.output_axis == OutputAxis::k1;
-    if (is_conv1d != is_turned) return "stored [in, out], and mlx-lm has such weights of GPT-2 only";
+    if (is_conv1d != is_turned)
+        return "stored [in, out], and mlx-lm has such weights of GPT-2 only";
     if (tensor.shape.front() == 0 || tensor.shape.back() == 0) return "without elements";
-    if (is_turned && tensor.shape.front() > kMostTurnedInputs) return "of too many inputs to be turned";
+    if (is_turned && tensor.shape.front() > kMostTurnedInputs)
+        return "of too many inputs to be turned";
     return "";
 }
 
-/// Inputs that share a scale: as asked, or the largest of mlx-lm's groups below that which fills the rows; 0 where none does.
+/// Inputs that share a scale: as asked, or the largest of mlx-lm's groups below that which fills
+/// the rows; 0 where none does.
 std::uint32_t group_for(std::uint64_t inputs, std::uint32_t asked) {
-    const auto* const found = std::find_if(kGroups.begin(), kGroups.end(),
-                                           [&](std::uint32_t group) { return group <= asked && inputs % group == 0; });
+    const auto* const found =
+        std::find_if(kGroups.begin(), kGroups.end(),
+                     [&](std::uint32_t group) { return group <= asked && inputs % group == 0; });
     return found == kGroups.end() ? 0 : *found;
 }
 
@@ -101,14 +108,18 @@ void check_mlx(const QuantizeOptions& options, const std::filesystem::path& give
     if (options.max_size || options.target_sqnr_db)
         refuse_option(options.max_size ? "--max-size" : "--target-sqnr",
                       "chooses among schemes that mlx-lm lacks; give --bits and --group-size");
-    if (scheme.symmetric == true) refuse_option("--symmetric", "is nothing that mlx-lm has; leave it out");
-    if (scheme.zero_point == ZeroPoint::kInteger) refuse_option("--zero-point", "is real in mlx-lm; leave out integer");
+    if (scheme.symmetric == true)
+        refuse_option("--symmetric", "is nothing that mlx-lm has; leave it out");
+    if (scheme.zero_point == ZeroPoint::kInteger)
+        refuse_option("--zero-point", "is real in mlx-lm; leave out integer");
     if (scheme.granularity && scheme.granularity != Granularity::kGroup)
         refuse_option("--granularity", "is group in mlx-lm; leave it out");
-    if (scheme.group_size && !is_group(*scheme.group_size)) refuse_option("--group-size", "is 32, 64 or 128 in mlx-lm");
+    if (scheme.group_size && !is_group(*scheme.group_size))
+        refuse_option("--group-size", "is 32, 64 or 128 in mlx-lm");
     if (scheme.axis && scheme.axis != OutputAxis::kAuto)
         refuse_option("--axis", "follows from the model; leave it out");
-    if (scheme.scale_dtype == ScaleDtype::kTwoLevel) refuse_option("--scale-dtype", "is the model's in mlx-lm");
+    if (scheme.scale_dtype == ScaleDtype::kTwoLevel)
+        refuse_option("--scale-dtype", "is the model's in mlx-lm");
     for (const TensorRule& rule : options.rules) {
         if (!rule.scheme) continue;
         if (const std::string_view why = scheme_refusal(*rule.scheme); !why.empty())
@@ -120,14 +131,16 @@ MlxWriter::MlxWriter(const Order& order)
     : MlxOptions{implied(order.options)},
       FolderWriter({order.checkpoint, own, order.links, order.given},
                    {"MLX model", kIndexName, kFolderReportName, "mlx", false}),
-      config_(MlxConfig::read(checkpoint::config_of(order.checkpoint, order.links), order.checkpoint.input)),
+      config_(MlxConfig::read(checkpoint::config_of(order.checkpoint, order.links),
+                              order.checkpoint.input)),
       format_(config_.model()) {}
 
 void MlxWriter::adapt(plan::Decisions& decisions) const {
     for (std::size_t i = 0; i < decisions.tensors.size(); ++i)
         adapt_tensor(decisions.tensors[i], decisions.deciders[i]);
-    const bool has_scheme = std::any_of(decisions.tensors.begin(), decisions.tensors.end(),
-                                        [](const TensorReport& tensor) { return tensor.scheme.has_value(); });
+    const bool has_scheme =
+        std::any_of(decisions.tensors.begin(), decisions.tensors.end(),
+                    [](const TensorReport& tensor) { return tensor.scheme.has_value(); });
     if (!has_scheme)
         throw Error(ErrorCode::kBadInput, printable(checkpoint().input),
                     "has no weight that is to be quantized and whose inputs fill groups of 32");
@@ -142,7 +155,8 @@ void MlxWriter::adapt_tensor(TensorReport& tensor, plan::Decider decider) const 
     if (mlx_turns(format_.model(), tensor) && scale_dtype_for(tensor.dtype) == ScaleDtype::kF32 &&
         tensor.dtype != Dtype::kF32)
         throw Error(ErrorCode::kBadInput, "tensor " + in_quotes(tensor.name),
-                    fmt::format("is {}, and mlx-lm has GPT-2 in F32, F16 and BF16", dtype_name(tensor.dtype)));
+                    fmt::format("is {}, and mlx-lm has GPT-2 in F32, F16 and BF16",
+                                dtype_name(tensor.dtype)));
     if (!tensor.scheme) return;
     Scheme& scheme = *tensor.scheme;
     const bool is_ruled = decider == plan::Decider::kRule;
@@ -153,32 +167,40 @@ void MlxWriter::adapt_tensor(TensorReport& tensor, plan::Decider decider) const 
         if (is_ruled) refuse(fmt::format("is {}; keep it", why));
         return keep(tensor, why);
     }
-    if (!is_ruled && tensor.role == Role::kRouter) return keep(tensor, "it chooses experts, and is small");
+    if (!is_ruled && tensor.role == Role::kRouter)
+        return keep(tensor, "it chooses experts, and is small");
     const ScaleDtype dtype = scale_dtype_for(tensor.dtype);
     if (scheme.scale_dtype != ScaleDtype::kF32 && scheme.scale_dtype != dtype)
-        refuse(fmt::format("is {}, and mlx-lm wants scales of the weight's dtype; leave the scales' dtype out",
-                           dtype_name(tensor.dtype)));
+        refuse(fmt::format(
+            "is {}, and mlx-lm wants scales of the weight's dtype; leave the scales' dtype out",
+            dtype_name(tensor.dtype)));
     scheme.scale_dtype = dtype;
     // Embeddings of positions are looked up as rows, whatever axis octet itself counts as outputs.
     scheme.axis = mlx_turns(format_.model(), tensor) ? OutputAxis::k1 : OutputAxis::k0;
-    const std::uint64_t inputs = mlx_turns(format_.model(), tensor) ? tensor.shape.front() : tensor.shape.back();
+    const std::uint64_t inputs =
+        mlx_turns(format_.model(), tensor) ? tensor.shape.front() : tensor.shape.back();
     const std::uint32_t group = group_for(inputs, scheme.group_size);
     if (is_ruled && group != scheme.group_size)
-        refuse(fmt::format("has {} inputs, which do not fill groups of {}; {}", with_commas(inputs), scheme.group_size,
-                           group == 0 ? "keep it" : fmt::format("give u{}-group{}", scheme.bits, group)));
-    if (group == 0) return keep(tensor, "its inputs are no multiple of 32, and mlx-lm has no short groups");
+        refuse(fmt::format(
+            "has {} inputs, which do not fill groups of {}; {}", with_commas(inputs),
+            scheme.group_size,
+            group == 0 ? "keep it" : fmt::format("give u{}-group{}", scheme.bits, group)));
+    if (group == 0)
+        return keep(tensor, "its inputs are no multiple of 32, and mlx-lm has no short groups");
     scheme.group_size = group;
     tensor.output_bytes = quant::stored_bytes(scheme, tensor.shape);
 }
 
-void MlxWriter::add_task(std::size_t number, const pipeline::Stretch& target, const codecs::TakeResult& take,
-                         codecs::TaskList& tasks) {
+void MlxWriter::add_task(std::size_t number, const pipeline::Stretch& target,
+                         const codecs::TakeResult& take, codecs::TaskList& tasks) {
     const TensorReport& tensor = tensors()[number];
     const MlxModel& model = format_.model();
     if (!mlx_left_out(model, tensor).empty()) return;
     if (!mlx_turns(model, tensor)) return FolderWriter::add_task(number, target, take, tasks);
     const pipeline::Stretch source = survey::source_of(checkpoint(), number);
-    if (tensor.scheme) return tasks.add<codecs::QuantizeGroupsTask>(turned_job(number), source, target, number, take);
+    if (tensor.scheme)
+        return tasks.add<codecs::QuantizeGroupsTask>(turned_job(number), source, target, number,
+                                                     take);
     codecs::RowsJob job;
     job.name = tensor.name;
     job.dtype = tensor.dtype;
@@ -209,7 +231,8 @@ std::vector<TextFile> MlxWriter::text_files() const {
         if (!mlx_left_out(format_.model(), tensor).empty()) continue;
         has_head = has_head || tensor.kind == Kind::kHead;
         if (!tensor.scheme) continue;
-        modules.push_back({*mlx_module(format_.model(), tensor.name), tensor.scheme->bits, tensor.scheme->group_size});
+        modules.push_back({*mlx_module(format_.model(), tensor.name), tensor.scheme->bits,
+                           tensor.scheme->group_size});
     }
     const MlxModule usual{"", *options().scheme.bits, *options().scheme.group_size};
     return {{"config.json", config_.text(usual, modules, has_head)}};

@@ -1,5 +1,5 @@
-// A folder for mlx-lm: Linear layers and embeddings in 2, 3, 4, 5, 6 or 8 bits with real zero points in groups of 32, 64 or 128, all else as it
-// is, and config.json with `quantization`.
+// A folder for mlx-lm: Linear layers and embeddings in 2, 3, 4, 5, 6 or 8 bits with real zero
+// points in groups of 32, 64 or 128, all else as it is, and config.json with `quantization`.
 #pragma once
 
 #include "codecs/quantize_groups.hpp"
@@ -25,8 +25,8 @@ class MlxWriter final : private MlxOptions, public FolderWriter {
     const formats::Format& format() const override { return format_; }
     void adapt(plan::Decisions& decisions) const override;
     void adapt_tensor(TensorReport& tensor, plan::Decider decider) const;
-    void add_task(std::size_t number, const pipeline::Stretch& target, const codecs::TakeResult& take,
-                  codecs::TaskList& tasks) override;
+    void add_task(std::size_t number, const pipeline::Stretch& target,
+                  const codecs::TakeResult& take, codecs::TaskList& tasks) override;
     std::vector<TextFile> text_files() const override;
     codecs::GroupsJob turned_job(std::size_t number) const;
 

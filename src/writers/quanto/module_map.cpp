@@ -13,8 +13,9 @@ namespace {
 
 /// Modules of one parent in the order of their making.
 constexpr std::array<std::string_view, 20> kOrder = {
-    "encoder", "decoder", "model",     "self_attn", "q",         "k",  "v",    "o",    "q_proj", "k_proj",
-    "v_proj",  "o_proj",  "gate_proj", "up_proj",   "down_proj", "wi", "wi_0", "wi_1", "wo",     "lm_head"};
+    "encoder",   "decoder", "model",  "self_attn", "q",      "k",         "v",
+    "o",         "q_proj",  "k_proj", "v_proj",    "o_proj", "gate_proj", "up_proj",
+    "down_proj", "wi",      "wi_0",   "wi_1",      "wo",     "lm_head"};
 
 bool is_number(std::string_view part) {
     return std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -50,7 +51,9 @@ bool comes_first(std::string_view a, std::string_view b) {
 
 std::string module_map_text(std::vector<QuantizedModule> modules) {
     std::sort(modules.begin(), modules.end(),
-              [](const QuantizedModule& a, const QuantizedModule& b) { return comes_first(a.name, b.name); });
+              [](const QuantizedModule& a, const QuantizedModule& b) {
+                  return comes_first(a.name, b.name);
+              });
     std::string text = "{";
     for (const QuantizedModule& module : modules) {
         text += text.size() > 1 ? ",\n    " : "\n    ";

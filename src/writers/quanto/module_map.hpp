@@ -1,5 +1,6 @@
-// quanto_qmap.json: which modules are quantized, and how. The modules are in the order in which frameworks make them, as quanto lists them:
-// the encoder before the decoder, q before k, layer 2 before layer 10. Pure.
+// quanto_qmap.json: which modules are quantized, and how. The modules are in the order in which
+// frameworks make them, as quanto lists them: the encoder before the decoder, q before k, layer 2
+// before layer 10. Pure.
 #pragma once
 
 #include <string>

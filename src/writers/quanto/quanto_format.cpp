@@ -16,7 +16,8 @@ namespace octet::writers {
 namespace {
 
 constexpr std::string_view kShared = "shared.weight";
-constexpr std::array<std::string_view, 2> kCopies = {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"};
+constexpr std::array<std::string_view, 2> kCopies = {"encoder.embed_tokens.weight",
+                                                     "decoder.embed_tokens.weight"};
 constexpr std::array<std::string_view, 2> kActivationScales = {"input_scale", "output_scale"};
 
 /// Octet's own bytes, and the activation scales behind them.
@@ -25,18 +26,23 @@ class QuantoEncoder final : public formats::TensorEncoder {
     QuantoEncoder(const Scheme& scheme, const Shape& shape)
         : octet_(scheme, shape), ones_(quanto_ones(quant::scale_dtype_of(scheme))) {}
 
-    std::uint64_t byte_count() const noexcept override { return octet_.byte_count() + ones_.size(); }
+    std::uint64_t byte_count() const noexcept override {
+        return octet_.byte_count() + ones_.size();
+    }
     std::uint64_t codes_byte_count() const noexcept override { return octet_.codes_byte_count(); }
     bool stores_bytes() const noexcept override { return octet_.stores_bytes(); }
     std::uint64_t code_offset(const quant::TilePlace& place) const noexcept override {
         return octet_.code_offset(place);
     }
-    std::uint64_t code_bytes(const quant::TilePlace& place) const noexcept override { return octet_.code_bytes(place); }
-    void encode_codes(const quant::TilePlace& place, const std::uint8_t* codes, std::uint8_t* packed) const override {
+    std::uint64_t code_bytes(const quant::TilePlace& place) const noexcept override {
+        return octet_.code_bytes(place);
+    }
+    void encode_codes(const quant::TilePlace& place, const std::uint8_t* codes,
+                      std::uint8_t* packed) const override {
         octet_.encode_codes(place, codes, packed);
     }
-    void encode_states(const quant::TilePlace& place, const quant::Blocks& blocks, std::byte* scratch,
-                       formats::ByteSink& sink) const override {
+    void encode_states(const quant::TilePlace& place, const quant::Blocks& blocks,
+                       std::byte* scratch, formats::ByteSink& sink) const override {
         octet_.encode_states(place, blocks, scratch, sink);
         if (place.row == 0 && place.column == 0) sink.put(octet_.byte_count(), ones_);
     }
@@ -56,8 +62,8 @@ quant::StoredPart part(std::string_view suffix, Dtype dtype, Shape shape) {
 std::uint64_t quanto_group(std::uint64_t inputs) noexcept {
     constexpr std::array<std::uint64_t, 4> kGroups = {128, 96, 64, 32};
     if (inputs <= kGroups.front()) return inputs;
-    const auto* const found =
-        std::find_if(kGroups.begin(), kGroups.end(), [&](std::uint64_t group) { return inputs % group == 0; });
+    const auto* const found = std::find_if(
+        kGroups.begin(), kGroups.end(), [&](std::uint64_t group) { return inputs % group == 0; });
     return found == kGroups.end() ? inputs : *found;
 }
 
@@ -77,7 +83,8 @@ std::vector<std::byte> quanto_ones(Dtype dtype) {
     return bytes;
 }
 
-std::unique_ptr<formats::TensorEncoder> QuantoFormat::encoder_of(const Scheme& scheme, const Shape& shape) const {
+std::unique_ptr<formats::TensorEncoder> QuantoFormat::encoder_of(const Scheme& scheme,
+                                                                 const Shape& shape) const {
     return std::make_unique<QuantoEncoder>(scheme, shape);
 }
 
@@ -102,7 +109,8 @@ std::vector<quant::StoredPart> QuantoFormat::parts_of(const TensorReport& tensor
     } else {
         const QuantoMatrix matrix = quanto_matrix(*scheme, tensor.shape);
         parts = {part("._data._data", Dtype::kU8, {matrix.packed_rows, matrix.group}),
-                 part("._scale", dtype, {matrix.rows, 1}), part("._shift", dtype, {matrix.rows, 1})};
+                 part("._scale", dtype, {matrix.rows, 1}),
+                 part("._shift", dtype, {matrix.rows, 1})};
     }
     for (const std::string_view scale : kActivationScales) parts.push_back(part(scale, dtype, {}));
     return parts;
@@ -116,12 +124,14 @@ formats::NameOfPart QuantoFormat::part_names(const std::vector<TensorReport>& /*
     };
 }
 
-std::vector<formats::DataFile> QuantoFormat::data_files(const checkpoint::Checkpoint& checkpoint) const {
+std::vector<formats::DataFile> QuantoFormat::data_files(
+    const checkpoint::Checkpoint& checkpoint) const {
     const std::size_t count = checkpoint.shards.size();
     std::vector<formats::DataFile> files;
     for (std::size_t i = 0; i < count; ++i) {
         std::string name = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, count);
-        files.push_back({checkpoint.index || count > 1 ? std::move(name) : "model.safetensors", {{"format", "pt"}}});
+        files.push_back({checkpoint.index || count > 1 ? std::move(name) : "model.safetensors",
+                         {{"format", "pt"}}});
     }
     return files;
 }

@@ -1,5 +1,6 @@
-// A folder for optimum-quanto: qint8, qint4 or qint2 weights of Linear layers, all else as it is, and quanto_qmap.json, which names
-// the layers. It loads by quanto's model classes and by requantize().
+// A folder for optimum-quanto: qint8, qint4 or qint2 weights of Linear layers, all else as it is,
+// and quanto_qmap.json, which names the layers. It loads by quanto's model classes and by
+// requantize().
 #pragma once
 
 #include <optional>
@@ -29,8 +30,8 @@ class QuantoWriter final : private QuantoOptions, public FolderWriter {
   private:
     const formats::Format& format() const override { return format_; }
     void adapt(plan::Decisions& decisions) const override;
-    void add_task(std::size_t number, const pipeline::Stretch& target, const codecs::TakeResult& take,
-                  codecs::TaskList& tasks) override;
+    void add_task(std::size_t number, const pipeline::Stretch& target,
+                  const codecs::TakeResult& take, codecs::TaskList& tasks) override;
     std::vector<TextFile> text_files() const override;
     codecs::GroupsJob groups_job(std::size_t number) const;
 
