@@ -1,22 +1,16 @@
-// Writes full-size checkpoints with values that no model has: right for size, layout, speed and
-// memory, wrong for accuracy.
+// Writes full-size checkpoints: right for size, layout, speed and memory, wrong for accuracy.
 //
-//   octet_make_checkpoint OUT [--model gpt2|flan-t5] [--size BYTES] [--header FILE.json] [--tensors
-//     N --bytes-each B]
-//                             [--dtype F32|F16|BF16] [--shards N] [--holes]
+//   octet_make_checkpoint OUT [--model gpt2|flan-t5] [--size BYTES] [--header FILE.json] [--holes]
+//                             [--tensors N --bytes-each B] [--dtype F32|F16|BF16] [--shards N]
 //
-//   --model       shapes of GPT-2 124M (default; the header has 14,283 bytes, as the published
-//                 file's) or FLAN-T5-small
-//   --size        GPT-2 with as many layers as come nearest to BYTES as F32; below 320 MB without
-//                 the token embedding
+//   --model       shapes of GPT-2 124M (default; a header of 14,283 bytes) or FLAN-T5-small
+//   --size        GPT-2 of about BYTES as F32; below 320 MB without the token embedding
 //   --header      this safetensors header, byte for byte (F32, F16 and BF16 tensors only)
 //   --tensors     N vectors of B bytes each
-//   --shards      OUT is a folder that gets N files and their index
-//   --holes       the data are a hole, which reads as zeros
+//   --shards      OUT is a folder of N files and their index; --holes: the data read as zeros
 //
-// Headers are padded so that every tensor lies 3 bytes off any alignment, as in the published
-// GPT-2. Values are deterministic: heavy tails from a pool of 2^20 numbers, of which every MiB
-// takes another rotation and another factor. Masks are masks.
+// Every tensor lies 3 bytes off any alignment, as in the published GPT-2. Values are deterministic:
+// heavy tails from a pool of 2^20 numbers, rotated and scaled anew in every MiB. Masks are masks.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

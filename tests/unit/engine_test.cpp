@@ -40,8 +40,8 @@ class Pipe {
         std::function<void(const Tensor&, std::size_t, const codecs::TakeResult&,
                            codecs::TaskList&)>
             add_task;
-        std::function<std::string(std::string_view)>
-            in_one_piece;  ///< its target's bytes, from its source's
+        /// Its target's bytes, from its source's.
+        std::function<std::string(std::string_view)> in_one_piece;
     };
 
     explicit Pipe(const std::filesystem::path& folder) : folder_(folder) {}
@@ -65,9 +65,7 @@ class Pipe {
                 codecs::QuantizeJob{dtype, t.scheme, t.name, t.shape}, t.source, t.target, format_,
                 i, take);
         };
-        tensor.in_one_piece = [=](std::string_view source) {
-            return quantized(dtype, rounding, source);
-        };
+        tensor.in_one_piece = [=](std::string_view s) { return quantized(dtype, rounding, s); };
     }
 
     template <typename T>
@@ -368,15 +366,14 @@ TEST_CASE("of several bad tensors the first in file order is named at any number
                 REQUIRE(error_of([&] { pipe.run(threads); }) ==
                         "3 " + pipe.source_path().native() + ": tensor 't5' holds -inf at [" +
                             std::to_string(size - 7) +
-                            "], which is not a finite float32; --on-non-finite keep copies such "
-                            "tensors");
+                            "], which is not a finite float32; --on-non-finite keep copies "
+                            "such tensors");
             }
         }
     }
 }
 
-TEST_CASE("a range that overflows float32 is refused and so is a value that overflows the target",
-          "[pipeline]") {
+TEST_CASE("ranges that overflow float32 or the target's dtype are refused", "[pipeline]") {
     const TemporaryFolder folder;
     for (const std::size_t size : {std::size_t{10}, kLargeElements}) {
         for (const unsigned threads : {1U, 3U}) {
@@ -387,8 +384,7 @@ TEST_CASE("a range that overflows float32 is refused and so is a value that over
             REQUIRE(error_of([&] { wide.run(threads); }) ==
                     "3 " + wide.source_path().native() +
                         ": tensor 't0' spans -3e+38 to 3e+38, a range that overflows float32; "
-                        "--on-non-finite keep copies "
-                        "such tensors");
+                        "--on-non-finite keep copies such tensors");
             Pipe narrow(folder.path());
             std::fill(values.begin(), values.end(), 1.0F);
             values.back() = 65520.0F;

@@ -1,15 +1,14 @@
 // Folders of compressed-tensors, which transformers, vLLM and SGLang load, as a format: for the
 // weight of a Linear module, M.weight,
 //
-//   naive-quantized  M.weight         I8 [out, in]                  code - 2^(bits-1); 4-bit codes
-//                                                                   take a whole byte
-//   pack-quantized   M.weight_packed  I32 [out, in * bits / 32]     unsigned codes, the lowest bits
-//                                                                   first
-//                    M.weight_shape   I64 [2]                       out, in
-//   both             M.weight_scale   [out, groups]                 F32, F16 or BF16
-//                    M.weight_zero_point                            I8 [out, groups], or packed
-//                                                                   down the rows: I32 [out * bits
-//                                                                   / 32, groups]
+//   naive-quantized  M.weight             I8 [out, in]; 4-bit codes take a whole byte
+//                                         code - 2^(bits-1)
+//   pack-quantized   M.weight_packed      I32 [out, in * bits / 32]
+//                                         unsigned codes, the lowest bits first
+//                    M.weight_shape       I64 [2]: out, in
+//   both             M.weight_scale       F32, F16 or BF16 [out, groups]
+//                    M.weight_zero_point  I8 [out, groups], or packed down the rows:
+//                                         I32 [out * bits / 32, groups]
 //
 // and everything else as it is. Shards keep their number, and are called model.safetensors or
 // model-0000I-of-0000N.safetensors.
