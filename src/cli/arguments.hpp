@@ -46,8 +46,9 @@ struct Arguments {
     bool list_schemes = false;
     std::optional<Dtype> dtype;  ///< of dequantize; empty: each tensor's own
     std::filesystem::path like;  ///< of dequantize; empty: none
-    std::string tensors;         ///< a pattern, of inspect and compare; empty: all
+    std::string tensors;         ///< a pattern, of inspect, compare and plan; empty: all
     bool sizes = false;
+    bool summary = false;  ///< plan: a row for each scheme
     std::optional<SortKey> sort;
     VerifyOptions verify;  ///< source (of show, too), importance
     ShowOptions show;      ///< rows, columns, index

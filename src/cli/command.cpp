@@ -197,6 +197,9 @@ constexpr Fact kVariables[] = {
         machine and the build have them. The bytes are the same with each. An unknown name is exit 2)"},
     {"OCTET_READER",
      R"(forces how sources are read, `mapped` or `pread`; octet tries both out otherwise)"},
+    {"COLUMNS",
+     R"(the columns of the terminal, which tables are made to fit. Without it those that the
+        terminal says; without a terminal names are whole up to 60 characters)"},
     {"NO_COLOR", R"(if set and not empty: no colors, unless `--color always` asks for them)"},
 };
 

@@ -76,9 +76,18 @@ constexpr Option kOptions[] = {
         .set = [](Arguments& a, const Given& given) { a.sizes = given.is_on(); },
     },
     {
+        .name = "--summary",
+        .commands = kPlan,
+        .group = Group::kShow,
+        .help = "a row for each scheme instead of each tensor",
+        .manual = R"(A row for each scheme with the number of tensors, their bytes and bits for each
+            element, instead of a row for each tensor with its reason. `--json` is as without it.)",
+        .set = [](Arguments& a, const Given& given) { a.summary = given.is_on(); },
+    },
+    {
         .name = "--tensors",
         .value = "PATTERN",
-        .commands = kInspect | kCompare,
+        .commands = kInspect | kCompare | kPlan,
         .group = Group::kShow,
         .help = "only names that match: a glob, or re:REGEX",
         .manual =

@@ -14,7 +14,7 @@ int run_show(Terminal& terminal, Arguments& arguments) {
     if (arguments.json) {
         terminal.out(report::show_json(report));
     } else if (!arguments.quiet) {
-        terminal.out(report::show_text(report, arguments.precision, terminal.color()));
+        terminal.out(report::show_text(report, arguments.precision, terminal.style()));
     }
     return 0;
 }

@@ -5,11 +5,12 @@
 #include <vector>
 
 #include "octet/show.hpp"
+#include "report/text_parts.hpp"
 
 namespace octet::report {
 
 /// For a terminal of 80 columns: tensors as torch prints them, facts, histograms.
-std::string show_text(const ShowReport& report, unsigned precision, bool color);
+std::string show_text(const ShowReport& report, unsigned precision, const TextStyle& style);
 
 /// One JSON object (docs/cli.md).
 std::string show_json(const ShowReport& report);

@@ -95,8 +95,8 @@ std::string title_of_values(const ShowReport& report) {
 
 }  // namespace
 
-std::string show_text(const ShowReport& report, unsigned precision, bool color) {
-    Lines lines(color);
+std::string show_text(const ShowReport& report, unsigned precision, const TextStyle& style) {
+    Lines lines(style);
     lines.line(printable(report.tensor.name) + " of " + printable(report.input));
     add_tensor(lines, "values", report.values, precision);
     add_tensor(lines, "codes", report.codes, precision);
