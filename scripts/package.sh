@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# package.sh [deb|tar|all] [OUT_DIR]: octet as a package for Debian 12, and as a static program for any Linux. Into build/packages
+# unless told otherwise. Needs what scripts/setup.sh build installs. Times in the packages are the commit's (SOURCE_DATE_EPOCH).
+set -euo pipefail
+umask 022
+wanted=${1:-all}
+case $wanted in
+    deb | tar | all) ;;
+    *) echo "usage: scripts/package.sh [deb|tar|all] [OUT_DIR]" >&2; exit 2 ;;
+esac
+out=${2:-$(dirname "${BASH_SOURCE[0]}")/../build/packages}
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+[ "$(uname -m)" = x86_64 ] || { echo "package: only x86_64 was ever packed" >&2; exit 1; }
+export CXX=${CXX:-g++} TZ=UTC
+
+if [ -z "${SOURCE_DATE_EPOCH:-}" ]; then
+    SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2> /dev/null || sed -nE 's/^[0-9a-f]+ ([0-9]+)$/\1/p' cmake/commit.txt)
+fi
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-0}
+work=$(mktemp -d "${TMPDIR:-/tmp}/octet-package.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+# build DIR [CMAKE_OPTION...]: the program and its pages, and nothing else.
+build() {
+    local log=build/$1.log
+    mkdir -p build
+    echo "building build/$1 ..."
+    { cmake -S . -B "build/$1" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF -DOCTET_BENCH=OFF "${@:2}" &&
+        cmake --build "build/$1" --target octet_cli octet_all_pages; } > "$log" 2>&1 || { tail -n 40 "$log"; exit 1; }
+}
+
+# The version carries the day and the commit, unless the commit is the one that is tagged with the version.
+version_of() {  # version_of PROGRAM
+    local facts version commit
+    facts=$("$1" --version --json)
+    version=$(sed -E 's/.*"version": "([^"]*)".*/\1/' <<< "$facts")
+    commit=$(sed -E 's/.*"commit": "([^"]*)".*/\1/' <<< "$facts")
+    if [ "$commit" = unknown ] || [ "$(git describe --exact-match --match "v$version" 2> /dev/null)" = "v$version" ]; then
+        echo "$version"
+    else
+        echo "$version+git$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d).${commit/-/.}"
+    fi
+}
+
+# stage BUILD_DIR ROOT PREFIX [static]: the program, its names, pages and completions, and the notices.
+stage() {
+    DESTDIR=$2 cmake --install "build/$1" --component program --prefix "$3" > /dev/null
+    strip --strip-unneeded "$2$3/bin/octet"
+    mkdir -p "$2$3/share/doc/octet"
+    scripts/package_notices.sh "${4:-}" > "$2$3/share/doc/octet/copyright"
+    find "$2" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+}
+
+done_with() { echo "$1  $(stat -c %s "$1") bytes, sha256 $(sha256sum < "$1" | cut -d' ' -f1)"; }
+
+pack_deb() {
+    build package
+    local root=$work/deb version needed glibc file
+    version=$(version_of build/package/bin/octet)
+    stage package "$root" /usr
+    gzip -9n "$root"/usr/share/man/man1/*
+    gzip -9nc CHANGELOG.md > "$root/usr/share/doc/octet/changelog.gz"
+    # What it needs is read off the program: the C library alone, of the newest version that a symbol asks for.
+    needed=$(objdump -p "$root/usr/bin/octet" | awk '$1 == "NEEDED" { print $2 }' | grep -vE '^(libc|libm)\.so\.6$|^ld-linux' || true)
+    [ -z "$needed" ] || { echo "package: the program needs $needed, which its Depends do not name" >&2; exit 1; }
+    glibc=$(objdump -T "$root/usr/bin/octet" | grep -oE 'GLIBC_[0-9.]+' | sed 's/GLIBC_//' | LC_ALL=C sort -uV | tail -n 1)
+    mkdir "$root/DEBIAN"
+    cat > "$root/DEBIAN/control" << END
+Package: octet
+Version: $version
+Architecture: amd64
+Maintainer: The octet authors <octet@invalid>
+Installed-Size: $(du -sk --apparent-size "$root/usr" | cut -f1)
+Depends: libc6 (>= $glibc)
+Suggests: libssl3
+Section: science
+Priority: optional
+Description: quantizes safetensors checkpoints to 2 to 8 bits and back
+ octet makes the checkpoints of models smaller, restores them, writes GGUF
+ files, and reports what that did to every tensor. GPT-2 and T5 models run on
+ the codes directly.
+END
+    (cd "$root" && find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum > DEBIAN/md5sums)
+    find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+    file=$out/octet_${version}_amd64.deb
+    dpkg-deb --root-owner-group -Zxz --build "$root" "$file" > /dev/null
+    done_with "$file"
+}
+
+pack_tar() {
+    build package-static -DOCTET_STATIC=ON
+    local name file
+    name=octet-$(version_of build/package-static/bin/octet)-linux-x86_64
+    file=$out/$name.tar.gz
+    stage package-static "$work/tar" "/$name" static
+    cp README.md CHANGELOG.md Dockerfile "$work/tar/$name/"
+    tar -C "$work/tar" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" -c "$name" |
+        gzip -9n > "$file"
+    done_with "$file"
+}
+
+[ "$wanted" != deb ] && [ "$wanted" != all ] || pack_deb
+[ "$wanted" != tar ] && [ "$wanted" != all ] || pack_tar
