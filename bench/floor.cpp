@@ -1,9 +1,11 @@
-// The physical limit of quantizing as a program: reads every byte of INPUT once (a sum in SIMD registers, so that the reads are
-// real), and writes BYTES bytes to a new file OUTPUT in blocks of 4 MiB, with the same number of threads, no sync.
+// The physical limit of quantizing as a program: reads every byte of INPUT once (a sum in SIMD
+// registers, so that the reads are real), and writes BYTES bytes to a new file OUTPUT in blocks of
+// 4 MiB, with the same number of threads, no sync.
 //
 //   floor mapped|pread INPUT OUTPUT BYTES THREADS
 //
-// "mapped" reads through a mapping, "pread" into one buffer a thread; the better of the two is the floor. Shares no code with octet.
+// "mapped" reads through a mapping, "pread" into one buffer a thread; the better of the two is the
+// floor. Shares no code with octet.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -38,7 +40,8 @@ struct Work {
     std::exit(1);
 }
 
-/// Adds 64-bit words; the compiler vectorizes it. Bytes behind the last word are left out, which changes nothing measurable.
+/// Adds 64-bit words; the compiler vectorizes it. Bytes behind the last word are left out, which
+/// changes nothing measurable.
 std::uint64_t sum_words(const unsigned char* data, std::uint64_t size) {
     std::uint64_t sums[8] = {};
     for (std::uint64_t i = 0; i + 64 <= size; i += 64) {
@@ -59,14 +62,16 @@ void run(Work& work) {
     std::vector<unsigned char> out(kBlock, 0x5A);
     const std::uint64_t read_blocks = (work.input_bytes + kBlock - 1) / kBlock;
     const std::uint64_t write_blocks = (work.output_bytes + kBlock - 1) / kBlock;
-    for (std::uint64_t i = work.next.fetch_add(1); i < read_blocks + write_blocks; i = work.next.fetch_add(1)) {
+    for (std::uint64_t i = work.next.fetch_add(1); i < read_blocks + write_blocks;
+         i = work.next.fetch_add(1)) {
         // Writes are spread evenly between the reads, as a quantizer's are.
         const std::uint64_t writes_before = i * write_blocks / (read_blocks + write_blocks);
         const bool writes = (i + 1) * write_blocks / (read_blocks + write_blocks) > writes_before;
         const std::uint64_t at = (writes ? writes_before : i - writes_before) * kBlock;
         if (writes) {
             const std::uint64_t size = std::min(kBlock, work.output_bytes - at);
-            if (pwrite(work.output, out.data(), size, static_cast<off_t>(at)) != static_cast<ssize_t>(size))
+            if (pwrite(work.output, out.data(), size, static_cast<off_t>(at)) !=
+                static_cast<ssize_t>(size))
                 die("write");
             continue;
         }
@@ -74,7 +79,9 @@ void run(Work& work) {
         if (work.mapping != nullptr) {
             work.sum += sum_words(work.mapping + at, size);
         } else {
-            if (pread(work.input, in.data(), size, static_cast<off_t>(at)) != static_cast<ssize_t>(size)) die("read");
+            if (pread(work.input, in.data(), size, static_cast<off_t>(at)) !=
+                static_cast<ssize_t>(size))
+                die("read");
             work.sum += sum_words(in.data(), size);
         }
     }
@@ -96,7 +103,8 @@ int main(int argc, char** argv) {
     work.output_bytes = std::strtoull(argv[4], nullptr, 10);
     work.output = open(argv[3], O_RDWR | O_CREAT | O_TRUNC, 0666);
     if (work.output < 0) die(argv[3]);
-    if (work.output_bytes > 0 && fallocate(work.output, 0, 0, static_cast<off_t>(work.output_bytes)) != 0) {
+    if (work.output_bytes > 0 &&
+        fallocate(work.output, 0, 0, static_cast<off_t>(work.output_bytes)) != 0) {
         if (ftruncate(work.output, static_cast<off_t>(work.output_bytes)) != 0) die(argv[3]);
     }
     if (std::string(argv[1]) == "mapped") {

@@ -1,17 +1,16 @@
-// Writes full-size checkpoints with values that no model has: right for size, layout, speed and memory, wrong for accuracy.
+// Writes full-size checkpoints: right for size, layout, speed and memory, wrong for accuracy.
 //
-//   octet_make_checkpoint OUT [--model gpt2|flan-t5] [--size BYTES] [--header FILE.json] [--tensors N --bytes-each B]
-//                             [--dtype F32|F16|BF16] [--shards N] [--holes]
+//   octet_make_checkpoint OUT [--model gpt2|flan-t5] [--size BYTES] [--header FILE.json] [--holes]
+//                             [--tensors N --bytes-each B] [--dtype F32|F16|BF16] [--shards N]
 //
-//   --model       shapes of GPT-2 124M (default; the header has 14,283 bytes, as the published file's) or FLAN-T5-small
-//   --size        GPT-2 with as many layers as come nearest to BYTES as F32; below 320 MB without the token embedding
+//   --model       shapes of GPT-2 124M (default; a header of 14,283 bytes) or FLAN-T5-small
+//   --size        GPT-2 of about BYTES as F32; below 320 MB without the token embedding
 //   --header      this safetensors header, byte for byte (F32, F16 and BF16 tensors only)
 //   --tensors     N vectors of B bytes each
-//   --shards      OUT is a folder that gets N files and their index
-//   --holes       the data are a hole, which reads as zeros
+//   --shards      OUT is a folder of N files and their index; --holes: the data read as zeros
 //
-// Headers are padded so that every tensor lies 3 bytes off any alignment, as in the published GPT-2. Values are deterministic: heavy
-// tails from a pool of 2^20 numbers, of which every MiB takes another rotation and another factor. Masks are masks.
+// Every tensor lies 3 bytes off any alignment, as in the published GPT-2. Values are deterministic:
+// heavy tails from a pool of 2^20 numbers, rotated and scaled anew in every MiB. Masks are masks.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -82,7 +81,7 @@ std::uint64_t hash(const std::string& text) {  // FNV-1a
     return value;
 }
 
-// --- shapes ------------------------------------------------------------------------------------------------------------------
+// --- shapes --------------------------------------------------------------------------------------
 
 void add_gpt2_layer(std::uint64_t layer, Tensors& tensors) {
     const std::string h = "h." + std::to_string(layer) + ".";
@@ -91,10 +90,11 @@ void add_gpt2_layer(std::uint64_t layer, Tensors& tensors) {
         tensors.push_back({h + norm + ".weight", {768}});
         tensors.push_back({h + norm + ".bias", {768}});
     }
-    const std::pair<const char*, std::pair<std::uint64_t, std::uint64_t>> linears[] = {{"attn.c_attn", {768, 2304}},
-                                                                                       {"attn.c_proj", {768, 768}},
-                                                                                       {"mlp.c_fc", {768, 3072}},
-                                                                                       {"mlp.c_proj", {3072, 768}}};
+    const std::pair<const char*, std::pair<std::uint64_t, std::uint64_t>> linears[] = {
+        {"attn.c_attn", {768, 2304}},
+        {"attn.c_proj", {768, 768}},
+        {"mlp.c_fc", {768, 3072}},
+        {"mlp.c_proj", {3072, 768}}};
     for (const auto& [name, shape] : linears) {
         tensors.push_back({h + name + ".weight", {shape.first, shape.second}});
         tensors.push_back({h + name + ".bias", {shape.second}});
@@ -106,7 +106,8 @@ Tensors gpt2(std::uint64_t layers, bool embedding) {
     if (embedding) tensors.push_back({"wte.weight", {50257, 768}});
     for (std::uint64_t layer = 0; layer < layers; ++layer) add_gpt2_layer(layer, tensors);
     // Published files are in no particular order.
-    for (std::uint64_t i = tensors.size(); i > 1; --i) std::swap(tensors[i - 1], tensors[mix(i + kOrder) % i]);
+    for (std::uint64_t i = tensors.size(); i > 1; --i)
+        std::swap(tensors[i - 1], tensors[mix(i + kOrder) % i]);
     return tensors;
 }
 
@@ -119,11 +120,13 @@ Tensors gpt2_of_size(std::uint64_t size) {
     };
     const std::uint64_t fixed = bytes_of(gpt2(0, embedding));
     const std::uint64_t each = bytes_of(gpt2(1, embedding)) - fixed;
-    return gpt2(std::max<std::uint64_t>(1, (std::max(size, fixed) - fixed + each / 2) / each), embedding);
+    return gpt2(std::max<std::uint64_t>(1, (std::max(size, fixed) - fixed + each / 2) / each),
+                embedding);
 }
 
 void add_t5_attention(const std::string& at, const char* kind, bool first, Tensors& tensors) {
-    for (const char* matrix : {"q", "k", "v"}) tensors.push_back({at + kind + "." + matrix + ".weight", {384, 512}});
+    for (const char* matrix : {"q", "k", "v"})
+        tensors.push_back({at + kind + "." + matrix + ".weight", {384, 512}});
     tensors.push_back({at + kind + ".o.weight", {512, 384}});
     if (first) tensors.push_back({at + kind + ".relative_attention_bias.weight", {32, 6}});
     tensors.push_back({at + "layer_norm.weight", {512}});
@@ -154,7 +157,7 @@ Tensors many(std::uint64_t count, std::uint64_t bytes_each, std::uint64_t width)
     return tensors;
 }
 
-// --- headers -----------------------------------------------------------------------------------------------------------------
+// --- headers -------------------------------------------------------------------------------------
 
 /// With offsets in the order of the tensors.
 std::string header_of(const Tensor* begin, const Tensor* end) {
@@ -164,7 +167,8 @@ std::string header_of(const Tensor* begin, const Tensor* end) {
         text += ",\"" + tensor->name + R"(":{"dtype":")" + tensor->dtype + R"(","shape":[)";
         for (std::size_t i = 0; i < tensor->shape.size(); ++i)
             text += (i == 0 ? "" : ",") + std::to_string(tensor->shape[i]);
-        text += R"(],"data_offsets":[)" + std::to_string(at) + ',' + std::to_string(at + tensor->bytes()) + "]}";
+        text += R"(],"data_offsets":[)" + std::to_string(at) + ',' +
+                std::to_string(at + tensor->bytes()) + "]}";
         at += tensor->bytes();
     }
     text += '}';
@@ -178,18 +182,20 @@ Tensors tensors_of(const std::string& header) {
     const auto json = nlohmann::json::parse(header);
     for (const auto& [name, entry] : json.items()) {
         if (name == "__metadata__") continue;
-        found.emplace_back(entry.at("data_offsets").at(0).get<std::uint64_t>(),
-                           Tensor{name, entry.at("shape").get<std::vector<std::uint64_t>>(), entry.at("dtype")});
+        found.emplace_back(
+            entry.at("data_offsets").at(0).get<std::uint64_t>(),
+            Tensor{name, entry.at("shape").get<std::vector<std::uint64_t>>(), entry.at("dtype")});
         const std::string& dtype = found.back().second.dtype;
         if (dtype != "F32" && dtype != "F16" && dtype != "BF16") die(name + ": dtype " + dtype);
     }
-    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::sort(found.begin(), found.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
     Tensors tensors;
     for (auto& entry : found) tensors.push_back(std::move(entry.second));
     return tensors;
 }
 
-// --- values ------------------------------------------------------------------------------------------------------------------
+// --- values --------------------------------------------------------------------------------------
 
 /// Nearly normal with deviation 0.14; one in 4,096 is 4 to 20 times as large.
 std::vector<float> make_pool() {
@@ -198,7 +204,8 @@ std::vector<float> make_pool() {
         std::int64_t sum = 0;  // of twelve uniform numbers: variance 1
         for (std::uint64_t part = 0; part < 3; ++part) {
             const std::uint64_t bits = mix(3 * i + part);
-            for (unsigned k = 0; k < 4; ++k) sum += static_cast<std::int64_t>((bits >> (16 * k)) & 0xFFFFU) - 32768;
+            for (unsigned k = 0; k < 4; ++k)
+                sum += static_cast<std::int64_t>((bits >> (16 * k)) & 0xFFFFU) - 32768;
         }
         float value = static_cast<float>(sum) / 65536.0F * 0.14F;
         const std::uint64_t luck = mix(~i);
@@ -219,7 +226,8 @@ std::uint16_t to_f16(float value) {  // of numbers below 65,504
     const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
     const float absolute = std::bit_cast<float>(magnitude);
     if (absolute < 0x1p-14F)  // subnormal, in units of 2^-24
-        return static_cast<std::uint16_t>(sign | static_cast<std::uint32_t>(std::nearbyint(absolute * 0x1p24F)));
+        return static_cast<std::uint16_t>(
+            sign | static_cast<std::uint32_t>(std::nearbyint(absolute * 0x1p24F)));
     const std::uint32_t rounded = magnitude + 0xFFFU + ((magnitude >> 13U) & 1U) - (112U << 23U);
     return static_cast<std::uint16_t>(sign | (rounded >> 13U));
 }
@@ -238,14 +246,15 @@ class Values {
         const float factor = 0.5F + static_cast<float>(key >> 44U) / 1048576.0F;
         const bool norm = tensor.shape.size() == 1 && tensor.name.find("ln_") != std::string::npos;
         const float centre = norm && tensor.name.ends_with("weight") ? 1.0F : 0.0F;
-        for (std::uint64_t i = 0; i < count; ++i) out[i] = centre + factor * pool_[(key + i) % kPoolCount];
+        for (std::uint64_t i = 0; i < count; ++i)
+            out[i] = centre + factor * pool_[(key + i) % kPoolCount];
     }
 
   private:
     std::vector<float> pool_ = make_pool();
 };
 
-// --- files -------------------------------------------------------------------------------------------------------------------
+// --- files ---------------------------------------------------------------------------------------
 
 void write_all(int file, const void* data, std::uint64_t size, const std::string& path) {
     const char* at = static_cast<const char*>(data);
@@ -268,18 +277,19 @@ void write_tensor(int file, const Tensor& tensor, const Values& values, const st
             continue;
         }
         narrow.resize(count);
-        std::transform(block.begin(), block.begin() + static_cast<std::ptrdiff_t>(count), narrow.begin(),
-                       tensor.dtype == "F16" ? to_f16 : to_bf16);
+        std::transform(block.begin(), block.begin() + static_cast<std::ptrdiff_t>(count),
+                       narrow.begin(), tensor.dtype == "F16" ? to_f16 : to_bf16);
         write_all(file, narrow.data(), 2 * count, path);
     }
 }
 
-void write_file(const std::string& path, const std::string& header, const Tensor* begin, const Tensor* end,
-                const Values* values) {
+void write_file(const std::string& path, const std::string& header, const Tensor* begin,
+                const Tensor* end, const Values* values) {
     const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
     if (file < 0) die(path + ": " + std::strerror(errno));
     unsigned char length[8];
-    for (unsigned i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(header.size() >> (8 * i));
+    for (unsigned i = 0; i < 8; ++i)
+        length[i] = static_cast<unsigned char>(header.size() >> (8 * i));
     write_all(file, length, sizeof length, path);
     write_all(file, header.data(), header.size(), path);
     std::uint64_t size = sizeof length + header.size();
@@ -287,13 +297,16 @@ void write_file(const std::string& path, const std::string& header, const Tensor
         size += tensor->bytes();
         if (values != nullptr) write_tensor(file, *tensor, *values, path);
     }
-    if (values == nullptr && ftruncate(file, static_cast<off_t>(size)) != 0) die(path + ": " + std::strerror(errno));
+    if (values == nullptr && ftruncate(file, static_cast<off_t>(size)) != 0)
+        die(path + ": " + std::strerror(errno));
     if (close(file) != 0) die(path + ": " + std::strerror(errno));
 }
 
 /// Shards of nearly equal size, each a run of whole tensors.
-void write_shards(const std::string& folder, const Tensors& tensors, std::uint64_t shards, const Values* values) {
-    if (mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST) die(folder + ": " + std::strerror(errno));
+void write_shards(const std::string& folder, const Tensors& tensors, std::uint64_t shards,
+                  const Values* values) {
+    if (mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST)
+        die(folder + ": " + std::strerror(errno));
     std::uint64_t total = 0;
     for (const Tensor& tensor : tensors) total += tensor.bytes();
     nlohmann::ordered_json map = nlohmann::ordered_json::object();
@@ -302,7 +315,8 @@ void write_shards(const std::string& folder, const Tensors& tensors, std::uint64
     const Tensor* const last = begin + tensors.size();
     for (std::uint64_t shard = 1; shard <= shards; ++shard) {
         char name[64];
-        std::snprintf(name, sizeof name, "model-%05llu-of-%05llu.safetensors", static_cast<unsigned long long>(shard),
+        std::snprintf(name, sizeof name, "model-%05llu-of-%05llu.safetensors",
+                      static_cast<unsigned long long>(shard),
                       static_cast<unsigned long long>(shards));
         const Tensor* end = begin;
         for (; end != last && (shard == shards || done < total / shards * shard); ++end) {
@@ -349,7 +363,8 @@ Options parse(int argc, char** argv) {
             die("unknown option " + argument);
     }
     if (options.out.empty()) die("usage: OUT [options], see the top of bench/make_checkpoint.cpp");
-    if (options.dtype != "F32" && options.dtype != "F16" && options.dtype != "BF16") die("dtype " + options.dtype);
+    if (options.dtype != "F32" && options.dtype != "F16" && options.dtype != "BF16")
+        die("dtype " + options.dtype);
     if (options.model != "gpt2" && options.model != "flan-t5") die("model " + options.model);
     return options;
 }

@@ -1,9 +1,12 @@
-// Throughput of every loop on every instruction set that this machine has, beside a plain read and a memcpy of the same bytes.
+// Throughput of every loop on every instruction set that this machine has, beside a plain read and
+// a memcpy of the same bytes.
 //
-//   octet_bench [KIB]     bytes of the float array in KiB (default 512: resident in the second-level cache)
+//   octet_bench [KIB]     bytes of the float array in KiB (default 512: resident in the
+//                         second-level cache)
 //
-// GB/s of source bytes (restoring: of restored bytes), one thread, best of several rounds. Ratios between lines of one run are worth
-// comparing; the absolute figures are this machine's of this minute.
+// GB/s of source bytes (restoring: of restored bytes), one thread, best of several rounds. Ratios
+// between lines of one run are worth comparing; the absolute figures are this machine's of this
+// minute.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -39,7 +42,8 @@ double best_gigabytes_per_second(std::size_t bytes, const std::function<void()>&
     return best;
 }
 
-void show(const char* isa, const char* loop, std::size_t bytes, const std::function<void()>& action) {
+void show(const char* isa, const char* loop, std::size_t bytes,
+          const std::function<void()>& action) {
     std::printf("%-8s %-24s %7.1f GB/s\n", isa, loop, best_gigabytes_per_second(bytes, action));
     std::fflush(stdout);
 }
@@ -47,7 +51,8 @@ void show(const char* isa, const char* loop, std::size_t bytes, const std::funct
 volatile std::uint64_t g_sink;
 
 struct Arrays {
-    explicit Arrays(std::size_t count) : floats(count), doubles(count), halves(count), codes(count), restored(count) {
+    explicit Arrays(std::size_t count)
+        : floats(count), doubles(count), halves(count), codes(count), restored(count) {
         std::uint32_t state = 12345;
         for (std::size_t i = 0; i < count; ++i) {
             state = state * 1664525U + 1013904223U;
@@ -90,7 +95,8 @@ void show_loops(const Kernels& k, Arrays& a) {
     Range range = octet::quant::empty_range();
     k.range_f32(a.floats.data(), count, range);
     const auto state = octet::quant::block_state(octet::Scheme{}, range);
-    BlockLoop nearest{octet::kernels::BlockKind::kReal, false, 255, 1, 1, &state.scale, &state.zero_point, count};
+    BlockLoop nearest{
+        octet::kernels::BlockKind::kReal, false, 255, 1, 1, &state.scale, &state.zero_point, count};
     nearest.is_plain = true;
     BlockLoop truncate = nearest;
     truncate.truncate = true;
@@ -101,12 +107,16 @@ void show_loops(const Kernels& k, Arrays& a) {
          [&] { k.quantize_block(a.floats.data(), 1, count, nearest, a.codes.data(), sums); });
     show(k.name, "quantize truncate f32", bytes,
          [&] { k.quantize_block(a.floats.data(), 1, count, truncate, a.codes.data(), sums); });
-    show(k.name, "dequantize f32", bytes, [&] { k.restore_block(a.codes.data(), count, nearest, a.restored.data()); });
+    show(k.name, "dequantize f32", bytes,
+         [&] { k.restore_block(a.codes.data(), count, nearest, a.restored.data()); });
     show(k.name, "error statistics f64", 2 * bytes,
          [&] { k.block_error_f64(a.doubles.data(), a.codes.data(), count, nearest, sums.lanes); });
-    show(k.name, "widen f16", bytes / 2, [&] { k.widen_f16(a.halves.data(), count, a.restored.data()); });
-    show(k.name, "widen bf16", bytes / 2, [&] { k.widen_bf16(a.halves.data(), count, a.restored.data()); });
-    show(k.name, "narrow f64 to f32", 2 * bytes, [&] { k.narrow_f64(a.doubles.data(), count, a.restored.data()); });
+    show(k.name, "widen f16", bytes / 2,
+         [&] { k.widen_f16(a.halves.data(), count, a.restored.data()); });
+    show(k.name, "widen bf16", bytes / 2,
+         [&] { k.widen_bf16(a.halves.data(), count, a.restored.data()); });
+    show(k.name, "narrow f64 to f32", 2 * bytes,
+         [&] { k.narrow_f64(a.doubles.data(), count, a.restored.data()); });
     show(k.name, "narrow f32 to f16", bytes,
          [&] { k.narrow_to_f16(a.floats.data(), count, a.halves.data(), narrowing); });
     show(k.name, "narrow f32 to bf16", bytes,
@@ -123,6 +133,7 @@ int main(int argc, char** argv) {
     }
     Arrays arrays(kib * 1024 / sizeof(float));
     show_baselines(arrays);
-    for (const auto isa : octet::quant::available_isas()) show_loops(*octet::kernels::kernels_for(isa), arrays);
+    for (const auto isa : octet::quant::available_isas())
+        show_loops(*octet::kernels::kernels_for(isa), arrays);
     return 0;
 }

@@ -1,9 +1,10 @@
-// Runs one command and writes what it cost, as JSON, to RESULT: seconds of wall clock from before the start to after the end, processor
-// seconds, peak resident bytes, exit status.
+// Runs one command and writes what it cost, as JSON, to RESULT: seconds of wall clock from before
+// the start to after the end, processor seconds, peak resident bytes, exit status.
 //
 //   octet_timed RESULT COMMAND [ARGUMENT...]
 //
-// A program of its own because a process starts with the peak memory of whoever started it: Python's is larger than octet's inspect.
+// A program of its own because a process starts with the peak memory of whoever started it:
+// Python's is larger than octet's inspect.
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/resource.h>
@@ -43,14 +44,15 @@ int main(int argc, char** argv) {
         std::perror("octet_timed: wait4");
         return 1;
     }
-    const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double wall =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     std::FILE* const result = std::fopen(argv[1], "w");
     if (result == nullptr) {
         std::perror(argv[1]);
         return 1;
     }
-    std::fprintf(result, "{\"wall\": %.6f, \"cpu\": %.6f, \"resident\": %lld, \"status\": %d}\n", wall,
-                 seconds(usage.ru_utime) + seconds(usage.ru_stime), 1024LL * usage.ru_maxrss,
+    std::fprintf(result, "{\"wall\": %.6f, \"cpu\": %.6f, \"resident\": %lld, \"status\": %d}\n",
+                 wall, seconds(usage.ru_utime) + seconds(usage.ru_stime), 1024LL * usage.ru_maxrss,
                  WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
     return std::fclose(result) == 0 ? 0 : 1;
 }

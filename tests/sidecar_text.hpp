@@ -1,5 +1,5 @@
-// The text of a sidecar in one piece, and the seal of a text that may be none: for unit tests and fuzz targets. The program itself
-// writes a sidecar in parts and never has it whole.
+// The text of a sidecar in one piece, and the seal of a text that may be none: for unit tests and
+// fuzz targets. The program itself writes a sidecar in parts and never has it whole.
 #pragma once
 
 #include <string>

@@ -13,12 +13,15 @@ namespace octet {
 /// Why an operation did not succeed. The values are the exit codes of the command line and never
 /// change.
 enum class ErrorCode : int {
-    kCheckFailed = 1,    ///< a gate, target or verification did not hold; the work itself was done
-    kUsage = 2,          ///< an impossible request: unknown option, output folder not acceptable, output = input
-    kBadInput = 3,       ///< the input is no checkpoint, or malformed, not finite, or quantized already
-    kIo = 4,             ///< the system refused: permission, disk full, a file vanished or shrank while it was read
+    kCheckFailed = 1,  ///< a gate, target or verification did not hold; the work itself was done
+    kUsage =
+        2,  ///< an impossible request: unknown option, output folder not acceptable, output = input
+    kBadInput = 3,  ///< the input is no checkpoint, or malformed, not finite, or quantized already
+    kIo = 4,  ///< the system refused: permission, disk full, a file vanished or shrank while it was
+              ///< read
     kInternal = 5,       ///< a defect of octet or out of memory; nothing was written
-    kInterrupted = 128,  ///< WriteOptions::stop_requested returned true; the command line adds the signal's number
+    kInterrupted = 128,  ///< WriteOptions::stop_requested returned true; the command line adds the
+                         ///< signal's number
 };
 
 /// The one exception of the library. `what()` is the whole line, without the program's name and

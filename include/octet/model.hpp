@@ -24,15 +24,15 @@ namespace octet {
 struct Sampling {
     double temperature = 0;   ///< 0: greedy; otherwise the logits are divided by it
     std::uint64_t top_k = 0;  ///< only the K most likely tokens; 0: all
-    double top_p = 1;         ///< only the most likely tokens whose probabilities add up to P, in (0, 1]
-    std::uint64_t seed = 0;   ///< the same seed gives the same tokens
+    double top_p = 1;  ///< only the most likely tokens whose probabilities add up to P, in (0, 1]
+    std::uint64_t seed = 0;  ///< the same seed gives the same tokens
 };
 
 /// Options of generate().
 struct GenerateOptions {
-    std::string prompt;  ///< UTF-8; other bytes are kUsage
-    std::optional<std::vector<std::uint32_t>>
-        ids;  ///< instead of the prompt: the tokens that the model reads, the end token of T5 included
+    std::string prompt;                             ///< UTF-8; other bytes are kUsage
+    std::optional<std::vector<std::uint32_t>> ids;  ///< instead of the prompt: the tokens that the
+                                                    ///< model reads, the end token of T5 included
     std::uint64_t max_new_tokens = 32;
     Sampling sampling;
     unsigned threads = 0;  ///< 0: one per core
@@ -54,13 +54,15 @@ std::string_view stop_name(Stop stop) noexcept;
 
 /// What generate() returns.
 struct Generation {
-    std::string input;                      ///< the path as it was given
-    bool continues_prompt = true;           ///< GPT-2: the text continues the prompt; T5 (false): the text answers
-    std::string prompt;                     ///< empty where ids were given without a tokenizer
+    std::string input;  ///< the path as it was given
+    bool continues_prompt =
+        true;            ///< GPT-2: the text continues the prompt; T5 (false): the text answers
+    std::string prompt;  ///< empty where ids were given without a tokenizer
     std::vector<std::uint32_t> prompt_ids;  ///< the tokens that the model read
     std::vector<std::uint32_t> ids;         ///< new tokens, without start and end
-    std::vector<std::string> pieces;        ///< the text that each new token adds; empty without a tokenizer
-    std::string text;                       ///< the text of the new tokens
+    std::vector<std::string>
+        pieces;        ///< the text that each new token adds; empty without a tokenizer
+    std::string text;  ///< the text of the new tokens
     Stop stop = Stop::kLength;
     double prompt_seconds = 0;     ///< time up to the first token
     double tokens_per_second = 0;  ///< rate of the tokens after the first; 0 when there are none
@@ -102,8 +104,8 @@ struct Fidelity {
     double median_kl = 0;
     double p99_kl = 0;
     double max_kl = 0;
-    Estimate same_top_1;     ///< share of tokens for which both models find the same token most likely
-    Estimate delta_p;        ///< probability of the right token, minus the reference's
+    Estimate same_top_1;  ///< share of tokens for which both models find the same token most likely
+    Estimate delta_p;     ///< probability of the right token, minus the reference's
     double rms_delta_p = 0;  ///< root mean square of the same difference
     double reference_loss = 0;
     double reference_perplexity = 0;
@@ -125,8 +127,8 @@ struct Evaluation {
     Estimate loss;             ///< mean of -ln p(right token), nats
     double perplexity = 0;     ///< exp(loss)
     std::optional<std::uint64_t> pairs;
-    std::optional<std::uint64_t>
-        exact;  ///< pairs whose every label is the most likely token, given the right labels before it
+    std::optional<std::uint64_t> exact;  ///< pairs whose every label is the most likely token,
+                                         ///< given the right labels before it
     std::optional<Fidelity> fidelity;
     std::vector<Ablation> ablation;  ///< worst first
     std::vector<Check> checks;
@@ -141,6 +143,18 @@ struct Evaluation {
 /// Memory: the model, a window, and 4 bytes per token. Throws as generate() does, and kBadInput for
 /// a text with nothing to predict.
 Evaluation evaluate(const std::filesystem::path& model, const EvaluateOptions& options);
+
+/// What judge() returns: one of the two.
+struct TextJudgement {
+    std::optional<Evaluation> evaluation;
+    std::string not_run;  ///< why one of the two models is not run, naming it
+};
+
+/// evaluate() against `options.reference`, which is required, where octet runs both models and
+/// knows the tokenizer. `options.text` is what the family reads: text for GPT-2, pairs for T5. With
+/// gates a model that is not run is kBadInput, since nothing could be said of its limits. Throws as
+/// evaluate() does.
+TextJudgement judge(const std::filesystem::path& model, EvaluateOptions options);
 
 /// What calibrate() returns.
 struct Calibration {

@@ -41,10 +41,10 @@ std::string_view version() noexcept;
 Report quantize(const std::filesystem::path& input, const std::filesystem::path& out_dir,
                 const QuantizeOptions& options);
 
-/// Restores a checkpoint from a set or a GGUF file: names, order, shapes, dtypes and metadata are the source's. A
-/// value is code * scale + zero_point in float32 (two roundings), narrowed to the output dtype (to
-/// nearest, ties to even). Copied tensors are identical to the source's bytes, unless
-/// `options.dtype` names another float type.
+/// Restores a checkpoint from a set or a GGUF file: names, order, shapes, dtypes and metadata are
+/// the source's. A value is code * scale + zero_point in float32 (two roundings), narrowed to the
+/// output dtype (to nearest, ties to even). Copied tensors are identical to the source's bytes,
+/// unless `options.dtype` names another float type.
 ///
 /// `set`: the folder, or the data file or index in it. `output`: a name ending in .safetensors for
 /// one file (shards are joined), otherwise a folder, absent or empty, that gets the source's file

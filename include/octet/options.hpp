@@ -22,11 +22,14 @@ using Progress = std::function<void(std::uint64_t done_bytes, std::uint64_t tota
 /// Which tensors are quantized and how, where no rule or scheme option says otherwise.
 enum class Preset : std::uint8_t {
     kAll,     ///< every float tensor, one scale per tensor, to the nearest code
-    kLesson,  ///< parameters only, one scale per tensor, truncated; buffers such as causal masks are copied
-    kLinear,  ///< weights of Linear layers (GPT-2: Conv1D), symmetric, one scale per output; all else is copied
-    kQ8,      ///< weights, embeddings and heads with the best SQNR at 8.5 bits per weight or less; all else is copied
-    kQ6,      ///< the same at 6.5625 bits
-    kQ4,      ///< the same at 4.5 bits
+    kLesson,  ///< parameters only, one scale per tensor, truncated; buffers such as causal masks
+              ///< are copied
+    kLinear,  ///< weights of Linear layers (GPT-2: Conv1D), symmetric, one scale per output; all
+              ///< else is copied
+    kQ8,  ///< weights, embeddings and heads with the best SQNR at 8.5 bits per weight or less; all
+          ///< else is copied
+    kQ6,  ///< the same at 6.5625 bits
+    kQ4,  ///< the same at 4.5 bits
 };
 
 /// What to do with a tensor that holds NaN or infinity, or whose range overflows float32.
@@ -37,17 +40,19 @@ enum class OnNonFinite : std::uint8_t {
 
 /// Which files of a model's folder go along into a set.
 enum class CompanionChoice : std::uint8_t {
-    kAll,    ///< every small file that is not weights, of subfolders, too (docs/format.md, "Companions")
+    kAll,    ///< every small file that is not weights, of subfolders, too (docs/format.md,
+             ///< "Companions")
     kKnown,  ///< config.json, tokenizer files, licence and such, of the folder itself
     kNone,
 };
 
 /// Options of every operation that writes.
 struct WriteOptions {
-    unsigned threads = 0;       ///< workers, 1 .. 1024; 0: as many as the machine has cores
-    bool force = false;         ///< replace an existing set (or files of the same names)
-    bool sync = true;           ///< flush everything to the disk before it becomes visible
-    bool sha256 = false;        ///< also SHA-256 of every file; needs OpenSSL's libcrypto at run time (else kUsage)
+    unsigned threads = 0;  ///< workers, 1 .. 1024; 0: as many as the machine has cores
+    bool force = false;    ///< replace an existing set (or files of the same names)
+    bool sync = true;      ///< flush everything to the disk before it becomes visible
+    bool sha256 =
+        false;  ///< also SHA-256 of every file; needs OpenSSL's libcrypto at run time (else kUsage)
     bool follow_links = false;  ///< follow links that leave the input's folder, too
     Progress progress;          ///< may be empty
     /// Called between tiles, from any worker. True ends the run with kInterrupted and leaves
@@ -119,12 +124,17 @@ struct QuantizeOptions {
     /// A type or mixture of GGUF ("q4_k_m", in any case): the output is a file for llama.cpp, its
     /// name ends in ".gguf", and presets and schemes have no say. Empty: a set of octet's own.
     std::string type = {};
-    /// The name of the format of an output that is a folder. Empty: "octet", unless `type` is given.
+    /// The name of the format of an output that is a folder. Empty: "octet", unless `type` is
+    /// given.
     std::string format = {};
-    std::string architecture = {};   ///< GGUF: "none" writes weights alone; empty: what config.json says
+    std::string engine =
+        {};  ///< of "compressed-tensors": "vllm" or "transformers" is to load it; empty: "vllm"
+    std::string architecture =
+        {};  ///< GGUF: "none" writes weights alone; empty: what config.json says
     std::string pre_tokenizer = {};  ///< GGUF: `tokenizer.ggml.pre`; empty: as tokenizer.json says
     bool no_fallback = false;        ///< GGUF: a tensor that cannot have its type fails like a gate
-    /// GGUF: several files NAME-0000I-of-0000N.gguf, of at most that many bytes where one tensor fits.
+    /// GGUF: several files NAME-0000I-of-0000N.gguf, of at most that many bytes where one tensor
+    /// fits.
     std::optional<std::uint64_t> split_size = {};
     Gates gates;
     bool keep_on_failure = false;  ///< the output becomes visible even when a gate failed
@@ -133,7 +143,8 @@ struct QuantizeOptions {
 
 /// Options of dequantize().
 struct DequantizeOptions {
-    std::optional<Dtype> dtype;  ///< F32, F16 or BF16 for every float tensor; empty: each tensor's source dtype
+    std::optional<Dtype>
+        dtype;  ///< F32, F16 or BF16 for every float tensor; empty: each tensor's source dtype
     WriteOptions write;
     /// Of a GGUF file, which has none: the folder of the model whose companions (config.json, the
     /// tokenizer) go along.

@@ -14,7 +14,8 @@ namespace octet {
 
 /// Why tensors are quantized or kept as they are.
 struct PlanReason {
-    std::string rule;    ///< what decided: "dtype", "rule 'PATTERN=SCHEME'", "options", "preset all", ...
+    std::string
+        rule;  ///< what decided: "dtype", "rule 'PATTERN=SCHEME'", "options", "preset all", ...
     std::string reason;  ///< why, one line
     std::string change;  ///< what would change the decision, one line
 
@@ -26,8 +27,9 @@ std::optional<double> bits_per_weight(const TensorReport& tensor);
 
 /// The best choice of the planner for a number of bytes.
 struct CurvePoint {
-    std::uint64_t byte_count = 0;  ///< of the data files, exactly; as `max_size` it gives this choice
-    double sqnr_db = 0;            ///< of the quantized tensors but buffers; six digits
+    std::uint64_t byte_count =
+        0;               ///< of the data files, exactly; as `max_size` it gives this choice
+    double sqnr_db = 0;  ///< of the quantized tensors but buffers; six digits
 };
 
 /// How good the planner's choice is.
@@ -44,18 +46,21 @@ struct PlannerReport {
 struct PlanReport {
     std::string input;        ///< the path as it was given
     std::string format = {};  ///< "gguf" where `type` asks for such a file; else empty
-    Totals totals;            ///< SQNR and errors need the data: present only if the planner measured them
+    Totals totals;  ///< SQNR and errors need the data: present only if the planner measured them
     /// In file order. Scale and checksums need the data and are absent, and so are statistics,
     /// unless the planner measured them.
     std::vector<TensorReport> tensors;
-    std::vector<PlanReason> reasons;       ///< the different reasons, in the order of their first tensors
+    std::vector<PlanReason>
+        reasons;  ///< the different reasons, in the order of their first tensors
     std::vector<std::uint32_t> reason_of;  ///< for each tensor, the index into `reasons`
     std::vector<FileReport> input_files;   ///< name and bytes
-    /// The data files, exactly as quantize() would write them; a GGUF file is called "model.gguf" here.
+    /// The data files, exactly as quantize() would write them; a GGUF file is called "model.gguf"
+    /// here.
     std::vector<FileReport> output_files;
     std::uint64_t free_space_bytes = 0;  ///< free space that quantize() requires before it writes
     bool scanned = false;                ///< every value was read
-    bool depends_on_values = false;      ///< values that were not read can change the plan (not finite; tied and equal)
+    bool depends_on_values =
+        false;  ///< values that were not read can change the plan (not finite; tied and equal)
     std::optional<PlannerReport> planner;  ///< present where a size or an SQNR was requested
     double seconds = 0;                    ///< wall time of the operation
 };
@@ -66,7 +71,8 @@ struct PlanReport {
 /// would. A requested size or SQNR reads the data as often as the planner needs. Ignored are
 /// `options.gates`, `keep_on_failure`, and of `write` all but threads, progress and stop_requested.
 /// Throws Error as quantize() does: kUsage, kBadInput, kIo, kCheckFailed.
-PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptions& options, bool scan);
+PlanReport plan_quantize(const std::filesystem::path& input, const QuantizeOptions& options,
+                         bool scan);
 
 /// The schemes of the table in docs/quantization.md, in its order; each name parses back to its
 /// scheme.

@@ -22,7 +22,8 @@ enum class Rounding : std::uint8_t {
 /// matrix for each index of the first dimension.
 enum class Granularity : std::uint8_t {
     kTensor,   ///< all of them: one scale per tensor, stored in the sidecar
-    kChannel,  ///< those of one output channel: one row (output axis 0) or one column (output axis 1)
+    kChannel,  ///< those of one output channel: one row (output axis 0) or one column (output axis
+               ///< 1)
     kGroup,    ///< runs of `group_size` inputs of one output channel; the last run may be short
 };
 
@@ -37,7 +38,8 @@ enum class OutputAxis : std::uint8_t {
 /// What the zero point of an affine scheme is.
 enum class ZeroPoint : std::uint8_t {
     kReal,     ///< the value of code 0: x' = code * scale + zero_point
-    kInteger,  ///< the code of value 0: x' = (code - zero_point) * scale; the range is extended to include 0
+    kInteger,  ///< the code of value 0: x' = (code - zero_point) * scale; the range is extended to
+               ///< include 0
 };
 
 /// Which range the codes span; scale and zero point follow from it.
@@ -61,7 +63,8 @@ struct Scheme {
     std::uint32_t bits = 8;  ///< of one code: 2, 3, 4, 5, 6 or 8
     bool symmetric = false;  ///< codes around 0 and no zero point; otherwise codes from 0 up
     Granularity granularity = Granularity::kTensor;
-    bool batch = false;  ///< the first of three or more dimensions counts matrices (fused experts), `axis` is theirs
+    bool batch = false;  ///< the first of three or more dimensions counts matrices (fused experts),
+                         ///< `axis` is theirs
     /// Codes of fewer than 8 bits are packed as rows of the matrix; otherwise as rows of the last
     /// dimension, which wastes bits where those do not fill whole bytes (3 x 3 kernels).
     bool row_packing = false;

@@ -15,19 +15,22 @@ namespace octet {
 
 /// A defect of a set.
 struct Finding {
-    std::string file;    ///< base name of the file with the defect
-    std::string tensor;  ///< name of the tensor; empty when the defect does not belong to one tensor
-    std::string what;    ///< the defect, with numbers
+    std::string file;  ///< base name of the file with the defect
+    std::string
+        tensor;        ///< name of the tensor; empty when the defect does not belong to one tensor
+    std::string what;  ///< the defect, with numbers
 };
 
 /// Options of verify().
 struct VerifyOptions {
-    std::optional<std::filesystem::path> source;           ///< the original checkpoint, compared value by value
-    std::optional<std::filesystem::path> importance = {};  ///< with `source`: the file that quantize had, if any
-    unsigned threads = 0;                                  ///< workers; 0: as many as the machine has cores
-    Progress progress;                                     ///< may be empty
-    std::function<bool()> stop_requested;                  ///< as in WriteOptions
-    bool follow_links = false;                             ///< as in WriteOptions
+    std::optional<std::filesystem::path>
+        source;  ///< the original checkpoint, compared value by value
+    std::optional<std::filesystem::path> importance =
+        {};                                ///< with `source`: the file that quantize had, if any
+    unsigned threads = 0;                  ///< workers; 0: as many as the machine has cores
+    Progress progress;                     ///< may be empty
+    std::function<bool()> stop_requested;  ///< as in WriteOptions
+    bool follow_links = false;             ///< as in WriteOptions
 };
 
 /// What verify() found. A set without findings is whole.
@@ -35,10 +38,12 @@ struct VerifyReport {
     std::string input;
     std::string source;            ///< empty without a source
     std::string format = "octet";  ///< or "gguf", or the name of another engine's format
-    bool has_checksums = true;     ///< false of a GGUF file that octet did not write: only its structure was looked at
+    bool has_checksums =
+        true;  ///< false of a GGUF file that octet did not write: only its structure was looked at
     Totals totals;
-    std::vector<TensorReport> tensors;  ///< as in the sidecar; empty where sidecar and data files do not fit
-    std::vector<Finding> findings;      ///< structure first, then in file order
+    std::vector<TensorReport>
+        tensors;  ///< as in the sidecar; empty where sidecar and data files do not fit
+    std::vector<Finding> findings;  ///< structure first, then in file order
     double seconds = 0;
 };
 

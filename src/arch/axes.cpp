@@ -16,12 +16,14 @@ namespace {
 /// Above 0: the outputs are counted by axis 1; below 0: by axis 0.
 using Votes = std::unordered_map<std::string, int>;
 
-/// The stack of layers around a stack of matrices: "h.#." of "h.#.mlp.c_fc.weight"; all of a name without numbers.
+/// The stack of layers around a stack of matrices: "h.#." of "h.#.mlp.c_fc.weight"; all of a name
+/// without numbers.
 std::string layer_of(const std::string& stack) {
     return stack.substr(0, stack.rfind('#') + 1);
 }
 
-/// The name of the bias that goes with a weight: "M.bias" of "M.weight" or "M.weight_v", "M.in_proj_bias" of "M.in_proj_weight".
+/// The name of the bias that goes with a weight: "M.bias" of "M.weight" or "M.weight_v",
+/// "M.in_proj_bias" of "M.in_proj_weight".
 std::string bias_name(const Name& name) {
     std::string full(name.full);
     constexpr std::string_view kWeight = "weight";
@@ -39,7 +41,8 @@ class Evidence {
   public:
     explicit Evidence(const std::vector<TensorReport>& tensors) {
         for (const TensorReport& t : tensors) {
-            if (t.shape.size() == 1 && is_bias_leaf(parts_of(t.name).leaf)) biases_.emplace(t.name, t.shape[0]);
+            if (t.shape.size() == 1 && is_bias_leaf(parts_of(t.name).leaf))
+                biases_.emplace(t.name, t.shape[0]);
             if (t.kind == Kind::kEmbedding && t.shape.size() == 2 && t.shape[0] > rows_) {
                 rows_ = t.shape[0];
                 width_ = t.shape[1];
@@ -51,10 +54,12 @@ class Evidence {
     int vote_of(const TensorReport& t) const {
         const std::uint64_t rows = t.shape[0];
         const std::uint64_t columns = t.shape[1];
-        if (rows == columns || (biases_.empty() && t.name.find("c_attn") == std::string::npos)) return 0;
+        if (rows == columns || (biases_.empty() && t.name.find("c_attn") == std::string::npos))
+            return 0;
         const Name name = parts_of(t.name);
         const auto bias = biases_.find(bias_name(name));
-        if (bias != biases_.end()) return bias->second == columns ? 1 : bias->second == rows ? -1 : 0;
+        if (bias != biases_.end())
+            return bias->second == columns ? 1 : bias->second == rows ? -1 : 0;
         if (name.last != "c_attn" || width_ == 0) return 0;
         return rows == width_ ? 1 : columns == width_ ? -1 : 0;
     }
@@ -73,8 +78,8 @@ bool is_right_factor(const TensorReport& t) {
 
 /// By its name: a bias is as long as either axis where both are alike.
 bool is_transposed_convolution(const TensorReport& t) {
-    static constexpr std::array<std::string_view, 4> kWords = {"convtranspose", "conv_transpose", "deconv",
-                                                               "transposed_conv"};
+    static constexpr std::array<std::string_view, 4> kWords = {"convtranspose", "conv_transpose",
+                                                               "deconv", "transposed_conv"};
     if (t.shape.size() < 3) return false;
     const std::string last = plain_word(parts_of(t.name).last);
     for (const std::string_view word : kWords) {
@@ -114,7 +119,8 @@ void assign_axes(std::vector<TensorReport>& tensors, bool gpt2) {
         if (!is_matrix(t)) continue;
         const std::string stack = stacks.empty() ? std::string() : stack_of(t.name);
         int vote = found(stacks, stack);
-        if (vote == 0 && t.shape.size() == 2 && stack.find('#') != stack.npos) vote = found(layers, layer_of(stack));
+        if (vote == 0 && t.shape.size() == 2 && stack.find('#') != stack.npos)
+            vote = found(layers, layer_of(stack));
         if (vote == 0 && gpt2 && t.shape.size() == 2 && is_in_gpt2_layer(t)) vote = 1;
         if (vote == 0 && (is_right_factor(t) || is_transposed_convolution(t))) vote = 1;
         if (vote > 0) t.output_axis = OutputAxis::k1;

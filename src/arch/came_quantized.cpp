@@ -47,17 +47,19 @@ std::string_view owner_of(const std::string& name) {
     return parts_of(name).module;
 }
 
-/// True if the codes of that name are those of their module; then everything there but a bias is their state.
+/// True if the codes of that name are those of their module; then everything there but a bias is
+/// their state.
 bool owns_module(const std::string& name) {
-    static constexpr std::array<std::string_view, 8> kNames = {"weight", "qweight", "q_weight", "weight_packed",
-                                                               "W_q",    "_data",   "codes",    "trellis"};
+    static constexpr std::array<std::string_view, 8> kNames = {
+        "weight", "qweight", "q_weight", "weight_packed", "W_q", "_data", "codes", "trellis"};
     return std::find(kNames.begin(), kNames.end(), parts_of(name).leaf) != kNames.end();
 }
 
-/// What the names of the state of such codes begin with: "M.gate_up_proj" of "M.gate_up_proj_blocks". Empty: they are no codes.
+/// What the names of the state of such codes begin with: "M.gate_up_proj" of
+/// "M.gate_up_proj_blocks". Empty: they are no codes.
 std::string_view stem_of(const std::string& name) {
-    static constexpr std::array<std::string_view, 7> kEnds = {"_weight_packed", "_blocks",  "_packed", "_data",
-                                                              "_qdata",         "_qweight", "_weight"};
+    static constexpr std::array<std::string_view, 7> kEnds = {
+        "_weight_packed", "_blocks", "_packed", "_data", "_qdata", "_qweight", "_weight"};
     const std::string_view text = name;
     for (const std::string_view end : kEnds) {
         if (text.ends_with(end) && parts_of(text).leaf.size() > end.size())
@@ -84,7 +86,8 @@ class Codes {
     bool empty() const { return by_module_.empty() && by_stem_.empty(); }
     std::size_t size() const { return by_module_.size() + by_stem_.size(); }
 
-    /// The number of those that tensor `number`, of that name, is the state of; its own where it is codes itself.
+    /// The number of those that tensor `number`, of that name, is the state of; its own where it is
+    /// codes itself.
     std::uint32_t owner(const std::string& name) const {
         if (is_bias_leaf(parts_of(name).leaf)) return kNobody;
         const auto module = by_module_.find(owner_of(name));
@@ -114,7 +117,8 @@ std::string_view guessed_method(const std::vector<TensorReport>& tensors) {
     }
     const auto has = [&](std::string_view leaf) { return leaves.contains(leaf); };
     const auto ends = [&](std::string_view end) {
-        return std::any_of(leaves.begin(), leaves.end(), [&](std::string_view leaf) { return leaf.ends_with(end); });
+        return std::any_of(leaves.begin(), leaves.end(),
+                           [&](std::string_view leaf) { return leaf.ends_with(end); });
     };
     if (has("g_idx")) return "gptq";
     if (has("qweight")) return has("qzeros") ? "awq or gptq" : "qweight";
@@ -139,16 +143,19 @@ std::vector<std::uint32_t> quantized_weights(const std::vector<TensorReport>& te
     return owners;
 }
 
-std::string came_quantized_note(const std::vector<TensorReport>& tensors, std::string_view declared) {
+std::string came_quantized_note(const std::vector<TensorReport>& tensors,
+                                std::string_view declared) {
     const std::vector<std::uint32_t> owners = quantized_weights(tensors);
-    const auto state = static_cast<std::uint64_t>(
-        owners.size() - static_cast<std::size_t>(std::count(owners.begin(), owners.end(), kNobody)));
+    const auto state =
+        static_cast<std::uint64_t>(owners.size() - static_cast<std::size_t>(std::count(
+                                                       owners.begin(), owners.end(), kNobody)));
     if (state == 0) return "";
     std::unordered_set<std::uint32_t> weights(owners.begin(), owners.end());
     weights.erase(kNobody);
     const std::string_view method = declared.empty() ? guessed_method(tensors) : declared;
-    return fmt::format("came quantized ({}): {}, and {} of state, are copied as they are", printable(method),
-                       counted(weights.size(), "weight"), counted(state, "tensor"));
+    return fmt::format("came quantized ({}): {}, and {} of state, are copied as they are",
+                       printable(method), counted(weights.size(), "weight"),
+                       counted(state, "tensor"));
 }
 
 }  // namespace octet::arch

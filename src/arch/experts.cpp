@@ -24,7 +24,8 @@ constexpr std::uint64_t kLeastInner = 32;
 
 template <std::size_t N>
 bool has_any(std::string_view text, const std::array<std::string_view, N>& words) {
-    return std::any_of(words.begin(), words.end(), [&](std::string_view w) { return text.find(w) != text.npos; });
+    return std::any_of(words.begin(), words.end(),
+                       [&](std::string_view w) { return text.find(w) != text.npos; });
 }
 
 /// The word that says what the matrix does, and what stands before it: the module of its siblings.
@@ -48,7 +49,8 @@ std::uint64_t hidden_size(const std::vector<TensorReport>& tensors) {
     return width;
 }
 
-/// By the name of a module around it, or because one side is the hidden size and a word says that it reads or writes that.
+/// By the name of a module around it, or because one side is the hidden size and a word says that
+/// it reads or writes that.
 bool is_fused_experts(const TensorReport& t, std::uint64_t hidden) {
     if (t.kind != Kind::kWeight || t.shape.size() != 3 || t.source_bytes == 0) return false;
     const std::string_view name = t.name;
@@ -56,7 +58,8 @@ bool is_fused_experts(const TensorReport& t, std::uint64_t hidden) {
     if (hidden == 0 || name.find("conv") != name.npos) return false;
     if (std::min(t.shape[1], t.shape[2]) < kLeastInner) return false;
     const std::string_view word = word_of(parts_of(name));
-    return (t.shape[1] == hidden || t.shape[2] == hidden) && (has_any(word, kReads) || has_any(word, kWrites));
+    return (t.shape[1] == hidden || t.shape[2] == hidden) &&
+           (has_any(word, kReads) || has_any(word, kWrites));
 }
 
 Order order_by_hidden(const TensorReport& t, std::uint64_t hidden) {
@@ -69,7 +72,8 @@ Order order_by_hidden(const TensorReport& t, std::uint64_t hidden) {
     return Order::kUnknown;
 }
 
-Order order_by_bias(const TensorReport& t, const std::unordered_map<std::string, std::uint64_t>& biases) {
+Order order_by_bias(const TensorReport& t,
+                    const std::unordered_map<std::string, std::uint64_t>& biases) {
     const auto bias = biases.find(t.name + "_bias");
     if (bias == biases.end() || t.shape[1] == t.shape[2]) return Order::kUnknown;
     return bias->second == t.shape[1]   ? Order::kOutputsFirst
@@ -97,7 +101,8 @@ void find_batches(std::vector<TensorReport>& tensors) {
     for (TensorReport& t : tensors) {
         if (!is_one(t)) continue;
         const auto order = of_siblings.find(siblings_of(parts_of(t.name)));
-        const bool inputs_first = order != of_siblings.end() && order->second == Order::kInputsFirst;
+        const bool inputs_first =
+            order != of_siblings.end() && order->second == Order::kInputsFirst;
         t.batch = true;
         t.output_axis = inputs_first ? OutputAxis::k1 : OutputAxis::k0;
     }

@@ -24,9 +24,16 @@ bool is_number(std::string_view part) {
 
 /// Names that libraries put between a module and its parameters.
 bool is_transparent(std::string_view part) {
-    static constexpr std::array<std::string_view, 10> kNames = {
-        "weight",  "parametrizations", "base_layer", "original_module",      "modules_to_save",
-        "default", "_orig_mod",        "module",     "_fsdp_wrapped_module", "_checkpoint_wrapped_module"};
+    static constexpr std::array<std::string_view, 10> kNames = {"weight",
+                                                                "parametrizations",
+                                                                "base_layer",
+                                                                "original_module",
+                                                                "modules_to_save",
+                                                                "default",
+                                                                "_orig_mod",
+                                                                "module",
+                                                                "_fsdp_wrapped_module",
+                                                                "_checkpoint_wrapped_module"};
     return is_number(part) || is_one_of(part, kNames);
 }
 
@@ -56,7 +63,8 @@ Name parts_of(std::string_view name) {
 }
 
 std::string_view without_wrappers(std::string_view name) {
-    static constexpr std::array<std::string_view, 4> kWrappers = {"module.", "_orig_mod.", "model.", "transformer."};
+    static constexpr std::array<std::string_view, 4> kWrappers = {"module.", "_orig_mod.", "model.",
+                                                                  "transformer."};
     for (bool found = true; found;) {
         found = false;
         for (const std::string_view wrapper : kWrappers) {
@@ -99,27 +107,33 @@ bool has_word(std::string_view text, std::string_view word) {
 }
 
 int wide_dimensions(const Shape& shape) {
-    return static_cast<int>(std::count_if(shape.begin(), shape.end(), [](std::uint64_t n) { return n > 1; }));
+    return static_cast<int>(
+        std::count_if(shape.begin(), shape.end(), [](std::uint64_t n) { return n > 1; }));
 }
 
 bool is_weight_leaf(std::string_view leaf) {
-    static constexpr std::array<std::string_view, 8> kNames = {"weight",   "weights",   "kernel",    "weight_v",
-                                                               "weight_g", "original0", "original1", "embedding"};
-    return is_one_of(leaf, kNames) || leaf.starts_with("weight_ih") || leaf.starts_with("weight_hh");
+    static constexpr std::array<std::string_view, 8> kNames = {"weight",    "weights",  "kernel",
+                                                               "weight_v",  "weight_g", "original0",
+                                                               "original1", "embedding"};
+    return is_one_of(leaf, kNames) || leaf.starts_with("weight_ih") ||
+           leaf.starts_with("weight_hh");
 }
 
 bool is_bare_weight_leaf(std::string_view leaf) {
-    static constexpr std::array<std::string_view, 10> kNames = {"wq", "wk",   "wv",     "wo",     "wi",
-                                                                "w1", "Wqkv", "lora_A", "lora_B", "W_qkv"};
-    static constexpr std::array<std::string_view, 5> kEnds = {"proj", "projection", "_weight", "_kernel", "linear"};
-    const bool short_name =
-        leaf.size() >= 2 && leaf.size() <= 3 && (leaf[0] == 'w' || leaf[0] == 'v') && is_number(leaf.substr(1));
+    static constexpr std::array<std::string_view, 10> kNames = {
+        "wq", "wk", "wv", "wo", "wi", "w1", "Wqkv", "lora_A", "lora_B", "W_qkv"};
+    static constexpr std::array<std::string_view, 5> kEnds = {"proj", "projection", "_weight",
+                                                              "_kernel", "linear"};
+    const bool short_name = leaf.size() >= 2 && leaf.size() <= 3 &&
+                            (leaf[0] == 'w' || leaf[0] == 'v') && is_number(leaf.substr(1));
     return short_name || is_one_of(leaf, kNames) ||
-           std::any_of(kEnds.begin(), kEnds.end(), [&](std::string_view end) { return leaf.ends_with(end); });
+           std::any_of(kEnds.begin(), kEnds.end(),
+                       [&](std::string_view end) { return leaf.ends_with(end); });
 }
 
 bool is_bias_leaf(std::string_view leaf) {
-    return leaf == "bias" || leaf.ends_with("_bias") || leaf.starts_with("bias_ih") || leaf.starts_with("bias_hh");
+    return leaf == "bias" || leaf.ends_with("_bias") || leaf.starts_with("bias_ih") ||
+           leaf.starts_with("bias_hh");
 }
 
 }  // namespace octet::arch

@@ -96,7 +96,8 @@ bool matches(std::string_view name, const Row& row) {
 
 Meaning meaning_of(std::string_view word) {
     const std::string name = plain_word(word);
-    const auto found = std::find_if(kRows.begin(), kRows.end(), [&](const Row& row) { return matches(name, row); });
+    const auto found = std::find_if(kRows.begin(), kRows.end(),
+                                    [&](const Row& row) { return matches(name, row); });
     return found == kRows.end() ? Meaning::kNone : found->meaning;
 }
 

@@ -1,5 +1,6 @@
-// The one table of words: what a module, or a bare parameter, is by its name. A new architecture that calls something by another word is a
-// row here; what shapes, places and neighbours say is in arch/survey. Pure.
+// The one table of words: what a module, or a bare parameter, is by its name. A new architecture
+// that calls something by another word is a row here; what shapes, places and neighbours say is in
+// arch/survey. Pure.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,8 @@ enum class Meaning : std::uint8_t {
 /// Of a module's name, or of a bare parameter's.
 Meaning meaning_of(std::string_view word);
 
-/// The same of the words of a checkpoint, which are few in many names: each is looked up once. Keeps views of them.
+/// The same of the words of a checkpoint, which are few in many names: each is looked up once.
+/// Keeps views of them.
 class Words {
   public:
     Meaning meaning_of(std::string_view word);

@@ -1,4 +1,5 @@
-// What a program says about its own making, for cache keys and reports of defects: `octet --version --json`.
+// What a program says about its own making, for cache keys and reports of defects: `octet --version
+// --json`.
 #pragma once
 
 #include <span>
@@ -7,10 +8,11 @@
 namespace octet {
 
 struct BuildFacts {
-    std::string_view commit;                             ///< 12 hexadecimal digits, "-dirty" behind them, or "unknown"
-    std::string_view compiler;                           ///< as CMake calls it, with its version: "GNU 12.2.0"
-    std::span<const std::string_view> instruction_sets;  ///< built in; the processor decides which is used
-    bool is_static;  ///< whether the program needs nothing of the system but the kernel
+    std::string_view commit;    ///< 12 hexadecimal digits, "-dirty" behind them, or "unknown"
+    std::string_view compiler;  ///< as CMake calls it, with its version: "GNU 12.2.0"
+    std::span<const std::string_view>
+        instruction_sets;  ///< built in; the processor decides which is used
+    bool is_static;        ///< whether the program needs nothing of the system but the kernel
 };
 
 BuildFacts build_facts() noexcept;

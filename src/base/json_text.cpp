@@ -16,12 +16,14 @@
 namespace octet {
 namespace {
 
-/// The value in scientific form with that many digits; with 0, the fewest that read back to the same float.
+/// The value in scientific form with that many digits; with 0, the fewest that read back to the
+/// same float.
 std::string_view float_digits(float value, int digits, std::array<char, 64>& buffer) {
     char* const first = buffer.data();
     char* const last = first + buffer.size();
-    const auto result = digits == 0 ? std::to_chars(first, last, value, std::chars_format::scientific)
-                                    : std::to_chars(first, last, value, std::chars_format::scientific, digits - 1);
+    const auto result =
+        digits == 0 ? std::to_chars(first, last, value, std::chars_format::scientific)
+                    : std::to_chars(first, last, value, std::chars_format::scientific, digits - 1);
     return {first, static_cast<std::size_t>(result.ptr - first)};
 }
 
@@ -38,7 +40,8 @@ std::size_t most_digits(std::string_view text) {
     return text.size() - (text.find('.') == std::string_view::npos ? 0 : 1);
 }
 
-/// "-1.25e+02" as "-125.0": positional between 1e-4 and 1e16, as Python prints it, scientific elsewhere.
+/// "-1.25e+02" as "-125.0": positional between 1e-4 and 1e16, as Python prints it, scientific
+/// elsewhere.
 std::string positional(std::string_view scientific) {
     const std::size_t e = scientific.find('e');
     const int exponent = std::atoi(std::string(scientific.substr(e + 1)).c_str());
@@ -46,9 +49,11 @@ std::string positional(std::string_view scientific) {
     std::string digits(scientific.substr(0, e));
     const std::string sign = digits.front() == '-' ? "-" : "";
     std::erase_if(digits, [](char c) { return c == '-' || c == '.'; });
-    if (exponent < 0) return sign + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
+    if (exponent < 0)
+        return sign + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
     const auto whole = static_cast<std::size_t>(exponent) + 1;
-    if (digits.size() <= whole) return sign + digits + std::string(whole - digits.size(), '0') + ".0";
+    if (digits.size() <= whole)
+        return sign + digits + std::string(whole - digits.size(), '0') + ".0";
     return sign + digits.substr(0, whole) + "." + digits.substr(whole);
 }
 
@@ -63,7 +68,8 @@ void append_number_text(std::string& out, std::string_view text) {
     if (text.find_first_of(".e") == std::string_view::npos) out += ".0";
 }
 
-/// The characters that a JSON string escapes: looked up, as every character of every name is asked for.
+/// The characters that a JSON string escapes: looked up, as every character of every name is asked
+/// for.
 constexpr std::array<bool, 256> escaped_characters() {
     std::array<bool, 256> escaped{};
     for (std::size_t c = 0; c < 0x20; ++c) escaped[c] = true;
@@ -135,7 +141,8 @@ void append_json_statistic(std::string& out, double value) {
         out += value > 0 ? "\"inf\"" : "\"-inf\"";
     } else {
         std::array<char, 64> buffer;
-        // What was rounded before, as most of them were, is not rounded again: no number of six digits is nearer.
+        // What was rounded before, as most of them were, is not rounded again: no number of six
+        // digits is nearer.
         std::string_view text = shortest_text(value, buffer);
         if (most_digits(text) > 6) text = shortest_text(six_digits(value), buffer);
         append_number_text(out, text);
@@ -143,11 +150,13 @@ void append_json_statistic(std::string& out, double value) {
 }
 
 double six_digits(double value) {
-    if (std::isnan(value)) return std::numeric_limits<double>::quiet_NaN();  // no "-nan" in messages
+    if (std::isnan(value))
+        return std::numeric_limits<double>::quiet_NaN();  // no "-nan" in messages
     if (!std::isfinite(value)) return value;
     std::array<char, 64> buffer;
     char* const last = buffer.data() + buffer.size();
-    const auto printed = std::to_chars(buffer.data(), last, value, std::chars_format::scientific, 5);
+    const auto printed =
+        std::to_chars(buffer.data(), last, value, std::chars_format::scientific, 5);
     double rounded = 0;
     std::from_chars(buffer.data(), printed.ptr, rounded);
     return rounded;
@@ -159,7 +168,8 @@ double six_digits_up(double value) {
     const std::string text = fmt::format("{:.5e}", rounded);  // "1.23456e-05"
     const std::size_t e = text.find('e');
     const int digits = std::atoi((text.substr(0, 1) + text.substr(2, e - 2)).c_str());
-    const std::string next = fmt::format("{}e{}", digits + 1, std::atoi(text.substr(e + 1).c_str()) - 5);
+    const std::string next =
+        fmt::format("{}e{}", digits + 1, std::atoi(text.substr(e + 1).c_str()) - 5);
     double above = 0;
     std::from_chars(next.data(), next.data() + next.size(), above);
     return above;
@@ -194,7 +204,8 @@ void JsonWriter::close(char bracket) {
     if (style_ == Style::kLines && had_members && has_member_.size() < 2) break_line();
     out_ += bracket;
     if (!sink_ || out_.size() < kPieceBytes) return;
-    sink_(std::string_view(out_).substr(0, out_.size() - 1));  // what comes next looks at the last character
+    sink_(std::string_view(out_).substr(
+        0, out_.size() - 1));  // what comes next looks at the last character
     out_.erase(0, out_.size() - 1);
 }
 

@@ -10,10 +10,12 @@
 namespace octet {
 namespace {
 
-/// std::regex recurses for every character: a name of some 100,000 bytes would end on the stack's guard page.
+/// std::regex recurses for every character: a name of some 100,000 bytes would end on the stack's
+/// guard page.
 constexpr std::size_t kMostRegexBytes = 1024;
 
-/// Matches one set such as "[a-z]" at the start of `glob` against `c`; `length` becomes the set's length, 0 if it does not end.
+/// Matches one set such as "[a-z]" at the start of `glob` against `c`; `length` becomes the set's
+/// length, 0 if it does not end.
 bool in_set(std::string_view glob, char c, std::size_t& length) {
     const bool inverted = glob.size() > 1 && glob[1] == '!';
     const std::size_t first = inverted ? 2 : 1;
@@ -73,20 +75,22 @@ bool glob_matches(std::string_view glob, std::string_view name) {
 Pattern::Pattern(std::string_view text, std::string_view option) : matcher_(std::string(text)) {
     if (!text.starts_with("re:")) return;
     try {
-        matcher_ = std::regex(std::string(text.substr(3)), std::regex::ECMAScript | std::regex::optimize);
+        matcher_ =
+            std::regex(std::string(text.substr(3)), std::regex::ECMAScript | std::regex::optimize);
     } catch (const std::regex_error& error) {
         throw Error(ErrorCode::kUsage, option,
-                    in_quotes(text) + " is not a regular expression: " + error.what() + "; mend it, or give a glob");
+                    in_quotes(text) + " is not a regular expression: " + error.what() +
+                        "; mend it, or give a glob");
     }
 }
 
 bool Pattern::matches(std::string_view name) const {
     if (const auto* glob = std::get_if<std::string>(&matcher_)) return glob_matches(*glob, name);
     if (name.size() > kMostRegexBytes) {
-        throw Error(
-            ErrorCode::kBadInput, "tensor " + in_quotes(name),
-            fmt::format("its name has {} bytes, more than the {} that a regular expression is tried on; use a glob",
-                        with_commas(name.size()), with_commas(kMostRegexBytes)));
+        throw Error(ErrorCode::kBadInput, "tensor " + in_quotes(name),
+                    fmt::format("its name has {} bytes, more than the {} that a regular expression "
+                                "is tried on; use a glob",
+                                with_commas(name.size()), with_commas(kMostRegexBytes)));
     }
     return std::regex_match(name.begin(), name.end(), std::get<std::regex>(matcher_));
 }

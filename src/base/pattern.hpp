@@ -1,5 +1,5 @@
-// A pattern over tensor names: a glob (* any run, ? any character, [a-z] [!a-z] sets), or `re:` and a regular expression (ECMAScript)
-// that must match the whole name.
+// A pattern over tensor names: a glob (* any run, ? any character, [a-z] [!a-z] sets), or `re:` and
+// a regular expression (ECMAScript) that must match the whole name.
 #pragma once
 
 #include <regex>

@@ -18,8 +18,8 @@ inline constexpr std::string_view kVersionKey = "octet.version";
 
 /// True for names that octet gives a meaning: no file of a checkpoint may have one.
 inline bool is_octets_own(std::string_view file_name) noexcept {
-    return file_name == kSidecarName || file_name == kSetIndexName || file_name == kFolderReportName ||
-           file_name.starts_with(".octet-");
+    return file_name == kSidecarName || file_name == kSetIndexName ||
+           file_name == kFolderReportName || file_name.starts_with(".octet-");
 }
 
 }  // namespace octet

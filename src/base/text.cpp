@@ -38,8 +38,9 @@ std::size_t utf8_length(std::string_view text, std::size_t at, std::uint32_t& co
 
 /// Controls, line separators, and marks that change the direction of the text around them.
 bool is_unsafe(std::uint32_t c) {
-    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 || c == 0x200E || c == 0x200F ||
-           (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 || c == 0x200E ||
+           c == 0x200F || (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) ||
+           c == 0xFEFF;
 }
 
 void append_escaped(std::string& out, std::string_view bytes) {
@@ -79,11 +80,13 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::optional<std::uint64_t> unit_of(std::string_view suffix) {
     while (suffix.starts_with(' ')) suffix.remove_prefix(1);
     std::string letters;
-    for (const char c : suffix) letters += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    for (const char c : suffix)
+        letters += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     if (letters.empty() || letters == "b") return 1;
     const std::size_t power = std::string_view("kmgtpe").find(letters.front());
     const bool binary = letters.substr(1) == "ib";
-    if (power == std::string_view::npos || (!binary && letters.substr(1) != "b")) return std::nullopt;
+    if (power == std::string_view::npos || (!binary && letters.substr(1) != "b"))
+        return std::nullopt;
     std::uint64_t unit = 1;
     for (std::size_t i = 0; i <= power; ++i) unit *= binary ? 1024 : 1000;
     return unit;
@@ -146,7 +149,8 @@ bool is_utf8(std::string_view text) {
 std::string in_quotes(std::string_view name) {
     constexpr std::size_t kLongest = 120;
     if (name.size() <= kLongest) return "'" + printable(name) + "'";
-    return "'" + printable(name.substr(0, 80)) + "..." + printable(name.substr(name.size() - 30)) + "'";
+    return "'" + printable(name.substr(0, 80)) + "..." + printable(name.substr(name.size() - 30)) +
+           "'";
 }
 
 std::string with_commas(std::uint64_t value) {
@@ -164,7 +168,11 @@ std::string si_size(std::uint64_t byte_count) {
         value /= 1000.0;
         ++unit;
     }
-    return fmt::format("{:.{}f} {}", value, value < 9.9995 ? 3 : value < 99.995 ? 2 : 1, kUnits[unit]);
+    return fmt::format("{:.{}f} {}", value,
+                       value < 9.9995   ? 3
+                       : value < 99.995 ? 2
+                                        : 1,
+                       kUnits[unit]);
 }
 
 std::string full_size(std::uint64_t byte_count) {
@@ -174,7 +182,8 @@ std::string full_size(std::uint64_t byte_count) {
 std::string shape_text(const std::vector<std::uint64_t>& shape) {
     constexpr std::size_t kMostShown = 16;  // a hostile header can list millions
     if (shape.size() <= kMostShown) return fmt::format("[{}]", fmt::join(shape, ", "));
-    return fmt::format("[{}, and {} more]", fmt::join(shape.begin(), shape.begin() + kMostShown, ", "),
+    return fmt::format("[{}, and {} more]",
+                       fmt::join(shape.begin(), shape.begin() + kMostShown, ", "),
                        with_commas(shape.size() - kMostShown));
 }
 
@@ -192,12 +201,14 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
     const std::size_t point = std::min(number.find('.'), number.size());
     std::uint64_t whole = 0;
     const auto result = std::from_chars(number.data(), number.data() + point, whole);
-    if (!unit || result.ec != std::errc() || result.ptr != number.data() + point) return std::nullopt;
+    if (!unit || result.ec != std::errc() || result.ptr != number.data() + point)
+        return std::nullopt;
     const std::optional<std::uint64_t> bytes = checked_multiply(whole, *unit);
     if (!bytes || point == number.size()) return bytes;
     const std::optional<double> fraction = parse_number("0" + std::string(number.substr(point)));
     if (!fraction || point + 1 == number.size() || *unit == 1) return std::nullopt;
-    return checked_add(*bytes, static_cast<std::uint64_t>(std::llround(*fraction * static_cast<double>(*unit))));
+    return checked_add(
+        *bytes, static_cast<std::uint64_t>(std::llround(*fraction * static_cast<double>(*unit))));
 }
 
 std::vector<std::uint64_t> index_of(std::uint64_t flat, const std::vector<std::uint64_t>& shape) {
@@ -213,7 +224,8 @@ std::string index_text(std::uint64_t flat, const std::vector<std::uint64_t>& sha
     return shape_text(index_of(flat, shape));
 }
 
-std::optional<std::string> nearest_spelling(std::string_view word, const std::vector<std::string>& candidates) {
+std::optional<std::string> nearest_spelling(std::string_view word,
+                                            const std::vector<std::string>& candidates) {
     if (word.size() > 64) return std::nullopt;
     std::optional<std::string> best;
     std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;

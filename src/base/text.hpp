@@ -1,4 +1,5 @@
-// Small text helpers for messages and tables: escaping, sizes in SI units, the nearest right spelling.
+// Small text helpers for messages and tables: escaping, sizes in SI units, the nearest right
+// spelling.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +10,13 @@
 
 namespace octet {
 
-/// `text` with control characters, DEL, backslash and invalid UTF-8 bytes written as \n, \t, \x1b ...: safe on a
-/// terminal and always one line. C1 controls and Unicode line separators and direction marks are escaped too.
+/// `text` with control characters, DEL, backslash and invalid UTF-8 bytes written as \n, \t, \x1b
+/// ...: safe on a terminal and always one line. C1 controls and Unicode line separators and
+/// direction marks are escaped too.
 std::string printable(std::string_view text);
 
-/// JSON text with every character that printable() would escape beyond ASCII, and DEL, as \u and four digits: the same value, safe
-/// on a terminal.
+/// JSON text with every character that printable() would escape beyond ASCII, and DEL, as \u and
+/// four digits: the same value, safe on a terminal.
 std::string printable_json(std::string_view json);
 
 /// True if the bytes are valid UTF-8.
@@ -32,16 +34,17 @@ std::string si_size(std::uint64_t byte_count);
 /// "126.8 MB (126,828,680 bytes)".
 std::string full_size(std::uint64_t byte_count);
 
-/// "[768, 2304]"; "[]" for a scalar; of more than 16 dimensions the first ones and how many more there are.
+/// "[768, 2304]"; "[]" for a scalar; of more than 16 dimensions the first ones and how many more
+/// there are.
 std::string shape_text(const std::vector<std::uint64_t>& shape);
 
-/// The bytes that a size such as "70MB", "1.5 GiB" or "1024" says, to the nearest: SI and IEC units in any case; a bare
-/// number, or one with "B", is bytes. "70M" could be either and is refused. Nothing if it is no size or does not fit 64
-/// bits.
+/// The bytes that a size such as "70MB", "1.5 GiB" or "1024" says, to the nearest: SI and IEC units
+/// in any case; a bare number, or one with "B", is bytes. "70M" could be either and is refused.
+/// Nothing if it is no size or does not fit 64 bits.
 std::optional<std::uint64_t> parse_size(std::string_view text);
 
-/// The number that `text` as a whole is: "40", "-3.5", "1e-3", also "inf" and "nan". Nothing if it is none or out of
-/// range.
+/// The number that `text` as a whole is: "40", "-3.5", "1e-3", also "inf" and "nan". Nothing if it
+/// is none or out of range.
 std::optional<double> parse_number(std::string_view text);
 
 /// The position per dimension of element `flat` (C order) in `shape`.
@@ -50,9 +53,10 @@ std::vector<std::uint64_t> index_of(std::uint64_t flat, const std::vector<std::u
 /// "[3, 5]": the position of element `flat` (C order) in `shape`; "[]" in a scalar.
 std::string index_text(std::uint64_t flat, const std::vector<std::uint64_t>& shape);
 
-/// The candidate most like `word` when it is near enough to be what was meant (edit distance, transpositions count
-/// one).
-std::optional<std::string> nearest_spelling(std::string_view word, const std::vector<std::string>& candidates);
+/// The candidate most like `word` when it is near enough to be what was meant (edit distance,
+/// transpositions count one).
+std::optional<std::string> nearest_spelling(std::string_view word,
+                                            const std::vector<std::string>& candidates);
 
 /// "1 tensor", "3 tensors", "1,184 tensors".
 std::string counted(std::uint64_t count, std::string_view singular);

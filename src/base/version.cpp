@@ -1,4 +1,5 @@
-// The version that the build was given, and how it was built: the one file that a new commit compiles anew.
+// The version that the build was given, and how it was built: the one file that a new commit
+// compiles anew.
 #include "base/build_facts.hpp"
 #include "octet/octet.hpp"
 

@@ -1,5 +1,6 @@
-// A plain safetensors checkpoint: one file, an index with shards, or a model folder, opened and validated in full before anything
-// else happens. Owns the open files; tensors are plain values. Reading tensor data is the caller's business.
+// A plain safetensors checkpoint: one file, an index with shards, or a model folder, opened and
+// validated in full before anything else happens. Owns the open files; tensors are plain values.
+// Reading tensor data is the caller's business.
 #pragma once
 
 #include <cstdint>
@@ -18,14 +19,16 @@ namespace octet::checkpoint {
 /// What a path given by the user stands for (docs/cli.md, "Paths").
 struct Location {
     enum class What { kFile, kIndex, kParts, kSet, kGguf } what = What::kFile;
-    std::filesystem::path path;    ///< the .safetensors or GGUF file or the index; for a set or parts, their folder
+    std::filesystem::path
+        path;  ///< the .safetensors or GGUF file or the index; for a set or parts, their folder
     std::filesystem::path folder;  ///< where it lies
-    bool is_folder = false;        ///< the user named a folder: its companions belong to the checkpoint
+    bool is_folder = false;  ///< the user named a folder: its companions belong to the checkpoint
     std::vector<std::string> parts =
         {};  ///< NAME-00001-of-00002.safetensors and so on, all of them, where there is no index
 };
 
-/// Finds the checkpoint, set or GGUF file at `path`. None, or several: kBadInput naming what was found.
+/// Finds the checkpoint, set or GGUF file at `path`. None, or several: kBadInput naming what was
+/// found.
 Location locate(const std::filesystem::path& path);
 
 /// True where locate() finds a GGUF file; false also where it finds nothing.
@@ -60,11 +63,14 @@ struct Checkpoint {
     std::vector<Tensor> tensors;     ///< shard by shard, in file order
     std::filesystem::path folder;    ///< where it lies
     std::vector<std::string> notes;  ///< what the user should know of it
-    bool is_folder = false;  ///< the user named the folder: its companions belong to the checkpoint (companions.hpp)
+    bool is_folder = false;  ///< the user named the folder: its companions belong to the checkpoint
+                             ///< (companions.hpp)
 };
 
-/// Opens a plain checkpoint. A set, a GGUF file, or a file with octet.* metadata: kBadInput. Everything is validated (safetensors/header.hpp);
-/// what the index says must be so; tensors of shards that it does not name are left out, and a note says which. Shards may be links as far as `links` says.
+/// Opens a plain checkpoint. A set, a GGUF file, or a file with octet.* metadata: kBadInput.
+/// Everything is validated (safetensors/header.hpp); what the index says must be so; tensors of
+/// shards that it does not name are left out, and a note says which. Shards may be links as far as
+/// `links` says.
 Checkpoint open_checkpoint(const std::filesystem::path& path, io::Links links = io::Links::kOwn);
 
 }  // namespace octet::checkpoint

@@ -24,29 +24,53 @@ constexpr std::string_view kNotChosen = "--companions known";
 
 /// What octet copied before it copied everything.
 bool is_known(std::string_view name) {
-    static constexpr std::array<std::string_view, 5> kExact = {"config.json", "generation_config.json", "merges.txt",
-                                                               "special_tokens_map.json", "added_tokens.json"};
-    static constexpr std::array<std::string_view, 4> kStarts = {"tokenizer", "vocab.", "LICENSE", "README"};
+    static constexpr std::array<std::string_view, 5> kExact = {
+        "config.json", "generation_config.json", "merges.txt", "special_tokens_map.json",
+        "added_tokens.json"};
+    static constexpr std::array<std::string_view, 4> kStarts = {"tokenizer", "vocab.", "LICENSE",
+                                                                "README"};
     const bool exact = std::find(kExact.begin(), kExact.end(), name) != kExact.end();
-    const bool start =
-        std::any_of(kStarts.begin(), kStarts.end(), [&](std::string_view s) { return name.starts_with(s); });
+    const bool start = std::any_of(kStarts.begin(), kStarts.end(),
+                                   [&](std::string_view s) { return name.starts_with(s); });
     return exact || start || name.ends_with(".model");
 }
 
 bool is_other_frameworks(std::string_view name) {
-    static constexpr std::array<std::string_view, 24> kEnds = {
-        ".bin",  ".pt",     ".pth",     ".ckpt",    ".h5",   ".hdf5",      ".keras",          ".onnx",
-        ".gguf", ".ggml",   ".msgpack", ".tflite",  ".ot",   ".pb",        ".pdparams",       ".onnx_data",
-        ".pkl",  ".pickle", ".npz",     ".mlmodel", ".nemo", ".onnx.data", ".safetensors.gz", ".mlpackage"};
+    static constexpr std::array<std::string_view, 24> kEnds = {".bin",
+                                                               ".pt",
+                                                               ".pth",
+                                                               ".ckpt",
+                                                               ".h5",
+                                                               ".hdf5",
+                                                               ".keras",
+                                                               ".onnx",
+                                                               ".gguf",
+                                                               ".ggml",
+                                                               ".msgpack",
+                                                               ".tflite",
+                                                               ".ot",
+                                                               ".pb",
+                                                               ".pdparams",
+                                                               ".onnx_data",
+                                                               ".pkl",
+                                                               ".pickle",
+                                                               ".npz",
+                                                               ".mlmodel",
+                                                               ".nemo",
+                                                               ".onnx.data",
+                                                               ".safetensors.gz",
+                                                               ".mlpackage"};
     std::string lower(name);
     std::transform(lower.begin(), lower.end(), lower.begin(),
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return std::any_of(kEnds.begin(), kEnds.end(), [&](std::string_view end) { return lower.ends_with(end); });
+    return std::any_of(kEnds.begin(), kEnds.end(),
+                       [&](std::string_view end) { return lower.ends_with(end); });
 }
 
 /// The weights of a module of the model (2_Dense), where they are not there as safetensors, too.
 bool is_modules_own(const fs::path& path, std::size_t depth) {
-    return depth > 0 && path.filename() == "pytorch_model.bin" && !io::exists(path.parent_path() / "model.safetensors");
+    return depth > 0 && path.filename() == "pytorch_model.bin" &&
+           !io::exists(path.parent_path() / "model.safetensors");
 }
 
 class Collector {
@@ -60,7 +84,9 @@ class Collector {
     }
 
   private:
-    void leave_out(const std::string& name, std::string why) { found_.left_out.push_back({name, std::move(why)}); }
+    void leave_out(const std::string& name, std::string why) {
+        found_.left_out.push_back({name, std::move(why)});
+    }
 
     bool is_of_checkpoint(const std::string& name) const {
         if (checkpoint_.index && name == checkpoint_.index->name) return true;
@@ -92,26 +118,33 @@ class Collector {
             return leave_out(name, std::string(kNotChosen));
         if (target == io::LinkTarget::kNowhere) return leave_out(name, "a link that leads nowhere");
         if (!io::may_follow(target, links_)) return leave_out(name, "a link out of the folder");
-        if (kind == io::EntryKind::kFolder) return add_subfolder(path, name, depth, target != io::LinkTarget::kNone);
+        if (kind == io::EntryKind::kFolder)
+            return add_subfolder(path, name, depth, target != io::LinkTarget::kNone);
         if (kind != io::EntryKind::kFile) return leave_out(name, "no regular file");
         add_file(path, name, depth);
     }
 
     void add_file(const fs::path& path, const std::string& name, std::size_t depth) {
-        if (depth == 0 && name.ends_with(".safetensors")) return leave_out(name, "another checkpoint's weights");
+        if (depth == 0 && name.ends_with(".safetensors"))
+            return leave_out(name, "another checkpoint's weights");
         if (is_other_frameworks(name) && !is_modules_own(path, depth))
             return leave_out(name, "another framework's weights");
         const std::uint64_t bytes = io::File::open_for_reading(path).size();
         if (bytes > kMostCompanionBytes)
-            return leave_out(name, fmt::format("{}, larger than {}", si_size(bytes), si_size(kMostCompanionBytes)));
+            return leave_out(name, fmt::format("{}, larger than {}", si_size(bytes),
+                                               si_size(kMostCompanionBytes)));
         found_.copied.push_back({name, path, bytes});
     }
 
     /// Whole, or not at all where it is no small one.
-    void add_subfolder(const fs::path& path, const std::string& name, std::size_t depth, bool is_link) {
-        if (is_link && links_ == io::Links::kOwn) return leave_out(name + "/", "a link to a folder");
-        if (depth == 0 && name.ends_with(".safetensors")) return leave_out(name + "/", "a folder named like weights");
-        if (depth == 0 && name.starts_with("checkpoint-")) return leave_out(name + "/", "another checkpoint");
+    void add_subfolder(const fs::path& path, const std::string& name, std::size_t depth,
+                       bool is_link) {
+        if (is_link && links_ == io::Links::kOwn)
+            return leave_out(name + "/", "a link to a folder");
+        if (depth == 0 && name.ends_with(".safetensors"))
+            return leave_out(name + "/", "a folder named like weights");
+        if (depth == 0 && name.starts_with("checkpoint-"))
+            return leave_out(name + "/", "another checkpoint");
         if (io::exists(path / kSidecarName)) return leave_out(name + "/", "a quantized set");
         if (depth + 2 > io::kMostNameParts) {
             entries_ = kMostSubfolderEntries + 1;
@@ -123,8 +156,9 @@ class Collector {
         add_folder(path, name + "/", depth + 1);
         if (entries_ <= kMostSubfolderEntries) return;
         found_ = before;
-        leave_out(name + "/", fmt::format("a folder with more than {} entries, or deeper than {} levels",
-                                          with_commas(kMostSubfolderEntries), io::kMostNameParts));
+        leave_out(name + "/",
+                  fmt::format("a folder with more than {} entries, or deeper than {} levels",
+                              with_commas(kMostSubfolderEntries), io::kMostNameParts));
     }
 
     const Checkpoint& checkpoint_;
@@ -161,7 +195,8 @@ std::string left_out_line(const std::vector<LeftOut>& left_out) {
     std::string line;
     for (const auto& [why, found] : by_reason) {
         const auto& [count, names] = found;
-        const std::string more = count > kMost ? fmt::format(" and {} more", with_commas(count - kMost)) : "";
+        const std::string more =
+            count > kMost ? fmt::format(" and {} more", with_commas(count - kMost)) : "";
         line += fmt::format("{}{}{} ({})", line.empty() ? "left out: " : "; ", names, more, why);
     }
     return line;

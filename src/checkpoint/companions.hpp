@@ -1,6 +1,7 @@
-// Companions: the files of a model's folder that are no tensors and go along into a set and back, byte for byte. All that is small
-// and not weights does: configs, tokenizers, templates, code, licences, and subfolders with their small weights (1_Pooling, 2_Dense).
-// What stays behind has a name and a reason, but for names that begin with a dot, which are never anybody's companions.
+// Companions: the files of a model's folder that are no tensors and go along into a set and back,
+// byte for byte. All that is small and not weights does: configs, tokenizers, templates, code,
+// licences, and subfolders with their small weights (1_Pooling, 2_Dense). What stays behind has a
+// name and a reason, but for names that begin with a dot, which are never anybody's companions.
 #pragma once
 
 #include <cstdint>
@@ -31,13 +32,15 @@ struct Companions {
     std::vector<LeftOut> left_out;
 };
 
-/// The companions of a checkpoint; none where its folder was not named. Of links only those that may be followed are (io/links.hpp).
-/// A folder that cannot be listed, a link that cannot be followed: kIo.
+/// The companions of a checkpoint; none where its folder was not named. Of links only those that
+/// may be followed are (io/links.hpp). A folder that cannot be listed, a link that cannot be
+/// followed: kIo.
 Companions find_companions(const Checkpoint& checkpoint, CompanionChoice choice, io::Links links);
 
 std::uint64_t total_bytes(const Companions& companions);
 
-/// One line that names what was left out; empty where that is nothing, or only what the choice leaves out.
+/// One line that names what was left out; empty where that is nothing, or only what the choice
+/// leaves out.
 std::string left_out_line(const std::vector<LeftOut>& left_out);
 
 }  // namespace octet::checkpoint

@@ -22,8 +22,8 @@ std::string_view framework_name(Dtype dtype) {
 }
 
 bool is_float_name(std::string_view name) {
-    static constexpr std::array<std::string_view, 8> kNames = {"float32", "float16", "bfloat16", "float64",
-                                                               "half",    "float",   "double",   "auto"};
+    static constexpr std::array<std::string_view, 8> kNames = {
+        "float32", "float16", "bfloat16", "float64", "half", "float", "double", "auto"};
     if (name.starts_with("torch.")) name.remove_prefix(6);
     return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
@@ -99,8 +99,8 @@ std::string with_dtype(std::string_view config, Dtype dtype) {
     const std::size_t first = text.find_first_not_of(kSpace, open);
     const std::string space = text.substr(open, first - open);
     const std::string_view comma = parsed.empty() ? "" : ",";
-    text.insert(open, space + "\"torch_dtype\": \"" + std::string(framework_name(dtype)) + "\"" + std::string(comma) +
-                          (comma.empty() || !space.empty() ? "" : " "));
+    text.insert(open, space + "\"torch_dtype\": \"" + std::string(framework_name(dtype)) + "\"" +
+                          std::string(comma) + (comma.empty() || !space.empty() ? "" : " "));
     return text;
 }
 

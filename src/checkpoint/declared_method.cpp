@@ -60,14 +60,20 @@ std::filesystem::path config_of(const Checkpoint& checkpoint, io::Links links) {
     if (!checkpoint.is_folder) return {};
     const std::filesystem::path path = checkpoint.folder / "config.json";
     try {
-        return io::may_follow(io::link_target(checkpoint.folder, path), links) ? path : std::filesystem::path();
+        return io::may_follow(io::link_target(checkpoint.folder, path), links)
+                   ? path
+                   : std::filesystem::path();
     } catch (const Error&) {
         return {};
     }
 }
 
-void note_came_quantized(const std::vector<TensorReport>& tensors, const std::filesystem::path& config,
-                         std::vector<std::string>& notes) {
+std::string method_of(const Checkpoint& checkpoint, io::Links links) {
+    return declared_method(text_of(config_of(checkpoint, links)));
+}
+
+void note_came_quantized(const std::vector<TensorReport>& tensors,
+                         const std::filesystem::path& config, std::vector<std::string>& notes) {
     const auto is_state = [](const TensorReport& tensor) { return tensor.role == Role::kState; };
     if (std::none_of(tensors.begin(), tensors.end(), is_state)) return;
     notes.push_back(arch::came_quantized_note(tensors, declared_method(text_of(config))));

@@ -21,11 +21,12 @@ bool ends_in_any(std::string_view name, const std::array<std::string_view, N>& m
 }
 
 TieRole role_of(const TensorReport& tensor) {
-    static constexpr std::array<std::string_view, 9> kEmbeddings = {"embed_tokens",    "shared",     "wte",
-                                                                    "word_embeddings", "embed_in",   "tok_embeddings",
-                                                                    "token_embedding", "embeddings", "tokens_embed"};
+    static constexpr std::array<std::string_view, 9> kEmbeddings = {
+        "embed_tokens",   "shared",          "wte",        "word_embeddings", "embed_in",
+        "tok_embeddings", "token_embedding", "embeddings", "tokens_embed"};
     static constexpr std::array<std::string_view, 8> kHeads = {
-        "lm_head", "proj_out", "embed_out", "output", "decoder", "output_layer", "head", "output_projection"};
+        "lm_head", "proj_out",     "embed_out", "output",
+        "decoder", "output_layer", "head",      "output_projection"};
     if (tensor.shape.size() != 2) return TieRole::kNone;
     if (ends_in_any(tensor.name, kHeads)) return TieRole::kHead;
     if (ends_in_any(tensor.name, kEmbeddings)) return TieRole::kEmbedding;
@@ -35,15 +36,17 @@ TieRole role_of(const TensorReport& tensor) {
 
 }  // namespace
 
-std::vector<std::vector<std::size_t>> tie_candidates(Family family, const std::vector<TensorReport>& tensors) {
+std::vector<std::vector<std::size_t>> tie_candidates(Family family,
+                                                     const std::vector<TensorReport>& tensors) {
     std::vector<std::vector<std::size_t>> candidates(tensors.size());
     const auto declared = declared_ties(family, tensors);
     for (std::size_t i = 0; i < declared.size(); ++i) {
         if (declared[i]) candidates[i].push_back(*declared[i]);
     }
     if (family != Family::kUnknown) return candidates;
-    constexpr std::size_t kMost = 64;  // more embeddings and heads has no model; what a hostile file has stays apart
-    std::vector<std::size_t> found;    // embeddings first, so that a head is the one that is tied
+    constexpr std::size_t kMost =
+        64;  // more embeddings and heads has no model; what a hostile file has stays apart
+    std::vector<std::size_t> found;  // embeddings first, so that a head is the one that is tied
     for (const TieRole role : {TieRole::kEmbedding, TieRole::kHead}) {
         for (std::size_t i = 0; i < tensors.size() && found.size() < kMost; ++i) {
             if (role_of(tensors[i]) == role) found.push_back(i);
@@ -53,7 +56,8 @@ std::vector<std::vector<std::size_t>> tie_candidates(Family family, const std::v
         const TensorReport& tensor = tensors[found[i]];
         for (std::size_t k = 0; k < i; ++k) {
             const TensorReport& other = tensors[found[k]];
-            if (other.dtype == tensor.dtype && other.shape == tensor.shape) candidates[found[i]].push_back(found[k]);
+            if (other.dtype == tensor.dtype && other.shape == tensor.shape)
+                candidates[found[i]].push_back(found[k]);
         }
     }
     return candidates;

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/terminal.hpp"
 #include "octet/compare.hpp"
@@ -20,9 +21,10 @@ namespace octet::cli {
 enum class SortKey : std::uint8_t { kFile, kName, kSize, kSqnr };
 
 struct Arguments {
-    std::string command;  ///< empty until it is known
-    std::string input;    ///< the first path, as it was given
-    std::string output;   ///< the second one; of compare, B
+    std::string command;              ///< empty until it is known
+    std::string input;                ///< the first path, as it was given
+    std::string output;               ///< the second one; of compare, B
+    std::vector<std::string> others;  ///< of compare: what is judged beside B
 
     unsigned threads = 0;
     bool json = false;
@@ -31,6 +33,9 @@ struct Arguments {
     bool sandbox = true;
     When color = When::kAuto;
     When progress = When::kAuto;
+
+    std::vector<std::string>
+        reports;  ///< files of --report, each with an ending that says a format
 
     WriteOptions write;      ///< force, sync, sha256
     Gates gates;             ///< of quantize and compare
@@ -49,7 +54,8 @@ struct Arguments {
     std::optional<std::string> prompt_file;
     std::optional<double> temperature;
     std::string versus;
-    EvaluateOptions evaluate;  ///< and of calibrate: the text
+    EvaluateOptions
+        evaluate;  ///< and of calibrate: the text; of compare: the text and the gates on it
 };
 
 }  // namespace octet::cli

@@ -6,23 +6,29 @@
 namespace octet::cli {
 namespace {
 
-constexpr std::string_view kCheckpoint = "a .safetensors file, a *.safetensors.index.json, or a folder";
-constexpr std::string_view kModel = "a checkpoint or set, config.json and tokenizer beside it; or a GGUF file";
+constexpr std::string_view kCheckpoint =
+    "a .safetensors file, a *.safetensors.index.json, or a folder";
+constexpr std::string_view kModel =
+    "a checkpoint or set, config.json and tokenizer beside it; or a GGUF file";
 
 constexpr Positional kQuantizePaths[] = {
     {"INPUT", kCheckpoint, &Arguments::input},
-    {"OUT_DIR", "a new or empty folder for the set; with --type a file that ends in .gguf", &Arguments::output},
+    {"OUT_DIR", "a new or empty folder for the set; with --type a file that ends in .gguf",
+     &Arguments::output},
 };
 constexpr Positional kDequantizePaths[] = {
     {"SET", "a folder that octet quantize wrote, or a GGUF file of anybody", &Arguments::input},
-    {"OUT", "a name ending in .safetensors for one file, else a new or empty folder", &Arguments::output},
+    {"OUT", "a name ending in .safetensors for one file, else a new or empty folder",
+     &Arguments::output},
 };
-constexpr Positional kInspectPaths[] = {{"PATH", "a checkpoint, a set or a GGUF file", &Arguments::input}};
+constexpr Positional kInspectPaths[] = {
+    {"PATH", "a checkpoint, a set or a GGUF file", &Arguments::input}};
 constexpr Positional kVerifyPaths[] = {
     {"SET", "a folder that octet quantize wrote, or a GGUF file", &Arguments::input}};
 constexpr Positional kComparePaths[] = {
     {"A", "the reference: a checkpoint, a set or a GGUF file", &Arguments::input},
     {"B", "what is judged: a checkpoint, a set or a GGUF file", &Arguments::output},
+    {"C", "more of what is judged; all of them make one table", nullptr, false, &Arguments::others},
 };
 constexpr Positional kPlanPaths[] = {{"INPUT", kCheckpoint, &Arguments::input, false}};
 constexpr Positional kModelPaths[] = {{"MODEL", kModel, &Arguments::input}};
@@ -80,11 +86,14 @@ constexpr Command kCommands[] = {
         .name = "compare",
         .bit = kCompare,
         .is_main = true,
-        .summary = "Compare two checkpoints or sets, value by value",
-        .manual = R"(Says which tensors are missing, extra or of another shape, and, for each tensor in
-            both, how far the values of B are from those of A.)",
+        .summary = "Compare checkpoints, sets or GGUF files with an original",
+        .manual =
+            R"(Says which tensors are missing, extra or of another shape, and, for each tensor in
+            both, how far the values of B are from those of A. With several it prints one table of
+            size, bits, SQNR and worst tensors; with `--text` also how far their predictions are
+            from those of A.)",
         .positionals = kComparePaths,
-        .example = "octet compare model.safetensors out/ --min-sqnr-tensor 30",
+        .example = "octet compare model/ q4/ q8.gguf --text eval.txt --max-kl 0.01",
         .run = run_compare,
     },
     {
@@ -103,7 +112,8 @@ constexpr Command kCommands[] = {
         .name = "generate",
         .bit = kGenerate,
         .summary = "Let a GPT-2 or T5, or its codes, continue or answer a prompt",
-        .manual = "Runs MODEL, the original or a set, on the codes themselves, and prints what it says.",
+        .manual =
+            "Runs MODEL, the original or a set, on the codes themselves, and prints what it says.",
         .positionals = kModelPaths,
         .example = "octet generate out/ --versus model/ --prompt 'The quick brown fox'",
         .run = run_generate,
@@ -135,7 +145,8 @@ constexpr Command kOctet = {
     .name = "",
     .bit = kProgram,
     .summary =
-        "octet quantizes safetensors checkpoints to 8, 6, 5, 4, 3 or 2 bits, restores them, and says what it cost.",
+        "octet quantizes safetensors checkpoints to 8, 6, 5, 4, 3 or 2 bits, restores them, and "
+        "says what it cost.",
     .manual =
         R"(octet quantizes safetensors checkpoints to 8, 6, 5, 4, 3 or 2 bits, restores them, and says
         what quantizing cost, tensor by tensor. What it writes is whole or absent. Under the name
@@ -156,7 +167,8 @@ constexpr Fact kExitCodes[] = {
     {"3",
      R"(bad input: not found, not a checkpoint, malformed, not finite, already quantized, a model or
         text that cannot be run, `--dtype f16` that would overflow)"},
-    {"4", "I/O: permission, disk full, a file shrank while it was read, another run is writing there"},
+    {"4",
+     "I/O: permission, disk full, a file shrank while it was read, another run is writing there"},
     {"5", "internal error or out of memory; please report it"},
     {"128 + N",
      R"(ended by the signal N after cleaning up: INT (130), TERM (143), HUP (129). Any other signal
@@ -167,7 +179,8 @@ constexpr Fact kVariables[] = {
     {"OCTET_ISA",
      R"(forces an instruction set: `scalar`, `sse2`, `avx2`, `avx512`, `neon64`, as far as the
         machine and the build have them. The bytes are the same with each. An unknown name is exit 2)"},
-    {"OCTET_READER", R"(forces how sources are read, `mapped` or `pread`; octet tries both out otherwise)"},
+    {"OCTET_READER",
+     R"(forces how sources are read, `mapped` or `pread`; octet tries both out otherwise)"},
     {"NO_COLOR", R"(if set and not empty: no colors, unless `--color always` asks for them)"},
 };
 
@@ -182,8 +195,9 @@ const Command& program() {
 }
 
 const Command* find_command(std::string_view name) {
-    const auto* const found = std::find_if(std::begin(kCommands), std::end(kCommands),
-                                           [&](const Command& command) { return command.name == name; });
+    const auto* const found =
+        std::find_if(std::begin(kCommands), std::end(kCommands),
+                     [&](const Command& command) { return command.name == name; });
     return found == std::end(kCommands) ? nullptr : found;
 }
 

@@ -13,12 +13,16 @@
 
 namespace octet::cli {
 
+class ReportFiles;
+
 /// A path that a command takes.
 struct Positional {
     std::string_view name;  ///< "INPUT"
     std::string_view help;
-    std::string Arguments::*path;
+    std::string Arguments::*path;  ///< null where `rest` is set
     bool required = true;
+    std::vector<std::string> Arguments::*rest =
+        nullptr;  ///< any number of them, the last of the command
 };
 
 struct Command {
@@ -74,8 +78,9 @@ WriteOptions writing(Terminal& terminal, const Arguments& arguments, std::string
 ReadOptions reading(Terminal& terminal, const Arguments& arguments, std::string_view verb);
 
 /// Prints the report the way the user asked for it; returns the exit code, 1 with a line on stderr
-/// when a check failed.
-int print_report(Terminal& terminal, const Arguments& arguments, const Report& report, report::ReportOptions options);
+/// when a check failed. The files of --report, if there are any, are written before.
+int print_report(Terminal& terminal, const Arguments& arguments, const Report& report,
+                 report::ReportOptions options, ReportFiles* files = nullptr);
 
 /// 0, or 1 with that line on stderr.
 int exit_code_of(Terminal& terminal, const std::optional<std::string>& failure);

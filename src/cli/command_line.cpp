@@ -15,6 +15,7 @@
 #include "cli/confine.hpp"
 #include "cli/help.hpp"
 #include "cli/parse.hpp"
+#include "cli/report_files.hpp"
 #include "cli/signals.hpp"
 #include "io/sandbox.hpp"
 #include "io/tuning/large_buffer.hpp"
@@ -27,7 +28,8 @@ namespace {
 std::vector<std::string> with_link_name(const std::vector<std::string>& arguments) {
     const std::string name = std::filesystem::path(arguments.front()).filename().native();
     std::vector<std::string> words(arguments.begin() + 1, arguments.end());
-    const bool linked = std::find(link_names().begin(), link_names().end(), name) != link_names().end();
+    const bool linked =
+        std::find(link_names().begin(), link_names().end(), name) != link_names().end();
     const bool asks_version = !words.empty() && words.front() == "--version";
     if (linked && !asks_version) words.insert(words.begin(), name);
     return words;
@@ -63,8 +65,10 @@ std::string version_text(bool json) {
     return text + "\n";
 }
 
-bool writes(const Command& command) {
-    return (command.bit & kWriting) != 0;
+std::vector<std::string> outputs_of(const Command& command, const Arguments& arguments) {
+    std::vector<std::string> outputs = arguments.reports;
+    if ((command.bit & kWriting) != 0) outputs.push_back(arguments.output);
+    return outputs;
 }
 
 int run_words(Terminal& terminal, std::vector<std::string> words, Arguments& arguments) {
@@ -88,20 +92,24 @@ int run_words(Terminal& terminal, std::vector<std::string> words, Arguments& arg
     terminal.set_color(arguments.color);
     terminal.set_progress(arguments.progress);
     const std::vector<std::string> components = components_given(command, arguments);
+    check_report_places(command, words, arguments);
     // Before INPUT is read and before there are threads: what is given up is given up by those that
     // are started later.
     if (arguments.sandbox && !kIsSanitized)
-        io::enter_sandbox(allowed_paths(words, writes(command) ? arguments.output : ""));
+        io::enter_sandbox(allowed_paths(words, outputs_of(command, arguments)));
     return components.empty() ? command.run(terminal, arguments)
                               : run_components(terminal, command, arguments, components);
 }
 
-int fail(Terminal& terminal, const Arguments& arguments, ErrorCode code, const std::string& message) {
+int fail(Terminal& terminal, const Arguments& arguments, ErrorCode code,
+         const std::string& message) {
     terminal.error(message);
-    const int exit_code = static_cast<int>(code) + (code == ErrorCode::kInterrupted ? signal_received() : 0);
+    const int exit_code =
+        static_cast<int>(code) + (code == ErrorCode::kInterrupted ? signal_received() : 0);
     try {
         if (arguments.json)
-            terminal.out(report::json_error(arguments.command, arguments.input, arguments.output, exit_code, message));
+            terminal.out(report::json_error(arguments.command, arguments.input, arguments.output,
+                                            exit_code, message));
     } catch (const Error&) {
         // Standard output is what failed, or fails too: the line on stderr has to do.
     }
@@ -116,14 +124,17 @@ int guarded(Terminal& terminal, const Arguments& arguments, const std::function<
     } catch (const Error& error) {
         return fail(terminal, arguments, error.code(), error.what());
     } catch (const std::bad_alloc&) {
-        return fail(terminal, arguments, ErrorCode::kInternal, "out of memory; nothing was written");
+        return fail(terminal, arguments, ErrorCode::kInternal,
+                    "out of memory; nothing was written");
     } catch (const std::filesystem::filesystem_error& error) {
         return fail(terminal, arguments, ErrorCode::kIo,
                     printable(error.path1().native()) + ": " + error.code().message());
     } catch (const std::exception& error) {
-        return fail(terminal, arguments, ErrorCode::kInternal,
-                    fmt::format("internal error: {}; nothing was written, please report it with the command line",
-                                printable(error.what())));
+        return fail(
+            terminal, arguments, ErrorCode::kInternal,
+            fmt::format(
+                "internal error: {}; nothing was written, please report it with the command line",
+                printable(error.what())));
     }
 }
 
@@ -134,8 +145,9 @@ int run_command_line(const std::vector<std::string>& words) {
     Terminal terminal;
     watch_signals();
     Arguments arguments;
-    return guarded(terminal, arguments,
-                   [&] { return run_words(terminal, with_help_as_option(with_link_name(words)), arguments); });
+    return guarded(terminal, arguments, [&] {
+        return run_words(terminal, with_help_as_option(with_link_name(words)), arguments);
+    });
 }
 
 }  // namespace octet::cli

@@ -25,29 +25,40 @@ constexpr Commands kWriters = kQuantize | kDequantize;
 
 /// What cannot be meant for each component alike.
 void check_options(const Arguments& arguments) {
-    if (arguments.coding.max_size || arguments.coding.importance)
-        throw Error(ErrorCode::kUsage, arguments.coding.max_size ? "--max-size" : "--importance",
+    const std::string_view option = arguments.coding.max_size     ? "--max-size"
+                                    : arguments.coding.importance ? "--importance"
+                                    : !arguments.reports.empty()  ? "--report"
+                                                                  : "";
+    if (!option.empty())
+        throw Error(ErrorCode::kUsage, option,
                     "is about one model, and INPUT holds several; name the folder of one");
 }
 
 /// The files beside the components, whole or not at all. OUT is there afterwards.
-void write_root(Terminal& terminal, const Arguments& arguments, const checkpoint::Companions& companions) {
+void write_root(Terminal& terminal, const Arguments& arguments,
+                const checkpoint::Companions& companions) {
     const WriteOptions write = writing(terminal, arguments, "copying");
     const fs::path target = io::resolved_target(arguments.output);
     if (io::kind_at(target) == io::EntryKind::kFile)
-        throw Error(ErrorCode::kUsage, printable(arguments.output), "is a file; name a new or empty folder");
+        throw Error(ErrorCode::kUsage, printable(arguments.output),
+                    "is a file; name a new or empty folder");
     std::vector<std::string> notes;
-    io::Output output(target, io::Output::Kind::kFolder, std::string(checkpoint::kPipelineName), write.sync, notes);
+    io::Output output(target, io::Output::Kind::kFolder, std::string(checkpoint::kPipelineName),
+                      write.sync, notes);
     const std::vector<std::string>& standing = output.standing().names;
-    const bool is_pipeline = std::find(standing.begin(), standing.end(), checkpoint::kPipelineName) != standing.end();
+    const bool is_pipeline =
+        std::find(standing.begin(), standing.end(), checkpoint::kPipelineName) != standing.end();
     if (!standing.empty() && !is_pipeline)
         throw Error(ErrorCode::kUsage, printable(arguments.output),
-                    fmt::format("is not empty ({}); name a new or empty folder", printable(standing.front())));
+                    fmt::format("is not empty ({}); name a new or empty folder",
+                                printable(standing.front())));
     if (!standing.empty() && !write.force)
-        throw Error(ErrorCode::kUsage, printable(arguments.output), "holds a pipeline already; --force replaces it");
+        throw Error(ErrorCode::kUsage, printable(arguments.output),
+                    "holds a pipeline already; --force replaces it");
     output.begin();
     std::vector<std::string> names;
-    for (const checkpoint::Companion& companion : companions.copied) names.push_back(companion.name);
+    for (const checkpoint::Companion& companion : companions.copied)
+        names.push_back(companion.name);
     output.build(names);
     for (const checkpoint::Companion& companion : companions.copied) {
         const io::File source = io::File::open_for_reading(companion.path);
@@ -59,7 +70,8 @@ void write_root(Terminal& terminal, const Arguments& arguments, const checkpoint
         output.publish_files(names, true);
     }
     for (const std::string& line : notes) terminal.note(line);
-    if (const std::string line = checkpoint::left_out_line(companions.left_out); !line.empty()) terminal.note(line);
+    if (const std::string line = checkpoint::left_out_line(companions.left_out); !line.empty())
+        terminal.note(line);
 }
 
 Arguments arguments_of(const Arguments& all, const std::string& component) {
@@ -74,15 +86,25 @@ Arguments arguments_of(const Arguments& all, const std::string& component) {
 std::string json_beginning(const Arguments& arguments, const checkpoint::Companions& companions) {
     std::string text;
     JsonWriter writer(text);
-    const auto path_text = [](const std::string& path) { return is_utf8(path) ? path : printable(path); };
+    const auto path_text = [](const std::string& path) {
+        return is_utf8(path) ? path : printable(path);
+    };
     writer.begin_object();
     writer.key("command").string(arguments.command).key("version").string(version());
-    writer.key("input").string(path_text(arguments.input)).key("output").string(path_text(arguments.output));
+    writer.key("input")
+        .string(path_text(arguments.input))
+        .key("output")
+        .string(path_text(arguments.output));
     writer.key("companions").begin_object().key("copied").begin_array();
     for (const checkpoint::Companion& companion : companions.copied) writer.string(companion.name);
     writer.end_array().key("left_out").begin_array();
     for (const LeftOut& one : companions.left_out)
-        writer.begin_object().key("name").string(path_text(one.name)).key("why").string(one.why).end_object();
+        writer.begin_object()
+            .key("name")
+            .string(path_text(one.name))
+            .key("why")
+            .string(one.why)
+            .end_object();
     writer.end_array().end_object();
     return printable_json(text) + ", \"components\": [\n";
 }
@@ -90,7 +112,8 @@ std::string json_beginning(const Arguments& arguments, const checkpoint::Compani
 /// The object around the reports, if there is one.
 class Framed {
   public:
-    Framed(Terminal& terminal, bool json, const std::string& beginning) : terminal_(terminal), json_(json) {
+    Framed(Terminal& terminal, bool json, const std::string& beginning)
+        : terminal_(terminal), json_(json) {
         if (json_) terminal_.out(beginning);
     }
 
@@ -130,11 +153,13 @@ int run_components(Terminal& terminal, const Command& command, const Arguments& 
     const bool writes = (command.bit & kWriters) != 0;
     checkpoint::Companions companions;
     if (writes) {
-        companions = checkpoint::companions_of_pipeline(arguments.input, components, arguments.coding.companions,
+        companions = checkpoint::companions_of_pipeline(arguments.input, components,
+                                                        arguments.coding.companions,
                                                         io::links_of(arguments.write.follow_links));
         write_root(terminal, arguments, companions);
     }
-    Framed frame(terminal, arguments.json, arguments.json ? json_beginning(arguments, companions) : "");
+    Framed frame(terminal, arguments.json,
+                 arguments.json ? json_beginning(arguments, companions) : "");
     int code = 0;
     for (std::size_t i = 0; i < components.size(); ++i) {
         Arguments one = arguments_of(arguments, components[i]);

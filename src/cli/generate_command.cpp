@@ -16,8 +16,10 @@ constexpr std::uint64_t kMostPromptBytes = 16U << 20U;
 
 GenerateOptions& fill_in(Arguments& arguments) {
     GenerateOptions& options = arguments.generate;
-    const int prompts = (arguments.prompt ? 1 : 0) + (arguments.prompt_file ? 1 : 0) + (options.ids ? 1 : 0);
-    if (prompts != 1) throw Error(ErrorCode::kUsage, "give one of --prompt, --prompt-file and --prompt-ids");
+    const int prompts =
+        (arguments.prompt ? 1 : 0) + (arguments.prompt_file ? 1 : 0) + (options.ids ? 1 : 0);
+    if (prompts != 1)
+        throw Error(ErrorCode::kUsage, "give one of --prompt, --prompt-file and --prompt-ids");
     const bool samples = options.sampling.top_k > 0 || options.sampling.top_p != 1;
     options.sampling.temperature = arguments.temperature.value_or(samples ? 1 : 0);
     options.threads = arguments.threads;
@@ -25,7 +27,8 @@ GenerateOptions& fill_in(Arguments& arguments) {
     options.stop_requested = [] { return signal_received() != 0; };
     if (arguments.prompt) options.prompt = *arguments.prompt;
     if (arguments.prompt_file)
-        options.prompt = io::read_text_stream(*arguments.prompt_file, kMostPromptBytes, options.stop_requested);
+        options.prompt =
+            io::read_text_stream(*arguments.prompt_file, kMostPromptBytes, options.stop_requested);
     return options;
 }
 
@@ -50,8 +53,8 @@ class Stream {
 int run_generate(Terminal& terminal, Arguments& arguments) {
     GenerateOptions& options = fill_in(arguments);
     io::grow_in_huge_pages();
-    const bool streams =
-        terminal.is_terminal() && arguments.versus.empty() && !arguments.json && !arguments.quiet && !options.ids;
+    const bool streams = terminal.is_terminal() && arguments.versus.empty() && !arguments.json &&
+                         !arguments.quiet && !options.ids;
     if (streams) options.on_text = Stream(terminal);
     const Generation generation = generate(arguments.input, options);
     if (streams) {
@@ -62,8 +65,8 @@ int run_generate(Terminal& terminal, Arguments& arguments) {
     if (!arguments.versus.empty()) versus = generate(arguments.versus, options);
     const Generation* const other = versus ? &*versus : nullptr;
     if (arguments.json) {
-        terminal.out(
-            report::generation_json(generation, inspect(arguments.input, arguments.write.follow_links), other));
+        terminal.out(report::generation_json(
+            generation, inspect(arguments.input, arguments.write.follow_links), other));
     } else if (!arguments.quiet) {
         terminal.out(report::generation_text(generation, other, terminal.color()));
     }

@@ -67,7 +67,8 @@ std::vector<Line> lines_of(const std::vector<const Option*>& options) {
 std::vector<Line> command_lines(bool are_main) {
     std::vector<Line> lines;
     for (const Command& command : commands()) {
-        if (command.is_main == are_main) lines.push_back({std::string(command.name), std::string(command.summary)});
+        if (command.is_main == are_main)
+            lines.push_back({std::string(command.name), std::string(command.summary)});
     }
     return lines;
 }
@@ -79,24 +80,28 @@ std::string introduction() {
 
 std::string program_help() {
     const std::size_t start = start_of(command_lines(true));
-    return introduction() + "Usage: octet COMMAND [OPTIONS]\n\nCommands:\n" + columns(command_lines(true), start) +
-           "\nMore commands:\n" + columns(command_lines(false), start) + "\nOptions:\n" +
+    return introduction() + "Usage: octet COMMAND [OPTIONS]\n\nCommands:\n" +
+           columns(command_lines(true), start) + "\nMore commands:\n" +
+           columns(command_lines(false), start) + "\nOptions:\n" +
            columns(lines_of(options_of(kProgram)), start) +
-           fmt::format("\noctet help COMMAND lists what a command takes.\n\nExample: {}\n", program().example);
+           fmt::format("\noctet help COMMAND lists what a command takes.\n\nExample: {}\n",
+                       program().example);
 }
 
 }  // namespace
 
 std::string signature(const Option& option) {
-    return fmt::format("{}{}{}{}", option.letter == 0 ? "" : fmt::format("-{}, ", option.letter), option.name,
-                       option.value.empty() ? "" : " ", option.value);
+    return fmt::format("{}{}{}{}", option.letter == 0 ? "" : fmt::format("-{}, ", option.letter),
+                       option.name, option.value.empty() ? "" : " ", option.value);
 }
 
 std::string paths_of(const Command& command) {
     std::string text;
     for (const Positional& positional : command.positionals) {
         if (!text.empty()) text += ' ';
-        text += positional.required ? std::string(positional.name) : fmt::format("[{}]", positional.name);
+        const std::string name =
+            fmt::format("{}{}", positional.name, positional.rest != nullptr ? " ..." : "");
+        text += positional.required ? name : fmt::format("[{}]", name);
     }
     return text;
 }
@@ -104,7 +109,8 @@ std::string paths_of(const Command& command) {
 std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
     constexpr std::string_view kBlank = " \n";
     std::vector<std::string> lines;
-    for (std::size_t at = text.find_first_not_of(kBlank); at != text.npos; at = text.find_first_not_of(kBlank, at)) {
+    for (std::size_t at = text.find_first_not_of(kBlank); at != text.npos;
+         at = text.find_first_not_of(kBlank, at)) {
         const std::size_t end = std::min(text.find_first_of(kBlank, at), text.size());
         const std::string word(text.substr(at, end - at));
         if (lines.empty() || lines.back().size() + 1 + word.size() > width) {
@@ -123,12 +129,15 @@ std::string help(const Command& command) {
     for (const Positional& positional : command.positionals)
         paths.push_back({std::string(positional.name), std::string(positional.help)});
     const std::size_t start = start_of(lines_of(options_of(command.bit)));
-    std::string text =
-        fmt::format("{}\n\nUsage: octet {} {} [OPTIONS]\n\n", command.summary, command.name, paths_of(command)) +
-        columns(paths, start);
+    std::string text = fmt::format("{}\n\nUsage: octet {} {} [OPTIONS]\n\n", command.summary,
+                                   command.name, paths_of(command)) +
+                       columns(paths, start);
     for (std::size_t group = 0; group < kGroupTitles.size(); ++group) {
-        const std::vector<const Option*> options = options_of(command.bit, static_cast<Group>(group));
-        if (!options.empty()) text += fmt::format("\n{}:\n{}", kGroupTitles[group], columns(lines_of(options), start));
+        const std::vector<const Option*> options =
+            options_of(command.bit, static_cast<Group>(group));
+        if (!options.empty())
+            text +=
+                fmt::format("\n{}:\n{}", kGroupTitles[group], columns(lines_of(options), start));
     }
     return text + fmt::format("\nExample: {}\n", command.example);
 }

@@ -5,6 +5,7 @@
 #include "base/pattern.hpp"
 #include "base/text.hpp"
 #include "cli/command.hpp"
+#include "cli/report_files.hpp"
 #include "octet/octet.hpp"
 
 namespace octet::cli {
@@ -37,7 +38,8 @@ std::vector<std::uint32_t> selected(const Report& report, const Arguments& argum
     }
     if (order.empty() && !arguments.tensors.empty()) {
         throw Error(ErrorCode::kUsage, "--tensors",
-                    in_quotes(arguments.tensors) + " matches no tensor; octet inspect PATH lists their names");
+                    in_quotes(arguments.tensors) +
+                        " matches no tensor; octet inspect PATH lists their names");
     }
     const SortKey key = arguments.sort.value_or(SortKey::kFile);
     std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
@@ -49,13 +51,14 @@ std::vector<std::uint32_t> selected(const Report& report, const Arguments& argum
 }  // namespace
 
 int run_inspect(Terminal& terminal, Arguments& arguments) {
+    ReportFiles files(terminal, arguments);
     const Report report = inspect(arguments.input, arguments.write.follow_links);
     for (const std::string& line : report.notes) terminal.note(line);
     report::ReportOptions shown;
     shown.shown = selected(report, arguments);
     shown.sizes = arguments.sizes;
     shown.table = !arguments.sizes || !arguments.tensors.empty() || arguments.sort;
-    return print_report(terminal, arguments, report, shown);
+    return print_report(terminal, arguments, report, shown, &files);
 }
 
 }  // namespace octet::cli

@@ -1,4 +1,5 @@
-// The program: everything is in command_line.cpp. Here is only what has to be before it: enough stack, and memory for an error.
+// The program: everything is in command_line.cpp. Here is only what has to be before it: enough
+// stack, and memory for an error.
 #include <new>
 #include <string>
 #include <vector>

@@ -42,8 +42,8 @@ std::size_t Given::choice() const {
     const auto found = std::find(names.begin(), names.end(), text);
     if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
     const auto nearest = nearest_spelling(text, names);
-    refuse(
-        fmt::format("is not one of {}{}", fmt::join(names, ", "), nearest ? "; did you mean " + *nearest + "?" : ""));
+    refuse(fmt::format("is not one of {}{}", fmt::join(names, ", "),
+                       nearest ? "; did you mean " + *nearest + "?" : ""));
 }
 
 std::optional<std::filesystem::path> Given::path() const {
@@ -76,7 +76,8 @@ std::vector<const Option*> options_of(Commands commands, Group group) {
 }
 
 bool has_words(const Option& option) {
-    return std::any_of(option.choices.begin(), option.choices.end(), [](const Choice& c) { return !c.help.empty(); });
+    return std::any_of(option.choices.begin(), option.choices.end(),
+                       [](const Choice& c) { return !c.help.empty(); });
 }
 
 bool takes_path(const Option& option) {

@@ -31,7 +31,8 @@ inline constexpr Commands kPlan = 1U << 5U;
 inline constexpr Commands kGenerate = 1U << 6U;
 inline constexpr Commands kEvaluate = 1U << 7U;
 inline constexpr Commands kCalibrate = 1U << 8U;
-inline constexpr Commands kWriting = kQuantize | kDequantize | kCalibrate;  ///< their second path is output
+inline constexpr Commands kWriting =
+    kQuantize | kDequantize | kCalibrate;  ///< their second path is output
 inline constexpr Commands kEveryCommand = (1U << 9U) - 1;
 inline constexpr Commands kProgram = 1U << 31U;  ///< octet itself, before any command
 
@@ -71,21 +72,23 @@ struct Choice {
 struct Given;
 
 struct Option {
-    std::string_view name;                   ///< "--max-size"
-    char letter = 0;                         ///< 'o', where -o is the same
-    std::string_view value = {};             ///< "SIZE"; empty: a flag
-    Commands commands = 0;                   ///< who has it
-    Group group = Group::kRun;               ///< its heading
-    std::string_view help = {};              ///< one line, without the choices and the default
-    std::string_view manual = {};            ///< a paragraph of Markdown for documents; empty: `help` says it all
-    std::span<const Choice> choices = {};    ///< the only values it takes
-    std::string_view fallback = {};          ///< what holds where it is not given, as text
-    bool repeatable = false;                 ///< may be given more than once; each time with one value
-    bool required = false;                   ///< the command does not go without
-    std::string_view needs = {};             ///< another option, without which it is refused
-    bool alone = false;                      ///< refused beside paths, and options of other headings than kRun
+    std::string_view name;        ///< "--max-size"
+    char letter = 0;              ///< 'o', where -o is the same
+    std::string_view value = {};  ///< "SIZE"; empty: a flag
+    Commands commands = 0;        ///< who has it
+    Group group = Group::kRun;    ///< its heading
+    std::string_view help = {};   ///< one line, without the choices and the default
+    std::string_view manual =
+        {};  ///< a paragraph of Markdown for documents; empty: `help` says it all
+    std::span<const Choice> choices = {};  ///< the only values it takes
+    std::string_view fallback = {};        ///< what holds where it is not given, as text
+    bool repeatable = false;      ///< may be given more than once; each time with one value
+    bool required = false;        ///< the command does not go without
+    std::string_view needs = {};  ///< another option, without which it is refused
+    bool alone = false;           ///< refused beside paths, and options of other headings than kRun
     std::string Arguments::*path = nullptr;  ///< where its text goes, instead of `set`
-    void (*set)(Arguments& arguments, const Given& given) = nullptr;  ///< once for each value; kUsage
+    void (*set)(Arguments& arguments,
+                const Given& given) = nullptr;  ///< once for each value; kUsage
 };
 
 /// An option as it was given on the command line. What it should be and is not is kUsage, naming
@@ -100,7 +103,8 @@ struct Given {
     double number() const;
     std::uint64_t size() const;
     /// A whole number in these bounds; `advice` ends the error's line.
-    std::uint64_t count(std::uint64_t least, std::uint64_t most, std::string_view advice = {}) const;
+    std::uint64_t count(std::uint64_t least, std::uint64_t most,
+                        std::string_view advice = {}) const;
 
     /// The index into the option's choices.
     std::size_t choice() const;

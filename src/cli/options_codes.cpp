@@ -17,6 +17,10 @@ constexpr Choice kPresets[] = {
     {"q6", "the same within 6.5625 bits per weight"},
     {"q4", "the same within 4.5 bits per weight"},
 };
+constexpr Choice kEngines[] = {
+    {"vllm", "vLLM and SGLang; symmetric codes also transformers"},
+    {"transformers", "T5 and the family of Llama"},
+};
 constexpr Choice kBits[] = {{"8"}, {"6"}, {"5"}, {"4"}, {"3"}, {"2"}};
 constexpr Choice kGranularities[] = {
     {"tensor", "one scale per tensor"},
@@ -24,7 +28,8 @@ constexpr Choice kGranularities[] = {
     {"group", "one scale per run of inputs of an output"},
 };
 constexpr Choice kAxes[] = {{"auto"}, {"0"}, {"1"}};
-constexpr Choice kZeroPoints[] = {{"real", "the value of code 0"}, {"integer", "a code, the one that stands for 0"}};
+constexpr Choice kZeroPoints[] = {{"real", "the value of code 0"},
+                                  {"integer", "a code, the one that stands for 0"}};
 constexpr Choice kRoundings[] = {{"nearest", "ties to even"}, {"truncate", "toward zero"}};
 constexpr Choice kRanges[] = {
     {"minmax", "from the smallest to the largest value"},
@@ -32,11 +37,13 @@ constexpr Choice kRanges[] = {
     {"percentile:P", "without the outermost values, 50 < P < 100"},
 };
 constexpr Choice kScaleDtypes[] = {{"f32"}, {"f16"}, {"bf16"}, {"two-level"}};
-constexpr Choice kOnNonFinite[] = {{"error", "refuse the checkpoint"}, {"keep", "copy that tensor"}};
+constexpr Choice kOnNonFinite[] = {{"error", "refuse the checkpoint"},
+                                   {"keep", "copy that tensor"}};
 
 void set_bits(Arguments& arguments, const Given& given) {
     const std::uint64_t bits = given.count(2, 8);
-    if (bits == 7) throw Error(ErrorCode::kUsage, given.option.name, "7 is not one of 2, 3, 4, 5, 6, 8");
+    if (bits == 7)
+        throw Error(ErrorCode::kUsage, given.option.name, "7 is not one of 2, 3, 4, 5, 6, 8");
     arguments.coding.scheme.bits = static_cast<std::uint32_t>(bits);
 }
 
@@ -52,7 +59,8 @@ void set_range(Arguments& arguments, const Given& given) {
     scheme.range = is_percentile ? RangeSearch::kPercentile : given.choice_of<RangeSearch>();
     if (!is_percentile) return;
     const auto ppm = parse_percentile(std::string_view(given.text).substr(kPercentile.size()));
-    if (!ppm) given.refuse("is no percentile above 50 and below 100 with at most four decimal places");
+    if (!ppm)
+        given.refuse("is no percentile above 50 and below 100 with at most four decimal places");
     scheme.percentile_ppm = *ppm;
 }
 
@@ -80,14 +88,16 @@ constexpr Option kOptions[] = {
             combined with scheme options.)",
         .choices = kPresets,
         .fallback = "all",
-        .set = [](Arguments& a, const Given& given) { a.coding.preset = given.choice_of<Preset>(); },
+        .set = [](Arguments& a,
+                  const Given& given) { a.coding.preset = given.choice_of<Preset>(); },
     },
     {
         .name = "--type",
         .value = "TYPE",
         .commands = kCoding,
         .group = Group::kChoose,
-        .help = "write a GGUF file of this type or mixture for llama.cpp, or gguf: as the planner chooses",
+        .help = "write a GGUF file of this type or mixture for llama.cpp, or gguf: as the planner "
+                "chooses",
         .manual = R"(The output is one GGUF file for llama.cpp, Ollama, LM Studio and their like
             ([gguf.md](gguf.md)), its name ends in `.gguf`, and its tensors have this type: `f32`,
             `f16`, `bf16`, `q8_0`, `q6_k`, `q5_k_m`, `q5_k_s`, `q4_k_m`, `q4_k_s`, `q3_k_l`,
@@ -105,8 +115,28 @@ constexpr Option kOptions[] = {
         .group = Group::kChoose,
         .help = "write a folder of this format instead of a set",
         .manual = R"(The format of an output that is a folder. `octet` is a set, as without this
-            option. GGUF files have `--type`.)",
+            option; `compressed-tensors` is for vLLM, SGLang and transformers; `mlx` is for mlx-lm:
+            Linear layers and embeddings with real zero points in 2 to 8 bits and groups of 32, 64
+            or 128 (4 bits and 64 unless told), the rest as it is; `quanto` is for optimum-quanto: weights of Linear layers as qint8 (with `--bits 4` or `2` qint4 or
+            qint2, in the groups that quanto derives from the shape), all else as it is, and
+            `quanto_qmap.json` ([formats.md](formats.md)). GGUF files have `--type`.)",
         .set = [](Arguments& a, const Given& given) { a.coding.format = given.text; },
+    },
+    {
+        .name = "--for",
+        .value = "ENGINE",
+        .commands = kQuantize,
+        .group = Group::kChoose,
+        .help = "of --format compressed-tensors: which engine is to load it",
+        .manual = R"(`vllm` packs the codes, `transformers` gives each a byte
+            ([formats.md](formats.md#compressed-tensors)).)",
+        .choices = kEngines,
+        .fallback = "vllm",
+        .needs = "--format",
+        .set =
+            [](Arguments& a, const Given& given) {
+                if (!given.text.empty()) a.coding.engine = given.text;
+            },
     },
     {
         .name = "--arch",
@@ -137,7 +167,8 @@ constexpr Option kOptions[] = {
         .commands = kCoding,
         .group = Group::kWrite,
         .help = "of a GGUF file: several files of at most SIZE, as in 2GB",
-        .manual = R"(Writes NAME-00001-of-0000N.gguf and so on instead of NAME.gguf, each of at most SIZE
+        .manual =
+            R"(Writes NAME-00001-of-0000N.gguf and so on instead of NAME.gguf, each of at most SIZE
             unless a single tensor has more. Programs are given the first one, which appears last.)",
         .needs = "--type",
         .set = [](Arguments& a, const Given& given) { a.coding.split_size = given.size(); },
@@ -147,7 +178,8 @@ constexpr Option kOptions[] = {
         .commands = kQuantize,
         .group = Group::kGates,
         .help = "of a GGUF file: fail where a tensor cannot have its type",
-        .manual = R"(Rows have to be whole blocks: of 256 values for types that end in `_k`, of 32 for
+        .manual =
+            R"(Rows have to be whole blocks: of 256 values for types that end in `_k`, of 32 for
             the others. Where they are not, the tensor has the type that llama-quantize falls back to,
             and the report says so. With this option such a tensor ends the run with
             exit code 1, like a failed gate.)",
@@ -159,7 +191,8 @@ constexpr Option kOptions[] = {
         .value = "PATTERN=SCHEME",
         .commands = kCoding,
         .group = Group::kChoose,
-        .help = "SCHEME, type of --type, or keep, for tensors that match a glob, re:REGEX or kind:KIND; the first "
+        .help = "SCHEME, type of --type, or keep, for tensors that match a glob, re:REGEX or "
+                "kind:KIND; the first "
                 "match wins",
         .manual =
             R"(SCHEME, or `keep`, for tensors whose names match a glob, or `re:` and a regular
@@ -167,7 +200,8 @@ constexpr Option kOptions[] = {
             ([Rules](#rules)). With `--type` it is a type, such as `q6_k`, and the names in the
             checkpoint and in the GGUF file both match.)",
         .repeatable = true,
-        .set = [](Arguments& a, const Given& given) { a.coding.rules.push_back(parse_rule(given.text)); },
+        .set = [](Arguments& a,
+                  const Given& given) { a.coding.rules.push_back(parse_rule(given.text)); },
     },
     {
         .name = "--rules",
@@ -207,7 +241,8 @@ constexpr Option kOptions[] = {
         .value = "FILE",
         .commands = kCoding,
         .group = Group::kChoose,
-        .help = "weights of the squared error for each input, as calibrate or llama-imatrix writes them",
+        .help = "weights of the squared error for each input, as calibrate or llama-imatrix writes "
+                "them",
         .manual = R"(A safetensors file of F32 vectors, as `octet calibrate` writes it. Each vector
             has the name of a tensor and, for each input of the tensor, a weight of the squared
             error that is not negative; for fused experts it may be a matrix of one row for each expert. Or
@@ -222,12 +257,14 @@ constexpr Option kOptions[] = {
         .commands = kCoding,
         .group = Group::kChoose,
         .help = "what to do with a tensor that holds NaN or infinity",
-        .manual = R"(What to do with a tensor that holds NaN or infinity, whose range is beyond float32
+        .manual =
+            R"(What to do with a tensor that holds NaN or infinity, whose range is beyond float32
             or the dtype of its scale, or whose values would come back infinite. `keep` reads
             the data once more.)",
         .choices = kOnNonFinite,
         .fallback = "error",
-        .set = [](Arguments& a, const Given& given) { a.coding.on_non_finite = given.choice_of<OnNonFinite>(); },
+        .set = [](Arguments& a,
+                  const Given& given) { a.coding.on_non_finite = given.choice_of<OnNonFinite>(); },
     },
     {
         .name = "--bits",
@@ -250,7 +287,10 @@ constexpr Option kOptions[] = {
         .help = "what shares one scale",
         .choices = kGranularities,
         .fallback = "tensor",
-        .set = [](Arguments& a, const Given& given) { a.coding.scheme.granularity = given.choice_of<Granularity>(); },
+        .set =
+            [](Arguments& a, const Given& given) {
+                a.coding.scheme.granularity = given.choice_of<Granularity>();
+            },
     },
     {
         .name = "--group-size",
@@ -258,7 +298,8 @@ constexpr Option kOptions[] = {
         .commands = kCoding,
         .group = Group::kScheme,
         .help = "inputs of one group, 16 to 1024",
-        .manual = "The number of inputs in one group, 16 to 1024. It implies `--granularity group`.",
+        .manual =
+            "The number of inputs in one group, 16 to 1024. It implies `--granularity group`.",
         .fallback = "64",
         .set =
             [](Arguments& a, const Given& given) {
@@ -272,9 +313,9 @@ constexpr Option kOptions[] = {
         .commands = kCoding,
         .group = Group::kScheme,
         .help = "which axis counts the outputs",
-        .manual =
-            "Which axis counts the outputs (of fused experts, of each expert's matrix). `auto` is 1 for GPT-2's Conv1D "
-            "weights and `wpe`, and wherever biases or the hidden size say so, else 0.",
+        .manual = "Which axis counts the outputs (of fused experts, of each expert's matrix). "
+                  "`auto` is 1 for GPT-2's Conv1D "
+                  "weights and `wpe`, and wherever biases or the hidden size say so, else 0.",
         .choices = kAxes,
         .fallback = "auto",
         .set = set_axis,
@@ -297,7 +338,10 @@ constexpr Option kOptions[] = {
         .help = "what the zero point is",
         .choices = kZeroPoints,
         .fallback = "real",
-        .set = [](Arguments& a, const Given& given) { a.coding.scheme.zero_point = given.choice_of<ZeroPoint>(); },
+        .set =
+            [](Arguments& a, const Given& given) {
+                a.coding.scheme.zero_point = given.choice_of<ZeroPoint>();
+            },
     },
     {
         .name = "--rounding",
@@ -306,7 +350,8 @@ constexpr Option kOptions[] = {
         .group = Group::kScheme,
         .help = "rounding of values to codes, instead of the preset's",
         .choices = kRoundings,
-        .set = [](Arguments& a, const Given& given) { a.coding.scheme.rounding = given.choice_of<Rounding>(); },
+        .set = [](Arguments& a,
+                  const Given& given) { a.coding.scheme.rounding = given.choice_of<Rounding>(); },
     },
     {
         .name = "--range",
@@ -330,7 +375,10 @@ constexpr Option kOptions[] = {
             for groups: small integers times F16 numbers.)",
         .choices = kScaleDtypes,
         .fallback = "f32",
-        .set = [](Arguments& a, const Given& given) { a.coding.scheme.scale_dtype = given.choice_of<ScaleDtype>(); },
+        .set =
+            [](Arguments& a, const Given& given) {
+                a.coding.scheme.scale_dtype = given.choice_of<ScaleDtype>();
+            },
     },
 };
 

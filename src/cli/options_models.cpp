@@ -18,9 +18,10 @@ void set_ids(Arguments& arguments, const Given& given) {
     for (std::size_t at = 0; at < text.size();) {
         const std::size_t comma = std::min(text.find(',', at), text.size());
         const std::string number = text.substr(at, comma - at);
-        const bool is_id =
-            !number.empty() && number.size() <= 9 && number.find_first_not_of("0123456789") == number.npos;
-        if (!is_id || comma + 1 == text.size()) given.refuse("is no list of token ids, such as 1,2,3");
+        const bool is_id = !number.empty() && number.size() <= 9 &&
+                           number.find_first_not_of("0123456789") == number.npos;
+        if (!is_id || comma + 1 == text.size())
+            given.refuse("is no list of token ids, such as 1,2,3");
         ids.push_back(static_cast<std::uint32_t>(std::stoul(number)));
         at = comma + 1;
     }
@@ -34,7 +35,8 @@ constexpr Option kOptions[] = {
         .commands = kGenerate,
         .group = Group::kPrompt,
         .help = "what to continue or answer",
-        .manual = "What to continue or answer. One of the three options under this heading has to be given.",
+        .manual = "What to continue or answer. One of the three options under this heading has to "
+                  "be given.",
         .set = [](Arguments& a, const Given& given) { a.prompt = given.text; },
     },
     {
@@ -51,8 +53,8 @@ constexpr Option kOptions[] = {
         .commands = kGenerate,
         .group = Group::kPrompt,
         .help = "token ids instead, such as 1,2,3",
-        .manual =
-            "Token ids instead of text, such as `1,2,3`. They are not changed: T5's end token has to be among them.",
+        .manual = "Token ids instead of text, such as `1,2,3`. They are not changed: T5's end "
+                  "token has to be among them.",
         .set = set_ids,
     },
     {
@@ -63,14 +65,18 @@ constexpr Option kOptions[] = {
         .help = "the most tokens to generate, 1 to 1,000,000",
         .manual = "The most tokens to generate, 1 to 1,000,000. Memory grows with the tokens.",
         .fallback = "32",
-        .set = [](Arguments& a, const Given& given) { a.generate.max_new_tokens = given.count(1, kMostNewTokens); },
+        .set =
+            [](Arguments& a, const Given& given) {
+                a.generate.max_new_tokens = given.count(1, kMostNewTokens);
+            },
     },
     {
         .name = "--temperature",
         .value = "T",
         .commands = kGenerate,
         .group = Group::kSampling,
-        .help = "divides the logits; 0 takes the most likely token (default: 1 with --top-k or --top-p, else 0)",
+        .help = "divides the logits; 0 takes the most likely token (default: 1 with --top-k or "
+                "--top-p, else 0)",
         .manual = R"(Divides the logits; 0 takes the most likely token. The default is 1 beside
             `--top-k` or `--top-p`, else 0.)",
         .set = [](Arguments& a, const Given& given) { a.temperature = given.number(); },
@@ -82,7 +88,8 @@ constexpr Option kOptions[] = {
         .group = Group::kSampling,
         .help = "sample among the K most likely tokens, 1 or more",
         .fallback = "all of them",
-        .set = [](Arguments& a, const Given& given) { a.generate.sampling.top_k = given.count(1, kMostTopK); },
+        .set = [](Arguments& a,
+                  const Given& given) { a.generate.sampling.top_k = given.count(1, kMostTopK); },
     },
     {
         .name = "--top-p",
@@ -102,7 +109,8 @@ constexpr Option kOptions[] = {
         .fallback = "0",
         .set =
             [](Arguments& a, const Given& given) {
-                a.generate.sampling.seed = given.count(0, std::numeric_limits<std::uint64_t>::max());
+                a.generate.sampling.seed =
+                    given.count(0, std::numeric_limits<std::uint64_t>::max());
             },
     },
     {
@@ -113,6 +121,17 @@ constexpr Option kOptions[] = {
         .help = "lines of text, for GPT-2",
         .manual = R"(Lines of text, for GPT-2. One of the three options under this heading has to be
             given. What is predicted: [evaluate](#evaluate).)",
+        .set = [](Arguments& a, const Given& given) { a.evaluate.text = given.path(); },
+    },
+    {
+        .name = "--text",
+        .value = "FILE",
+        .commands = kCompare,
+        .group = Group::kText,
+        .help = "also run them on it: KL divergence and more of each",
+        .manual =
+            R"(Also runs A and what is judged on it, as evaluate does with A as `--reference`, where
+            octet runs the architecture: text for GPT-2; for T5 lines of prompt, tab, answer.)",
         .set = [](Arguments& a, const Given& given) { a.evaluate.text = given.path(); },
     },
     {
@@ -137,7 +156,8 @@ constexpr Option kOptions[] = {
         .commands = kGenerate,
         .group = Group::kAgainst,
         .help = "the same prompt through another model, side by side",
-        .manual = "The same prompt through another model, side by side, the first different token in brackets.",
+        .manual = "The same prompt through another model, side by side, the first different token "
+                  "in brackets.",
         .set = [](Arguments& a, const Given& given) { a.versus = given.text; },
     },
     {
@@ -146,7 +166,8 @@ constexpr Option kOptions[] = {
         .commands = kEvaluate,
         .group = Group::kAgainst,
         .help = "the model to hold MODEL against: KL divergence and more",
-        .manual = "The model to hold MODEL against, of the same architecture, vocabulary and context.",
+        .manual =
+            "The model to hold MODEL against, of the same architecture, vocabulary and context.",
         .set = [](Arguments& a, const Given& given) { a.evaluate.reference = given.path(); },
     },
     {
@@ -154,7 +175,8 @@ constexpr Option kOptions[] = {
         .commands = kEvaluate,
         .group = Group::kAgainst,
         .help = "each quantized tensor of MODEL alone in the reference",
-        .manual = "MODEL is a set. Evaluates the reference with each quantized tensor of MODEL alone, worst first.",
+        .manual = "MODEL is a set. Evaluates the reference with each quantized tensor of MODEL "
+                  "alone, worst first.",
         .set = [](Arguments& a, const Given& given) { a.evaluate.tensor_ablation = given.is_on(); },
     },
     {
@@ -169,13 +191,35 @@ constexpr Option kOptions[] = {
         .set = [](Arguments& a, const Given& given) { a.evaluate.gates.max_kl = given.number(); },
     },
     {
+        .name = "--max-kl",
+        .value = "NATS",
+        .commands = kCompare,
+        .group = Group::kGates,
+        .help = "exit 1 if the mean KL divergence is higher",
+        .manual = "With `--text` a gate on `mean_kl` of each that is judged.",
+        .needs = "--text",
+        .set = [](Arguments& a, const Given& given) { a.evaluate.gates.max_kl = given.number(); },
+    },
+    {
         .name = "--min-same-top-1",
         .value = "F",
         .commands = kEvaluate,
         .group = Group::kGates,
         .help = "exit 1 if a lower share of most likely tokens is the same",
         .manual = "A gate against the reference, on `same_top_1`.",
-        .set = [](Arguments& a, const Given& given) { a.evaluate.gates.min_same_top_1 = given.number(); },
+        .set = [](Arguments& a,
+                  const Given& given) { a.evaluate.gates.min_same_top_1 = given.number(); },
+    },
+    {
+        .name = "--min-same-top-1",
+        .value = "F",
+        .commands = kCompare,
+        .group = Group::kGates,
+        .help = "exit 1 if a lower share of most likely tokens is the same",
+        .manual = "With `--text` a gate on `same_top_1` of each that is judged.",
+        .needs = "--text",
+        .set = [](Arguments& a,
+                  const Given& given) { a.evaluate.gates.min_same_top_1 = given.number(); },
     },
     {
         .name = "--max-perplexity-ratio",
@@ -184,7 +228,19 @@ constexpr Option kOptions[] = {
         .group = Group::kGates,
         .help = "exit 1 if perplexity over the reference's is higher",
         .manual = "A gate against the reference, on `perplexity_ratio`.",
-        .set = [](Arguments& a, const Given& given) { a.evaluate.gates.max_perplexity_ratio = given.number(); },
+        .set = [](Arguments& a,
+                  const Given& given) { a.evaluate.gates.max_perplexity_ratio = given.number(); },
+    },
+    {
+        .name = "--max-perplexity-ratio",
+        .value = "R",
+        .commands = kCompare,
+        .group = Group::kGates,
+        .help = "exit 1 if perplexity over the reference's is higher",
+        .manual = "With `--text` a gate on `perplexity_ratio` of each that is judged.",
+        .needs = "--text",
+        .set = [](Arguments& a,
+                  const Given& given) { a.evaluate.gates.max_perplexity_ratio = given.number(); },
     },
 };
 

@@ -1,10 +1,15 @@
 // The options about results: what is shown, refused and written, and how a command runs.
+#include <fmt/format.h>
+
 #include "cli/option.hpp"
+#include "report/file_formats.hpp"
 
 namespace octet::cli {
 namespace {
 
 constexpr Commands kJudged = kQuantize | kCompare;
+
+constexpr Commands kReported = kQuantize | kInspect | kVerify | kCompare | kPlan | kEvaluate;
 
 constexpr Choice kCompanionChoices[] = {
     {"all", "all that is small and not weights, of subfolders, too"},
@@ -21,13 +26,25 @@ constexpr Choice kSortKeys[] = {
 constexpr Choice kWhen[] = {{"auto"}, {"always"}, {"never"}};
 
 void set_dtype(Arguments& arguments, const Given& given) {
-    constexpr std::array<std::optional<Dtype>, 4> kOf = {std::nullopt, Dtype::kF32, Dtype::kF16, Dtype::kBF16};
+    constexpr std::array<std::optional<Dtype>, 4> kOf = {std::nullopt, Dtype::kF32, Dtype::kF16,
+                                                         Dtype::kBF16};
     arguments.dtype = kOf[given.choice()];
 }
 
 void set_threads(Arguments& arguments, const Given& given) {
     const std::string advice = "; see octet " + arguments.command + " --help";
     arguments.threads = static_cast<unsigned>(given.count(1, 1024, advice));
+}
+
+void add_report(Arguments& arguments, const Given& given) {
+    if (report::file_format_of(given.text) == nullptr) {
+        std::vector<std::string_view> endings;
+        for (const report::FileFormat& format : report::file_formats())
+            endings.push_back(format.ending);
+        given.refuse(fmt::format("does not end in one of {}, which says the format",
+                                 fmt::join(endings, ", ")));
+    }
+    arguments.reports.push_back(given.text);
 }
 
 constexpr Option kOptions[] = {
@@ -64,7 +81,8 @@ constexpr Option kOptions[] = {
         .commands = kInspect | kCompare,
         .group = Group::kShow,
         .help = "only names that match: a glob, or re:REGEX",
-        .manual = R"(Only tensors whose names match a glob (`*`, `?`, `[a-z]`, `[!a-z]`) or `re:` and a
+        .manual =
+            R"(Only tensors whose names match a glob (`*`, `?`, `[a-z]`, `[!a-z]`) or `re:` and a
             regular expression (ECMAScript) for the whole name. No match is exit 2.)",
         .set = [](Arguments& a, const Given& given) { a.tensors = given.text; },
     },
@@ -152,7 +170,8 @@ constexpr Option kOptions[] = {
         .commands = kCalibrate,
         .group = Group::kWrite,
         .help = "the file to write, ending in .safetensors",
-        .manual = "The file to write, its name ending in `.safetensors`; an existing one is exit 2.",
+        .manual =
+            "The file to write, its name ending in `.safetensors`; an existing one is exit 2.",
         .required = true,
         .path = &Arguments::output,
     },
@@ -190,7 +209,21 @@ constexpr Option kOptions[] = {
             ([format.md](format.md#companions) says which are small and not weights).)",
         .choices = kCompanionChoices,
         .fallback = "all",
-        .set = [](Arguments& a, const Given& given) { a.coding.companions = given.choice_of<CompanionChoice>(); },
+        .set = [](Arguments& a,
+                  const Given& given) { a.coding.companions = given.choice_of<CompanionChoice>(); },
+    },
+    {
+        .name = "--report",
+        .value = "FILE",
+        .commands = kReported,
+        .group = Group::kWrite,
+        .help = "also write a report: .html, .md, .xml (JUnit), .csv or .json, by its ending",
+        .manual =
+            R"(Also write a [report](reports.md) into FILE, whose ending says the format: `.html`, `.md`,
+            `.xml` (JUnit), `.csv` or `.json`. Any other ending is exit 2. An old report is replaced;
+            after exit codes other than 0 and 1 there is no new one.)",
+        .repeatable = true,
+        .set = add_report,
     },
     {
         .name = "--force",
@@ -297,7 +330,8 @@ constexpr Option kOptions[] = {
         .name = "--version",
         .commands = kProgram,
         .help = "print the version; with --json also how it was built",
-        .manual = R"(Print the version. With `--json` one object: `version`, `commit` (12 digits, `-dirty`
+        .manual =
+            R"(Print the version. With `--json` one object: `version`, `commit` (12 digits, `-dirty`
             if files were changed, `unknown` outside git), `compiler`, `instruction_sets` (all that are
             built in), `static`.)",
     },

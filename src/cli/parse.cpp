@@ -30,7 +30,8 @@ using Slots = std::deque<Slot>;
 
 void add_option(CLI::App& app, Slot& slot, Arguments& arguments) {
     const Option& row = *slot.row;
-    const std::string name = row.letter == 0 ? std::string(row.name) : fmt::format("-{},{}", row.letter, row.name);
+    const std::string name =
+        row.letter == 0 ? std::string(row.name) : fmt::format("-{},{}", row.letter, row.name);
     if (row.path != nullptr) {
         slot.parser = app.add_option(name, arguments.*row.path);
     } else if (row.value.empty()) {
@@ -46,7 +47,8 @@ void add_option(CLI::App& app, Slot& slot, Arguments& arguments) {
 void relate(Slots& slots, const std::vector<CLI::Option*>& positionals) {
     for (const Slot& slot : slots) {
         for (const Slot& other : slots) {
-            if (!slot.row->needs.empty() && other.row->name == slot.row->needs) slot.parser->needs(other.parser);
+            if (!slot.row->needs.empty() && other.row->name == slot.row->needs)
+                slot.parser->needs(other.parser);
             if (slot.row->alone && other.row->group != Group::kRun && &other != &slot)
                 slot.parser->excludes(other.parser);
         }
@@ -65,7 +67,10 @@ void describe(CLI::App& app, const Command& command, Slots& slots, Arguments& ar
     }
     std::vector<CLI::Option*> positionals;
     for (const Positional& positional : command.positionals) {
-        positionals.push_back(app.add_option(std::string(positional.name), arguments.*positional.path));
+        const std::string name(positional.name);
+        positionals.push_back(positional.rest != nullptr
+                                  ? app.add_option(name, arguments.*positional.rest)
+                                  : app.add_option(name, arguments.*positional.path));
         positionals.back()->required(positional.required);
     }
     for (const Option* row : options_of(command.bit)) {
@@ -89,23 +94,27 @@ std::string unknown_word(const Command& command, const std::string& word) {
         for (const Option* row : options_of(command.bit)) candidates.emplace_back(row->name);
     }
     const auto nearest = nearest_spelling(word, candidates);
-    return fmt::format("{}{}; {}",
-                       is_option    ? "unknown option "
-                       : is_command ? "unknown command "
-                                    : "one argument too many: ",
-                       in_quotes(word),
-                       nearest ? fmt::format("did you mean {}?", *nearest) : "see " + help_of(command));
+    return fmt::format(
+        "{}{}; {}",
+        is_option    ? "unknown option "
+        : is_command ? "unknown command "
+                     : "one argument too many: ",
+        in_quotes(word),
+        nearest ? fmt::format("did you mean {}?", *nearest) : "see " + help_of(command));
 }
 
 /// The line for a command line that CLI11 refused.
-std::string usage_message(const Command& command, const CLI::App& app, const CLI::ParseError& error) {
+std::string usage_message(const Command& command, const CLI::App& app,
+                          const CLI::ParseError& error) {
     const std::vector<std::string> extras = app.remaining(true);
-    if (!extras.empty()) return unknown_word(command, extras.front().substr(0, extras.front().find('=')));
+    if (!extras.empty())
+        return unknown_word(command, extras.front().substr(0, extras.front().find('=')));
     std::string text = error.what();
     std::replace(text.begin(), text.end(), '\n', ' ');
     if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
         const bool repeated = text.find("but received") != std::string::npos;
-        text = text.substr(0, text.find(':')) + (repeated ? ": is given more than once" : ": needs a value");
+        text = text.substr(0, text.find(':')) +
+               (repeated ? ": is given more than once" : ": needs a value");
     }
     return fmt::format("{}; see {}", printable(text), help_of(command));
 }
@@ -124,12 +133,19 @@ void check_paths(const Command& command, const Slots& slots, const Arguments& ar
         return slot.row->alone && slot.parser->count() != 0 && slot.on;
     });
     if (is_alone) return;
-    const auto is_empty = [&](std::string Arguments::*path) { return path != nullptr && (arguments.*path).empty(); };
-    const bool some_empty = std::any_of(command.positionals.begin(), command.positionals.end(),
-                                        [&](const Positional& positional) { return is_empty(positional.path); }) ||
-                            std::any_of(slots.begin(), slots.end(), [&](const Slot& slot) {
-                                return slot.row->required && is_empty(slot.row->path);
-                            });
+    const auto is_empty = [&](std::string Arguments::*path) {
+        return path != nullptr && (arguments.*path).empty();
+    };
+    const auto has_empty = [&](const Positional& positional) {
+        if (positional.rest == nullptr) return is_empty(positional.path);
+        const std::vector<std::string>& rest = arguments.*positional.rest;
+        return std::find(rest.begin(), rest.end(), std::string()) != rest.end();
+    };
+    const bool some_empty =
+        std::any_of(command.positionals.begin(), command.positionals.end(), has_empty) ||
+        std::any_of(slots.begin(), slots.end(), [&](const Slot& slot) {
+            return slot.row->required && is_empty(slot.row->path);
+        });
     if (some_empty) throw Error(ErrorCode::kUsage, "a path is empty; see " + help_of(command));
 }
 
@@ -140,7 +156,8 @@ Request parse(const Command& command, const std::vector<std::string>& words, Arg
     Slots slots;
     describe(app, command, slots, arguments);
     try {
-        app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // it takes the last word first
+        app.parse(std::vector<std::string>(words.rbegin(),
+                                           words.rend()));  // it takes the last word first
     } catch (const CLI::CallForHelp&) {
         return Request::kHelp;
     } catch (const CLI::CallForVersion&) {
@@ -148,7 +165,8 @@ Request parse(const Command& command, const std::vector<std::string>& words, Arg
     } catch (const CLI::ParseError& error) {
         throw Error(ErrorCode::kUsage, usage_message(command, app, error));
     }
-    if (command.bit == kProgram && !words.empty()) throw Error(ErrorCode::kUsage, unknown_word(command, words.front()));
+    if (command.bit == kProgram && !words.empty())
+        throw Error(ErrorCode::kUsage, unknown_word(command, words.front()));
     check_paths(command, slots, arguments);
     quant::active_kernels();  // an unknown OCTET_ISA is refused whatever the command
     for (const Slot& slot : slots) set(slot, arguments);

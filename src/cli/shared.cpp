@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cli/command.hpp"
+#include "cli/report_files.hpp"
 #include "cli/signals.hpp"
 #include "formats/octet_set/sidecar.hpp"
 #include "octet/error.hpp"
@@ -29,7 +30,8 @@ ReadOptions reading(Terminal& terminal, const Arguments& arguments, std::string_
     return {write.threads, write.progress, write.stop_requested, write.follow_links};
 }
 
-int print_report(Terminal& terminal, const Arguments& arguments, const Report& report, report::ReportOptions options) {
+int print_report(Terminal& terminal, const Arguments& arguments, const Report& report,
+                 report::ReportOptions options, ReportFiles* files) {
     if (options.shown.empty()) {
         options.shown.resize(report.tensors.size());
         std::iota(options.shown.begin(), options.shown.end(), 0U);
@@ -37,8 +39,10 @@ int print_report(Terminal& terminal, const Arguments& arguments, const Report& r
     options.command = arguments.command;
     options.color = terminal.color();
     options.table = options.table || arguments.verbose;
+    if (files != nullptr && !files->empty()) files->write(report::document_of(report, options));
     if (arguments.json) {
-        terminal.out(report::json(report, options, [&](std::string_view piece) { terminal.out(piece); }));
+        terminal.out(
+            report::json(report, options, [&](std::string_view piece) { terminal.out(piece); }));
     } else if (!arguments.quiet) {
         terminal.out(report::text(report, options));
     }
@@ -55,10 +59,11 @@ void note_overruled(Terminal& terminal, const QuantizeOptions& options) {
     if (!options.max_size && !options.target_sqnr_db) return;
     const bool with_scheme = options.scheme != SchemeOptions{};
     if (options.preset == Preset::kAll && !with_scheme) return;
-    terminal.note(fmt::format("{} chooses the scheme of every tensor that no rule decides; {} no say in that",
-                              options.max_size ? "--max-size" : "--target-sqnr",
-                              with_scheme ? "the scheme options have"
-                                          : fmt::format("--preset {} has", octet_set::preset_name(options.preset))));
+    terminal.note(fmt::format(
+        "{} chooses the scheme of every tensor that no rule decides; {} no say in that",
+        options.max_size ? "--max-size" : "--target-sqnr",
+        with_scheme ? "the scheme options have"
+                    : fmt::format("--preset {} has", octet_set::preset_name(options.preset))));
 }
 
 }  // namespace octet::cli

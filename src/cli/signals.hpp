@@ -1,4 +1,5 @@
-// INT, TERM and HUP ask a run to end: it cleans up and the exit code is 128 + the signal's number. A second signal ends the process at once.
+// INT, TERM and HUP ask a run to end: it cleans up and the exit code is 128 + the signal's number.
+// A second signal ends the process at once.
 #pragma once
 
 namespace octet::cli {

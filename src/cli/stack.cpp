@@ -32,7 +32,8 @@ bool has_enough_stack(rlimit& limit) {
     return ::getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur >= kStackBytes;
 }
 
-/// Runs the call on a thread with kStackBytes and waits for it; its signals are that thread's. False where there is no such thread.
+/// Runs the call on a thread with kStackBytes and waits for it; its signals are that thread's.
+/// False where there is no such thread.
 bool run_on_thread(Call& call) {
     pthread_attr_t attributes;
     if (::pthread_attr_init(&attributes) != 0) return false;
@@ -52,7 +53,8 @@ void give_threads_enough_stack() {
 #ifdef __GLIBC__
     pthread_attr_t attributes;
     if (::pthread_attr_init(&attributes) != 0) return;
-    if (::pthread_attr_setstacksize(&attributes, kStackBytes) == 0) ::pthread_setattr_default_np(&attributes);
+    if (::pthread_attr_setstacksize(&attributes, kStackBytes) == 0)
+        ::pthread_setattr_default_np(&attributes);
     ::pthread_attr_destroy(&attributes);
 #endif
 }
@@ -65,10 +67,10 @@ int with_enough_stack(const std::function<int()>& work) {
     give_threads_enough_stack();
     Call call{work};
     if (run_on_thread(call)) return call.result;
-    Terminal().error(
-        fmt::format("the stack is limited to {} kB, and the system has no thread with more to give; raise the "
-                    "limit (ulimit -s)",
-                    limit.rlim_cur / 1024));
+    Terminal().error(fmt::format(
+        "the stack is limited to {} kB, and the system has no thread with more to give; raise the "
+        "limit (ulimit -s)",
+        limit.rlim_cur / 1024));
     return static_cast<int>(ErrorCode::kIo);
 }
 

@@ -37,7 +37,8 @@ bool write_all(int descriptor, std::string_view text) {
 
 Terminal::Terminal() {
     for (int descriptor = 0; descriptor <= 2; ++descriptor) {
-        if (::fcntl(descriptor, F_GETFD) < 0 && errno == EBADF) static_cast<void>(::open("/dev/null", O_RDWR));
+        if (::fcntl(descriptor, F_GETFD) < 0 && errno == EBADF)
+            static_cast<void>(::open("/dev/null", O_RDWR));
     }
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);
@@ -62,7 +63,8 @@ void Terminal::set_progress(When when) {
 void Terminal::out(std::string_view text) {
     clear_progress();
     if (write_all(STDOUT_FILENO, text) || errno == EPIPE) return;
-    throw Error(ErrorCode::kIo, "standard output", fmt::format("cannot write: {}", io::errno_text(errno)));
+    throw Error(ErrorCode::kIo, "standard output",
+                fmt::format("cannot write: {}", io::errno_text(errno)));
 }
 
 void Terminal::note(std::string_view line) {
@@ -78,7 +80,8 @@ void Terminal::to_stderr(std::string_view text) {
     static_cast<void>(write_all(STDERR_FILENO, text));
 }
 
-void Terminal::draw_progress(std::string_view verb, std::uint64_t done_bytes, std::uint64_t total_bytes) {
+void Terminal::draw_progress(std::string_view verb, std::uint64_t done_bytes,
+                             std::uint64_t total_bytes) {
     const auto now = std::chrono::steady_clock::now();
     if (!shows_progress() || now - last_drawn_ < std::chrono::milliseconds(100)) return;
     last_drawn_ = now;
@@ -86,13 +89,15 @@ void Terminal::draw_progress(std::string_view verb, std::uint64_t done_bytes, st
     const double seconds = std::chrono::duration<double>(now - start_).count();
     const auto rate = static_cast<std::uint64_t>(static_cast<double>(done_bytes) / seconds);
     if (total_bytes == 0) {  // of a pipe
-        static_cast<void>(
-            write_all(STDERR_FILENO, fmt::format("\r\x1b[K{} {}, {}/s", verb, si_size(done_bytes), si_size(rate))));
+        static_cast<void>(write_all(
+            STDERR_FILENO,
+            fmt::format("\r\x1b[K{} {}, {}/s", verb, si_size(done_bytes), si_size(rate))));
         return;
     }
     const double share = static_cast<double>(done_bytes) / static_cast<double>(total_bytes);
-    static_cast<void>(write_all(STDERR_FILENO, fmt::format("\r\x1b[K{} {:3.0f} %  {} of {}, {}/s", verb, 100 * share,
-                                                           si_size(done_bytes), si_size(total_bytes), si_size(rate))));
+    static_cast<void>(write_all(
+        STDERR_FILENO, fmt::format("\r\x1b[K{} {:3.0f} %  {} of {}, {}/s", verb, 100 * share,
+                                   si_size(done_bytes), si_size(total_bytes), si_size(rate))));
 }
 
 void Terminal::clear_progress() {

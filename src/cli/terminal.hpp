@@ -12,8 +12,8 @@ enum class When { kAuto, kAlways, kNever };
 
 class Terminal {
   public:
-    /// Replaces standard descriptors that are closed, so that no output file can land on them; ignores SIGPIPE and SIGXFSZ, whose
-    /// causes come back as errors.
+    /// Replaces standard descriptors that are closed, so that no output file can land on them;
+    /// ignores SIGPIPE and SIGXFSZ, whose causes come back as errors.
     Terminal();
 
     void set_color(When when);

@@ -1,5 +1,5 @@
-// Whole rows where 64 Ki elements hold some, of searches 16 where a tile can; panels of columns where rows are longer, which begin
-// at whole groups and whole packed bytes.
+// Whole rows where 64 Ki elements hold some, of searches 16 where a tile can; panels of columns
+// where rows are longer, which begin at whole groups and whole packed bytes.
 #include "codecs/block_layout.hpp"
 
 #include <algorithm>
@@ -29,7 +29,8 @@ bool has_whole_columns(const Scheme& scheme) {
 }
 
 bool has_tall_tiles(const Scheme& scheme) {
-    return (scheme.scale_dtype == ScaleDtype::kTwoLevel && scheme.axis == OutputAxis::k1) || has_whole_columns(scheme);
+    return (scheme.scale_dtype == ScaleDtype::kTwoLevel && scheme.axis == OutputAxis::k1) ||
+           has_whole_columns(scheme);
 }
 
 /// Columns of a tile where whole rows are too long: panels of about equal width.
@@ -39,7 +40,8 @@ std::uint64_t panel_columns(std::uint64_t columns, std::uint64_t most, std::uint
 }
 
 /// Rows of a tile: of a search along rows as many as go together, where that many fit.
-std::uint64_t whole_searches(const Scheme& scheme, bool by_columns, std::uint64_t rows, std::uint64_t columns) {
+std::uint64_t whole_searches(const Scheme& scheme, bool by_columns, std::uint64_t rows,
+                             std::uint64_t columns) {
     if (!quant::needs_search(scheme) || by_columns) return rows;
     if (rows >= kSearchedTogether) return rows - rows % kSearchedTogether;
     return columns <= kMostTileElements / kSearchedTogether ? kSearchedTogether : rows;
@@ -47,7 +49,8 @@ std::uint64_t whole_searches(const Scheme& scheme, bool by_columns, std::uint64_
 
 }  // namespace
 
-BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std::string_view name) {
+BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape,
+                      std::string_view name) {
     BlockLayout layout;
     layout.scheme = scheme;
     layout.dtype = dtype;
@@ -69,14 +72,18 @@ BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std
     quant::check_columns(scheme, layout.matrix, name);
     const bool channels_whole = has_whole_columns(scheme);
     const bool groups = scheme.granularity == Granularity::kGroup || channels_whole;
-    const bool by_columns = scheme.granularity != Granularity::kTensor && scheme.axis == OutputAxis::k1;
+    const bool by_columns =
+        scheme.granularity != Granularity::kTensor && scheme.axis == OutputAxis::k1;
     // What a tile holds whole, across and down: groups, or superblocks.
     const bool two_levels = scheme.scale_dtype == ScaleDtype::kTwoLevel;
-    const quant::BlockGrid unit = two_levels ? quant::super_grid_of(scheme, layout.grid) : layout.grid;
-    const std::uint64_t unit_rows = groups ? std::min(unit.rows_each, rounded_to(rows, layout.grid.rows_each)) : 1;
+    const quant::BlockGrid unit =
+        two_levels ? quant::super_grid_of(scheme, layout.grid) : layout.grid;
+    const std::uint64_t unit_rows =
+        groups ? std::min(unit.rows_each, rounded_to(rows, layout.grid.rows_each)) : 1;
     const std::uint64_t block_columns = groups || by_columns ? layout.grid.columns_each : columns;
     const std::uint64_t most_columns =
-        std::min(most_tile_elements(scheme) / unit_rows, kMostTileBlocks * std::min(block_columns, kMostTileElements));
+        std::min(most_tile_elements(scheme) / unit_rows,
+                 kMostTileBlocks * std::min(block_columns, kMostTileElements));
     layout.tile_columns = columns;
     if (columns > most_columns) {
         std::uint64_t alignment = groups && !by_columns ? 8 * unit.columns_each
@@ -86,19 +93,24 @@ BlockLayout layout_of(const Scheme& scheme, Dtype dtype, const Shape& shape, std
         if (scheme.bits < 8 && packed_row != columns && packed_row % 8 != 0)
             alignment = packed_row > most_columns ? packed_row : std::lcm(alignment, packed_row);
         if (alignment > most_columns)
-            throw Error(ErrorCode::kUsage, "tensor " + in_quotes(name),
-                        fmt::format("has rows of {} elements in packed rows of {}, which {} bits can only cut at "
-                                    "multiples of {}, more than the {} of a tile; choose 8 bits or keep it",
-                                    with_commas(columns), with_commas(packed_row), scheme.bits, with_commas(alignment),
-                                    with_commas(most_columns)));
+            throw Error(
+                ErrorCode::kUsage, "tensor " + in_quotes(name),
+                fmt::format(
+                    "has rows of {} elements in packed rows of {}, which {} bits can only cut at "
+                    "multiples of {}, more than the {} of a tile; choose 8 bits or keep it",
+                    with_commas(columns), with_commas(packed_row), scheme.bits,
+                    with_commas(alignment), with_commas(most_columns)));
         layout.tile_columns = panel_columns(columns, most_columns, alignment);
     }
-    const std::uint64_t blocks_each = scheme.granularity == Granularity::kTensor || (by_columns && !groups)
-                                          ? 0
-                                          : divide_up(layout.tile_columns, block_columns);
-    std::uint64_t units = std::max<std::uint64_t>(kTargetTileElements / (unit_rows * layout.tile_columns), 1);
+    const std::uint64_t blocks_each =
+        scheme.granularity == Granularity::kTensor || (by_columns && !groups)
+            ? 0
+            : divide_up(layout.tile_columns, block_columns);
+    std::uint64_t units =
+        std::max<std::uint64_t>(kTargetTileElements / (unit_rows * layout.tile_columns), 1);
     units = whole_searches(scheme, by_columns, units, layout.tile_columns);
-    if (blocks_each > 0) units = std::min(units, std::max<std::uint64_t>(kMostTileBlocks / blocks_each, 1));
+    if (blocks_each > 0)
+        units = std::min(units, std::max<std::uint64_t>(kMostTileBlocks / blocks_each, 1));
     layout.tile_rows = std::min(units * unit_rows, rounded_to(rows, unit_rows));
     layout.tiles_down = divide_up(rows, layout.tile_rows);
     layout.tiles_across = divide_up(columns, layout.tile_columns);
@@ -125,8 +137,10 @@ quant::TilePlace place_of(const BlockLayout& layout, std::uint64_t tile) noexcep
     const std::uint64_t tiles_each = layout.tiles_down * layout.tiles_across;
     const std::uint64_t matrix = layout.matrix.batch == 1 ? 0 : tile / tiles_each;
     tile -= matrix * tiles_each;
-    const std::uint64_t down = layout.down_first ? tile % layout.tiles_down : tile / layout.tiles_across;
-    const std::uint64_t across = layout.down_first ? tile / layout.tiles_down : tile % layout.tiles_across;
+    const std::uint64_t down =
+        layout.down_first ? tile % layout.tiles_down : tile / layout.tiles_across;
+    const std::uint64_t across =
+        layout.down_first ? tile / layout.tiles_down : tile % layout.tiles_across;
     quant::TilePlace place;
     place.row = down * layout.tile_rows;
     place.column = across * layout.tile_columns;

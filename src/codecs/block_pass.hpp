@@ -14,7 +14,8 @@ T* take_memory(Bytes& memory, std::uint64_t count) {
 }
 
 struct BlockTask::Shared {
-    /// What the tiles of a domain that spans several pieces share. Its arrays live from its first range step to its last codes step.
+    /// What the tiles of a domain that spans several pieces share. Its arrays live from its first
+    /// range step to its last codes step.
     struct Domain {
         std::mutex mutex;
         std::vector<float> min;
@@ -63,7 +64,7 @@ struct BlockTask::Pass {
     std::uint8_t* codes;
     quant::Blocks arrays;  ///< of a domain
     std::byte* scratch;    ///< 4 bytes a block
-    Bytes states;          ///< all state tensors, where they are kept; else room for runs of them; or empty
+    Bytes states;  ///< all state tensors, where they are kept; else room for runs of them; or empty
     StateRun runs[kStateRuns];
     std::uint64_t elements;
     std::uint64_t first_tile = 0;
@@ -81,17 +82,20 @@ struct BlockTask::Pass {
         const bool is_f32 = dtype == Dtype::kF32;
         const std::uint64_t raw_bytes = is_f32 ? needs.elements * sizeof(float) : needs.raw_bytes;
         raw = take_memory<std::byte>(memory, std::max(needs.domain_bytes, raw_bytes));
-        values = is_f32 ? reinterpret_cast<float*>(raw) : take_memory<float>(memory, needs.elements);
+        values =
+            is_f32 ? reinterpret_cast<float*>(raw) : take_memory<float>(memory, needs.elements);
         codes = take_memory<std::uint8_t>(memory, needs.elements);
-        for (float** const array : {&arrays.min, &arrays.max, &arrays.scale, &arrays.zero_point, &arrays.small_scale,
-                                    &arrays.small_zero_point, &arrays.super_scale, &arrays.super_zero_point})
+        for (float** const array :
+             {&arrays.min, &arrays.max, &arrays.scale, &arrays.zero_point, &arrays.small_scale,
+              &arrays.small_zero_point, &arrays.super_scale, &arrays.super_zero_point})
             *array = take_memory<float>(memory, needs.blocks);
         scratch = take_memory<std::byte>(memory, needs.blocks * sizeof(float));
         states = {take_memory<std::byte>(memory, needs.state_bytes), needs.state_bytes};
     }
 
     /// The blocks of a tile of that size, in this memory.
-    quant::Blocks blocks_of(const quant::BlockGrid& grid, std::uint64_t rows, std::uint64_t columns) const {
+    quant::Blocks blocks_of(const quant::BlockGrid& grid, std::uint64_t rows,
+                            std::uint64_t columns) const {
         const quant::Blocks sizes = quant::blocks_of(grid, rows, columns);
         quant::Blocks blocks = arrays;
         blocks.rows_each = sizes.rows_each;

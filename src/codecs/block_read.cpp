@@ -1,4 +1,5 @@
-// How the tiles of a tensor done in blocks come into memory, and what their values say before any code is made.
+// How the tiles of a tensor done in blocks come into memory, and what their values say before any
+// code is made.
 #include <algorithm>
 #include <cmath>
 
@@ -22,7 +23,8 @@ std::uint64_t BlockTask::bytes_of(const quant::TilePlace& place) const noexcept 
 }
 
 /// The tile as the source stores it: where it is mapped, or read into `memory`.
-ConstBytes BlockTask::source_of(const quant::TilePlace& place, std::byte* memory, const Pass& pass) const {
+ConstBytes BlockTask::source_of(const quant::TilePlace& place, std::byte* memory,
+                                const Pass& pass) const {
     const std::uint64_t size = bytes_of(place);
     if (pass.mapped != nullptr) return {pass.mapped + (first_byte_of(place) - pass.begin), size};
     const bool whole_rows = place.columns == shared_->layout.matrix.columns;
@@ -34,8 +36,8 @@ ConstBytes BlockTask::source_of(const quant::TilePlace& place, std::byte* memory
     return {memory, size};
 }
 
-/// Where the tile behind this one is mapped: how far ahead, its pages looked at, so that its values can be fetched; else 0. Large tiles would
-/// drive each other out of the second-level cache.
+/// Where the tile behind this one is mapped: how far ahead, its pages looked at, so that its values
+/// can be fetched; else 0. Large tiles would drive each other out of the second-level cache.
 std::uint64_t BlockTask::next_tile_ahead(const quant::TilePlace& place, const Pass& pass) const {
     constexpr std::uint64_t kMappedAtOnce = 64U << 10U;
     constexpr std::uint64_t kMostFetchedBytes = 320U << 10U;
@@ -52,16 +54,18 @@ quant::Tile BlockTask::tile_of(const quant::TilePlace& place, ConstBytes bytes, 
     quant::Tile tile = {place.rows, place.columns, bytes.data(), nullptr};
     if (job.dtype == Dtype::kF32) return tile;
     kernels::Narrowing exact{};
-    quant::convert_values(job.dtype, bytes, Dtype::kF32,
-                          std::as_writable_bytes(std::span(pass.values, place.rows * place.columns)), exact);
+    quant::convert_values(
+        job.dtype, bytes, Dtype::kF32,
+        std::as_writable_bytes(std::span(pass.values, place.rows * place.columns)), exact);
     tile.values = pass.values;
     if (job.dtype == Dtype::kF64) tile.exact = bytes.data();
     return tile;
 }
 
-/// Extends the ranges by a tile, and the source's checksums; one pass over the values does both where they have one range.
-void BlockTask::look_at(const quant::TilePlace& place, ConstBytes bytes, const quant::Blocks& blocks, quant::Tile& tile,
-                        Pass& pass) const {
+/// Extends the ranges by a tile, and the source's checksums; one pass over the values does both
+/// where they have one range.
+void BlockTask::look_at(const quant::TilePlace& place, ConstBytes bytes,
+                        const quant::Blocks& blocks, quant::Tile& tile, Pass& pass) const {
     if (pass.source && blocks.count == 1 && job.dtype == Dtype::kF32) {
         kernels::Range range{blocks.min[0], blocks.max[0], true};
         if (pass.source->add_values(bytes, range)) {
@@ -81,15 +85,20 @@ void BlockTask::refuse_not_finite(const quant::TilePlace& place, ConstBytes byte
     const auto found = quant::first_non_finite(job.dtype, bytes);
     const std::uint64_t at = found ? found->element : 0;
     const std::uint64_t element =
-        (place.row + at / place.columns) * shared_->layout.matrix.columns + place.column + at % place.columns;
+        (place.row + at / place.columns) * shared_->layout.matrix.columns + place.column +
+        at % place.columns;
     const double value = found ? found->value : NAN;
-    const std::string_view what = std::isfinite(value) ? "finite but beyond float32" : "not a finite float32";
-    throw Error(ErrorCode::kBadInput, printable(source.file->name()),
-                fmt::format("tensor {} holds {} at {}, which is {}; --on-non-finite keep copies such tensors",
-                            in_quotes(job.name), value, index_text(element, job.shape), what));
+    const std::string_view what =
+        std::isfinite(value) ? "finite but beyond float32" : "not a finite float32";
+    throw Error(
+        ErrorCode::kBadInput, printable(source.file->name()),
+        fmt::format(
+            "tensor {} holds {} at {}, which is {}; --on-non-finite keep copies such tensors",
+            in_quotes(job.name), value, index_text(element, job.shape), what));
 }
 
-/// The states that were found before; false where one overflows, whose number is left in `overflowed`.
+/// The states that were found before; false where one overflows, whose number is left in
+/// `overflowed`.
 bool BlockTask::known_states(const quant::TilePlace& place, const quant::Blocks& blocks,
                              std::uint64_t& overflowed) const {
     const quant::BlockGrid& grid = shared_->layout.grid;
@@ -120,31 +129,37 @@ quant::SumFactors BlockTask::make_states(const quant::TilePlace& place, const qu
     const float* const weights = job.weights.empty() ? nullptr : weights_of(place);
     std::uint64_t i = 0;
     const bool known = states_ != nullptr;
-    if (!(known ? known_states(place, blocks, i) : quant::make_states(job.scheme, tile, weights, blocks, i))) {
+    if (!(known ? known_states(place, blocks, i)
+                : quant::make_states(job.scheme, tile, weights, blocks, i))) {
         const bool is_f32 = job.scheme.scale_dtype == ScaleDtype::kF32;
-        refuse_block(place, blocks, i, is_f32 ? "overflows float32" : "overflows its scale's dtype");
+        refuse_block(place, blocks, i,
+                     is_f32 ? "overflows float32" : "overflows its scale's dtype");
     }
     quant::SumFactors factors = quant::sum_factors(blocks);
     i = quant::settle_states(job.scheme, blocks, job.dtype, factors);
     if (i < blocks.count)
-        refuse_block(place, blocks, i, fmt::format("would come back as an infinite {}", dtype_name(job.dtype)));
+        refuse_block(place, blocks, i,
+                     fmt::format("would come back as an infinite {}", dtype_name(job.dtype)));
     return factors;
 }
 
-void BlockTask::refuse_block(const quant::TilePlace& place, const quant::Blocks& blocks, std::uint64_t block,
-                             std::string_view what) const {
-    const std::string spans =
-        fmt::format("tensor {} spans {} to {}", in_quotes(job.name), blocks.min[block], blocks.max[block]);
+void BlockTask::refuse_block(const quant::TilePlace& place, const quant::Blocks& blocks,
+                             std::uint64_t block, std::string_view what) const {
+    const std::string spans = fmt::format("tensor {} spans {} to {}", in_quotes(job.name),
+                                          blocks.min[block], blocks.max[block]);
     if (quant::is_plain(job.scheme))
         throw Error(ErrorCode::kBadInput, printable(source.file->name()),
-                    fmt::format("{}, a range that {}; --on-non-finite keep copies such tensors", spans, what));
+                    fmt::format("{}, a range that {}; --on-non-finite keep copies such tensors",
+                                spans, what));
     const std::uint64_t row = place.row + block / blocks.across * blocks.rows_each;
     const std::uint64_t column = place.column + block % blocks.across * blocks.columns_each;
     throw Error(
         ErrorCode::kBadInput, printable(source.file->name()),
-        fmt::format("{} in the block at {}, which {}; --on-non-finite keep copies such tensors, another scheme has "
+        fmt::format("{} in the block at {}, which {}; --on-non-finite keep copies such tensors, "
+                    "another scheme has "
                     "another range",
-                    spans, index_text(row * shared_->layout.matrix.columns + column, job.shape), what));
+                    spans, index_text(row * shared_->layout.matrix.columns + column, job.shape),
+                    what));
 }
 
 /// The last piece of a checksum may end behind what a worker does in one go.

@@ -12,18 +12,20 @@
 namespace octet::codecs {
 namespace {
 
-/// How far ahead a domain of many tiles is asked for when codes are made: it has left the second-level cache by then.
+/// How far ahead a domain of many tiles is asked for when codes are made: it has left the
+/// second-level cache by then.
 constexpr std::uint64_t kDomainAheadBytes = 8192;
 
 bool is_in_order(const BlockLayout& layout) {
-    const bool one_row_tiles = layout.tile_rows == 1 && (!layout.down_first || layout.matrix.rows == 1);
+    const bool one_row_tiles =
+        layout.tile_rows == 1 && (!layout.down_first || layout.matrix.rows == 1);
     return layout.tiles_across == 1 || one_row_tiles;
 }
 
 }  // namespace
 
-BlockTask::BlockTask(const QuantizeJob& quantize_job, const pipeline::Stretch& from, const pipeline::Stretch& to,
-                     bool wants_checksums)
+BlockTask::BlockTask(const QuantizeJob& quantize_job, const pipeline::Stretch& from,
+                     const pipeline::Stretch& to, bool wants_checksums)
     : TensorTask(from, to, wants_checksums), job(quantize_job) {}
 
 BlockTask::~BlockTask() = default;
@@ -82,7 +84,8 @@ void BlockTask::prepare() {
     all.steps = steps_of(all.layout);
     all.sums.resize(all.steps.size());
     all.in_order = is_in_order(all.layout);
-    const bool searches = quant::needs_search(job.scheme) || job.scheme.range == RangeSearch::kPercentile;
+    const bool searches =
+        quant::needs_search(job.scheme) || job.scheme.range == RangeSearch::kPercentile;
     all.in_place = all.in_order && (!searches || states_ != nullptr);
     all.needs = needs_of(all.layout);
     all.needs.domain_bytes = domain_bytes_of(all.layout);
@@ -132,7 +135,8 @@ void BlockTask::do_piece(std::uint64_t number, pipeline::Workspace& workspace) {
     if (piece.has_domains || front.kind == StepKind::kCodes) workspace.add_progress(size);
 }
 
-/// The short road: of a hundred thousand small tensors the work plans would cost as much as the codes.
+/// The short road: of a hundred thousand small tensors the work plans would cost as much as the
+/// codes.
 void BlockTask::do_one_tile(pipeline::Workspace& workspace) {
     Pass pass(workspace, one_tile_needs(), job.dtype);
     pass.end = source.byte_count;
@@ -196,7 +200,8 @@ void BlockTask::do_mapped(const Piece& piece, Pass& pass) {
         pass.mapped = mapped;
         do_steps(piece, pass);
     };
-    const bool looked = shared_->in_place && pass.workspace.visit_mapped(pass.begin, pass.end - pass.begin, look);
+    const bool looked =
+        shared_->in_place && pass.workspace.visit_mapped(pass.begin, pass.end - pass.begin, look);
     if (!looked) look(nullptr);
     pass.mapped = nullptr;
 }
@@ -209,7 +214,8 @@ void BlockTask::do_steps(const Piece& piece, Pass& pass) {
         if (step.kind == StepKind::kWhole) {
             const std::uint64_t each = all.layout.tiles_per_domain;
             for (std::uint64_t done = 0; done < step.tiles; done += each) {
-                const Step one = {step.kind, step.first_tile + done, each, step.domain + done / each};
+                const Step one = {step.kind, step.first_tile + done, each,
+                                  step.domain + done / each};
                 do_domain(one.first_tile, {&one, 1}, pass);
             }
         } else if (!piece.has_domains) {
@@ -242,26 +248,28 @@ void BlockTask::finish(pipeline::PieceChecksums stored) {
 
 /// A tensor's own state goes to the sidecar.
 void BlockTask::note_state(const quant::Blocks& blocks) {
-    if (!quant::has_state_tensors(job.scheme)) shared_->result.state = {blocks.scale[0], blocks.zero_point[0]};
+    if (!quant::has_state_tensors(job.scheme))
+        shared_->result.state = {blocks.scale[0], blocks.zero_point[0]};
 }
 
 std::uint8_t* BlockTask::room_for_codes(const quant::TilePlace& /*place*/, Pass& pass) {
     return pass.codes;
 }
 
-void BlockTask::put_codes(const formats::TensorEncoder& encoder, quant::TilePlace place, std::uint8_t* codes,
-                          formats::ByteSink& sink) const {
+void BlockTask::put_codes(const formats::TensorEncoder& encoder, quant::TilePlace place,
+                          std::uint8_t* codes, formats::ByteSink& sink) const {
     const std::uint64_t stop = place.row + place.rows;
     if (place.columns != shared_->layout.matrix.columns) place.rows = 1;
     for (; place.row < stop; place.row += place.rows, codes += place.rows * place.columns) {
         if (!encoder.stores_bytes()) encoder.encode_codes(place, codes, codes);
-        sink.put(encoder.code_offset(place), {reinterpret_cast<const std::byte*>(codes), encoder.code_bytes(place)});
+        sink.put(encoder.code_offset(place),
+                 {reinterpret_cast<const std::byte*>(codes), encoder.code_bytes(place)});
     }
 }
 
 /// The codes of one tile, and what becomes of them.
-void BlockTask::code_tile(const quant::TilePlace& place, const quant::Tile& tile, const quant::Blocks& blocks,
-                          quant::SumFactors factors, Pass& pass) {
+void BlockTask::code_tile(const quant::TilePlace& place, const quant::Tile& tile,
+                          const quant::Blocks& blocks, quant::SumFactors factors, Pass& pass) {
     std::uint8_t* const codes = room_for_codes(place, pass);
     pass.sums->sums.merge(quant::quantize_tile(job.scheme, tile, blocks, factors, codes));
     take_codes(place, codes, pass);
@@ -305,7 +313,8 @@ void BlockTask::do_domain(std::uint64_t first_tile, std::span<const Step> codes,
         ++pass.sums;
     }
     pass.sums = &first_sums;
-    first_sums.bound = std::max(first_sums.bound, quant::largest_bound(job.scheme, blocks, job.dtype));
+    first_sums.bound =
+        std::max(first_sums.bound, quant::largest_bound(job.scheme, blocks, job.dtype));
     take_blocks({front.row, front.column, rows, columns}, blocks, pass);
     note_state(blocks);
 }

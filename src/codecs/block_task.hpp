@@ -1,6 +1,7 @@
-// The road of every tensor that is quantized: reads tiles, finds the ranges of their blocks, makes states from those, then codes, and hashes the
-// source on the way. What becomes of codes and states is for those who derive from it: they are written (quantize.hpp), held against what is
-// stored (verify.hpp), or nothing (measure.hpp).
+// The road of every tensor that is quantized: reads tiles, finds the ranges of their blocks, makes
+// states from those, then codes, and hashes the source on the way. What becomes of codes and states
+// is for those who derive from it: they are written (quantize.hpp), held against what is stored
+// (verify.hpp), or nothing (measure.hpp).
 #pragma once
 
 #include <atomic>
@@ -33,7 +34,8 @@ struct QuantizeJob {
     const Scheme& scheme;   ///< with its axis resolved
     std::string_view name;  ///< for messages
     const Shape& shape;
-    /// Of the squared errors of the inputs, or of those of each matrix of a batch, in a search; null: all 1.
+    /// Of the squared errors of the inputs, or of those of each matrix of a batch, in a search;
+    /// null: all 1.
     std::span<const float> weights = {};
 };
 
@@ -64,10 +66,11 @@ class BlockTask : public pipeline::TensorTask {
     /// What all pieces share; of a task of one piece made for it alone.
     struct Shared;
 
-    BlockTask(const QuantizeJob& quantize_job, const pipeline::Stretch& from, const pipeline::Stretch& to,
-              bool wants_checksums);
+    BlockTask(const QuantizeJob& quantize_job, const pipeline::Stretch& from,
+              const pipeline::Stretch& to, bool wants_checksums);
 
-    /// Makes what the pieces share, and lets it go again: a task of one piece has it for that piece alone.
+    /// Makes what the pieces share, and lets it go again: a task of one piece has it for that piece
+    /// alone.
     virtual void prepare();
     virtual void release() noexcept;
 
@@ -77,7 +80,8 @@ class BlockTask : public pipeline::TensorTask {
     /// True once a piece has failed in a way that does not end the run.
     virtual bool is_spoiled() { return false; }
 
-    /// Memory for state tensors, if the pieces are to have some: of all of them where they can be kept, else of runs.
+    /// Memory for state tensors, if the pieces are to have some: of all of them where they can be
+    /// kept, else of runs.
     virtual std::uint64_t state_bytes(const Shared& /*shared*/) const { return 0; }
 
     /// A piece begins, of which codes are made if `makes_codes`.
@@ -90,7 +94,8 @@ class BlockTask : public pipeline::TensorTask {
     virtual void take_codes(const quant::TilePlace& place, std::uint8_t* codes, Pass& pass) = 0;
 
     /// The states of the blocks of these tiles.
-    virtual void take_blocks(const quant::TilePlace& place, const quant::Blocks& blocks, Pass& pass) = 0;
+    virtual void take_blocks(const quant::TilePlace& place, const quant::Blocks& blocks,
+                             Pass& pass) = 0;
 
     /// All of the piece has come by.
     virtual void end(Pass& /*pass*/, bool /*makes_codes*/) {}
@@ -98,9 +103,10 @@ class BlockTask : public pipeline::TensorTask {
     /// What the pieces found out together.
     virtual void take_result(TensorResult&& result) = 0;
 
-    /// Puts the codes of any tile, packed in their own place; row by row where they do not lie one behind the other.
-    void put_codes(const formats::TensorEncoder& encoder, quant::TilePlace place, std::uint8_t* codes,
-                   formats::ByteSink& sink) const;
+    /// Puts the codes of any tile, packed in their own place; row by row where they do not lie one
+    /// behind the other.
+    void put_codes(const formats::TensorEncoder& encoder, quant::TilePlace place,
+                   std::uint8_t* codes, formats::ByteSink& sink) const;
 
     Shared& shared() noexcept { return *shared_; }
     std::uint64_t worker_memory() const noexcept { return memory_bytes_; }
@@ -118,8 +124,8 @@ class BlockTask : public pipeline::TensorTask {
     void do_domain(std::uint64_t first_tile, std::span<const Step> codes, Pass& pass);
     void range_step(const Step& step, Pass& pass);
     void codes_step(const Step& step, Pass& pass);
-    void code_tile(const quant::TilePlace& place, const quant::Tile& tile, const quant::Blocks& blocks,
-                   quant::SumFactors factors, Pass& pass);
+    void code_tile(const quant::TilePlace& place, const quant::Tile& tile,
+                   const quant::Blocks& blocks, quant::SumFactors factors, Pass& pass);
     void note_state(const quant::Blocks& blocks);
 
     // block_read.cpp
@@ -128,18 +134,20 @@ class BlockTask : public pipeline::TensorTask {
     ConstBytes source_of(const quant::TilePlace& place, std::byte* memory, const Pass& pass) const;
     quant::Tile tile_of(const quant::TilePlace& place, ConstBytes bytes, Pass& pass) const;
     std::uint64_t next_tile_ahead(const quant::TilePlace& place, const Pass& pass) const;
-    void look_at(const quant::TilePlace& place, ConstBytes bytes, const quant::Blocks& blocks, quant::Tile& tile,
-                 Pass& pass) const;
+    void look_at(const quant::TilePlace& place, ConstBytes bytes, const quant::Blocks& blocks,
+                 quant::Tile& tile, Pass& pass) const;
     [[noreturn]] void refuse_not_finite(const quant::TilePlace& place, ConstBytes bytes) const;
     const float* weights_of(const quant::TilePlace& place) const noexcept;
     quant::SumFactors make_states(const quant::TilePlace& place, const quant::Tile& tile,
                                   const quant::Blocks& blocks) const;
-    [[noreturn]] void refuse_block(const quant::TilePlace& place, const quant::Blocks& blocks, std::uint64_t block,
-                                   std::string_view what) const;
-    bool known_states(const quant::TilePlace& place, const quant::Blocks& blocks, std::uint64_t& overflowed) const;
+    [[noreturn]] void refuse_block(const quant::TilePlace& place, const quant::Blocks& blocks,
+                                   std::uint64_t block, std::string_view what) const;
+    bool known_states(const quant::TilePlace& place, const quant::Blocks& blocks,
+                      std::uint64_t& overflowed) const;
     void read_rest(pipeline::SourcePieces& pieces, Pass& pass) const;
 
-    std::unique_ptr<const std::vector<quant::BlockState>> states_;  ///< null: they are made from the tiles
+    std::unique_ptr<const std::vector<quant::BlockState>>
+        states_;  ///< null: they are made from the tiles
     std::unique_ptr<Shared> shared_;
     std::uint64_t memory_bytes_ = 0;  ///< of a worker
 };

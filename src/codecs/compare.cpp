@@ -12,7 +12,8 @@ namespace {
 /// Elements (or bytes) of a piece.
 constexpr std::uint64_t kTileElements = 1U << 20U;
 
-/// Elements at a time: values, stored bytes and working memory of both sides stay in the second-level cache.
+/// Elements at a time: values, stored bytes and working memory of both sides stay in the
+/// second-level cache.
 constexpr std::uint64_t kPartElements = 32U << 10U;
 
 }  // namespace
@@ -25,7 +26,8 @@ void PairResult::merge(const PairResult& later) {
 
 /// What the pair is cut by: elements, or bytes.
 std::uint64_t CompareTask::units() const {
-    return pair_.as_bytes ? a_.byte_count(pair_.a) : element_count(a_.tensors()[pair_.a].shape).value_or(0);
+    return pair_.as_bytes ? a_.byte_count(pair_.a)
+                          : element_count(a_.tensors()[pair_.a].shape).value_or(0);
 }
 
 /// Bytes of A's dtype.
@@ -43,7 +45,8 @@ void CompareTask::do_piece(std::uint64_t number, pipeline::Workspace& workspace)
     if (results_.empty()) results_.resize(1);
     const std::uint64_t first = number * kTileElements;
     const Range range{first, std::min(kTileElements, units() - first)};
-    const bool is_wide = a_.tensors()[pair_.a].dtype == Dtype::kF64 || b_.tensors()[pair_.b].dtype == Dtype::kF64;
+    const bool is_wide =
+        a_.tensors()[pair_.a].dtype == Dtype::kF64 || b_.tensors()[pair_.b].dtype == Dtype::kF64;
     if (pair_.as_bytes) {
         compare_bytes(range, workspace.memory, results_[number]);
     } else if (is_wide) {
@@ -61,10 +64,14 @@ void CompareTask::finish(pipeline::PieceChecksums /*stored*/) {
 }
 
 template <typename T>
-void CompareTask::compare_floats(const Range& range, pipeline::Bytes memory, PairResult& result) const {
-    const std::uint64_t fitting = memory.size() / (2 * sizeof(T) + formats::FloatSource::kScratchBytes);
-    const std::uint64_t wanted = std::max({kPartElements, a_.good_run(pair_.a), b_.good_run(pair_.b)});
-    const std::uint64_t most = std::min(fitting, divide_up(wanted, kernels::kFoldElements) * kernels::kFoldElements);
+void CompareTask::compare_floats(const Range& range, pipeline::Bytes memory,
+                                 PairResult& result) const {
+    const std::uint64_t fitting =
+        memory.size() / (2 * sizeof(T) + formats::FloatSource::kScratchBytes);
+    const std::uint64_t wanted =
+        std::max({kPartElements, a_.good_run(pair_.a), b_.good_run(pair_.b)});
+    const std::uint64_t most =
+        std::min(fitting, divide_up(wanted, kernels::kFoldElements) * kernels::kFoldElements);
     const std::uint64_t part = most - most % kernels::kFoldElements;
     auto* const values = reinterpret_cast<T*>(memory.data());
     const pipeline::Bytes scratch = memory.subspan(2 * part * sizeof(T));
@@ -80,7 +87,8 @@ void CompareTask::compare_floats(const Range& range, pipeline::Bytes memory, Pai
     result.sums = tile.sums();
 }
 
-void CompareTask::compare_bytes(const Range& range, pipeline::Bytes memory, PairResult& result) const {
+void CompareTask::compare_bytes(const Range& range, pipeline::Bytes memory,
+                                PairResult& result) const {
     const std::uint64_t part = std::min<std::uint64_t>(memory.size() / 2, kPartElements);
     for (std::uint64_t done = 0; done < range.count; done += part) {
         const std::uint64_t count = std::min(part, range.count - done);

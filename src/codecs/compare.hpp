@@ -1,4 +1,5 @@
-// The data of two checkpoints held against each other, tensor by tensor: pieces are tiles of 2^20 elements, or bytes.
+// The data of two checkpoints held against each other, tensor by tensor: pieces are tiles of 2^20
+// elements, or bytes.
 #pragma once
 
 #include <functional>
@@ -33,8 +34,8 @@ using TakePair = std::function<void(std::size_t number, const PairResult& result
 class CompareTask final : public pipeline::TensorTask {
   public:
     /// All that is named outlives the run.
-    CompareTask(const formats::FloatSource& a, const formats::FloatSource& b, const TensorPair& pair,
-                std::size_t number, const TakePair& take)
+    CompareTask(const formats::FloatSource& a, const formats::FloatSource& b,
+                const TensorPair& pair, std::size_t number, const TakePair& take)
         : TensorTask({}, {}, false), a_(a), b_(b), pair_(pair), take_(take), number_(number) {}
 
     std::uint64_t progress_bytes() const override;

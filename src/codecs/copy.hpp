@@ -1,4 +1,5 @@
-// Bytes as they are, and floats as those of another dtype: what is done to tensors that are kept. Pieces are tiles of 4 MiB of the wider side.
+// Bytes as they are, and floats as those of another dtype: what is done to tensors that are kept.
+// Pieces are tiles of 4 MiB of the wider side.
 #pragma once
 
 #include <string_view>
@@ -11,8 +12,8 @@ namespace octet::codecs {
 class CopyTask final : public pipeline::TensorTask {
   public:
     /// `take` gets the result under `number`, and outlives the run.
-    CopyTask(const pipeline::Stretch& from, const pipeline::Stretch& to, std::size_t number, const TakeResult& take,
-             bool wants_checksums = true)
+    CopyTask(const pipeline::Stretch& from, const pipeline::Stretch& to, std::size_t number,
+             const TakeResult& take, bool wants_checksums = true)
         : TensorTask(from, to, wants_checksums), take_(take), number_(number) {}
 
     std::uint64_t cut(std::uint64_t memory_bytes) override;
@@ -34,7 +35,8 @@ struct ConvertJob {
     std::string_view name;  ///< for messages
 };
 
-/// Converts floats to the nearest of another dtype; the result says how far off they are. One that overflows: kBadInput.
+/// Converts floats to the nearest of another dtype; the result says how far off they are. One that
+/// overflows: kBadInput.
 class ConvertTask final : public pipeline::TensorTask {
   public:
     ConvertTask(const ConvertJob& job, std::size_t number, const TakeResult& take)
@@ -53,7 +55,7 @@ class ConvertTask final : public pipeline::TensorTask {
 };
 
 /// Adds what narrowing a part did; kBadInput where a value of the tensor overflowed `dtype`.
-void add_narrowing(const kernels::Narrowing& part, std::string_view file, std::string_view tensor, Dtype dtype,
-                   kernels::Narrowing& all);
+void add_narrowing(const kernels::Narrowing& part, std::string_view file, std::string_view tensor,
+                   Dtype dtype, kernels::Narrowing& all);
 
 }  // namespace octet::codecs

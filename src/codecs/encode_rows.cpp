@@ -11,6 +11,7 @@
 #include "base/checked.hpp"
 #include "base/text.hpp"
 #include "octet/error.hpp"
+#include "quant/checksum.hpp"
 #include "quant/difference.hpp"
 #include "quant/ggml/decode.hpp"
 #include "quant/values.hpp"
@@ -21,10 +22,12 @@ namespace {
 /// Elements of a tile as a rule: its floats stay in the second-level cache.
 constexpr std::uint64_t kTileElements = 64U << 10U;
 
-/// The most, where so many rows go together: of a strip of columns so that each read brings some hundred bytes.
+/// The most, where so many rows go together: of a strip of columns so that each read brings some
+/// hundred bytes.
 constexpr std::uint64_t kMostTileElements = 256U << 10U;
 
-/// Elements of a piece: enough that little work is between two pieces, and that output is written in large runs.
+/// Elements of a piece: enough that little work is between two pieces, and that output is written
+/// in large runs.
 constexpr std::uint64_t kPieceElements = 1U << 20U;
 
 /// Decoded at a time, to be held against the values.
@@ -48,8 +51,9 @@ struct EncodeRowsTask::Buffers {
     std::vector<std::byte> measured;  ///< blocks that nobody writes
 };
 
-EncodeRowsTask::EncodeRowsTask(const RowsJob& job, const pipeline::Stretch& from, const pipeline::Stretch& to,
-                               std::size_t number, const TakeResult& take)
+EncodeRowsTask::EncodeRowsTask(const RowsJob& job, const pipeline::Stretch& from,
+                               const pipeline::Stretch& to, std::size_t number,
+                               const TakeResult& take)
     : TensorTask(from, to, true), job_(job), take_(take), number_(number) {
     if (job_.columns == 0 || job_.rows == 0) return;
     const bool is_long = job_.columns > kMostTileElements;
@@ -57,7 +61,8 @@ EncodeRowsTask::EncodeRowsTask(const RowsJob& job, const pipeline::Stretch& from
     if (is_long) return;
     // A strip is as wide as memory allows; of rows 16 go together even where they are long.
     const std::uint64_t wanted = job_.is_transposed ? kMostTileElements : kTileElements;
-    tile_rows_ = std::max(rows_in(wanted, job_.columns), std::min(kRows, rows_in(kMostTileElements, job_.columns)));
+    tile_rows_ = std::max(rows_in(wanted, job_.columns),
+                          std::min(kRows, rows_in(kMostTileElements, job_.columns)));
     tile_rows_ = std::min(tile_rows_, job_.rows);
 }
 
@@ -105,11 +110,13 @@ void EncodeRowsTask::do_piece(std::uint64_t number, pipeline::Workspace& workspa
     const std::uint64_t last = std::min(first + piece_tiles_, tiles());
     if (first >= last) return;
     const auto byte_of = [&](const Tile& tile) {
-        return tile.row * ggml::row_bytes(job_.type, job_.columns) + ggml::row_bytes(job_.type, tile.column);
+        return tile.row * ggml::row_bytes(job_.type, job_.columns) +
+               ggml::row_bytes(job_.type, tile.column);
     };
     const std::uint64_t begin = byte_of(tile(first));
     const std::uint64_t end = last < tiles() ? byte_of(tile(last)) : target.byte_count;
-    pipeline::OutputStream* const output = is_measuring() ? nullptr : &workspace.open_output(begin, end - begin);
+    pipeline::OutputStream* const output =
+        is_measuring() ? nullptr : &workspace.open_output(begin, end - begin);
     Buffers buffers = buffers_in(workspace.memory);
     for (std::uint64_t i = first; i < last; ++i) {
         if (workspace.is_cancelled()) return;
@@ -128,7 +135,8 @@ void EncodeRowsTask::do_tile(const Tile& tile, Buffers& buffers, pipeline::Works
     }
     const std::uint64_t row_bytes = ggml::row_bytes(job_.type, tile.columns);
     // A chunk of output may be smaller than a tile.
-    const std::uint64_t fitting = std::max<std::uint64_t>(pipeline::kHashedChunkBytes / row_bytes, 1);
+    const std::uint64_t fitting =
+        std::max<std::uint64_t>(pipeline::kHashedChunkBytes / row_bytes, 1);
     Tile part{tile.row, 0, tile.column, tile.columns};
     for (std::uint64_t done = 0; done < tile.rows; done += part.rows) {
         part.row = tile.row + done;
@@ -139,8 +147,8 @@ void EncodeRowsTask::do_tile(const Tile& tile, Buffers& buffers, pipeline::Works
         if (is_measuring() && buffers.measured.size() < bytes) buffers.measured.resize(bytes);
         const std::span<std::byte> room =
             is_measuring() ? std::span(buffers.measured).first(bytes) : output->next(bytes);
-        const ggml::Encoded encoded =
-            ggml::encode(job_.type, values, part.rows, part.columns, weights, job_.search, room.data());
+        const ggml::Encoded encoded = ggml::encode(job_.type, values, part.rows, part.columns,
+                                                   weights, job_.search, room.data());
         if (encoded.not_finite && !job_.keeps_not_finite) refuse_not_finite(part, values);
         if (encoded.overflow && is_measuring()) {
             sums.max_abs_error = std::numeric_limits<double>::infinity();
@@ -163,13 +171,14 @@ const float* EncodeRowsTask::weights_of(const Tile& tile) const noexcept {
 }
 
 /// Decoded as a reader would, and held against the values.
-void EncodeRowsTask::add_sums(const Tile& tile, const float* values, float* decoded, const std::byte* blocks,
-                              quant::ErrorSums& sums) const {
+void EncodeRowsTask::add_sums(const Tile& tile, const float* values, float* decoded,
+                              const std::byte* blocks, quant::ErrorSums& sums) const {
     quant::DifferenceTile difference(0, 0);
     for (std::uint64_t done = 0; done < tile.elements(); done += kPartElements) {
         const std::uint64_t count = std::min(kPartElements, tile.elements() - done);
         ggml::decode(job_.type, blocks + ggml::row_bytes(job_.type, done), count, decoded);
-        difference.add(std::span<const float>(values + done, count), std::span<const float>(decoded, count));
+        difference.add(std::span<const float>(values + done, count),
+                       std::span<const float>(decoded, count));
     }
     const quant::DifferenceSums found = difference.sums();
     sums.merge({found.signal, found.noise, found.max_abs_error, 0});
@@ -178,6 +187,8 @@ void EncodeRowsTask::add_sums(const Tile& tile, const float* values, float* deco
 void EncodeRowsTask::finish(pipeline::PieceChecksums stored) {
     TensorResult result;
     for (const quant::ErrorSums& one : sums_) result.sums.merge(one);
+    result.source_pieces.resize(
+        divide_up(source.byte_count, quant::kPieceBytes));  // nobody saw them in order
     result.stored_pieces = std::move(stored);
     take_(number_, std::move(result));
 }
@@ -189,13 +200,14 @@ std::uint64_t EncodeRowsTask::source_row(std::uint64_t row) const noexcept {
     return row - within + within / 2 + within % 2 * (job_.head_rows / 2);
 }
 
-std::uint64_t EncodeRowsTask::source_element(std::uint64_t row, std::uint64_t column) const noexcept {
+std::uint64_t EncodeRowsTask::source_element(std::uint64_t row,
+                                             std::uint64_t column) const noexcept {
     return job_.is_transposed ? column * job_.rows + row : source_row(row) * job_.columns + column;
 }
 
 /// Elements that lie one behind the other in the source, as floats.
-void EncodeRowsTask::read_run(std::uint64_t element, std::uint64_t count, float* values, Buffers& buffers,
-                              pipeline::Workspace& workspace) const {
+void EncodeRowsTask::read_run(std::uint64_t element, std::uint64_t count, float* values,
+                              Buffers& buffers, pipeline::Workspace& workspace) const {
     const std::uint64_t each = dtype_bits(job_.dtype) / 8;
     const auto floats = std::as_writable_bytes(std::span(values, count));
     if (job_.dtype == Dtype::kF32) return workspace.read_source(element * each, floats);
@@ -205,10 +217,12 @@ void EncodeRowsTask::read_run(std::uint64_t element, std::uint64_t count, float*
     quant::convert_values(job_.dtype, raw, Dtype::kF32, floats, ignored);
 }
 
-void EncodeRowsTask::read_tile(const Tile& tile, Buffers& buffers, pipeline::Workspace& workspace) const {
+void EncodeRowsTask::read_tile(const Tile& tile, Buffers& buffers,
+                               pipeline::Workspace& workspace) const {
     if (job_.is_transposed) {
         for (std::uint64_t i = 0; i < tile.columns; ++i) {
-            read_run(source_element(tile.row, tile.column + i), tile.rows, buffers.run, buffers, workspace);
+            read_run(source_element(tile.row, tile.column + i), tile.rows, buffers.run, buffers,
+                     workspace);
             for (std::uint64_t row = 0; row < tile.rows; ++row)
                 buffers.values[row * tile.columns + i] = buffers.run[row];
         }
@@ -218,27 +232,33 @@ void EncodeRowsTask::read_tile(const Tile& tile, Buffers& buffers, pipeline::Wor
     const std::uint64_t runs = rows_stay ? 1 : tile.rows;
     const std::uint64_t count = tile.elements() / runs;
     for (std::uint64_t i = 0; i < runs; ++i)
-        read_run(source_element(tile.row + i, tile.column), count, buffers.values + i * count, buffers, workspace);
+        read_run(source_element(tile.row + i, tile.column), count, buffers.values + i * count,
+                 buffers, workspace);
 }
 
 void EncodeRowsTask::refuse_not_finite(const Tile& tile, const float* values) const {
-    const float* const found =
-        std::find_if(values, values + tile.elements(), [](float value) { return !std::isfinite(value); });
+    const float* const found = std::find_if(values, values + tile.elements(),
+                                            [](float value) { return !std::isfinite(value); });
     const auto at = static_cast<std::uint64_t>(found - values) % tile.elements();
     const std::uint64_t row = tile.row + at / tile.columns;
     const std::uint64_t column = tile.column + at % tile.columns;
-    const Shape shape = job_.is_transposed ? Shape{job_.columns, job_.rows} : Shape{job_.rows, job_.columns};
+    const Shape shape =
+        job_.is_transposed ? Shape{job_.columns, job_.rows} : Shape{job_.rows, job_.columns};
     throw Error(ErrorCode::kBadInput, printable(source.file->name()),
-                fmt::format("tensor {} holds {} at {}, which is not a finite float32; --on-non-finite keep copies such "
+                fmt::format("tensor {} holds {} at {}, which is not a finite float32; "
+                            "--on-non-finite keep copies such "
                             "tensors",
-                            in_quotes(job_.name), values[at], index_text(source_element(row, column), shape)));
+                            in_quotes(job_.name), values[at],
+                            index_text(source_element(row, column), shape)));
 }
 
 void EncodeRowsTask::refuse_overflow(const Tile& tile) const {
-    throw Error(ErrorCode::kBadInput, printable(source.file->name()),
-                fmt::format("tensor {} holds values in row {} that {} cannot; choose bf16 or f32 for it, or "
-                            "--on-non-finite keep, which copies such tensors",
-                            in_quotes(job_.name), with_commas(tile.row), ggml::traits_of(job_.type).name));
+    throw Error(
+        ErrorCode::kBadInput, printable(source.file->name()),
+        fmt::format(
+            "tensor {} holds values in row {} that {} cannot; choose bf16 or f32 for it, or "
+            "--on-non-finite keep, which copies such tensors",
+            in_quotes(job_.name), with_commas(tile.row), ggml::traits_of(job_.type).name));
 }
 
 }  // namespace octet::codecs

@@ -1,8 +1,10 @@
-// Writes a matrix row by row in the blocks of a type of ggml, whatever the layout of its source: rows as they are, rows in another order, or
-// columns that become rows. The error is that of what a reader decodes from those blocks, against the values that were to be stored.
+// Writes a matrix row by row in the blocks of a type of ggml, whatever the layout of its source:
+// rows as they are, rows in another order, or columns that become rows. The error is that of what a
+// reader decodes from those blocks, against the values that were to be stored.
 //
-// Work is cut into tiles of whole rows, or of parts of one row where rows are long, by shape and type alone; their sums are merged in order. A
-// tile of a transposed source is a strip of its columns, read piece by piece, so that memory depends on no tensor's size.
+// Work is cut into tiles of whole rows, or of parts of one row where rows are long, by shape and
+// type alone; their sums are merged in order. A tile of a transposed source is a strip of its
+// columns, read piece by piece, so that memory depends on no tensor's size.
 #pragma once
 
 #include <string_view>
@@ -22,10 +24,11 @@ struct RowsJob {
     ggml::Type type = ggml::Type::kF32;
     ggml::Search search = ggml::Search::kBest;
     const float* weights = nullptr;  ///< of the squared errors of the columns; null: all 1
-    std::uint64_t weight_rows =
-        0;  ///< rows of each matrix, where each has weights of its own, one behind the other; 0: all the same
+    std::uint64_t weight_rows = 0;  ///< rows of each matrix, where each has weights of its own, one
+                                    ///< behind the other; 0: all the same
     bool is_transposed = false;     ///< the source is [columns, rows]
-    std::uint64_t head_rows = 0;    ///< of each head: rows i and i + half become 2 i and 2 i + 1; 0: rows stay
+    std::uint64_t head_rows =
+        0;  ///< of each head: rows i and i + half become 2 i and 2 i + 1; 0: rows stay
     bool keeps_not_finite = false;  ///< of a type of floats: such values are stored as they are
     float factor = 1;               ///< what is stored is value * factor + addend
     float addend = 0;
@@ -33,10 +36,11 @@ struct RowsJob {
 
 class EncodeRowsTask final : public pipeline::TensorTask {
   public:
-    /// `take` gets sums and checksums under `number`, and outlives the run. Where `to` is of no file, nothing is written, and a scale that
-    /// overflows is no error but a largest error without end.
-    EncodeRowsTask(const RowsJob& job, const pipeline::Stretch& from, const pipeline::Stretch& to, std::size_t number,
-                   const TakeResult& take);
+    /// `take` gets sums and checksums under `number`, and outlives the run. Where `to` is of no
+    /// file, nothing is written, and a scale that overflows is no error but a largest error without
+    /// end.
+    EncodeRowsTask(const RowsJob& job, const pipeline::Stretch& from, const pipeline::Stretch& to,
+                   std::size_t number, const TakeResult& take);
 
     std::uint64_t memory_needed() const override;
     std::uint64_t cut(std::uint64_t memory_bytes) override;
@@ -60,8 +64,8 @@ class EncodeRowsTask final : public pipeline::TensorTask {
     Tile tile(std::uint64_t number) const noexcept;
     std::uint64_t tiles() const noexcept;
     Buffers buffers_in(pipeline::Bytes memory) const;
-    void do_tile(const Tile& tile, Buffers& buffers, pipeline::Workspace& workspace, pipeline::OutputStream* output,
-                 quant::ErrorSums& sums) const;
+    void do_tile(const Tile& tile, Buffers& buffers, pipeline::Workspace& workspace,
+                 pipeline::OutputStream* output, quant::ErrorSums& sums) const;
     void read_tile(const Tile& tile, Buffers& buffers, pipeline::Workspace& workspace) const;
     void read_run(std::uint64_t element, std::uint64_t count, float* values, Buffers& buffers,
                   pipeline::Workspace& workspace) const;

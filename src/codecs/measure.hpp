@@ -1,5 +1,6 @@
-// What a scheme would do to a tensor: measured by quantizing it without writing anything. A scheme that cannot hold the tensor's values does not
-// end the run; why it cannot is part of what was measured.
+// What a scheme would do to a tensor: measured by quantizing it without writing anything. A scheme
+// that cannot hold the tensor's values does not end the run; why it cannot is part of what was
+// measured.
 #pragma once
 
 #include <functional>
@@ -29,9 +30,13 @@ class MeasureTask final : public BlockTask {
 
   private:
     bool is_spoiled() override;
-    void take_codes(const quant::TilePlace& /*place*/, std::uint8_t* /*codes*/, Pass& /*pass*/) override {}
-    void take_blocks(const quant::TilePlace& /*place*/, const quant::Blocks& /*blocks*/, Pass& /*pass*/) override {}
-    void take_result(TensorResult&& result) override { take_(number_, {std::move(result), std::move(problem_)}); }
+    void take_codes(const quant::TilePlace& /*place*/, std::uint8_t* /*codes*/,
+                    Pass& /*pass*/) override {}
+    void take_blocks(const quant::TilePlace& /*place*/, const quant::Blocks& /*blocks*/,
+                     Pass& /*pass*/) override {}
+    void take_result(TensorResult&& result) override {
+        take_(number_, {std::move(result), std::move(problem_)});
+    }
 
     const TakeMeasured& take_;
     std::size_t number_;

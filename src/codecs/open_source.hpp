@@ -10,6 +10,7 @@
 namespace octet::codecs {
 
 /// Opens and checks what lies at `path`. kBadInput, kIo.
-std::unique_ptr<formats::FloatSource> open_source(const std::filesystem::path& path, io::Links links = io::Links::kOwn);
+std::unique_ptr<formats::FloatSource> open_source(const std::filesystem::path& path,
+                                                  io::Links links = io::Links::kOwn);
 
 }  // namespace octet::codecs

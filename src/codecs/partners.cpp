@@ -11,7 +11,9 @@ namespace octet::codecs {
 using formats::FloatSource;
 
 Partners::Partners(const FloatSource& a, const FloatSource& b)
-    : a_(a), b_(b), by_plain_names_(a.is_gguf() || b.is_gguf()) {
+    : a_(a),
+      b_(b),
+      by_plain_names_(a.is_gguf() || b.is_gguf() || a.came_quantized() || b.came_quantized()) {
     if (!by_plain_names_) return;
     plain_a_ = plain_names(a);
     plain_b_ = plain_names(b);
@@ -24,8 +26,8 @@ Partners::Plain Partners::plain_names(const FloatSource& source) {
     return names;
 }
 
-std::optional<std::size_t> Partners::partner(const FloatSource& one, std::size_t place, const FloatSource& other,
-                                             const Plain& others) const {
+std::optional<std::size_t> Partners::partner(const FloatSource& one, std::size_t place,
+                                             const FloatSource& other, const Plain& others) const {
     const std::string& name = one.tensors()[place].name;
     const std::optional<std::size_t> same = other.find(name);
     if (same || !by_plain_names_) return same;
@@ -41,7 +43,8 @@ std::optional<std::size_t> Partners::embedding_for(const FloatSource& one, std::
     const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const TensorReport& t) {
         return t.kind == Kind::kEmbedding && t.shape == head.shape;
     });
-    return found == tensors.end() ? std::nullopt : std::optional<std::size_t>(found - tensors.begin());
+    return found == tensors.end() ? std::nullopt
+                                  : std::optional<std::size_t>(found - tensors.begin());
 }
 
 std::optional<std::size_t> Partners::in_b_or_tied(std::size_t place_a) const {

@@ -11,11 +11,13 @@ namespace octet::codecs {
 /// What the pieces of the task share for writing.
 class QuantizeTask::States {
   public:
-    explicit States(std::unique_ptr<formats::TensorEncoder> tensor_encoder) : encoder(std::move(tensor_encoder)) {}
+    explicit States(std::unique_ptr<formats::TensorEncoder> tensor_encoder)
+        : encoder(std::move(tensor_encoder)) {}
 
     const std::unique_ptr<formats::TensorEncoder> encoder;
-    bool follow_in_piece = false;  ///< the only piece keeps them in its own memory, until its codes are handed on
-    bool may_be_kept = false;      ///< of several pieces: in spare memory
+    bool follow_in_piece =
+        false;  ///< the only piece keeps them in its own memory, until its codes are handed on
+    bool may_be_kept = false;                  ///< of several pieces: in spare memory
     std::atomic<std::uint64_t> codes_left{0};  ///< pieces that make codes
 
     std::uint64_t begin() const noexcept { return encoder->codes_byte_count(); }
@@ -64,8 +66,8 @@ class PlaceWriter final : public formats::ByteSink {
         }
         std::copy(bytes.begin(), bytes.end(), memory_of(*run).subspan(run->size).begin());
         run->size += bytes.size();
-        const auto last =
-            std::max_element(runs_.begin(), runs_.end(), [](const Run& a, const Run& b) { return a.used < b.used; });
+        const auto last = std::max_element(
+            runs_.begin(), runs_.end(), [](const Run& a, const Run& b) { return a.used < b.used; });
         run->used = last->used + 1;
     }
 
@@ -78,7 +80,9 @@ class PlaceWriter final : public formats::ByteSink {
     Bytes memory_of(const Run& run) const {
         return memory_.subspan(static_cast<std::uint64_t>(&run - runs_.data()) * room(), room());
     }
-    void write(std::uint64_t at, ConstBytes bytes) const { target_.file->write_at(bytes, target_.offset + at); }
+    void write(std::uint64_t at, ConstBytes bytes) const {
+        target_.file->write_at(bytes, target_.offset + at);
+    }
     void flush(Run& run) {
         if (run.size > 0) write(run.at, memory_of(run).first(run.size));
         run.size = 0;
@@ -104,8 +108,9 @@ class MemoryWriter final : public formats::ByteSink {
 
 }  // namespace
 
-QuantizeTask::QuantizeTask(const QuantizeJob& quantize_job, const pipeline::Stretch& from, const pipeline::Stretch& to,
-                           const formats::Format& format, std::size_t number, const TakeResult& take)
+QuantizeTask::QuantizeTask(const QuantizeJob& quantize_job, const pipeline::Stretch& from,
+                           const pipeline::Stretch& to, const formats::Format& format,
+                           std::size_t number, const TakeResult& take)
     : BlockTask(quantize_job, from, to, true), format_(format), take_(take), number_(number) {}
 
 QuantizeTask::~QuantizeTask() = default;
@@ -122,8 +127,9 @@ void QuantizeTask::release() noexcept {
 
 /// All state where one piece can keep it, else room for runs of it.
 std::uint64_t QuantizeTask::state_bytes(const Shared& all) const {
-    states_->codes_left = static_cast<std::uint64_t>(std::count_if(
-        all.pieces.begin(), all.pieces.end(), [&](const Piece& piece) { return all.makes_codes(piece); }));
+    states_->codes_left = static_cast<std::uint64_t>(
+        std::count_if(all.pieces.begin(), all.pieces.end(),
+                      [&](const Piece& piece) { return all.makes_codes(piece); }));
     const bool is_only = all.pieces.size() == 1;
     states_->may_be_kept = all.in_order && !is_only && states_->size() > 0;
     states_->follow_in_piece = is_only && all.in_order;
@@ -148,7 +154,8 @@ void QuantizeTask::begin(Pass& pass, bool makes_codes) {
     const formats::TensorEncoder& encoder = *states_->encoder;
     const quant::TilePlace last = place_of(all.layout, pass.last_tile);
     const std::uint64_t at = encoder.code_offset(place_of(all.layout, pass.first_tile));
-    pass.output = &pass.workspace.open_output(at, encoder.code_offset(last) + encoder.code_bytes(last) - at);
+    pass.output =
+        &pass.workspace.open_output(at, encoder.code_offset(last) + encoder.code_bytes(last) - at);
 }
 
 std::uint8_t* QuantizeTask::room_for_codes(const quant::TilePlace& place, Pass& pass) {
@@ -157,7 +164,8 @@ std::uint8_t* QuantizeTask::room_for_codes(const quant::TilePlace& place, Pass& 
     return reinterpret_cast<std::uint8_t*>(pass.output->next(place.rows * place.columns).data());
 }
 
-/// Hands the codes on, packed where they do not fill bytes; those that do not lie one behind the other row by row.
+/// Hands the codes on, packed where they do not fill bytes; those that do not lie one behind the
+/// other row by row.
 void QuantizeTask::take_codes(const quant::TilePlace& place, std::uint8_t* codes, Pass& pass) {
     const formats::TensorEncoder& encoder = *states_->encoder;
     if (pass.output != nullptr) {
@@ -169,7 +177,8 @@ void QuantizeTask::take_codes(const quant::TilePlace& place, std::uint8_t* codes
     put_codes(encoder, place, codes, writer);
 }
 
-void QuantizeTask::take_blocks(const quant::TilePlace& place, const quant::Blocks& blocks, Pass& pass) {
+void QuantizeTask::take_blocks(const quant::TilePlace& place, const quant::Blocks& blocks,
+                               Pass& pass) {
     if (states_->size() == 0) return;
     const Bytes kept = states_->follow_in_piece ? pass.states : states_->kept();
     if (!kept.empty()) {

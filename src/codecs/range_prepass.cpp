@@ -27,7 +27,8 @@ namespace {
 constexpr std::uint64_t kTile = 16U << 10U;
 constexpr std::uint64_t kStep = 1U << 20U;
 
-/// Stretches of up to this many elements are one worker's; larger ones are shared, one behind the other.
+/// Stretches of up to this many elements are one worker's; larger ones are shared, one behind the
+/// other.
 constexpr std::uint64_t kMostAlone = 4U << 20U;
 
 constexpr unsigned kMostWorkers = 16;
@@ -65,7 +66,8 @@ struct Room {
 };
 
 /// Does steps, each with memory of its own, in any order.
-using EachStep = std::function<void(std::uint64_t, const std::function<void(std::uint64_t, Bytes)>&)>;
+using EachStep =
+    std::function<void(std::uint64_t, const std::function<void(std::uint64_t, Bytes)>&)>;
 
 class StretchSearch {
   public:
@@ -99,10 +101,12 @@ class StretchSearch {
     /// The tile as float32.
     std::span<const float> floats(ConstBytes source, const Room& room) const {
         const std::uint64_t count = source.size() / bytes_each(stretch_.task->job.dtype);
-        if (stretch_.task->job.dtype == Dtype::kF32) return {reinterpret_cast<const float*>(source.data()), count};
+        if (stretch_.task->job.dtype == Dtype::kF32)
+            return {reinterpret_cast<const float*>(source.data()), count};
         kernels::Narrowing exact{};
         const std::span<float> values(room.values, count);
-        quant::convert_values(stretch_.task->job.dtype, source, Dtype::kF32, std::as_writable_bytes(values), exact);
+        quant::convert_values(stretch_.task->job.dtype, source, Dtype::kF32,
+                              std::as_writable_bytes(values), exact);
         return values;
     }
 
@@ -113,7 +117,8 @@ class StretchSearch {
         });
         kernels::Range all = quant::empty_range();
         for (const kernels::Range& one : ranges)
-            all = {std::min(all.min, one.min), std::max(all.max, one.max), all.finite && one.finite};
+            all = {std::min(all.min, one.min), std::max(all.max, one.max),
+                   all.finite && one.finite};
         return all;
     }
 
@@ -140,22 +145,28 @@ class StretchSearch {
     std::optional<quant::BlockState> percentile() const {
         const quant::PercentilePlaces places = quant::percentile_places(scheme_, stretch_.elements);
         const bool magnitudes = scheme_.symmetric;
-        const auto upper = counted(quant::kHalfKeys, [&](std::span<const float> values, std::uint32_t* counts) {
-            quant::count_upper_halves(values, magnitudes, counts);
-        });
+        const auto upper =
+            counted(quant::kHalfKeys, [&](std::span<const float> values, std::uint32_t* counts) {
+                quant::count_upper_halves(values, magnitudes, counts);
+            });
         if (quant::has_infinite_keys(upper)) return std::nullopt;
         const quant::HalfKey low = quant::find_half_key(upper, places.low);
         const quant::HalfKey high = quant::find_half_key(upper, places.high);
-        const auto lower = counted(kMostCounts, [&](std::span<const float> values, std::uint32_t* counts) {
-            quant::count_lower_halves(values, magnitudes, low.half, counts);
-            quant::count_lower_halves(values, magnitudes, high.half, counts + quant::kHalfKeys);
-        });
-        const auto value_at = [&](std::uint64_t place, const quant::HalfKey& key, std::uint64_t table) {
-            const auto counts = std::span(lower).subspan(table * quant::kHalfKeys, quant::kHalfKeys);
-            return quant::value_of_key(key.half, quant::find_half_key(counts, place - key.before).half);
+        const auto lower =
+            counted(kMostCounts, [&](std::span<const float> values, std::uint32_t* counts) {
+                quant::count_lower_halves(values, magnitudes, low.half, counts);
+                quant::count_lower_halves(values, magnitudes, high.half, counts + quant::kHalfKeys);
+            });
+        const auto value_at = [&](std::uint64_t place, const quant::HalfKey& key,
+                                  std::uint64_t table) {
+            const auto counts =
+                std::span(lower).subspan(table * quant::kHalfKeys, quant::kHalfKeys);
+            return quant::value_of_key(key.half,
+                                       quant::find_half_key(counts, place - key.before).half);
         };
-        return quant::block_state(
-            scheme_, quant::percentile_range(scheme_, value_at(places.low, low, 0), value_at(places.high, high, 1)));
+        return quant::block_state(scheme_,
+                                  quant::percentile_range(scheme_, value_at(places.low, low, 0),
+                                                          value_at(places.high, high, 1)));
     }
 
     std::optional<quant::BlockState> least_noise() const {
@@ -167,21 +178,23 @@ class StretchSearch {
     }
 
     quant::BlockState search_bins(const kernels::Range& whole, const quant::Window& window) const {
-        quant::Distribution values(window,
-                                   counted(quant::kBins, [&](std::span<const float> tile, std::uint32_t* counts) {
-                                       quant::count_values(tile, window, counts);
-                                   }));
+        quant::Distribution values(
+            window, counted(quant::kBins, [&](std::span<const float> tile, std::uint32_t* counts) {
+                quant::count_values(tile, window, counts);
+            }));
         const quant::SearchedState found = quant::search_state(scheme_, values, whole);
         if (!values.is_coarse_for(found.state)) return found.state;
         const quant::Zoom zoom = values.zoom_around(found.range);
         if (!std::isnormal(zoom.inner.factor)) return found.state;
-        values.refine(zoom, counted(quant::kBins, [&](std::span<const float> tile, std::uint32_t* counts) {
-                          quant::count_values(tile, window, zoom, counts);
-                      }));
+        values.refine(
+            zoom, counted(quant::kBins, [&](std::span<const float> tile, std::uint32_t* counts) {
+                quant::count_values(tile, window, zoom, counts);
+            }));
         return quant::search_state(scheme_, values, found.range).state;
     }
 
-    /// The one of two states with the smaller sum of squared errors, as quantizing counts it; the first where they are equal.
+    /// The one of two states with the smaller sum of squared errors, as quantizing counts it; the
+    /// first where they are equal.
     quant::BlockState better(const kernels::Range& whole, const quant::BlockState& first,
                              const quant::BlockState& second) const {
         std::vector<quant::ErrorSums> sums(2 * steps());
@@ -191,7 +204,8 @@ class StretchSearch {
             if (stretch_.task->job.dtype == Dtype::kF64) tile.exact = source.data();
             const quant::BlockState states[] = {first, second};
             for (std::uint64_t i = 0; i < 2; ++i)
-                sums[2 * step + i].merge(quant::sums_under(scheme_, tile, whole, states[i], room.codes));
+                sums[2 * step + i].merge(
+                    quant::sums_under(scheme_, tile, whole, states[i], room.codes));
         });
         quant::ErrorSums all[2];
         for (std::size_t i = 0; i < sums.size(); ++i) all[i % 2].merge(sums[i]);
@@ -203,9 +217,10 @@ class StretchSearch {
     const EachStep& each_step_;
 };
 
-/// Progress of a part of a run that goes through `first` bytes before all its `total` bytes: `before` bytes are through. What is told stays within
-/// the total.
-Progress share_of(const Progress& progress, std::uint64_t before, std::uint64_t first, std::uint64_t total) {
+/// Progress of a part of a run that goes through `first` bytes before all its `total` bytes:
+/// `before` bytes are through. What is told stays within the total.
+Progress share_of(const Progress& progress, std::uint64_t before, std::uint64_t first,
+                  std::uint64_t total) {
     if (!progress) return {};
     return [&progress, before, first, total](std::uint64_t done, std::uint64_t) {
         const double part = static_cast<double>(before + done) / static_cast<double>(first + total);
@@ -215,36 +230,43 @@ Progress share_of(const Progress& progress, std::uint64_t before, std::uint64_t 
 
 }  // namespace
 
-Progress find_states(const std::vector<BlockTask*>& tasks, std::uint64_t total_bytes, const WriteOptions& options) {
+Progress find_states(const std::vector<BlockTask*>& tasks, std::uint64_t total_bytes,
+                     const WriteOptions& options) {
     std::vector<std::vector<quant::BlockState>> states(tasks.size());
     std::vector<Stretch> all;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
         const QuantizeJob& job = tasks[i]->job;
-        const quant::BlockGrid grid = quant::grid_of(job.scheme, quant::matrix_of(job.scheme, job.shape));
+        const quant::BlockGrid grid =
+            quant::grid_of(job.scheme, quant::matrix_of(job.scheme, job.shape));
         states[i].resize(grid.count());
-        const std::uint64_t each = tasks[i]->source.byte_count / bytes_each(job.dtype) / states[i].size();
-        for (std::size_t k = 0; k < states[i].size(); ++k) all.push_back({tasks[i], k * each, each, &states[i][k]});
+        const std::uint64_t each =
+            tasks[i]->source.byte_count / bytes_each(job.dtype) / states[i].size();
+        for (std::size_t k = 0; k < states[i].size(); ++k)
+            all.push_back({tasks[i], k * each, each, &states[i][k]});
     }
     if (all.empty()) return options.progress;
     std::uint64_t bytes = 0;
     for (const Stretch& stretch : all) bytes += bytes_of(stretch);
     const Progress share = share_of(options.progress, 0, bytes, total_bytes);
     pipeline::ProgressMeter progress(share, bytes);
-    const auto large = std::stable_partition(all.begin(), all.end(),
-                                             [](const Stretch& stretch) { return stretch.elements <= kMostAlone; });
+    const auto large = std::stable_partition(all.begin(), all.end(), [](const Stretch& stretch) {
+        return stretch.elements <= kMostAlone;
+    });
     const unsigned count = std::min(pipeline::worker_count(options.threads), kMostWorkers);
     pipeline::Workers workers(count, options.stop_requested, count * Room::kBytes);
     const auto find = [&](const Stretch& stretch, const EachStep& each_step) {
         *stretch.state = StretchSearch(stretch, each_step).run().value_or(quant::BlockState{});
         progress.add(bytes_of(stretch));
     };
-    workers.run(static_cast<std::uint64_t>(large - all.begin()), [&](std::uint64_t number, Bytes memory) {
-        find(all[number], [&](std::uint64_t steps, const auto& do_step) {
-            for (std::uint64_t step = 0; step < steps; ++step) do_step(step, memory);
-        });
-    });
+    workers.run(static_cast<std::uint64_t>(large - all.begin()),
+                [&](std::uint64_t number, Bytes memory) {
+                    find(all[number], [&](std::uint64_t steps, const auto& do_step) {
+                        for (std::uint64_t step = 0; step < steps; ++step) do_step(step, memory);
+                    });
+                });
     for (auto stretch = large; stretch != all.end(); ++stretch)
-        find(*stretch, [&](std::uint64_t steps, const auto& do_step) { workers.run(steps, do_step); });
+        find(*stretch,
+             [&](std::uint64_t steps, const auto& do_step) { workers.run(steps, do_step); });
     for (std::size_t i = 0; i < tasks.size(); ++i) tasks[i]->take_states(std::move(states[i]));
     return share_of(options.progress, bytes, bytes, total_bytes);
 }

@@ -50,11 +50,13 @@ void RestoreTask::do_piece(std::uint64_t number, pipeline::Workspace& workspace)
         restore_blocks(own, begin, end, workspace);
     }
     const std::uint64_t share = source.byte_count / narrowings_.size();
-    workspace.add_progress(number + 1 == narrowings_.size() ? source.byte_count - share * number : share);
+    workspace.add_progress(number + 1 == narrowings_.size() ? source.byte_count - share * number
+                                                            : share);
 }
 
-void RestoreTask::restore_part(const octet_set::BlockRestorer& own, std::span<const std::byte> codes,
-                               std::span<std::byte> room, kernels::Narrowing& narrowing) const {
+void RestoreTask::restore_part(const octet_set::BlockRestorer& own,
+                               std::span<const std::byte> codes, std::span<std::byte> room,
+                               kernels::Narrowing& narrowing) const {
     if (job_.dtype == Dtype::kF32) return own.restore(codes, reinterpret_cast<float*>(room.data()));
     constexpr std::uint64_t kBlock = 4096;  // what is narrowed stays in the first-level cache
     const std::uint64_t each = dtype_bits(job_.dtype) / 8;
@@ -68,8 +70,8 @@ void RestoreTask::restore_part(const octet_set::BlockRestorer& own, std::span<co
 }
 
 /// Codes that are looked at where they are.
-void RestoreTask::restore_plain(const octet_set::BlockRestorer& own, std::uint64_t begin, std::uint64_t end,
-                                pipeline::Workspace& workspace) {
+void RestoreTask::restore_plain(const octet_set::BlockRestorer& own, std::uint64_t begin,
+                                std::uint64_t end, pipeline::Workspace& workspace) {
     const std::uint64_t each = dtype_bits(job_.dtype) / 8;
     const std::uint64_t part = kPartBytes / each;
     kernels::Narrowing& narrowing = narrowings_[begin / kPieceElements];
@@ -88,8 +90,8 @@ void RestoreTask::restore_plain(const octet_set::BlockRestorer& own, std::uint64
     add_narrowing(narrowing, source.file->name(), job_.name, job_.dtype, ignored);
 }
 
-void RestoreTask::restore_blocks(const octet_set::BlockRestorer& own, std::uint64_t begin, std::uint64_t end,
-                                 pipeline::Workspace& workspace) {
+void RestoreTask::restore_blocks(const octet_set::BlockRestorer& own, std::uint64_t begin,
+                                 std::uint64_t end, pipeline::Workspace& workspace) {
     const std::uint64_t each = dtype_bits(job_.dtype) / 8;
     const std::uint64_t most = std::min(kPartElements, elements());
     auto* const values = reinterpret_cast<float*>(workspace.memory.data());
@@ -103,7 +105,8 @@ void RestoreTask::restore_blocks(const octet_set::BlockRestorer& own, std::uint6
         const std::span<float> part(is_f32 ? reinterpret_cast<float*>(room.data()) : values, count);
         own.read(first, part, scratch);
         kernels::Narrowing ignored{};
-        if (!is_f32) quant::convert_values(Dtype::kF32, std::as_bytes(part), job_.dtype, room, narrowing);
+        if (!is_f32)
+            quant::convert_values(Dtype::kF32, std::as_bytes(part), job_.dtype, room, narrowing);
         add_narrowing(narrowing, source.file->name(), job_.name, job_.dtype, ignored);
     }
 }

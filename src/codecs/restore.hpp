@@ -1,4 +1,5 @@
-// The way back: codes and states to floats of any dtype. Pieces are 2^20 elements, or the whole tensor where it is small.
+// The way back: codes and states to floats of any dtype. Pieces are 2^20 elements, or the whole
+// tensor where it is small.
 #pragma once
 
 #include <memory>
@@ -35,8 +36,8 @@ class RestoreTask final : public pipeline::TensorTask {
   private:
     std::uint64_t elements() const noexcept;
     octet_set::BlockRestorer restorer() const;
-    void restore_part(const octet_set::BlockRestorer& own, std::span<const std::byte> codes, std::span<std::byte> room,
-                      kernels::Narrowing& narrowing) const;
+    void restore_part(const octet_set::BlockRestorer& own, std::span<const std::byte> codes,
+                      std::span<std::byte> room, kernels::Narrowing& narrowing) const;
     void restore_plain(const octet_set::BlockRestorer& own, std::uint64_t begin, std::uint64_t end,
                        pipeline::Workspace& workspace);
     void restore_blocks(const octet_set::BlockRestorer& own, std::uint64_t begin, std::uint64_t end,

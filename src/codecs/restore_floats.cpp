@@ -53,14 +53,16 @@ void RestoreFloatsTask::do_piece(std::uint64_t number, pipeline::Workspace& work
                               output.next(size * each), narrowings_[number]);
     }
     kernels::Narrowing ignored{};
-    add_narrowing(narrowings_[number], job_.source->file_of(job_.tensor).name(), tensor().name, job_.dtype, ignored);
+    add_narrowing(narrowings_[number], job_.source->file_of(job_.tensor).name(), tensor().name,
+                  job_.dtype, ignored);
     workspace.add_progress(progress_bytes() / elements() * count);
 }
 
 void RestoreFloatsTask::finish(pipeline::PieceChecksums /*stored*/) {
     TensorResult result;
     for (const kernels::Narrowing& one : narrowings_)
-        add_narrowing(one, job_.source->file_of(job_.tensor).name(), tensor().name, job_.dtype, result.narrowing);
+        add_narrowing(one, job_.source->file_of(job_.tensor).name(), tensor().name, job_.dtype,
+                      result.narrowing);
     take_(number_, std::move(result));
 }
 

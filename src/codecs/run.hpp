@@ -1,4 +1,5 @@
-// Runs tasks of any codec: what a codec needs done before the others, then all of them through the engine.
+// Runs tasks of any codec: what a codec needs done before the others, then all of them through the
+// engine.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,5 @@
-// The range of a tensor's values, and whether all are finite: a result here, not an error. Writes nothing. Pieces are tiles of 4 MiB.
+// The range of a tensor's values, and whether all are finite: a result here, not an error. Writes
+// nothing. Pieces are tiles of 4 MiB.
 #pragma once
 
 #include "codecs/tensor_result.hpp"

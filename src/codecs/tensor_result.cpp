@@ -107,7 +107,8 @@ void TensorResult::merge(const TensorResult& later) {
     state = later.state;  // one for the whole tensor
     range = {std::min(range.min, later.range.min), std::max(range.max, later.range.max),
              range.finite && later.range.finite};
-    narrowing.max_abs_difference = std::max(narrowing.max_abs_difference, later.narrowing.max_abs_difference);
+    narrowing.max_abs_difference =
+        std::max(narrowing.max_abs_difference, later.narrowing.max_abs_difference);
     narrowing.overflowed = narrowing.overflowed || later.narrowing.overflowed;
     merge_pieces(source_pieces, later.source_pieces);
     merge_pieces(stored_pieces, later.stored_pieces);
@@ -119,7 +120,8 @@ std::string result_text(const TensorResult& result) {
         if constexpr (std::is_same_v<std::decay_t<decltype(number)>, bool>) {
             text += number ? " 1" : " 0";
         } else {
-            text += fmt::format(" {}", number);  // the shortest text that reads back as the same number
+            text +=
+                fmt::format(" {}", number);  // the shortest text that reads back as the same number
         }
     });
     add_pieces(text, result.source_pieces);

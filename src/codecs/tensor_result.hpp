@@ -1,7 +1,9 @@
-// What a task finds out about its tensor: a value that can be merged, written down, and sent to another machine.
+// What a task finds out about its tensor: a value that can be merged, written down, and sent to
+// another machine.
 //
-// Sums are kept as they were made, not rounded: results of parts of a tensor, merged in the order of the parts, give what one run over the whole
-// tensor gives, to the last bit where the parts are those of its work plan.
+// Sums are kept as they were made, not rounded: results of parts of a tensor, merged in the order
+// of the parts, give what one run over the whole tensor gives, to the last bit where the parts are
+// those of its work plan.
 #pragma once
 
 #include <cstddef>
@@ -17,12 +19,13 @@
 namespace octet::codecs {
 
 struct TensorResult {
-    quant::ErrorSums sums;                   ///< of quantized values
-    double bound = 0;                        ///< the largest of the blocks'
-    quant::BlockState state;                 ///< of a tensor with one scale
-    kernels::Range range;                    ///< of a scan
-    kernels::Narrowing narrowing = {};       ///< of restored or converted values
-    pipeline::PieceChecksums source_pieces;  ///< of the source's bytes, as far as they came by in order
+    quant::ErrorSums sums;              ///< of quantized values
+    double bound = 0;                   ///< the largest of the blocks'
+    quant::BlockState state;            ///< of a tensor with one scale
+    kernels::Range range;               ///< of a scan
+    kernels::Narrowing narrowing = {};  ///< of restored or converted values
+    pipeline::PieceChecksums
+        source_pieces;  ///< of the source's bytes, as far as they came by in order
     pipeline::PieceChecksums stored_pieces;  ///< the same of what was written
 
     TensorResult() noexcept;

@@ -1,5 +1,5 @@
-// Holds what is stored of a tensor against its source: quantizes it again and compares every byte, or, of a copy, compares the two. What
-// does not hold is a result, not an error.
+// Holds what is stored of a tensor against its source: quantizes it again and compares every byte,
+// or, of a copy, compares the two. What does not hold is a result, not an error.
 #pragma once
 
 #include <optional>
@@ -13,15 +13,19 @@ namespace octet::codecs {
 
 /// What was found out about a stored tensor.
 struct Verdict {
-    TensorResult made;                              ///< of quantizing it again, its source's checksums among it
-    std::optional<std::uint64_t> first_difference;  ///< the first byte of the stored form that is another
-    std::string problem;                            ///< why the source cannot be quantized, or empty
+    TensorResult made;  ///< of quantizing it again, its source's checksums among it
+    std::optional<std::uint64_t>
+        first_difference;  ///< the first byte of the stored form that is another
+    std::string problem;   ///< why the source cannot be quantized, or empty
 };
 
-/// What is wrong with a tensor whose stored form begins at `offset`, in words: one thing, the plainest.
-std::optional<std::string> fault_of(const TensorReport& tensor, std::uint64_t offset, const Verdict& verdict);
+/// What is wrong with a tensor whose stored form begins at `offset`, in words: one thing, the
+/// plainest.
+std::optional<std::string> fault_of(const TensorReport& tensor, std::uint64_t offset,
+                                    const Verdict& verdict);
 
-/// What is wrong where all else holds, but of a source with another checksum than the sidecar's: codes can hide a small change.
+/// What is wrong where all else holds, but of a source with another checksum than the sidecar's:
+/// codes can hide a small change.
 std::optional<std::string> fault_of_source(const TensorReport& tensor, const Checksum& found);
 
 /// Takes the verdict of the task of that number; from any worker.
@@ -30,8 +34,9 @@ using TakeVerdict = std::function<void(std::size_t number, Verdict&& verdict)>;
 class VerifyTask final : public BlockTask {
   public:
     /// `stored`: the tensor's stored form. `format` and `take` outlive the run.
-    VerifyTask(const QuantizeJob& quantize_job, const pipeline::Stretch& from, const pipeline::Stretch& stored,
-               const formats::Format& format, std::size_t number, const TakeVerdict& take);
+    VerifyTask(const QuantizeJob& quantize_job, const pipeline::Stretch& from,
+               const pipeline::Stretch& stored, const formats::Format& format, std::size_t number,
+               const TakeVerdict& take);
 
     void do_piece(std::uint64_t number, pipeline::Workspace& workspace) override;
 
@@ -40,7 +45,8 @@ class VerifyTask final : public BlockTask {
     bool is_alone() const noexcept override { return true; }
     bool is_spoiled() override;
     void take_codes(const quant::TilePlace& place, std::uint8_t* codes, Pass& pass) override;
-    void take_blocks(const quant::TilePlace& place, const quant::Blocks& blocks, Pass& pass) override;
+    void take_blocks(const quant::TilePlace& place, const quant::Blocks& blocks,
+                     Pass& pass) override;
     void take_result(TensorResult&& result) override;
 
     const formats::Format& format_;
@@ -57,8 +63,8 @@ class VerifyTask final : public BlockTask {
 /// A tensor that is stored as it is.
 class VerifyCopyTask final : public pipeline::TensorTask {
   public:
-    VerifyCopyTask(const pipeline::Stretch& from, const pipeline::Stretch& stored, std::size_t number,
-                   const TakeVerdict& take);
+    VerifyCopyTask(const pipeline::Stretch& from, const pipeline::Stretch& stored,
+                   std::size_t number, const TakeVerdict& take);
 
     std::uint64_t cut(std::uint64_t memory_bytes) override;
     void do_piece(std::uint64_t number, pipeline::Workspace& workspace) override;

@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::uint64_t kStepElements = 1U << 20U;
 
-/// Whole domains are taken together up to this many elements: a tensor of that size passes through one worker, which hashes it on the way.
+/// Whole domains are taken together up to this many elements: a tensor of that size passes through
+/// one worker, which hashes it on the way.
 constexpr std::uint64_t kPieceElements = 5U << 19U;
 
 /// The same of steps of codes alone, whose 8-bit codes are then a whole piece of a checksum.
@@ -38,8 +39,8 @@ constexpr std::uint64_t kBlockArrays = 9;  // range, state, its two levels, and 
 std::uint64_t MemoryNeeds::byte_count() const noexcept {
     const std::uint64_t values = domain_bytes > 0 && raw_bytes == 0 ? 0 : elements * sizeof(float);
     const std::uint64_t raw = domain_bytes > 0 ? domain_bytes : raw_bytes;
-    return values + raw + elements + blocks * kBlockArrays * sizeof(float) + search_bytes + state_bytes +
-           (kBlockArrays + 4) * kAlignment;
+    return values + raw + elements + blocks * kBlockArrays * sizeof(float) + search_bytes +
+           state_bytes + (kBlockArrays + 4) * kAlignment;
 }
 
 MemoryNeeds needs_of(const BlockLayout& layout) {
@@ -48,12 +49,16 @@ MemoryNeeds needs_of(const BlockLayout& layout) {
     const quant::TilePlace domain = first_domain(layout);
     needs.elements = layout.tile_rows * layout.tile_columns;
     needs.blocks = quant::blocks_of(layout.grid, domain.rows, domain.columns).count;
-    if (layout.dtype != Dtype::kF32) needs.raw_bytes = needs.elements * (dtype_bits(layout.dtype) / 8);
-    if (layout.scheme.granularity == Granularity::kTensor && layout.scheme.range == RangeSearch::kMse &&
+    if (layout.dtype != Dtype::kF32)
+        needs.raw_bytes = needs.elements * (dtype_bits(layout.dtype) / 8);
+    if (layout.scheme.granularity == Granularity::kTensor &&
+        layout.scheme.range == RangeSearch::kMse &&
         !quant::searches_ahead(layout.scheme, layout.matrix))
         needs.search_bytes = needs.elements * quant::kPointBytes;
-    if (quant::searches_channels(layout.scheme) && !quant::searches_stretches(layout.scheme, layout.matrix))
-        needs.search_bytes = kernels::kBlockColumns * layout.grid.rows_each * layout.grid.columns_each * sizeof(float);
+    if (quant::searches_channels(layout.scheme) &&
+        !quant::searches_stretches(layout.scheme, layout.matrix))
+        needs.search_bytes = kernels::kBlockColumns * layout.grid.rows_each *
+                             layout.grid.columns_each * sizeof(float);
     return needs;
 }
 
@@ -81,27 +86,33 @@ std::vector<Step> steps_of(const BlockLayout& layout) {
     for (std::uint64_t domain = 0; domain < domains; ++domain) {
         for (const StepKind kind : {StepKind::kRange, StepKind::kCodes}) {
             for (std::uint64_t first = 0; first < each; first += tiles_a_step)
-                steps.push_back({kind, domain * each + first, std::min(tiles_a_step, each - first), domain});
+                steps.push_back(
+                    {kind, domain * each + first, std::min(tiles_a_step, each - first), domain});
         }
     }
     return steps;
 }
 
-std::vector<Piece> pieces_of(const BlockLayout& layout, const std::vector<Step>& steps, const PieceOptions& options) {
-    const std::uint64_t most = std::min(kPieceElements, options.memory_bytes / (dtype_bits(layout.dtype) / 8));
+std::vector<Piece> pieces_of(const BlockLayout& layout, const std::vector<Step>& steps,
+                             const PieceOptions& options) {
+    const std::uint64_t most =
+        std::min(kPieceElements, options.memory_bytes / (dtype_bits(layout.dtype) / 8));
     std::vector<Piece> pieces;
     for (std::uint64_t first = 0; first < steps.size();) {
         const StepKind kind = steps[first].kind;
         Piece piece{first, 1, kind == StepKind::kWhole || options.keeps_domains};
         std::uint64_t elements = elements_of(layout, steps[first]);
         const auto belongs = [&](const Step& step) {
-            if (kind != StepKind::kWhole && options.keeps_domains) return step.domain == steps[first].domain;
+            if (kind != StepKind::kWhole && options.keeps_domains)
+                return step.domain == steps[first].domain;
             if (kind == StepKind::kRange || options.is_alone) return false;
             elements += elements_of(layout, step);
             if (kind == StepKind::kWhole) return elements <= most;
-            return step.kind == kind && step.domain == steps[first].domain && elements <= kCodesElements;
+            return step.kind == kind && step.domain == steps[first].domain &&
+                   elements <= kCodesElements;
         };
-        while (first + piece.steps < steps.size() && belongs(steps[first + piece.steps])) ++piece.steps;
+        while (first + piece.steps < steps.size() && belongs(steps[first + piece.steps]))
+            ++piece.steps;
         pieces.push_back(piece);
         first += piece.steps;
     }

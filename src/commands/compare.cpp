@@ -1,5 +1,6 @@
-// compare(): the tensors of two checkpoints or sets are paired by name (codecs/compare_structure), the data of every pair are read and
-// held against each other (codecs/compare), and the figures are added up (codecs/compare_figures). Writes nothing.
+// compare(): the tensors of two checkpoints or sets are paired by name (codecs/compare_structure),
+// the data of every pair are read and held against each other (codecs/compare), and the figures are
+// added up (codecs/compare_figures). Writes nothing.
 #include "octet/compare.hpp"
 
 #include <chrono>
@@ -20,12 +21,21 @@ std::vector<Check> checks_of(const Gates& gates, const CompareReport& report) {
     if (!judges_tensors) return commands::check_gates(gates, {}, report.totals);
     std::vector<commands::TensorFigures> figures;
     for (const TensorComparison& t : report.tensors) {
-        if (t.differences) figures.push_back({t.name, t.differences->sqnr_db, t.differences->max_abs_error});
+        if (t.differences)
+            figures.push_back({t.name, t.differences->sqnr_db, t.differences->max_abs_error});
     }
     return commands::check_gates(gates, figures, report.totals);
 }
 
 }  // namespace
+
+void check_comparable(const std::vector<std::filesystem::path>& paths,
+                      const CompareOptions& options) {
+    commands::check_limits(options.gates);
+    const io::Links links = io::links_of(options.read.follow_links);
+    for (const std::filesystem::path& path : paths)
+        static_cast<void>(codecs::open_source(path, links));
+}
 
 CompareReport compare(const std::filesystem::path& path_a, const std::filesystem::path& path_b,
                       const CompareOptions& options) {
@@ -55,7 +65,8 @@ CompareReport compare(const std::filesystem::path& path_a, const std::filesystem
     };
     codecs::TaskList tasks;
     tasks.reserve(pairs.size());
-    for (std::size_t i = 0; i < pairs.size(); ++i) tasks.add<codecs::CompareTask>(a, b, pairs[i], i, take);
+    for (std::size_t i = 0; i < pairs.size(); ++i)
+        tasks.add<codecs::CompareTask>(a, b, pairs[i], i, take);
     WriteOptions reading;
     reading.threads = options.read.threads;
     reading.progress = options.read.progress;
@@ -63,8 +74,10 @@ CompareReport compare(const std::filesystem::path& path_a, const std::filesystem
     tasks.run(reading);
     codecs::add_changes(a, b, matches, bytes, report);
     report.totals = codecs::totals_of(a, b, pairs, signals, report.tensors);
+    report.overall_sqnr_db = codecs::overall_sqnr_db(signals, report.tensors);
     report.checks = checks_of(options.gates, report);
-    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    report.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }
 

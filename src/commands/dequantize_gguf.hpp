@@ -1,4 +1,5 @@
-// dequantize() of a GGUF file: a plain checkpoint of what its blocks stand for, and with --like the companions of the model.
+// dequantize() of a GGUF file: a plain checkpoint of what its blocks stand for, and with --like the
+// companions of the model.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,5 @@
-// Where dequantize writes: a file or a folder of its own, or among the files of a folder; what stands there decides, and what may be replaced.
+// Where dequantize writes: a file or a folder of its own, or among the files of a folder; what
+// stands there decides, and what may be replaced.
 #pragma once
 
 #include <filesystem>
@@ -19,7 +20,8 @@ namespace octet::commands {
 /// Where the restored files go: a file or a folder of their own, or among the files of a folder.
 class Destination {
   public:
-    Destination(const std::filesystem::path& given, const DequantizeOptions& options, std::vector<std::string>& notes)
+    Destination(const std::filesystem::path& given, const DequantizeOptions& options,
+                std::vector<std::string>& notes)
         : given_(given),
           target_(io::resolved_target(given)),
           single_(target_.filename().native().ends_with(".safetensors")),
@@ -29,8 +31,8 @@ class Destination {
                         std::string(kSidecarName), options.write.sync, notes);
         const std::vector<std::string>& names = output_->standing().names;
         if (!names.empty() && !force_)
-            refuse(
-                fmt::format("is not empty ({}); --force replaces files of the same names", printable(names.front())));
+            refuse(fmt::format("is not empty ({}); --force replaces files of the same names",
+                               printable(names.front())));
         is_whole_folder_ = !single_ && names.empty();
     }
 
@@ -53,10 +55,13 @@ class Destination {
         const io::EntryKind kind = io::kind_at(target_);
         if (kind == io::EntryKind::kNothing) return;
         const bool is_folder = kind == io::EntryKind::kFolder;
-        if (single_ && is_folder) refuse("is a folder; name a file, or a folder that does not end in .safetensors");
+        if (single_ && is_folder)
+            refuse("is a folder; name a file, or a folder that does not end in .safetensors");
         if (single_ && !force_) refuse("exists already; --force replaces it");
         if (!single_ && !is_folder)
-            refuse("is a file whose name does not end in .safetensors; name a folder or a .safetensors file");
+            refuse(
+                "is a file whose name does not end in .safetensors; name a folder or a "
+                ".safetensors file");
     }
 
     [[noreturn]] void refuse(const std::string& what) const {

@@ -1,4 +1,5 @@
-// The limits that a user sets on a result, and whether its figures keep them. Pure arithmetic on finished reports.
+// The limits that a user sets on a result, and whether its figures keep them. Pure arithmetic on
+// finished reports.
 #pragma once
 
 #include <span>
@@ -17,11 +18,14 @@ struct TensorFigures {
     double max_abs_error = 0;
 };
 
-/// A limit that no figure can be held against: kUsage naming the option. Asked before the work begins.
+/// A limit that no figure can be held against: kUsage naming the option. Asked before the work
+/// begins.
 void check_limits(const Gates& gates);
 
-/// One check for each gate that is set. Without any tensor nothing was lost, and only the size can fail.
-std::vector<Check> check_gates(const Gates& gates, std::span<const TensorFigures> tensors, const Totals& totals);
+/// One check for each gate that is set. Without any tensor nothing was lost, and only the size can
+/// fail.
+std::vector<Check> check_gates(const Gates& gates, std::span<const TensorFigures> tensors,
+                               const Totals& totals);
 
 /// The same on the quantized tensors of a report.
 std::vector<Check> check_gates(const Gates& gates, const Report& report);

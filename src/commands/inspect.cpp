@@ -6,6 +6,7 @@
 
 #include "checkpoint/checkpoint.hpp"
 #include "checkpoint/kind.hpp"
+#include "formats/came_quantized/quantized_source.hpp"
 #include "formats/gguf/gguf_source.hpp"
 #include "formats/gguf/read_values.hpp"
 #include "formats/octet_set/quantized_set.hpp"
@@ -45,8 +46,36 @@ Report inspect_set(const std::filesystem::path& path, io::Links links) {
     return report;
 }
 
+/// The weights that came quantized by a method that is read, or nothing; state that does not fit is
+/// a note then.
+std::unique_ptr<came_quantized::QuantizedSource> quantized(checkpoint::Checkpoint& checkpoint,
+                                                           io::Links links) {
+    try {
+        return came_quantized::QuantizedSource::try_open(checkpoint, links);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::kBadInput) throw;
+        checkpoint.notes.push_back(error.what());
+        return nullptr;
+    }
+}
+
+Report inspect_quantized(const came_quantized::QuantizedSource& source) {
+    Report report;
+    report.format = source.format();
+    report.tensors = source.tensors();
+    report.notes = source.notes();
+    report.totals = source.totals();
+    for (std::size_t i = 0; i < source.shards().size(); ++i) {
+        const auto& shard = source.shards()[i];
+        report.input_files.push_back({shard.base_name, source.files()[i].size()});
+        add_metadata(shard.metadata, shard.base_name, report);
+    }
+    return report;
+}
+
 Report inspect_checkpoint(const std::filesystem::path& path, io::Links links) {
     checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(path, links);
+    if (const auto source = quantized(checkpoint, links)) return inspect_quantized(*source);
     Report report;
     report.format = "safetensors";
     report.tensors = formats::take_tensors(checkpoint);
@@ -57,8 +86,10 @@ Report inspect_checkpoint(const std::filesystem::path& path, io::Links links) {
     }
     report.notes = checkpoint.notes;
     report.totals = octet_set::totals_of(report.tensors, 0.0);
-    report.totals.source_bytes = report.totals.output_bytes = octet_set::total_bytes(report.input_files);
-    report.totals.framework_bytes = checkpoint::framework_bytes(family, report.tensors, checkpoint::Counted::kSource);
+    report.totals.source_bytes = report.totals.output_bytes =
+        octet_set::total_bytes(report.input_files);
+    report.totals.framework_bytes =
+        checkpoint::framework_bytes(family, report.tensors, checkpoint::Counted::kSource);
     return report;
 }
 
@@ -77,7 +108,8 @@ Report inspect_gguf(const std::filesystem::path& path, io::Links links) {
 }
 
 Report inspect_any(const std::filesystem::path& path, io::Links links) {
-    if (checkpoint::locate(path).what == checkpoint::Location::What::kGguf) return inspect_gguf(path, links);
+    if (checkpoint::locate(path).what == checkpoint::Location::What::kGguf)
+        return inspect_gguf(path, links);
     return octet_set::is_set(path) ? inspect_set(path, links) : inspect_checkpoint(path, links);
 }
 
@@ -88,7 +120,8 @@ Report inspect(const std::filesystem::path& path, bool follow_links) {
     const io::Links links = io::links_of(follow_links);
     Report report = inspect_any(path, links);
     report.input = path.native();
-    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    report.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }
 

@@ -11,7 +11,8 @@
 
 namespace octet::commands {
 
-/// What the user should know of a run. Lines that were not told yet are told when it goes away, so also when the run fails.
+/// What the user should know of a run. Lines that were not told yet are told when it goes away, so
+/// also when the run fails.
 class Notes {
   public:
     explicit Notes(const WriteOptions& options) : options_(options) {}
@@ -34,8 +35,10 @@ std::vector<io::File> create_files(formats::OutputPlan& plan, io::Output& output
 /// Waits until all are on the disk, if `options.sync`.
 void sync_files(const std::vector<io::File>& files, const WriteOptions& options);
 
-/// Throws kUsage if any of `names` in `folder` is one of the input's files (by device and inode). `given` stands in the message.
+/// Throws kUsage if any of `names` in `folder` is one of the input's files (by device and inode).
+/// `given` stands in the message.
 void refuse_inputs(const std::filesystem::path& folder, const std::filesystem::path& given,
-                   const std::vector<std::string>& names, const std::vector<io::FileIdentity>& inputs);
+                   const std::vector<std::string>& names,
+                   const std::vector<io::FileIdentity>& inputs);
 
 }  // namespace octet::commands

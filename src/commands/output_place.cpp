@@ -1,4 +1,5 @@
-// A folder may be replaced when its last file lists every file in it; a file when the run is forced.
+// A folder may be replaced when its last file lists every file in it; a file when the run is
+// forced.
 #include "commands/output_place.hpp"
 
 #include <algorithm>
@@ -21,8 +22,9 @@ namespace fs = std::filesystem;
 
 }  // namespace
 
-OutputPlace::OutputPlace(const fs::path& given, const writers::Writer& writer, const checkpoint::Checkpoint& checkpoint,
-                         const WriteOptions& options, std::vector<std::string>& notes)
+OutputPlace::OutputPlace(const fs::path& given, const writers::Writer& writer,
+                         const checkpoint::Checkpoint& checkpoint, const WriteOptions& options,
+                         std::vector<std::string>& notes)
     : given_(given),
       writer_(writer),
       checkpoint_(checkpoint),
@@ -60,7 +62,8 @@ void OutputPlace::check_kind() const {
     }
     const io::EntryKind kind = io::kind_at(target_);
     if (kind != io::EntryKind::kNothing && kind != io::EntryKind::kFolder)
-        refuse(given_, fmt::format("is a file; name a new or empty folder for the {}", place_.noun));
+        refuse(given_,
+               fmt::format("is a file; name a new or empty folder for the {}", place_.noun));
 }
 
 void OutputPlace::check_file(const fs::path& target) const {
@@ -80,13 +83,18 @@ std::vector<std::string> OutputPlace::replaceable_files() const {
                                    printable(names.front()), place_.noun));
     if (!options_.force && standing.half_replaced)
         refuse(given_,
-               fmt::format("holds a {} that an interrupted run left half replaced; --force replaces it", place_.noun));
-    if (!options_.force) refuse(given_, fmt::format("holds a {} already; --force replaces it", place_.noun));
-    std::vector<std::string> own = standing.half_replaced ? *standing.half_replaced : files_of_old();
+               fmt::format(
+                   "holds a {} that an interrupted run left half replaced; --force replaces it",
+                   place_.noun));
+    if (!options_.force)
+        refuse(given_, fmt::format("holds a {} already; --force replaces it", place_.noun));
+    std::vector<std::string> own =
+        standing.half_replaced ? *standing.half_replaced : files_of_old();
     const std::vector<std::string> others = output_->strangers(own);
     if (!others.empty())
-        refuse(given_, fmt::format("holds {}, which is not part of the {} there; move it away first",
-                                   in_quotes(others.front()), place_.noun));
+        refuse(given_,
+               fmt::format("holds {}, which is not part of the {} there; move it away first",
+                           in_quotes(others.front()), place_.noun));
     return own;
 }
 
@@ -98,14 +106,18 @@ std::vector<std::string> OutputPlace::files_of_old() const {
         if (error.code() != ErrorCode::kBadInput) throw;
         // What of it is the output's, nobody can say.
         const bool is_set = place_.noun == "set";
-        refuse(given_, fmt::format("holds a {} whose {} is broken (octet verify says how); move it away first",
-                                   place_.noun, is_set ? "sidecar" : place_.last_file));
+        refuse(
+            given_,
+            fmt::format("holds a {} whose {} is broken (octet verify says how); move it away first",
+                        place_.noun, is_set ? "sidecar" : place_.last_file));
     }
 }
 
-void OutputPlace::refuse_inputs(const fs::path& folder, const std::vector<std::string>& names) const {
+void OutputPlace::refuse_inputs(const fs::path& folder,
+                                const std::vector<std::string>& names) const {
     std::vector<io::FileIdentity> inputs;
-    for (const checkpoint::Shard& shard : checkpoint_.shards) inputs.push_back(shard.file.identity());
+    for (const checkpoint::Shard& shard : checkpoint_.shards)
+        inputs.push_back(shard.file.identity());
     commands::refuse_inputs(folder, given_, names, inputs);
 }
 

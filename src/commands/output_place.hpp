@@ -1,5 +1,6 @@
-// Where an output may stand: a folder that is absent, empty, or holds an output of the same format that is to be replaced and nothing else;
-// or files that are absent or to be replaced. Nothing that octet did not write is ever removed, and no input is.
+// Where an output may stand: a folder that is absent, empty, or holds an output of the same format
+// that is to be replaced and nothing else; or files that are absent or to be replaced. Nothing that
+// octet did not write is ever removed, and no input is.
 #pragma once
 
 #include <filesystem>
@@ -15,13 +16,15 @@ namespace octet::commands {
 
 class OutputPlace {
   public:
-    /// Looks at what stands at `given`, which stands in every message. All outlive this; `notes` gets lines. kUsage where the output may not be
-    /// there; kIo.
+    /// Looks at what stands at `given`, which stands in every message. All outlive this; `notes`
+    /// gets lines. kUsage where the output may not be there; kIo.
     OutputPlace(const std::filesystem::path& given, const writers::Writer& writer,
-                const checkpoint::Checkpoint& checkpoint, const WriteOptions& options, std::vector<std::string>& notes);
+                const checkpoint::Checkpoint& checkpoint, const WriteOptions& options,
+                std::vector<std::string>& notes);
 
-    /// Mends what a killed run left, and makes a hidden folder for the files of `plan` and what goes with them. kUsage where one of them may not
-    /// be replaced; kIo, also where there is no room.
+    /// Mends what a killed run left, and makes a hidden folder for the files of `plan` and what
+    /// goes with them. kUsage where one of them may not be replaced; kIo, also where there is no
+    /// room.
     void build(const formats::OutputPlan& plan);
 
     /// Before anything is built: kIo where the target cannot be replaced.
@@ -37,7 +40,8 @@ class OutputPlace {
     void check_file(const std::filesystem::path& target) const;
     std::vector<std::string> replaceable_files() const;
     std::vector<std::string> files_of_old() const;
-    void refuse_inputs(const std::filesystem::path& folder, const std::vector<std::string>& names) const;
+    void refuse_inputs(const std::filesystem::path& folder,
+                       const std::vector<std::string>& names) const;
 
     const std::filesystem::path given_;
     const writers::Writer& writer_;
@@ -47,7 +51,8 @@ class OutputPlace {
     const writers::Place place_;
     const bool is_folder_;
     std::optional<io::Output> output_;
-    std::vector<std::string> names_;  ///< of a folder those that may be replaced, else those to be published
+    std::vector<std::string>
+        names_;  ///< of a folder those that may be replaced, else those to be published
 };
 
 }  // namespace octet::commands

@@ -27,7 +27,8 @@ Report write_output(writers::Writer& writer, const writers::Target& target, io::
 
 }  // namespace
 
-Report quantize(const std::filesystem::path& input, const std::filesystem::path& out, const QuantizeOptions& options) {
+Report quantize(const std::filesystem::path& input, const std::filesystem::path& out,
+                const QuantizeOptions& options) {
     const auto start = std::chrono::steady_clock::now();
     commands::check_limits(options.gates);
     const writers::OutputFormat& format = writers::format_of(options);
@@ -59,7 +60,8 @@ Report quantize(const std::filesystem::path& input, const std::filesystem::path&
     if (report.written) place.publish();
     if (report.written) writer->add_notes(report, notes.lines);  // a failure is one line
     report.notes = notes.lines;
-    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    report.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }
 

@@ -1,7 +1,8 @@
-// verify(): every byte of a set held against its sidecar, and with a source against that. A broken set is no error: what is wrong
-// becomes a finding, and so does an exception of the readers of sidecar and headers, of the file concerned. The order is that of trust:
-// the sidecar by its own seal, the files by their checksums (commands/verify_files), the headers by the sidecar, the index, which is
-// generated again, and last the source (commands/verify_against_source).
+// verify(): every byte of a set held against its sidecar, and with a source against that. A broken
+// set is no error: what is wrong becomes a finding, and so does an exception of the readers of
+// sidecar and headers, of the file concerned. The order is that of trust: the sidecar by its own
+// seal, the files by their checksums (commands/verify_files), the headers by the sidecar, the
+// index, which is generated again, and last the source (commands/verify_against_source).
 #include "octet/verify.hpp"
 
 #include <chrono>
@@ -27,7 +28,8 @@ namespace fs = std::filesystem;
 
 class Verification {
   public:
-    Verification(const fs::path& path, const VerifyOptions& options) : path_(path), options_(options) {}
+    Verification(const fs::path& path, const VerifyOptions& options)
+        : path_(path), options_(options) {}
 
     VerifyReport run() {
         report_.input = path_.native();
@@ -46,7 +48,8 @@ class Verification {
         return std::move(report_);
     }
 
-    /// True when the folder whose files were looked at has given its place to another one, as by quantize --force.
+    /// True when the folder whose files were looked at has given its place to another one, as by
+    /// quantize --force.
     bool is_out_of_date() const { return folder_ && folder_->is_replaced(); }
 
   private:
@@ -54,10 +57,12 @@ class Verification {
         report_.findings.push_back({std::move(file), std::move(tensor), std::move(what)});
     }
 
-    /// What is wrong with the sidecar becomes a finding. Nothing at that path at all stays an error.
+    /// What is wrong with the sidecar becomes a finding. Nothing at that path at all stays an
+    /// error.
     bool read_sidecar() {
         if (!io::exists(path_))
-            throw Error(ErrorCode::kBadInput, printable(path_.native()), "not found; check the path");
+            throw Error(ErrorCode::kBadInput, printable(path_.native()),
+                        "not found; check the path");
         fs::path folder = path_;
         try {
             folder = octet_set::find_set_folder(path_);
@@ -73,17 +78,20 @@ class Verification {
         }
     }
 
-    /// What is read in all, for the progress: the data files, and the source. A sidecar can say anything: sums that overflow wrap.
+    /// What is read in all, for the progress: the data files, and the source. A sidecar can say
+    /// anything: sums that overflow wrap.
     std::uint64_t total_bytes() const {
         std::uint64_t bytes = octet_set::total_bytes(sidecar_.files);
-        for (const TensorReport& tensor : sidecar_.tensors) bytes += options_.source ? tensor.source_bytes : 0;
+        for (const TensorReport& tensor : sidecar_.tensors)
+            bytes += options_.source ? tensor.source_bytes : 0;
         return bytes;
     }
 
     /// Sidecar and headers against each other. What does not fit is a finding.
     bool open(commands::FileChecks& files) {
         try {
-            std::vector<TensorReport> tensors = std::move(sidecar_.tensors);  // may be many, and are the set's now
+            std::vector<TensorReport> tensors =
+                std::move(sidecar_.tensors);  // may be many, and are the set's now
             octet_set::Sidecar whole = sidecar_;
             whole.tensors = std::move(tensors);
             set_ = octet_set::open_set(*folder_, std::move(whole));
@@ -97,7 +105,8 @@ class Verification {
 
     void check_source() {
         WriteOptions last_part = commands::reading_options(options_);
-        last_part.progress = pipeline::part_of(options_.progress, octet_set::total_bytes(sidecar_.files), total_bytes_);
+        last_part.progress = pipeline::part_of(
+            options_.progress, octet_set::total_bytes(sidecar_.files), total_bytes_);
         for (Finding& finding : commands::verify_against_source(set_, options_, last_part))
             report_.findings.push_back(std::move(finding));
     }
@@ -116,12 +125,14 @@ class Verification {
     octet_set::QuantizedSet set_;
 };
 
-/// Of the set that was at `set` when it was opened, or, if it found something there and another one took its place meanwhile, of that one: the files
-/// of a set that was replaced are being removed.
+/// Of the set that was at `set` when it was opened, or, if it found something there and another one
+/// took its place meanwhile, of that one: the files of a set that was replaced are being removed.
 VerifyReport verify_in_place(const fs::path& set, const VerifyOptions& options) {
     for (int replaced = 0;; ++replaced) {
         Verification verification(set, options);
-        const auto is_out_of_date = [&] { return replaced < io::kMostReplacements && verification.is_out_of_date(); };
+        const auto is_out_of_date = [&] {
+            return replaced < io::kMostReplacements && verification.is_out_of_date();
+        };
         try {
             VerifyReport report = verification.run();
             if (report.findings.empty() || !is_out_of_date()) return report;
@@ -136,10 +147,12 @@ VerifyReport verify_in_place(const fs::path& set, const VerifyOptions& options) 
 VerifyReport verify(const fs::path& set, const VerifyOptions& options) {
     const auto start = std::chrono::steady_clock::now();
     const bool is_gguf = io::exists(set) && checkpoint::is_gguf(set);
-    VerifyReport report = is_gguf                             ? commands::verify_gguf(set, options)
-                          : commands::is_reported_folder(set) ? commands::verify_folder(set, options)
-                                                              : verify_in_place(set, options);
-    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    VerifyReport report = is_gguf ? commands::verify_gguf(set, options)
+                          : commands::is_reported_folder(set)
+                              ? commands::verify_folder(set, options)
+                              : verify_in_place(set, options);
+    report.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }
 

@@ -1,5 +1,6 @@
-// The set's tensors and those of the source are paired by name; every pair becomes a task that quantizes again, or compares copies, and
-// ends with a verdict (codecs/verify). Sources that were not hashed as a whole on the way are hashed afterwards.
+// The set's tensors and those of the source are paired by name; every pair becomes a task that
+// quantizes again, or compares copies, and ends with a verdict (codecs/verify). Sources that were
+// not hashed as a whole on the way are hashed afterwards.
 #include "commands/verify_against_source.hpp"
 
 #include <algorithm>
@@ -47,7 +48,9 @@ class SourceCheck {
     }
 
   private:
-    const TensorReport& tensor_of(const Pair& pair) const { return set_.sidecar.tensors[pair.stored]; }
+    const TensorReport& tensor_of(const Pair& pair) const {
+        return set_.sidecar.tensors[pair.stored];
+    }
 
     void add(std::size_t stored, std::string what) {
         const std::string& file = set_.sidecar.files[set_.stored[stored].file].name;
@@ -58,13 +61,17 @@ class SourceCheck {
     void pair_up() {
         std::vector<std::uint32_t> by_name(source_.tensors.size());
         for (std::uint32_t i = 0; i < by_name.size(); ++i) by_name[i] = i;
-        const auto name_of = [&](std::uint32_t i) -> const std::string& { return source_.tensors[i].name; };
-        std::sort(by_name.begin(), by_name.end(), [&](auto a, auto b) { return name_of(a) < name_of(b); });
+        const auto name_of = [&](std::uint32_t i) -> const std::string& {
+            return source_.tensors[i].name;
+        };
+        std::sort(by_name.begin(), by_name.end(),
+                  [&](auto a, auto b) { return name_of(a) < name_of(b); });
         std::vector<bool> paired(by_name.size());
         for (std::uint32_t i = 0; i < set_.stored.size(); ++i) {
             const TensorReport& tensor = set_.sidecar.tensors[i];
-            const auto found = std::lower_bound(by_name.begin(), by_name.end(), tensor.name,
-                                                [&](auto a, const std::string& name) { return name_of(a) < name; });
+            const auto found = std::lower_bound(
+                by_name.begin(), by_name.end(), tensor.name,
+                [&](auto a, const std::string& name) { return name_of(a) < name; });
             if (found == by_name.end() || name_of(*found) != tensor.name) {
                 add(i, "is not in the source");
                 continue;
@@ -74,29 +81,33 @@ class SourceCheck {
             if (other.dtype == tensor.dtype && other.shape == tensor.shape) {
                 pairs_.push_back({i, *found});
             } else {
-                add(i, fmt::format("was made from {} {}, the source has {} {}", dtype_name(tensor.dtype),
-                                   shape_text(tensor.shape), dtype_name(other.dtype), shape_text(other.shape)));
+                add(i, fmt::format("was made from {} {}, the source has {} {}",
+                                   dtype_name(tensor.dtype), shape_text(tensor.shape),
+                                   dtype_name(other.dtype), shape_text(other.shape)));
             }
         }
         for (const std::uint32_t i : by_name) {
             if (paired[i]) continue;
             const checkpoint::Tensor& tensor = source_.tensors[i];
-            findings_.push_back(
-                {source_.shards[tensor.shard].base_name, tensor.name, "is in the source, not in the set"});
+            findings_.push_back({source_.shards[tensor.shard].base_name, tensor.name,
+                                 "is in the source, not in the set"});
         }
     }
 
-    void add_task(std::size_t number, const formats::Format& format, const codecs::TakeVerdict& take,
-                  codecs::TaskList& tasks) const {
+    void add_task(std::size_t number, const formats::Format& format,
+                  const codecs::TakeVerdict& take, codecs::TaskList& tasks) const {
         const Pair& pair = pairs_[number];
         const TensorReport& tensor = tensor_of(pair);
         const octet_set::StoredTensor& place = set_.stored[pair.stored];
-        const pipeline::Stretch stored{&set_.data_files[place.file].file, place.offset, place.byte_count};
+        const pipeline::Stretch stored{&set_.data_files[place.file].file, place.offset,
+                                       place.byte_count};
         if (!tensor.scheme) {
-            tasks.add<codecs::VerifyCopyTask>(survey::source_of(source_, pair.source), stored, number, take);
+            tasks.add<codecs::VerifyCopyTask>(survey::source_of(source_, pair.source), stored,
+                                              number, take);
         } else {
-            tasks.add<codecs::VerifyTask>(survey::quantize_job(source_, pair.source, *tensor.scheme, importance_),
-                                          survey::source_of(source_, pair.source), stored, format, number, take);
+            tasks.add<codecs::VerifyTask>(
+                survey::quantize_job(source_, pair.source, *tensor.scheme, importance_),
+                survey::source_of(source_, pair.source), stored, format, number, take);
         }
     }
 
@@ -110,7 +121,8 @@ class SourceCheck {
         if (fault) {
             faults_.emplace(number, std::move(*fault));
         } else if (!checksum) {
-            unknown_.push_back({survey::source_of(source_, pair.source), std::move(verdict.made.source_pieces)});
+            unknown_.push_back(
+                {survey::source_of(source_, pair.source), std::move(verdict.made.source_pieces)});
             unknown_numbers_.push_back(number);
         }
     }
@@ -121,7 +133,8 @@ class SourceCheck {
         quiet.progress = {};
         const std::vector<Checksum> read = pipeline::piece_checksums(unknown_, quiet);
         for (std::size_t k = 0; k < read.size(); ++k) {
-            if (auto fault = codecs::fault_of_source(tensor_of(pairs_[unknown_numbers_[k]]), read[k]))
+            if (auto fault =
+                    codecs::fault_of_source(tensor_of(pairs_[unknown_numbers_[k]]), read[k]))
                 faults_.emplace(unknown_numbers_[k], std::move(*fault));
         }
     }
@@ -140,11 +153,15 @@ class SourceCheck {
 
 }  // namespace
 
-std::vector<Finding> verify_against_source(const octet_set::QuantizedSet& set, const VerifyOptions& options,
+std::vector<Finding> verify_against_source(const octet_set::QuantizedSet& set,
+                                           const VerifyOptions& options,
                                            const WriteOptions& reading) {
-    const auto importance = plan::open_importance(set.sidecar.options.importance, options.importance);
+    const auto importance =
+        plan::open_importance(set.sidecar.options.importance, options.importance);
     const io::Links links = io::links_of(options.follow_links);
-    return SourceCheck(set, checkpoint::open_checkpoint(*options.source, links), importance.get(), reading).run();
+    return SourceCheck(set, checkpoint::open_checkpoint(*options.source, links), importance.get(),
+                       reading)
+        .run();
 }
 
 }  // namespace octet::commands

@@ -1,4 +1,5 @@
-// Sizes and checksums of the files of a set, and of the tensors in those that are broken; see the header.
+// Sizes and checksums of the files of a set, and of the tensors in those that are broken; see the
+// header.
 #include "commands/verify_files.hpp"
 
 #include <fmt/format.h>
@@ -38,12 +39,14 @@ bool FileChecks::open_listed(const FileReport& listed, io::File& file) {
         file = folder_.open(listed.name);
     } catch (const Error& error) {
         if (error.code() != ErrorCode::kBadInput) throw;
-        add(listed.name, "", after_subject(error.what(), folder_.path_of(listed.name)).value_or(error.what()));
+        add(listed.name, "",
+            after_subject(error.what(), folder_.path_of(listed.name)).value_or(error.what()));
         return false;
     }
     if (file.size() == listed.byte_count) return true;
     add(listed.name, "",
-        fmt::format("has {} bytes, {} says {}", with_commas(file.size()), lister_, with_commas(listed.byte_count)));
+        fmt::format("has {} bytes, {} says {}", with_commas(file.size()), lister_,
+                    with_commas(listed.byte_count)));
     return false;
 }
 
@@ -52,7 +55,8 @@ void FileChecks::check_sha256(const FileReport& listed, const io::File& file) {
     if (listed.sha256.empty()) return;
     const std::string found = io::sha256_of(file, options_.stop_requested);
     if (found != listed.sha256)
-        add(listed.name, "", fmt::format("its SHA-256 is {}, {} says {}", found, lister_, listed.sha256));
+        add(listed.name, "",
+            fmt::format("its SHA-256 is {}, {} says {}", found, lister_, listed.sha256));
 }
 
 void FileChecks::check_data_files(std::uint64_t total) {
@@ -72,8 +76,9 @@ void FileChecks::check_data_files(std::uint64_t total) {
         if (broken_[i] || found[i] == *listed.checksum) continue;
         broken_[i] = true;
         add(listed.name, "",
-            fmt::format("its {} bytes have the checksum {}, {} says {}", with_commas(listed.byte_count),
-                        checksum_text(found[i]), lister_, checksum_text(*listed.checksum)));
+            fmt::format("its {} bytes have the checksum {}, {} says {}",
+                        with_commas(listed.byte_count), checksum_text(found[i]), lister_,
+                        checksum_text(*listed.checksum)));
     }
     for (std::size_t i = 0; i < files.size(); ++i) {
         if (!broken_[i]) check_sha256(sidecar_.files[i], files[i]);
@@ -89,7 +94,8 @@ void FileChecks::check_tensors(const octet_set::QuantizedSet& set) {
         regions.push_back({{&set.data_files[stored.file].file, stored.offset, stored.byte_count}});
         tensors.push_back(i);
     }
-    const std::vector<Checksum> found = pipeline::piece_checksums(regions, reading_options(options_));
+    const std::vector<Checksum> found =
+        pipeline::piece_checksums(regions, reading_options(options_));
     std::vector<bool> explained(broken_.size());
     for (std::size_t k = 0; k < tensors.size(); ++k) {
         const TensorReport& tensor = set.sidecar.tensors[tensors[k]];
@@ -97,12 +103,14 @@ void FileChecks::check_tensors(const octet_set::QuantizedSet& set) {
         const octet_set::StoredTensor& stored = set.stored[tensors[k]];
         explained[stored.file] = true;
         add(set.sidecar.files[stored.file].name, tensor.name,
-            fmt::format("something in its bytes {} to {} is not what was written", with_commas(stored.offset),
+            fmt::format("something in its bytes {} to {} is not what was written",
+                        with_commas(stored.offset),
                         with_commas(stored.offset + stored.byte_count)));
     }
     for (std::size_t i = 0; i < broken_.size(); ++i) {
         if (broken_[i] && !explained[i])
-            add(set.sidecar.files[i].name, "", "its header is not what was written; all tensor data are");
+            add(set.sidecar.files[i].name, "",
+                "its header is not what was written; all tensor data are");
     }
 }
 

@@ -18,7 +18,8 @@ VerifyReport check(const io::HeldFolder& folder, const VerifyOptions& options) {
     VerifyReport report;
     report.input = folder.path().native();
     try {
-        const formats::FolderReport listed = formats::read_folder_report(folder, io::links_of(options.follow_links));
+        const formats::FolderReport listed =
+            formats::read_folder_report(folder, io::links_of(options.follow_links));
         report.format = listed.format;
         octet_set::Sidecar files;
         files.files = listed.files;
@@ -32,7 +33,8 @@ VerifyReport check(const io::HeldFolder& folder, const VerifyOptions& options) {
     } catch (const Error& error) {
         if (error.code() != ErrorCode::kBadInput) throw;
         const auto what = after_subject(error.what(), folder.path_of(kFolderReportName));
-        report.findings.push_back({std::string(kFolderReportName), "", what.value_or(error.what())});
+        report.findings.push_back(
+            {std::string(kFolderReportName), "", what.value_or(error.what())});
     }
     return report;
 }
@@ -50,7 +52,8 @@ VerifyReport verify_folder(const fs::path& path, const VerifyOptions& options) {
     return io::read_held(path, [&](const io::HeldFolder& folder) {
         VerifyReport report = check(folder, options);
         if (!report.findings.empty() && folder.is_replaced())  // its files are being removed
-            throw Error(ErrorCode::kBadInput, printable(path.native()), "was replaced while it was read; try again");
+            throw Error(ErrorCode::kBadInput, printable(path.native()),
+                        "was replaced while it was read; try again");
         return report;
     });
 }

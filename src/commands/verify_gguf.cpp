@@ -34,8 +34,9 @@ class FileCheck {
 
     /// False where the file has no checksums to hold it against.
     bool check_header() {
-        const bool is_octets = std::any_of(header_.keys.begin(), header_.keys.end(),
-                                           [](const gguf::ReadKey& key) { return key.name.starts_with("octet."); });
+        const bool is_octets =
+            std::any_of(header_.keys.begin(), header_.keys.end(),
+                        [](const gguf::ReadKey& key) { return key.name.starts_with("octet."); });
         if (!is_octets) return false;
         if (!check_seal()) return true;
         read_checksums();
@@ -63,31 +64,37 @@ class FileCheck {
     /// The seal is the checksum of the header whose seal is zeros.
     bool check_seal() {
         const gguf::ReadKey* const seal = gguf::find_key(header_.keys, kSeal);
-        const std::optional<Checksum> expected = seal == nullptr ? std::nullopt : parse_checksum(seal->text);
+        const std::optional<Checksum> expected =
+            seal == nullptr ? std::nullopt : parse_checksum(seal->text);
         if (!expected) {
-            add("", fmt::format("has keys of octet's and no {} that is a checksum", in_quotes(kSeal)));
+            add("",
+                fmt::format("has keys of octet's and no {} that is a checksum", in_quotes(kSeal)));
             return false;
         }
         std::string bytes(std::min(header_.data_start, file_.size()), '\0');
         file_.read_at(std::as_writable_bytes(std::span(bytes)), 0);
-        std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(seal->offset), seal->text.size(), '0');
+        std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(seal->offset), seal->text.size(),
+                    '0');
         const Checksum found = quant::checksum_of(std::as_bytes(std::span(bytes)));
         if (found == *expected) return true;
-        add("", fmt::format("its header has the checksum {}, the seal says {}", checksum_text(found), seal->text));
+        add("", fmt::format("its header has the checksum {}, the seal says {}",
+                            checksum_text(found), seal->text));
         return false;
     }
 
     void read_checksums() {
         const gguf::ReadKey* const key = gguf::find_key(header_.keys, kChecksums);
-        const bool has_texts = key != nullptr && gguf::for_each_text(file_, *key, [&](std::string&& text) {
-                                   checksums_.push_back(parse_checksum(text));
-                               });
+        const bool has_texts =
+            key != nullptr && gguf::for_each_text(file_, *key, [&](std::string&& text) {
+                checksums_.push_back(parse_checksum(text));
+            });
         if (!has_texts || checksums_.size() != header_.tensors.size())
-            add("", fmt::format("key {} has not a checksum for each of {} tensors", in_quotes(kChecksums),
-                                with_commas(header_.tensors.size())));
+            add("", fmt::format("key {} has not a checksum for each of {} tensors",
+                                in_quotes(kChecksums), with_commas(header_.tensors.size())));
     }
 
-    /// What lies between and behind the tensors is zeros up to the alignment, and nothing is behind that.
+    /// What lies between and behind the tensors is zeros up to the alignment, and nothing is behind
+    /// that.
     void check_gaps() {
         std::uint64_t end = header_.data_start;
         for (const gguf::ReadTensor& tensor : header_.tensors) {
@@ -96,21 +103,26 @@ class FileCheck {
             end = tensor.offset + tensor.byte_count;
         }
         check_zeros(end, file_.size());
-        const std::uint64_t padded = (end + header_.alignment - 1) / header_.alignment * header_.alignment;
+        const std::uint64_t padded =
+            (end + header_.alignment - 1) / header_.alignment * header_.alignment;
         if (file_.size() != padded)
-            add("", fmt::format("has {} bytes, and its header makes it {}", with_commas(file_.size()),
-                                with_commas(padded)));
+            add("", fmt::format("has {} bytes, and its header makes it {}",
+                                with_commas(file_.size()), with_commas(padded)));
     }
 
     void check_zeros(std::uint64_t begin, std::uint64_t end) {
         std::array<std::byte, 4096> part;
         for (std::uint64_t at = begin; at < end; at += part.size()) {
-            const std::span<std::byte> bytes = std::span(part).first(std::min<std::uint64_t>(part.size(), end - at));
+            const std::span<std::byte> bytes =
+                std::span(part).first(std::min<std::uint64_t>(part.size(), end - at));
             file_.read_at(bytes, at);
-            const auto other = std::find_if(bytes.begin(), bytes.end(), [](std::byte b) { return b != std::byte{0}; });
+            const auto other = std::find_if(bytes.begin(), bytes.end(),
+                                            [](std::byte b) { return b != std::byte{0}; });
             if (other == bytes.end()) continue;
-            return add("", fmt::format("byte {} belongs to no tensor and is not 0",
-                                       with_commas(at + static_cast<std::uint64_t>(other - bytes.begin()))));
+            return add(
+                "",
+                fmt::format("byte {} belongs to no tensor and is not 0",
+                            with_commas(at + static_cast<std::uint64_t>(other - bytes.begin()))));
         }
     }
 
@@ -138,9 +150,10 @@ void check_tensors(std::vector<FileCheck>& checks, const VerifyOptions& options)
     for (std::size_t i = 0; i < found.size(); ++i) {
         const auto& [tensor, checksum] = expected[i].second;
         if (found[i] == checksum) continue;
-        expected[i].first->add(tensor->name, fmt::format("its {} bytes have the checksum {}, the file says {}",
-                                                         with_commas(tensor->byte_count), checksum_text(found[i]),
-                                                         checksum_text(checksum)));
+        expected[i].first->add(tensor->name,
+                               fmt::format("its {} bytes have the checksum {}, the file says {}",
+                                           with_commas(tensor->byte_count), checksum_text(found[i]),
+                                           checksum_text(checksum)));
     }
 }
 
@@ -154,7 +167,8 @@ void sum_up(gguf::GgufFile&& file, VerifyReport& report) {
 
 VerifyReport verify_gguf(const fs::path& path, const VerifyOptions& options) {
     if (options.source)
-        throw Error(ErrorCode::kUsage, "--source", "is of sets; octet compare holds a GGUF file against its source");
+        throw Error(ErrorCode::kUsage, "--source",
+                    "is of sets; octet compare holds a GGUF file against its source");
     VerifyReport report;
     report.input = path.native();
     report.format = "gguf";

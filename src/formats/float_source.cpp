@@ -28,8 +28,9 @@ std::optional<std::size_t> FloatSource::find(std::string_view name) const {
     return found == by_name_.end() ? std::nullopt : std::optional(found->second);
 }
 
-void FloatSource::read_plain(Dtype target, std::size_t tensor, std::uint64_t first, std::uint64_t count,
-                             std::span<std::byte> values, std::span<std::byte> scratch) const {
+void FloatSource::read_plain(Dtype target, std::size_t tensor, std::uint64_t first,
+                             std::uint64_t count, std::span<std::byte> values,
+                             std::span<std::byte> scratch) const {
     const Dtype dtype = tensors_[tensor].dtype;
     const std::uint64_t each = dtype_bits(dtype) / 8;
     const bool as_it_is = dtype == target;
@@ -40,7 +41,8 @@ void FloatSource::read_plain(Dtype target, std::size_t tensor, std::uint64_t fir
 }
 
 /// They widen from the upper half of `values`, whose end nothing overtakes.
-float* FloatSource::room_of_floats(Dtype target, std::uint64_t count, std::span<std::byte> values) noexcept {
+float* FloatSource::room_of_floats(Dtype target, std::uint64_t count,
+                                   std::span<std::byte> values) noexcept {
     const std::uint64_t skipped = target == Dtype::kF64 ? count * sizeof(float) : 0;
     return reinterpret_cast<float*>(values.data() + skipped);
 }
@@ -63,7 +65,8 @@ void FloatSource::read(std::size_t tensor, std::uint64_t first, std::span<double
     read_as(Dtype::kF64, tensor, first, values.size(), std::as_writable_bytes(values), scratch);
 }
 
-void FloatSource::read_bytes(std::size_t tensor, std::uint64_t first, std::span<std::byte> bytes) const {
+void FloatSource::read_bytes(std::size_t tensor, std::uint64_t first,
+                             std::span<std::byte> bytes) const {
     file_of(tensor).read_at(bytes, places_[tensor].offset + first);
 }
 

@@ -1,7 +1,8 @@
 // The reading seam: weights of any format that octet reads, opened to read their tensors as
-// floating-point numbers. Each format is an implementation: a plain checkpoint (plain_source), a set
-// of octet's own (octet_set/set_source), a GGUF file (gguf/gguf_source); codecs/open_source chooses.
-// A source owns its open files; reading is safe from several threads at once.
+// floating-point numbers. Each format is an implementation: a plain checkpoint (plain_source), a
+// set of octet's own (octet_set/set_source), a GGUF file (gguf/gguf_source), a checkpoint that came
+// quantized by another method (came_quantized/quantized_source); codecs/open_source chooses. A
+// source owns its open files; reading is safe from several threads at once.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ namespace octet::formats {
 
 class FloatSource {
   public:
-    enum class What : std::uint8_t { kCheckpoint, kSet, kGguf };
+    enum class What : std::uint8_t { kCheckpoint, kSet, kGguf, kQuantized };
 
     FloatSource(const FloatSource&) = delete;
     FloatSource& operator=(const FloatSource&) = delete;
@@ -30,18 +31,21 @@ class FloatSource {
     What what() const noexcept { return what_; }
     bool is_set() const noexcept { return what_ == What::kSet; }
     bool is_gguf() const noexcept { return what_ == What::kGguf; }
+    bool came_quantized() const noexcept { return what_ == What::kQuantized; }
 
-    /// "safetensors", "octet" or "gguf".
-    std::string_view format() const noexcept;
+    /// "safetensors", "octet", "gguf", or the method of a checkpoint that came quantized.
+    virtual std::string_view format() const noexcept;
 
-    /// In file order, under the names, in the layout and with the dtypes of a checkpoint: kind, scheme or type, state; `output_bytes` as
-    /// stored, with the state. Of codes in a format that says no dtype it is F32.
+    /// In file order, under the names, in the layout and with the dtypes of a checkpoint: kind,
+    /// scheme or type, state; `output_bytes` as stored, with the state. Of codes in a format that
+    /// says no dtype it is F32.
     const std::vector<TensorReport>& tensors() const noexcept { return tensors_; }
 
     /// The place of a tensor in tensors().
     std::optional<std::size_t> find(std::string_view name) const;
 
-    /// True of a tensor of a checkpoint that the format drops, as it follows from others: masks, further names of the embedding.
+    /// True of a tensor of a checkpoint that the format drops, as it follows from others: masks,
+    /// further names of the embedding.
     virtual bool has_no_place_for(std::string_view /*name*/) const { return false; }
 
     /// The files that it reads.
@@ -56,18 +60,24 @@ class FloatSource {
     /// Bytes of `scratch` that read() needs for each element.
     static constexpr std::size_t kScratchBytes = 8;
 
-    /// Reads elements [first, first + values.size()) of a float tensor, converted to the nearest; float64 keeps F64 as
-    /// it is, and what was restored from codes is float32 in either. kIo.
-    void read(std::size_t tensor, std::uint64_t first, std::span<float> values, std::span<std::byte> scratch) const;
-    void read(std::size_t tensor, std::uint64_t first, std::span<double> values, std::span<std::byte> scratch) const;
+    /// Reads elements [first, first + values.size()) of a float tensor, converted to the nearest;
+    /// float64 keeps F64 as it is, and what was restored from codes is float32 in either. kIo.
+    void read(std::size_t tensor, std::uint64_t first, std::span<float> values,
+              std::span<std::byte> scratch) const;
+    void read(std::size_t tensor, std::uint64_t first, std::span<double> values,
+              std::span<std::byte> scratch) const;
 
-    /// How many elements are best read at once, from a multiple of it on: more than 1 of what lies transposed.
+    /// How many elements are best read at once, from a multiple of it on: more than 1 of what lies
+    /// transposed.
     virtual std::uint64_t good_run(std::size_t /*tensor*/) const { return 1; }
 
     /// True where values are restored from codes.
-    virtual bool is_quantized(std::size_t tensor) const { return tensors_[tensor].scheme.has_value(); }
+    virtual bool is_quantized(std::size_t tensor) const {
+        return tensors_[tensor].scheme.has_value();
+    }
 
-    /// True of a tensor that lies in a file as a checkpoint has it, element behind element in its dtype.
+    /// True of a tensor that lies in a file as a checkpoint has it, element behind element in its
+    /// dtype.
     virtual bool is_plain(std::size_t tensor) const { return !tensors_[tensor].scheme; }
 
     /// Where a tensor lies; of a quantized one its codes and what belongs to them.
@@ -104,7 +114,8 @@ class FloatSource {
                     std::span<std::byte> values, std::span<std::byte> scratch) const;
 
     /// Where in `values` to restore float32, so that widen() can make `target` of them in place.
-    static float* room_of_floats(Dtype target, std::uint64_t count, std::span<std::byte> values) noexcept;
+    static float* room_of_floats(Dtype target, std::uint64_t count,
+                                 std::span<std::byte> values) noexcept;
     static void widen(Dtype target, std::uint64_t count, std::span<std::byte> values) noexcept;
 
   private:

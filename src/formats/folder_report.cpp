@@ -18,10 +18,12 @@ using octet_set::kChecksumKey;
 using octet_set::kPieceChecksumKey;
 
 [[noreturn]] void fail(std::string_view file_name, std::string_view what) {
-    throw Error(ErrorCode::kBadInput, printable(file_name), std::string(what) + "; restore it or quantize again");
+    throw Error(ErrorCode::kBadInput, printable(file_name),
+                std::string(what) + "; restore it or quantize again");
 }
 
-void write_files(JsonWriter& writer, const std::vector<FileReport>& files, std::string_view checksum_key) {
+void write_files(JsonWriter& writer, const std::vector<FileReport>& files,
+                 std::string_view checksum_key) {
     writer.begin_array();
     for (const FileReport& file : files) {
         writer.begin_object().key("name").string(file.name).key("bytes").integer(file.byte_count);
@@ -38,7 +40,8 @@ std::vector<FileReport> files_of(const json& array, std::string_view checksum_ke
     for (const json& one : array.get_ref<const json::array_t&>()) {
         FileReport file{one.at("name").get<std::string>(), one.at("bytes").get<std::uint64_t>()};
         if (!checksum_key.empty()) {
-            file.checksum = parse_checksum(one.at(std::string(checksum_key)).get_ref<const std::string&>());
+            file.checksum =
+                parse_checksum(one.at(std::string(checksum_key)).get_ref<const std::string&>());
             if (!file.checksum) throw Error(ErrorCode::kBadInput, "a checksum is none");
         }
         file.sha256 = one.value("sha256", "");
@@ -92,9 +95,12 @@ FolderReport parse_folder_report(std::string_view text, std::string_view file_na
 FolderReport read_folder_report(const io::HeldFolder& folder, io::Links links) {
     constexpr std::uint64_t kMostBytes = 16U << 20U;
     const std::filesystem::path path = folder.path_of(kFolderReportName);
-    if (!folder.has(kFolderReportName)) throw Error(ErrorCode::kBadInput, printable(path.native()), "not found");
-    FolderReport report = parse_folder_report(folder.read_text(kFolderReportName, kMostBytes), path.native());
-    for (const FileReport& file : report.files) io::check_plain_name(folder.path(), file.name, path.native(), links);
+    if (!folder.has(kFolderReportName))
+        throw Error(ErrorCode::kBadInput, printable(path.native()), "not found");
+    FolderReport report =
+        parse_folder_report(folder.read_text(kFolderReportName, kMostBytes), path.native());
+    for (const FileReport& file : report.files)
+        io::check_plain_name(folder.path(), file.name, path.native(), links);
     for (const FileReport& file : report.companions)
         io::check_companion_name(folder.path(), file.name, path.native(), links);
     return report;

@@ -1,5 +1,6 @@
-// The file `octet_report.json` in a folder of another engine's format: which files octet wrote there, and their checksums. It is written last.
-// By it `verify FOLDER` holds every byte against what was written, and `--force` knows what may be replaced. Its last member is the checksum of
+// The file `octet_report.json` in a folder of another engine's format: which files octet wrote
+// there, and their checksums. It is written last. By it `verify FOLDER` holds every byte against
+// what was written, and `--force` knows what may be replaced. Its last member is the checksum of
 // all of its text before, as in a sidecar. Values; no files are held.
 #pragma once
 
@@ -24,7 +25,8 @@ struct FolderReport {
 
 std::string folder_report_text(const FolderReport& report);
 
-/// Not JSON, changed after it was written, a member missing or of the wrong type: kBadInput naming `file_name`.
+/// Not JSON, changed after it was written, a member missing or of the wrong type: kBadInput naming
+/// `file_name`.
 FolderReport parse_folder_report(std::string_view text, std::string_view file_name);
 
 /// That of a folder, no name in which leads out of it. kBadInput, kIo.

@@ -21,13 +21,15 @@ struct PlannedFile {
 };
 
 /// Returns its size.
-std::uint64_t make_header(const PlannedFile& planned, const std::vector<OutputTensor>& tensors, const PartsOf& parts_of,
-                          const NameOfPart& name_of, const safetensors::HeaderSink& sink) {
+std::uint64_t make_header(const PlannedFile& planned, const std::vector<OutputTensor>& tensors,
+                          const PartsOf& parts_of, const NameOfPart& name_of,
+                          const safetensors::HeaderSink& sink) {
     safetensors::HeaderWriter writer(planned.file.metadata, sink);
     for (const std::uint32_t i : planned.order) {
         std::uint64_t begin = tensors[i].begin;
         for (const quant::StoredPart& part : parts_of(i)) {
-            writer.add(name_of(*tensors[i].name, part.suffix), part.dtype, part.shape, begin, begin + part.byte_count);
+            writer.add(name_of(*tensors[i].name, part.suffix), part.dtype, part.shape, begin,
+                       begin + part.byte_count);
             begin += part.byte_count;
         }
     }
@@ -38,7 +40,8 @@ void drop(std::string_view /*piece*/, std::uint64_t /*offset*/) {}
 
 /// As the reports say.
 std::vector<quant::StoredPart> stored_as(const Format& format, const TensorReport& tensor) {
-    return tensor.same_as.empty() ? format.parts_of(tensor, tensor.scheme) : std::vector<quant::StoredPart>();
+    return tensor.same_as.empty() ? format.parts_of(tensor, tensor.scheme)
+                                  : std::vector<quant::StoredPart>();
 }
 
 /// A header's length does not depend on the order of its tensors.
@@ -54,12 +57,14 @@ std::vector<FilePlan> measured(const Format& format, const checkpoint::Checkpoin
         for (const quant::StoredPart& part : parts_of(i)) {
             const std::uint64_t begin = ends[file];
             ends[file] += part.byte_count;
-            headers[file].add(name_of(tensors[i].name, part.suffix), part.dtype, part.shape, begin, ends[file]);
+            headers[file].add(name_of(tensors[i].name, part.suffix), part.dtype, part.shape, begin,
+                              ends[file]);
         }
     }
     std::vector<FilePlan> files;
     for (DataFile& file : data_files) {
-        const std::uint64_t bytes = headers[files.size()].finish_pieces(file.name) + ends[files.size()];
+        const std::uint64_t bytes =
+            headers[files.size()].finish_pieces(file.name) + ends[files.size()];
         files.push_back({std::move(file.name), bytes});
     }
     return files;
@@ -67,8 +72,8 @@ std::vector<FilePlan> measured(const Format& format, const checkpoint::Checkpoin
 
 }  // namespace
 
-OutputPlan lay_out(std::vector<OutputTensor> given, const PartsOf& parts_of, const NameOfPart& name_of,
-                   const std::vector<DataFile>& files) {
+OutputPlan lay_out(std::vector<OutputTensor> given, const PartsOf& parts_of,
+                   const NameOfPart& name_of, const std::vector<DataFile>& files) {
     OutputPlan plan;
     plan.placements.resize(given.size());
     const auto shared = std::make_shared<std::vector<OutputTensor>>(std::move(given));
@@ -83,14 +88,16 @@ OutputPlan lay_out(std::vector<OutputTensor> given, const PartsOf& parts_of, con
             plan.placements[i] = {number, end, total_bytes(parts_of(i))};
             end += plan.placements[i].byte_count;
         }
-        std::stable_sort(file->order.begin(), file->order.end(), [&](std::uint32_t a, std::uint32_t b) {
-            return tensors[a].header_position < tensors[b].header_position;
-        });
+        std::stable_sort(file->order.begin(), file->order.end(),
+                         [&](std::uint32_t a, std::uint32_t b) {
+                             return tensors[a].header_position < tensors[b].header_position;
+                         });
         const std::uint64_t header_bytes = make_header(*file, tensors, parts_of, name_of, drop);
         for (const std::uint32_t i : file->order) plan.placements[i].offset += header_bytes;
-        plan.files.push_back({file->file.name, header_bytes + end, [=](const safetensors::HeaderSink& sink) {
-                                  make_header(*file, *shared, parts_of, name_of, sink);
-                              }});
+        plan.files.push_back(
+            {file->file.name, header_bytes + end, [=](const safetensors::HeaderSink& sink) {
+                 make_header(*file, *shared, parts_of, name_of, sink);
+             }});
     }
     return plan;
 }
@@ -104,7 +111,8 @@ OutputPlan lay_out(const Format& format, const checkpoint::Checkpoint& checkpoin
         const checkpoint::Tensor& source = checkpoint.tensors[i];
         output.push_back({&tensors[i].name, source.shard, source.header_position, 0});
     }
-    return lay_out(std::move(output), parts_of, format.part_names(tensors), format.data_files(checkpoint));
+    return lay_out(std::move(output), parts_of, format.part_names(tensors),
+                   format.data_files(checkpoint));
 }
 
 std::vector<FilePlan> files_of(const Format& format, const checkpoint::Checkpoint& checkpoint,
@@ -118,10 +126,12 @@ std::uint64_t bytes_of(const Format& format, const checkpoint::Checkpoint& check
                        const std::function<std::optional<Scheme>(std::size_t)>& scheme,
                        const std::function<bool(std::size_t)>& is_tied) {
     const PartsOf parts_of = [&](std::size_t i) {
-        return is_tied(i) ? std::vector<quant::StoredPart>() : format.parts_of(tensors[i], scheme(i));
+        return is_tied(i) ? std::vector<quant::StoredPart>()
+                          : format.parts_of(tensors[i], scheme(i));
     };
     std::uint64_t bytes = 0;
-    for (const FilePlan& file : measured(format, checkpoint, tensors, parts_of)) bytes += file.byte_count;
+    for (const FilePlan& file : measured(format, checkpoint, tensors, parts_of))
+        bytes += file.byte_count;
     return bytes;
 }
 
@@ -129,11 +139,13 @@ std::uint64_t empty_bytes(const Format& format, const checkpoint::Checkpoint& ch
     constexpr std::uint64_t kMostPadding = 7;
     std::uint64_t bytes = 0;
     for (const DataFile& file : format.data_files(checkpoint))
-        bytes += safetensors::HeaderWriter(file.metadata).finish(checkpoint.input).size() + kMostPadding;
+        bytes +=
+            safetensors::HeaderWriter(file.metadata).finish(checkpoint.input).size() + kMostPadding;
     return bytes;
 }
 
-std::uint64_t bytes_needed(const std::vector<FilePlan>& files, std::uint64_t companion_bytes, std::size_t tensors) {
+std::uint64_t bytes_needed(const std::vector<FilePlan>& files, std::uint64_t companion_bytes,
+                           std::size_t tensors) {
     constexpr std::uint64_t kTextBytes = 400;  // a tensor's entry in a sidecar, as tiny-gpt2 has it
     std::uint64_t bytes = companion_bytes + kTextBytes * tensors;
     for (const FilePlan& file : files) bytes += file.byte_count;

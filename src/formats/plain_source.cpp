@@ -31,12 +31,14 @@ std::vector<TensorReport> take_tensors(checkpoint::Checkpoint& checkpoint) {
     return tensors;
 }
 
-PlainSource::PlainSource(checkpoint::Checkpoint&& checkpoint) : FloatSource(contents_of(checkpoint)) {}
+PlainSource::PlainSource(checkpoint::Checkpoint&& checkpoint)
+    : FloatSource(contents_of(checkpoint)) {}
 
 FloatSource::Contents PlainSource::contents_of(checkpoint::Checkpoint& checkpoint) {
     Contents contents;
     contents.what = What::kCheckpoint;
-    for (checkpoint::Shard& shard : checkpoint.shards) contents.files.push_back(std::move(shard.file));
+    for (checkpoint::Shard& shard : checkpoint.shards)
+        contents.files.push_back(std::move(shard.file));
     contents.tensors = take_tensors(checkpoint);
     contents.places.reserve(checkpoint.tensors.size());
     for (const checkpoint::Tensor& tensor : checkpoint.tensors)
@@ -44,8 +46,9 @@ FloatSource::Contents PlainSource::contents_of(checkpoint::Checkpoint& checkpoin
     return contents;
 }
 
-void PlainSource::read_as(Dtype target, std::size_t tensor, std::uint64_t first, std::uint64_t count,
-                          std::span<std::byte> values, std::span<std::byte> scratch) const {
+void PlainSource::read_as(Dtype target, std::size_t tensor, std::uint64_t first,
+                          std::uint64_t count, std::span<std::byte> values,
+                          std::span<std::byte> scratch) const {
     read_plain(target, tensor, first, count, values, scratch);
 }
 

@@ -1,4 +1,5 @@
-// Directories by descriptor: thin wrappers around openat(2) and its kin that say in one line what failed.
+// Directories by descriptor: thin wrappers around openat(2) and its kin that say in one line what
+// failed.
 #include "io/directory.hpp"
 
 #include <dirent.h>
@@ -41,7 +42,8 @@ struct stat status_of(int fd, const fs::path& path) {
 struct statx extended_status(int fd, const fs::path& path) {
     struct statx status {};
     if (::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) == 0) return status;
-    if (errno != ENOSYS && errno != EPERM && errno != EINVAL) throw_io_error(path, "examine", errno);
+    if (errno != ENOSYS && errno != EPERM && errno != EINVAL)
+        throw_io_error(path, "examine", errno);
     return {};
 }
 
@@ -107,7 +109,8 @@ Directory Directory::make_folder(const std::string& name) const {
         if (!made) throw_io_error(path_ / name, "open", ENOENT);
         const struct stat status = status_of(made->fd_, made->path_);
         made->mode_ = status.st_mode & 07777U;
-        // Whoever exchanged it in between has put another folder there: one that is not empty, or somebody else's.
+        // Whoever exchanged it in between has put another folder there: one that is not empty, or
+        // somebody else's.
         if (status.st_uid != ::geteuid() || !made->names().empty())
             throw Error(ErrorCode::kIo, printable(made->path_.native()),
                         "was exchanged for another folder while octet made it; find out by whom");
@@ -138,7 +141,10 @@ std::optional<DirectoryEntry> Directory::look_at(const std::string& name) const 
         result = ::fstatat(fd_, name.c_str(), &status, AT_SYMLINK_NOFOLLOW);
     } while (result != 0 && errno == EINTR);
     if (result == 0)
-        return DirectoryEntry{kind_of(status.st_mode), {status.st_dev, status.st_ino}, status.st_uid, status.st_nlink};
+        return DirectoryEntry{kind_of(status.st_mode),
+                              {status.st_dev, status.st_ino},
+                              status.st_uid,
+                              status.st_nlink};
     if (errno != ENOENT) throw_io_error(path_ / name, "examine", errno);
     return std::nullopt;
 }
@@ -147,7 +153,8 @@ std::vector<std::string> Directory::names() const {
     std::vector<std::string> names;
     while (true) {  // a signal can interrupt it anywhere: then from the beginning
         names.clear();
-        const int fd = system_calls().open(fd_, ".", kOpenFolder, 0);  // one of its own, as it has a place in the list
+        const int fd = system_calls().open(fd_, ".", kOpenFolder,
+                                           0);  // one of its own, as it has a place in the list
         if (fd < 0) throw_io_error(path_, "list", errno);
         const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(fd), ::closedir);
         if (entries == nullptr) {
@@ -162,11 +169,14 @@ std::vector<std::string> Directory::names() const {
     return names;
 }
 
-void Directory::move(const std::string& name, const Directory& to, const std::string& to_name, MoveMode mode) const {
+void Directory::move(const std::string& name, const Directory& to, const std::string& to_name,
+                     MoveMode mode) const {
     int result = system_calls().move(fd_, name.c_str(), to.fd_, to_name.c_str(), mode);
-    if (result != 0 && errno == EINVAL && mode == MoveMode::kKeepExisting) {  // a file system without such a call
+    if (result != 0 && errno == EINVAL &&
+        mode == MoveMode::kKeepExisting) {  // a file system without such a call
         if (to.look_at(to_name)) throw_io_error(to.path_ / to_name, "move into place", EEXIST);
-        result = system_calls().move(fd_, name.c_str(), to.fd_, to_name.c_str(), MoveMode::kReplace);
+        result =
+            system_calls().move(fd_, name.c_str(), to.fd_, to_name.c_str(), MoveMode::kReplace);
     }
     if (result != 0) throw_io_error(to.path_ / to_name, "move into place", errno);
 }
@@ -180,7 +190,8 @@ bool Directory::remove_folder(const std::string& name) const noexcept {
 }
 
 void Directory::sync() const {
-    // Some file systems cannot sync folders and say so; the move is then as durable as they make it.
+    // Some file systems cannot sync folders and say so; the move is then as durable as they make
+    // it.
     if (system_calls().fsync(fd_) != 0 && errno != EINVAL && errno != ENOTSUP)
         throw_io_error(path_, "flush to the disk", errno);
 }
@@ -203,11 +214,13 @@ bool Directory::is_sticky() const {
 }
 
 bool Directory::only_takes_new() const {
-    return (extended_status(fd_, path_).stx_attributes & (STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE)) != 0;
+    return (extended_status(fd_, path_).stx_attributes &
+            (STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE)) != 0;
 }
 
 bool Directory::is_mounted_apart_from(const Directory& above) const {
-    return extended_status(fd_, path_).stx_mnt_id != extended_status(above.fd_, above.path_).stx_mnt_id;
+    return extended_status(fd_, path_).stx_mnt_id !=
+           extended_status(above.fd_, above.path_).stx_mnt_id;
 }
 
 std::string user_text(uid_t user) {

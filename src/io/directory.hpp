@@ -1,5 +1,6 @@
-// A directory held open by its descriptor. Everything under it is named relative to the descriptor and links are never followed, so
-// that whoever exchanges a folder or plants a link meanwhile changes what a path leads to, not what octet touches.
+// A directory held open by its descriptor. Everything under it is named relative to the descriptor
+// and links are never followed, so that whoever exchanges a folder or plants a link meanwhile
+// changes what a path leads to, not what octet touches.
 #pragma once
 
 #include <sys/types.h>
@@ -25,7 +26,9 @@ struct DirectoryEntry {
     std::uint64_t links = 0;  ///< how many names the file has
 
     bool is_folder(const FileIdentity& id) const { return kind == Kind::kFolder && identity == id; }
-    bool is_folder(std::uint64_t inode) const { return kind == Kind::kFolder && identity.inode == inode; }
+    bool is_folder(std::uint64_t inode) const {
+        return kind == Kind::kFolder && identity.inode == inode;
+    }
 };
 
 class Directory {
@@ -35,13 +38,16 @@ class Directory {
     Directory& operator=(Directory&& other) noexcept;
     ~Directory();
 
-    /// Opens a folder at a path that the user named, links followed. Not found, or no folder: kUsage; kIo.
+    /// Opens a folder at a path that the user named, links followed. Not found, or no folder:
+    /// kUsage; kIo.
     static Directory open(const std::filesystem::path& path);
 
-    /// The same, where only names in it are looked at and opened: it may be one that must not be listed.
+    /// The same, where only names in it are looked at and opened: it may be one that must not be
+    /// listed.
     static Directory open_to_look(const std::filesystem::path& path);
 
-    /// The folder of that name, or nothing where there is nothing of that name. A link or anything else: kIo, naming it.
+    /// The folder of that name, or nothing where there is nothing of that name. A link or anything
+    /// else: kIo, naming it.
     std::optional<Directory> find_folder(const std::string& name) const;
 
     /// Creates a folder, for this user alone until open_to() says otherwise, and opens it. kIo.
@@ -59,10 +65,13 @@ class Directory {
     /// All names, hidden ones too, sorted. kIo.
     std::vector<std::string> names() const;
 
-    /// Gives a file of this folder another name, or another folder of the same file system. kIo naming `to_name`.
-    void move(const std::string& name, const Directory& to, const std::string& to_name, MoveMode mode) const;
+    /// Gives a file of this folder another name, or another folder of the same file system. kIo
+    /// naming `to_name`.
+    void move(const std::string& name, const Directory& to, const std::string& to_name,
+              MoveMode mode) const;
 
-    /// Removes a file or an empty folder; what is gone already counts as removed. False and errno where it cannot be done.
+    /// Removes a file or an empty folder; what is gone already counts as removed. False and errno
+    /// where it cannot be done.
     bool remove_file(const std::string& name) const noexcept;
     bool remove_folder(const std::string& name) const noexcept;
 
@@ -74,9 +83,10 @@ class Directory {
 
     FileIdentity identity() const;
     uid_t owner() const;
-    bool is_writable() const;     ///< by this user: files can be created and removed in it
-    bool is_sticky() const;       ///< only owners remove files
-    bool only_takes_new() const;  ///< append-only or immutable: nothing can be moved or removed in it
+    bool is_writable() const;  ///< by this user: files can be created and removed in it
+    bool is_sticky() const;    ///< only owners remove files
+    bool only_takes_new()
+        const;  ///< append-only or immutable: nothing can be moved or removed in it
     bool is_mounted_apart_from(const Directory& above) const;  ///< the root of another mount
 
     int descriptor() const noexcept { return fd_; }

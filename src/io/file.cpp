@@ -54,16 +54,19 @@ bool find_status(const std::filesystem::path& path, struct stat& status) {
 
 void check_size(const File& file, std::uint64_t most_bytes) {
     if (file.size() <= most_bytes) return;
-    throw Error(ErrorCode::kBadInput, printable(file.name()),
-                fmt::format("has {} bytes, more than the {} that such a file may have; is it the right file?",
-                            with_commas(file.size()), with_commas(most_bytes)));
+    throw Error(
+        ErrorCode::kBadInput, printable(file.name()),
+        fmt::format(
+            "has {} bytes, more than the {} that such a file may have; is it the right file?",
+            with_commas(file.size()), with_commas(most_bytes)));
 }
 
 }  // namespace
 
 void throw_io_error(const std::filesystem::path& path, std::string_view action, int error_number) {
-    throw Error(ErrorCode::kIo, printable(path.native()),
-                fmt::format("cannot {}: {}; {}", action, errno_text(error_number), cure_for(error_number)));
+    throw Error(
+        ErrorCode::kIo, printable(path.native()),
+        fmt::format("cannot {}: {}; {}", action, errno_text(error_number), cure_for(error_number)));
 }
 
 EntryKind kind_at(const std::filesystem::path& path) {
@@ -109,7 +112,8 @@ File File::of_opened(int fd, const std::filesystem::path& path) {
     struct stat status {};
     if (::fstat(fd, &status) != 0) throw_io_error(path, "read the size of", errno);
     if (!S_ISREG(status.st_mode)) {
-        throw Error(ErrorCode::kBadInput, printable(path.native()), "is not a regular file; give a file or a folder");
+        throw Error(ErrorCode::kBadInput, printable(path.native()),
+                    "is not a regular file; give a file or a folder");
     }
     file.size_ = static_cast<std::uint64_t>(status.st_size);
     return file;
@@ -122,12 +126,14 @@ File File::open_for_reading(const std::filesystem::path& path) {
     return of_opened(system_calls().open(AT_FDCWD, path.c_str(), kOpenToRead, 0), path);
 }
 
-File File::open_for_reading(int directory, const std::string& name, const std::filesystem::path& path) {
+File File::open_for_reading(int directory, const std::string& name,
+                            const std::filesystem::path& path) {
     return of_opened(system_calls().open(directory, name.c_str(), kOpenToRead, 0), path);
 }
 
 File File::open_in(int directory, const std::string& name, const std::filesystem::path& path) {
-    return of_opened(system_calls().open(directory, name.c_str(), kOpenToRead | O_NOFOLLOW, 0), path);
+    return of_opened(system_calls().open(directory, name.c_str(), kOpenToRead | O_NOFOLLOW, 0),
+                     path);
 }
 
 File File::create(const std::filesystem::path& path, std::uint64_t byte_count) {
@@ -161,13 +167,14 @@ FileIdentity File::identity() const {
 void File::read_at(std::span<std::byte> buffer, std::uint64_t offset) const {
     std::size_t done = 0;
     while (done < buffer.size()) {
-        const ssize_t got =
-            system_calls().pread(fd_, buffer.data() + done, buffer.size() - done, static_cast<off_t>(offset + done));
+        const ssize_t got = system_calls().pread(fd_, buffer.data() + done, buffer.size() - done,
+                                                 static_cast<off_t>(offset + done));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) throw_io_error(name_, "read", errno);
         if (got == 0) {
             throw Error(ErrorCode::kIo, printable(name_),
-                        fmt::format("ended at byte {} of {} while it was read; let nothing write to it and try again",
+                        fmt::format("ended at byte {} of {} while it was read; let nothing write "
+                                    "to it and try again",
                                     with_commas(offset + done), with_commas(size_)));
         }
         done += static_cast<std::size_t>(got);
@@ -178,12 +185,14 @@ void File::will_be_read_in_order() const noexcept {
     ::posix_fadvise(fd_, 0, 0, POSIX_FADV_SEQUENTIAL);
 }
 
-// Reading, rather than asking for read-ahead, because only then the system reads further ahead meanwhile, in ever larger pages.
+// Reading, rather than asking for read-ahead, because only then the system reads further ahead
+// meanwhile, in ever larger pages.
 bool File::bring_in(std::uint64_t offset, std::uint64_t size) const noexcept {
     constexpr std::uint64_t kBlock = 64U << 10U;
     char block[kBlock];
     for (std::uint64_t done = 0; done < size;) {
-        const ssize_t read = ::pread(fd_, block, std::min(kBlock, size - done), static_cast<off_t>(offset + done));
+        const ssize_t read =
+            ::pread(fd_, block, std::min(kBlock, size - done), static_cast<off_t>(offset + done));
         if (read <= 0) return false;
         done += static_cast<std::uint64_t>(read);
     }
@@ -193,8 +202,8 @@ bool File::bring_in(std::uint64_t offset, std::uint64_t size) const noexcept {
 void File::write_at(std::span<const std::byte> bytes, std::uint64_t offset) const {
     std::size_t done = 0;
     while (done < bytes.size()) {
-        const ssize_t put =
-            system_calls().pwrite(fd_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+        const ssize_t put = system_calls().pwrite(fd_, bytes.data() + done, bytes.size() - done,
+                                                  static_cast<off_t>(offset + done));
         if (put < 0 && errno == EINTR) continue;
         if (put < 0) throw_io_error(name_, "write", errno);
         if (put == 0) throw_io_error(name_, "write", ENOSPC);
@@ -233,7 +242,8 @@ void write_text(const File& file, std::string_view text, bool sync) {
 void copy_bytes(const File& source, const File& target, bool sync) {
     std::vector<std::byte> buffer(std::min<std::uint64_t>(source.size(), 1U << 20U));
     for (std::uint64_t offset = 0; offset < source.size(); offset += buffer.size()) {
-        const auto part = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), source.size() - offset));
+        const auto part =
+            std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), source.size() - offset));
         source.read_at(part, offset);
         target.write_at(part, offset);
     }

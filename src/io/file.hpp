@@ -1,5 +1,6 @@
-// A file that is read or written at known offsets. Owns its descriptor; movable; reads and writes at different offsets are safe
-// from several threads at once. Every failure is octet::Error with the file's name in it.
+// A file that is read or written at known offsets. Owns its descriptor; movable; reads and writes
+// at different offsets are safe from several threads at once. Every failure is octet::Error with
+// the file's name in it.
 #pragma once
 
 #include <cstddef>
@@ -26,16 +27,20 @@ class File {
     File& operator=(File&& other) noexcept;
     ~File();
 
-    /// Opens an existing regular file for reading. Not found or not a regular file: kBadInput; other failures: kIo.
+    /// Opens an existing regular file for reading. Not found or not a regular file: kBadInput;
+    /// other failures: kIo.
     static File open_for_reading(const std::filesystem::path& path);
 
-    /// The same of the name `name` in an open directory, links followed. `path`: the file in messages.
-    static File open_for_reading(int directory, const std::string& name, const std::filesystem::path& path);
+    /// The same of the name `name` in an open directory, links followed. `path`: the file in
+    /// messages.
+    static File open_for_reading(int directory, const std::string& name,
+                                 const std::filesystem::path& path);
 
     /// The same, where a link is an error.
     static File open_in(int directory, const std::string& name, const std::filesystem::path& path);
 
-    /// Creates a new file (0666 & ~umask) and reserves `byte_count` bytes for it; an existing one is an error. kIo.
+    /// Creates a new file (0666 & ~umask) and reserves `byte_count` bytes for it; an existing one
+    /// is an error. kIo.
     static File create(const std::filesystem::path& path, std::uint64_t byte_count);
 
     /// The same under the name `name` in an open directory.
@@ -46,12 +51,16 @@ class File {
     static File of_descriptor(int fd, const std::filesystem::path& path);
 
     std::uint64_t size() const noexcept { return size_; }
-    const std::string& name() const noexcept { return name_; }  ///< the path as it was given, for messages
+    const std::string& name() const noexcept {
+        return name_;
+    }  ///< the path as it was given, for messages
     int descriptor() const noexcept { return fd_; }
-    std::uint64_t current_size() const;  ///< asked anew: less than size() once somebody cut the file. kIo
+    std::uint64_t current_size()
+        const;  ///< asked anew: less than size() once somebody cut the file. kIo
     FileIdentity identity() const;
 
-    /// Fills `buffer` from `offset`; the file having become shorter than `offset + buffer.size()` is kIo.
+    /// Fills `buffer` from `offset`; the file having become shorter than `offset + buffer.size()`
+    /// is kIo.
     void read_at(std::span<std::byte> buffer, std::uint64_t offset) const;
 
     /// Tells the system that bring_in() will be called for one range after the other.
@@ -67,7 +76,8 @@ class File {
     void sync() const;
 
   private:
-    File(int fd, std::uint64_t size, std::string name) : fd_(fd), size_(size), name_(std::move(name)) {}
+    File(int fd, std::uint64_t size, std::string name)
+        : fd_(fd), size_(size), name_(std::move(name)) {}
 
     static File of_opened(int fd, const std::filesystem::path& path);
 
@@ -79,7 +89,8 @@ class File {
 /// What lies at a path.
 enum class EntryKind : std::uint8_t { kNothing, kFile, kFolder, kOther };
 
-/// The same, links followed. kIo where that cannot be told, as in a folder that may not be searched.
+/// The same, links followed. kIo where that cannot be told, as in a folder that may not be
+/// searched.
 EntryKind kind_at(const std::filesystem::path& path);
 
 /// Whether something is there, links followed. kIo as of kind_at().
@@ -97,14 +108,17 @@ std::string read_text_file(const File& file, std::uint64_t most_bytes);
 /// Fills a new file with `text`, on the disk when `sync`.
 void write_text(const File& file, std::string_view text, bool sync);
 
-/// Fills `target`, a new file of the same size, with the bytes of `source`, on the disk when `sync`.
+/// Fills `target`, a new file of the same size, with the bytes of `source`, on the disk when
+/// `sync`.
 void copy_bytes(const File& source, const File& target, bool sync);
 
-/// Device and inode of a path (links followed). False if nothing is there; kIo where that cannot be told.
+/// Device and inode of a path (links followed). False if nothing is there; kIo where that cannot be
+/// told.
 bool find_identity(const std::filesystem::path& path, FileIdentity& identity);
 
 /// Throws kIo: "PATH: cannot ACTION: reason of errno; cure".
-[[noreturn]] void throw_io_error(const std::filesystem::path& path, std::string_view action, int error_number);
+[[noreturn]] void throw_io_error(const std::filesystem::path& path, std::string_view action,
+                                 int error_number);
 
 /// The span of bytes of a text.
 inline std::span<const std::byte> bytes_of(std::string_view text) {

@@ -51,7 +51,8 @@ class HeldFolder::Descriptor {
 HeldFolder::HeldFolder(std::filesystem::path path) : path_(std::move(path)) {
     const int fd = open_folder(path_);
     if (fd < 0 && is_absent(errno))
-        throw Error(ErrorCode::kBadInput, printable(path_.native()), "not found, or no folder; check the path");
+        throw Error(ErrorCode::kBadInput, printable(path_.native()),
+                    "not found, or no folder; check the path");
     if (fd < 0) throw_io_error(path_, "open", errno);
     descriptor_ = std::make_shared<const Descriptor>(fd);
 }
@@ -81,7 +82,8 @@ bool HeldFolder::find_identity(std::string_view name, FileIdentity& identity) co
 
 bool HeldFolder::is_replaced() const {
     FileIdentity now;
-    return !io::find_identity(path_.empty() ? "." : path_, now) || now != identity_of(**descriptor_, path_);
+    return !io::find_identity(path_.empty() ? "." : path_, now) ||
+           now != identity_of(**descriptor_, path_);
 }
 
 bool folder_has(const std::filesystem::path& path, std::string_view name) {

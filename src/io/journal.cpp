@@ -1,5 +1,6 @@
-// The journal as text: escaping, parsing what a killed run left, and the claim, which is to create the file in
-// one step or to lock the one that is there. What is found is never written to before it is known as octet's own.
+// The journal as text: escaping, parsing what a killed run left, and the claim, which is to create
+// the file in one step or to lock the one that is there. What is found is never written to before
+// it is known as octet's own.
 #include "io/journal.hpp"
 
 #include <fcntl.h>
@@ -82,12 +83,14 @@ bool add_line(std::string_view line, JournalRecords& records) {
     if (is_below) key.remove_suffix(kBelow.size());
     if (is_below && key != "file" && key != "old" && key != "new") return false;
     std::uint64_t inode = 0;
-    const bool has_inode = key == "built" || key == "saved" || key == "replace" || key == "old" || key == "new";
+    const bool has_inode =
+        key == "built" || key == "saved" || key == "replace" || key == "old" || key == "new";
     if (has_inode && !take_number(line, inode)) return false;
     const auto name = is_below ? take_relative_name(line) : unescaped(take_word(line));
     const bool has_name = key != "built" && key != "saved" && key != "replace";
     const bool is_name = name && (is_below ? is_relative_name(*name) : is_plain_name(*name));
-    if (!name || has_name != is_name || !line.empty()) return false;  // it never leads out of its folders
+    if (!name || has_name != is_name || !line.empty())
+        return false;  // it never leads out of its folders
     if (key == "build") records.build_name = *name;
     if (key == "built") records.build = inode;
     if (key == "file") records.built_files.push_back(*name);
@@ -99,10 +102,12 @@ bool add_line(std::string_view line, JournalRecords& records) {
     return has_inode || key == "build" || key == "file" || key == "save";
 }
 
-/// The records of a journal's text, or nothing where it is none. A run that was killed at once left an empty file.
+/// The records of a journal's text, or nothing where it is none. A run that was killed at once left
+/// an empty file.
 std::optional<JournalRecords> parse(std::string_view text) {
     JournalRecords records;
-    if (text.size() < kFirstLine.size()) return kFirstLine.starts_with(text) ? std::optional(records) : std::nullopt;
+    if (text.size() < kFirstLine.size())
+        return kFirstLine.starts_with(text) ? std::optional(records) : std::nullopt;
     if (!text.starts_with(kFirstLine)) return std::nullopt;
     text.remove_prefix(kFirstLine.size());
     for (std::size_t end = text.find('\n'); end != text.npos; end = text.find('\n')) {
@@ -118,11 +123,13 @@ std::string text_of(const File& file) {
     return text;
 }
 
-/// The line of a file, which may lie in a subfolder. `inode` is empty, or a number with a space behind it.
+/// The line of a file, which may lie in a subfolder. `inode` is empty, or a number with a space
+/// behind it.
 std::string file_text(std::string_view key, std::string_view inode, const std::string& name) {
     const std::vector<std::string> parts = parts_of_name(name);
     std::string text = fmt::format("{}{} {}", key, parts.size() > 1 ? "-below" : "", inode);
-    for (const std::string& part : parts) text += escaped(part) + (&part == &parts.back() ? "" : " ");
+    for (const std::string& part : parts)
+        text += escaped(part) + (&part == &parts.back() ? "" : " ");
     return text;
 }
 
@@ -140,7 +147,8 @@ Journal::Journal(const Directory& place, std::string name, const std::filesystem
     for (int attempt = 0; attempt < kMostTries; ++attempt) {
         if (create() || take_over()) return;
     }
-    throw Error(ErrorCode::kIo, printable(target_.native()), "other runs of octet keep writing it; wait for them");
+    throw Error(ErrorCode::kIo, printable(target_.native()),
+                "other runs of octet keep writing it; wait for them");
 }
 
 Journal::~Journal() {
@@ -154,8 +162,10 @@ Journal::~Journal() {
 void Journal::end() {
     if (file_.descriptor() < 0) return;
     const auto entry = place_.look_at(name_);
-    const bool is_own = entry && entry->identity == file_.identity();  // nothing that took its place
-    if (is_own && !place_.remove_file(name_)) throw_io_error(place_.path() / name_, "remove", errno);
+    const bool is_own =
+        entry && entry->identity == file_.identity();  // nothing that took its place
+    if (is_own && !place_.remove_file(name_))
+        throw_io_error(place_.path() / name_, "remove", errno);
     file_ = File();
 }
 
@@ -186,8 +196,9 @@ bool Journal::create() {
 bool Journal::take_over() {
     constexpr int kFlags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
     const auto refuse = [&](std::string_view what) {
-        throw Error(ErrorCode::kIo, printable((place_.path() / name_).native()),
-                    fmt::format("{}, where octet keeps a journal of what it writes; move it away", what));
+        throw Error(
+            ErrorCode::kIo, printable((place_.path() / name_).native()),
+            fmt::format("{}, where octet keeps a journal of what it writes; move it away", what));
     };
     const auto entry = place_.look_at(name_);
     if (!entry) return false;
@@ -228,8 +239,9 @@ void Journal::begin() {
     kept_ = taken_over_ = false;
     left_ = {};
     if (!create())
-        throw Error(ErrorCode::kIo, printable(target_.native()),
-                    "another run of octet is writing it; wait for that run or choose another target");
+        throw Error(
+            ErrorCode::kIo, printable(target_.native()),
+            "another run of octet is writing it; wait for that run or choose another target");
 }
 
 void Journal::add(const std::string& line) {
@@ -276,7 +288,8 @@ void Journal::sync() const {
 
 std::optional<JournalRecords> read_journal(const Directory& folder, const std::string& name) {
     const auto entry = folder.look_at(name);
-    if (!entry || entry->kind != DirectoryEntry::Kind::kFile || entry->owner != ::geteuid()) return std::nullopt;
+    if (!entry || entry->kind != DirectoryEntry::Kind::kFile || entry->owner != ::geteuid())
+        return std::nullopt;
     const File file = folder.open_file(name);
     return file.size() > kMostBytes ? std::nullopt : parse(text_of(file));
 }

@@ -1,23 +1,27 @@
-// The journal of a run that writes: which hidden folder it made, which files it puts there, which it moves. It is the claim to a
-// target, too: a file made in one step and locked while the run lives, so that a second run is refused and what a killed run left
-// is known by the free lock. Nothing that lies about is adopted or removed unless the journal names it by inode, which nobody who
-// plants files can foretell (not by device, whose number may be another one after the system has started anew).
+// The journal of a run that writes: which hidden folder it made, which files it puts there, which
+// it moves. It is the claim to a target, too: a file made in one step and locked while the run
+// lives, so that a second run is refused and what a killed run left is known by the free lock.
+// Nothing that lies about is adopted or removed unless the journal names it by inode, which nobody
+// who plants files can foretell (not by device, whose number may be another one after the system
+// has started anew).
 //
 //   octet-journal 1
 //   build NAME                a hidden folder is about to be made
 //   file NAME                 a file that may be created in it
 //   built INODE               it was made
-//   save NAME                 the same of the folder that takes the old files while new ones are moved in
+//   save NAME                 the same of the folder that takes the old files while new ones are
+//                             moved in
 //   saved INODE
 //   replace INODE             the folder that is about to be exchanged with the one that was built
 //   old INODE NAME            a file of the old set
 //   new INODE NAME            a file that is about to be moved out of the hidden folder
-//   file-below FOLDER NAME    the same three of a file in a subfolder, the folders on the way to it before its
+//   file-below FOLDER NAME    the same three of a file in a subfolder, the folders on the way to it
+//                             before its
 //   old-below ...             name; the folders themselves follow from that (subfolders.hpp)
 //   new-below ...
 //
-// One line a record, bytes of names beyond printable ASCII as %XX. Lines are only ever added; a last one without its end does not
-// count.
+// One line a record, bytes of names beyond printable ASCII as %XX. Lines are only ever added; a
+// last one without its end does not count.
 #pragma once
 
 #include <optional>
@@ -53,8 +57,8 @@ struct JournalRecords {
 
 class Journal {
   public:
-    /// Claims `target`: makes the journal `name` in `place`, or takes over the one that a killed run left there. Held by another
-    /// run, or no journal of this user: kIo; kIo.
+    /// Claims `target`: makes the journal `name` in `place`, or takes over the one that a killed
+    /// run left there. Held by another run, or no journal of this user: kIo; kIo.
     Journal(const Directory& place, std::string name, const std::filesystem::path& target);
     Journal(const Journal&) = delete;
     Journal& operator=(const Journal&) = delete;
@@ -108,7 +112,8 @@ class Journal {
     bool taken_over_ = false;
 };
 
-/// What the journal `name` in `folder` says, whoever holds it; nothing where there is none that is this user's. kIo.
+/// What the journal `name` in `folder` says, whoever holds it; nothing where there is none that is
+/// this user's. kIo.
 std::optional<JournalRecords> read_journal(const Directory& folder, const std::string& name);
 
 }  // namespace octet::io

@@ -27,7 +27,8 @@ mode_t mode_of_entry(const fs::path& path) {
 fs::path real_path(const fs::path& path) {
     std::error_code error;
     const fs::path real = fs::canonical(path, error);
-    const bool leads_nowhere = error.value() == ENOENT || error.value() == ENOTDIR || error.value() == ELOOP;
+    const bool leads_nowhere =
+        error.value() == ENOENT || error.value() == ENOTDIR || error.value() == ELOOP;
     if (error && !leads_nowhere) throw_io_error(path, "follow the links of", error.value());
     return error ? fs::path() : real;
 }
@@ -46,10 +47,12 @@ bool is_hexadecimal(const std::string& name) {
     return !name.empty() && std::all_of(name.begin(), name.end(), is_digit);
 }
 
-/// `path` is a link and `real` where it leads in the end. One step, with the very text that the hub's own clients write.
+/// `path` is a link and `real` where it leads in the end. One step, with the very text that the
+/// hub's own clients write.
 bool is_hub_link(const fs::path& path, const fs::path& real) {
     const fs::path repository = real.parent_path().parent_path();
-    const bool is_blob = real.parent_path().filename() == "blobs" && is_hexadecimal(real.filename().native());
+    const bool is_blob =
+        real.parent_path().filename() == "blobs" && is_hexadecimal(real.filename().native());
     if (!is_blob || !repository.filename().native().starts_with("models--")) return false;
     const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
     const fs::path folder = real_path(parent);
@@ -68,7 +71,8 @@ LinkTarget link_target(const fs::path& root, const fs::path& path) {
     if (!S_ISLNK(mode_of_entry(path))) return LinkTarget::kNone;
     const fs::path real = real_path(path);
     if (real.empty()) return LinkTarget::kNowhere;
-    if (depth_below(real_path(root.empty() ? fs::path(".") : root), real) > 0) return LinkTarget::kInside;
+    if (depth_below(real_path(root.empty() ? fs::path(".") : root), real) > 0)
+        return LinkTarget::kInside;
     return is_hub_link(path, real) ? LinkTarget::kHubBlob : LinkTarget::kOutside;
 }
 

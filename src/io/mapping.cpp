@@ -23,8 +23,10 @@ struct sigaction g_previous;
 /// A worker inside read_mapped() jumps back to it; anything else is what it was before.
 void on_bus_error(int signal, siginfo_t* info, void* context) {
     if (sigjmp_buf* const target = detail::fault_target()) siglongjmp(*target, 1);
-    if ((g_previous.sa_flags & SA_SIGINFO) != 0) return g_previous.sa_sigaction(signal, info, context);
-    if (g_previous.sa_handler != SIG_DFL && g_previous.sa_handler != SIG_IGN) return g_previous.sa_handler(signal);
+    if ((g_previous.sa_flags & SA_SIGINFO) != 0)
+        return g_previous.sa_sigaction(signal, info, context);
+    if (g_previous.sa_handler != SIG_DFL && g_previous.sa_handler != SIG_IGN)
+        return g_previous.sa_handler(signal);
     std::signal(signal, SIG_DFL);  // the fault comes again at once and ends the process
 }
 
@@ -42,7 +44,8 @@ void install_fault_handler() noexcept {
     std::call_once(once, [] {
         struct sigaction action {};
         action.sa_sigaction = on_bus_error;
-        action.sa_flags = SA_SIGINFO | SA_NODEFER;  // left by a jump: the signal must not stay blocked
+        action.sa_flags =
+            SA_SIGINFO | SA_NODEFER;  // left by a jump: the signal must not stay blocked
         sigemptyset(&action.sa_mask);
         sigaction(SIGBUS, &action, &g_previous);
     });
@@ -75,32 +78,39 @@ bool Mapping::is_cached(std::uint64_t offset, std::uint64_t size) const noexcept
     const std::uint64_t first = offset / kPage * kPage;
     std::vector<unsigned char> resident((offset + size - first + kPage - 1) / kPage);
     if (::mincore(data_ + first, offset + size - first, resident.data()) != 0) return false;
-    return std::all_of(resident.begin(), resident.end(), [](unsigned char page) { return (page & 1U) != 0; });
+    return std::all_of(resident.begin(), resident.end(),
+                       [](unsigned char page) { return (page & 1U) != 0; });
 }
 
-// A question for all pages of 2 MiB that are cached and not mapped takes the system 70 us, one for a page less than one.
+// A question for all pages of 2 MiB that are cached and not mapped takes the system 70 us, one for
+// a page less than one.
 bool Mapping::looks_cached(std::uint64_t offset, std::uint64_t size) const noexcept {
     constexpr std::uint64_t kAskedFor = 512U << 10U;
     for (std::uint64_t done = 0; done < size; done += kAskedFor) {
         unsigned char resident = 0;
-        if (::mincore(data_ + (offset + done) / kPage * kPage, 1, &resident) != 0 || (resident & 1U) == 0) return false;
+        if (::mincore(data_ + (offset + done) / kPage * kPage, 1, &resident) != 0 ||
+            (resident & 1U) == 0)
+            return false;
     }
     return true;
 }
 
 std::uint64_t minor_faults() noexcept {
     rusage usage{};
-    return ::getrusage(RUSAGE_THREAD, &usage) == 0 ? static_cast<std::uint64_t>(usage.ru_minflt) : 0;
+    return ::getrusage(RUSAGE_THREAD, &usage) == 0 ? static_cast<std::uint64_t>(usage.ru_minflt)
+                                                   : 0;
 }
 
 std::uint64_t memory_size() noexcept {
     const long pages = ::sysconf(_SC_PHYS_PAGES);
     const long page = ::sysconf(_SC_PAGESIZE);
-    return pages > 0 && page > 0 ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page) : 0;
+    return pages > 0 && page > 0
+               ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page)
+               : 0;
 }
 
-// By touching it: MADV_POPULATE_READ holds a lock for all of the range that another thread's allocations wait for, up to 4 ms each. A fault
-// maps what is cached of 64 KiB.
+// By touching it: MADV_POPULATE_READ holds a lock for all of the range that another thread's
+// allocations wait for, up to 4 ms each. A fault maps what is cached of 64 KiB.
 bool Mapping::populate(std::uint64_t offset, std::uint64_t size) const noexcept {
     return read_mapped([&] {
         for (std::uint64_t done = 0; done < size; done += kMappedAtOnce)
@@ -118,7 +128,8 @@ void Mapping::drop(std::uint64_t offset, std::uint64_t size) const noexcept {
     const auto begin = reinterpret_cast<std::uintptr_t>(data_);
     const std::uintptr_t end = (begin + size_ + 4095) / 4096 * 4096;
     const std::uintptr_t first = std::max(begin, (begin + offset) / kFolio * kFolio);
-    const std::uintptr_t last = std::min(end, (begin + offset + size + kFolio - 1) / kFolio * kFolio);
+    const std::uintptr_t last =
+        std::min(end, (begin + offset + size + kFolio - 1) / kFolio * kFolio);
     if (last > first) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
 }
 

@@ -1,5 +1,5 @@
-// Moving files in place of others, and mending from a journal. Both take the same records, so that a run that
-// fails undoes its work as the next run would undo that of a killed one.
+// Moving files in place of others, and mending from a journal. Both take the same records, so that
+// a run that fails undoes its work as the next run would undo that of a killed one.
 #include "io/replacement.hpp"
 
 #include <algorithm>
@@ -33,14 +33,17 @@ void remove_or_throw(const Directory& folder, const std::string& name) {
 }
 
 /// Removes the folder unless something else lies in it.
-void remove_emptied(const Directory& hidden, const std::string& name, std::vector<std::string>& left) {
+void remove_emptied(const Directory& hidden, const std::string& name,
+                    std::vector<std::string>& left) {
     if (hidden.remove_folder(name)) return;
-    if (errno != ENOTEMPTY && errno != EEXIST) throw_io_error(hidden.path() / name, "remove", errno);
+    if (errno != ENOTEMPTY && errno != EEXIST)
+        throw_io_error(hidden.path() / name, "remove", errno);
     left.push_back(printable((hidden.path() / name).native()));
 }
 
-bool remove_old_files(const Directory& hidden, const std::string& name, std::optional<std::uint64_t> inode,
-                      const std::vector<NamedFile>& files, std::vector<std::string>& left) {
+bool remove_old_files(const Directory& hidden, const std::string& name,
+                      std::optional<std::uint64_t> inode, const std::vector<NamedFile>& files,
+                      std::vector<std::string>& left) {
     const std::optional<Directory> folder = find_noted(hidden, name, inode);
     if (!folder) return false;
     for (const NamedFile& file : files) {
@@ -51,14 +54,17 @@ bool remove_old_files(const Directory& hidden, const std::string& name, std::opt
     return true;
 }
 
-/// A folder of which the journal has the name and not yet what it is: the run was killed just after it was made, and it is empty.
-bool remove_unnoted(const Directory& hidden, const std::string& name, std::optional<std::uint64_t> inode) {
+/// A folder of which the journal has the name and not yet what it is: the run was killed just after
+/// it was made, and it is empty.
+bool remove_unnoted(const Directory& hidden, const std::string& name,
+                    std::optional<std::uint64_t> inode) {
     if (name.empty() || inode) return false;
     const auto entry = hidden.look_at(name);
     return entry && entry->kind == DirectoryEntry::Kind::kFolder && hidden.remove_folder(name);
 }
 
-bool remove_build(const Directory& hidden, const JournalRecords& records, std::vector<std::string>& left) {
+bool remove_build(const Directory& hidden, const JournalRecords& records,
+                  std::vector<std::string>& left) {
     const std::optional<Directory> build = find_noted(hidden, records.build_name, records.build);
     if (!build) return false;
     for (const std::string& name : records.built_files) remove_or_throw(*build, name);
@@ -69,23 +75,27 @@ bool remove_build(const Directory& hidden, const JournalRecords& records, std::v
 
 /// The old files back from their hidden folder, the last file last. True if there were any.
 bool put_back(const Places& places, const JournalRecords& records) {
-    const std::optional<Directory> saved = find_noted(places.hidden, records.save_name, records.save);
+    const std::optional<Directory> saved =
+        find_noted(places.hidden, records.save_name, records.save);
     if (!saved) return false;
     const bool any = std::any_of(records.old_files.begin(), records.old_files.end(),
                                  [&](const NamedFile& file) { return is_there(*saved, file); });
     if (any && places.target == nullptr)
         throw Error(ErrorCode::kIo, printable(saved->path().native()),
-                    "holds the files of a set that an interrupted run was replacing, and its folder is gone; move them "
+                    "holds the files of a set that an interrupted run was replacing, and its "
+                    "folder is gone; move them "
                     "away");
     for (auto file = records.old_files.rbegin(); file != records.old_files.rend(); ++file) {
-        if (is_there(*saved, *file)) move_path(*saved, *places.target, file->name, MoveMode::kKeepExisting);
+        if (is_there(*saved, *file))
+            move_path(*saved, *places.target, file->name, MoveMode::kKeepExisting);
     }
     return !records.old_files.empty();
 }
 
 /// Takes the new files that stand already out again, and puts the old ones back.
 bool undo(const Places& places, const JournalRecords& records) {
-    for (auto file = records.new_files.rbegin(); places.target != nullptr && file != records.new_files.rend(); ++file) {
+    for (auto file = records.new_files.rbegin();
+         places.target != nullptr && file != records.new_files.rend(); ++file) {
         if (is_there(*places.target, *file)) remove_or_throw(*places.target, file->name);
     }
     if (places.target != nullptr) remove_folders_of(*places.target, names_of(records.new_files));
@@ -100,7 +110,8 @@ bool undo(const Places& places, const JournalRecords& records) {
 }  // namespace
 
 void throw_whole_but(const std::filesystem::path& target, std::string_view what) {
-    throw Error(ErrorCode::kIo, printable(target.native()), "the new files are whole, but then: " + std::string(what));
+    throw Error(ErrorCode::kIo, printable(target.native()),
+                "the new files are whole, but then: " + std::string(what));
 }
 
 bool is_complete(const Directory& target, const JournalRecords& records) {
@@ -114,8 +125,10 @@ Mended mend(const Places& places, const JournalRecords& records, std::vector<std
     const bool is_put_back = moving && !is_whole && undo(places, records);
     bool removed = remove_unnoted(places.hidden, records.save_name, records.save);
     removed |= remove_unnoted(places.hidden, records.build_name, records.build);
-    removed |= remove_old_files(places.hidden, records.save_name, records.save, records.old_files, left);
-    removed |= remove_old_files(places.hidden, records.build_name, records.replaced, records.old_files, left);
+    removed |=
+        remove_old_files(places.hidden, records.save_name, records.save, records.old_files, left);
+    removed |= remove_old_files(places.hidden, records.build_name, records.replaced,
+                                records.old_files, left);
     removed |= remove_build(places.hidden, records, left);
     if (is_put_back) return Mended::kPutBack;
     return removed || moving ? Mended::kRemoved : Mended::kNothing;
@@ -133,8 +146,11 @@ void replace_files(const Places& places, const Directory& build, const std::stri
             journal.note_saved(saved->identity().inode);
         }
         std::vector<std::string> names = journal.records().built_files;
-        std::erase_if(names, [&](const std::string& name) { return !look_at_path(build, name); });  // never created
-        std::stable_partition(names.begin(), names.end(), [&](const std::string& name) { return name != last_file; });
+        std::erase_if(names, [&](const std::string& name) {
+            return !look_at_path(build, name);
+        });  // never created
+        std::stable_partition(names.begin(), names.end(),
+                              [&](const std::string& name) { return name != last_file; });
         for (const std::string& name : names) {
             const auto entry = look_at_path(build, name);
             if (!entry) throw_io_error(build.path() / name, "find", ENOENT);
@@ -142,15 +158,18 @@ void replace_files(const Places& places, const Directory& build, const std::stri
         }
         if (places.sync) journal.sync();
         const std::vector<std::string> old_names = names_of(journal.records().old_files);
-        for (const std::string& name : old_names) move_path(*places.target, *saved, name, MoveMode::kKeepExisting);
+        for (const std::string& name : old_names)
+            move_path(*places.target, *saved, name, MoveMode::kKeepExisting);
         remove_folders_of(*places.target, old_names);
         if (saved && places.sync) sync_folders_of(*saved, old_names);
         if (saved && places.sync) saved->sync();
-        for (const std::string& name : names) move_path(build, *places.target, name, MoveMode::kKeepExisting);
+        for (const std::string& name : names)
+            move_path(build, *places.target, name, MoveMode::kKeepExisting);
     } catch (...) {
         try {
             mend_now();
-        } catch (const Error&) {  // the first error is the one to be told; the next run does the rest
+        } catch (
+            const Error&) {  // the first error is the one to be told; the next run does the rest
             journal.keep();
         }
         throw;
@@ -165,7 +184,8 @@ void replace_files(const Places& places, const Directory& build, const std::stri
         throw_whole_but(places.target->path(), error.what());
     }
     if (!left.empty())
-        throw_whole_but(places.target->path(), left.front() + " holds something else, too; move it away");
+        throw_whole_but(places.target->path(),
+                        left.front() + " holds something else, too; move it away");
 }
 
 }  // namespace octet::io

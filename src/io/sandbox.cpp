@@ -25,7 +25,8 @@ namespace octet::io {
 
 namespace {
 
-/// Of linux/landlock.h, which old systems lack: the numbers are the kernel's for ever. Access rights, by the version that brought them.
+/// Of linux/landlock.h, which old systems lack: the numbers are the kernel's for ever. Access
+/// rights, by the version that brought them.
 constexpr long kCreateRuleset = 444;
 constexpr long kAddRule = 445;
 constexpr long kRestrictSelf = 446;
@@ -50,7 +51,8 @@ struct __attribute__((packed)) PathRule {
     std::int32_t parent;
 };
 
-/// What loading libcrypto or a tokenizer's library reads, and what the C library asks about the machine.
+/// What loading libcrypto or a tokenizer's library reads, and what the C library asks about the
+/// machine.
 constexpr std::array kSystemPaths = {"/lib",
                                      "/lib64",
                                      "/usr/lib",
@@ -86,7 +88,8 @@ bool restrict_paths(const std::vector<AllowedPath>& allowed) noexcept {
     const long version = ::syscall(kCreateRuleset, nullptr, 0, kVersionFlag);
     if (version < 2) return false;  // the first one forbids every rename from one folder to another
     const RulesetAttributes attributes{handled_by(version)};
-    const auto ruleset = static_cast<int>(::syscall(kCreateRuleset, &attributes, sizeof(attributes), 0));
+    const auto ruleset =
+        static_cast<int>(::syscall(kCreateRuleset, &attributes, sizeof(attributes), 0));
     if (ruleset < 0) return false;
     const std::uint64_t read = kReadFile | kReadDir;
     const std::uint64_t write = attributes.handled & ~(kMakeSpecial | kExecute);
@@ -125,18 +128,22 @@ constexpr std::array kDenied = {SYS_socket,
 
 #ifdef __x86_64__
 constexpr std::uint32_t kOwnArchitecture = AUDIT_ARCH_X86_64;
-constexpr std::uint32_t kFirstOfOtherNumbering = 0x40000000;  // x32, the same calls under other numbers
+constexpr std::uint32_t kFirstOfOtherNumbering =
+    0x40000000;  // x32, the same calls under other numbers
 #else
 constexpr std::uint32_t kOwnArchitecture = AUDIT_ARCH_AARCH64;
 constexpr std::uint32_t kFirstOfOtherNumbering = 0xFFFFFFFF;
 #endif
 
-/// A program of the kernel's filter machine: another architecture or numbering, or one of kDenied: EPERM; all else is allowed.
+/// A program of the kernel's filter machine: another architecture or numbering, or one of kDenied:
+/// EPERM; all else is allowed.
 bool restrict_calls() noexcept {
     constexpr std::size_t kHead = 4;
     constexpr std::size_t kSize = kHead + kDenied.size() + 2;
     std::array<sock_filter, kSize> program{};
-    const auto to_end = [](std::size_t at) { return static_cast<std::uint8_t>(kSize - 1 - (at + 1)); };
+    const auto to_end = [](std::size_t at) {
+        return static_cast<std::uint8_t>(kSize - 1 - (at + 1));
+    };
     const auto word = [](std::size_t offset) {
         return sock_filter{BPF_LD | BPF_W | BPF_ABS, 0, 0, static_cast<std::uint32_t>(offset)};
     };
@@ -145,7 +152,8 @@ bool restrict_calls() noexcept {
     program[2] = word(offsetof(seccomp_data, nr));
     program[3] = {BPF_JMP | BPF_JGE | BPF_K, to_end(3), 0, kFirstOfOtherNumbering};
     for (std::size_t i = 0; i < kDenied.size(); ++i)
-        program[kHead + i] = {BPF_JMP | BPF_JEQ | BPF_K, to_end(kHead + i), 0, static_cast<std::uint32_t>(kDenied[i])};
+        program[kHead + i] = {BPF_JMP | BPF_JEQ | BPF_K, to_end(kHead + i), 0,
+                              static_cast<std::uint32_t>(kDenied[i])};
     program[kSize - 2] = {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW};
     program[kSize - 1] = {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EPERM};
     const sock_fprog filter{static_cast<std::uint16_t>(program.size()), program.data()};

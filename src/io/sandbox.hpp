@@ -1,8 +1,11 @@
-// What a program gives up before it parses a file from anywhere: from then on it opens nothing but what is in its table of paths, makes no
-// connection and starts no program, whatever a hostile file makes it do. Landlock keeps it to the paths, seccomp keeps it from the calls;
-// where the kernel has one of them or neither, the other or nothing happens. It holds for the calling thread and those it starts later.
+// What a program gives up before it parses a file from anywhere: from then on it opens nothing but
+// what is in its table of paths, makes no connection and starts no program, whatever a hostile file
+// makes it do. Landlock keeps it to the paths, seccomp keeps it from the calls; where the kernel
+// has one of them or neither, the other or nothing happens. It holds for the calling thread and
+// those it starts later.
 //
-// What it does not keep: it may still look at the names and attributes of any file (stat), read what is open already, and use time and memory.
+// What it does not keep: it may still look at the names and attributes of any file (stat), read
+// what is open already, and use time and memory.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +30,8 @@ struct Sandbox {
     bool calls = false;  ///< by seccomp
 };
 
-/// Nothing but `allowed`, what loading a library of the system needs, and /dev/null. Cannot be undone.
+/// Nothing but `allowed`, what loading a library of the system needs, and /dev/null. Cannot be
+/// undone.
 Sandbox enter_sandbox(const std::vector<AllowedPath>& allowed) noexcept;
 
 }  // namespace octet::io

@@ -19,7 +19,8 @@
 namespace octet::io {
 namespace {
 
-/// The functions of OpenSSL's EVP interface that are needed: the same in 1.1 and 3 (EVP_DigestInit(3)).
+/// The functions of OpenSSL's EVP interface that are needed: the same in 1.1 and 3
+/// (EVP_DigestInit(3)).
 struct Libcrypto {
     void* (*context_new)() = nullptr;
     void (*context_free)(void* context) = nullptr;
@@ -69,18 +70,23 @@ const Libcrypto& libcrypto() {
 #else
     constexpr const char* kCure = "install it (Debian: libssl3)";
 #endif
-    throw Error(ErrorCode::kUsage, "SHA-256",
-                fmt::format("needs OpenSSL's libcrypto, which cannot be loaded ({}); {} or do without --sha256",
-                            library.reason, kCure));
+    throw Error(
+        ErrorCode::kUsage, "SHA-256",
+        fmt::format(
+            "needs OpenSSL's libcrypto, which cannot be loaded ({}); {} or do without --sha256",
+            library.reason, kCure));
 }
 
 class Hasher {
   public:
     Hasher() : library_(libcrypto()), context_(library_.context_new(), library_.context_free) {
-        check(context_ != nullptr && library_.begin(context_.get(), library_.sha256(), nullptr) == 1);
+        check(context_ != nullptr &&
+              library_.begin(context_.get(), library_.sha256(), nullptr) == 1);
     }
 
-    void add(std::span<const std::byte> bytes) { check(library_.add(context_.get(), bytes.data(), bytes.size()) == 1); }
+    void add(std::span<const std::byte> bytes) {
+        check(library_.add(context_.get(), bytes.data(), bytes.size()) == 1);
+    }
 
     std::string take_text() {
         std::array<unsigned char, 64> digest{};  // as much as any digest of OpenSSL has
@@ -93,7 +99,9 @@ class Hasher {
 
   private:
     static void check(bool succeeded) {
-        if (!succeeded) throw Error(ErrorCode::kInternal, "SHA-256", "OpenSSL failed to compute it; please report it");
+        if (!succeeded)
+            throw Error(ErrorCode::kInternal, "SHA-256",
+                        "OpenSSL failed to compute it; please report it");
     }
 
     const Libcrypto& library_;
@@ -118,7 +126,8 @@ std::string sha256_of(const File& file, const std::function<bool()>& stop_reques
     for (std::uint64_t at = 0; at < file.size(); at += buffer.size()) {
         if (stop_requested && stop_requested())
             throw Error(ErrorCode::kInterrupted, "interrupted; nothing was changed");
-        const auto part = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), file.size() - at));
+        const auto part =
+            std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), file.size() - at));
         file.read_at(part, at);
         hasher.add(part);
     }

@@ -1,5 +1,6 @@
-// SHA-256 through OpenSSL's libcrypto, which is loaded the first time that it is asked for: linking it would cost every run a millisecond
-// and 3 MB (measured with OpenSSL 3.0), and an installed octet would depend on it.
+// SHA-256 through OpenSSL's libcrypto, which is loaded the first time that it is asked for: linking
+// it would cost every run a millisecond and 3 MB (measured with OpenSSL 3.0), and an installed
+// octet would depend on it.
 #pragma once
 
 #include <cstddef>

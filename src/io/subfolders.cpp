@@ -60,8 +60,9 @@ Place make_place(const Directory& root, const std::string& name) {
     return place;
 }
 
-void add_strangers(const Directory& folder, const std::string& prefix, const std::set<std::string>& files,
-                   const std::set<std::string>& folders, std::vector<std::string>& found) {
+void add_strangers(const Directory& folder, const std::string& prefix,
+                   const std::set<std::string>& files, const std::set<std::string>& folders,
+                   std::vector<std::string>& found) {
     for (const std::string& base : folder.names()) {
         const std::string name = prefix + base;
         const auto entry = folder.look_at(base);
@@ -78,7 +79,8 @@ void add_strangers(const Directory& folder, const std::string& prefix, const std
 }  // namespace
 
 bool is_plain_name(std::string_view name) noexcept {
-    return !name.empty() && name != "." && name != ".." && name.find('/') == name.npos && name.find('\0') == name.npos;
+    return !name.empty() && name != "." && name != ".." && name.find('/') == name.npos &&
+           name.find('\0') == name.npos;
 }
 
 bool is_relative_name(std::string_view name) {
@@ -99,7 +101,8 @@ std::vector<std::string> parts_of_name(std::string_view name) {
 std::vector<std::string> folders_of(const std::vector<std::string>& names) {
     std::set<std::string> folders;
     for (const std::string& name : names) {
-        for (std::string folder = folder_of(name); !folder.empty(); folder = folder_of(folder)) folders.insert(folder);
+        for (std::string folder = folder_of(name); !folder.empty(); folder = folder_of(folder))
+            folders.insert(folder);
     }
     return {folders.begin(), folders.end()};
 }

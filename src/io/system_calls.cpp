@@ -13,7 +13,8 @@
 namespace octet::io {
 namespace {
 
-/// Calls until no signal interrupts it any more. Reads and writes do that where they count their bytes.
+/// Calls until no signal interrupts it any more. Reads and writes do that where they count their
+/// bytes.
 template <typename Call>
 int uninterrupted(Call call) {
     int result = call();
@@ -41,11 +42,14 @@ int allocate_file(int fd, off_t length) {
     return uninterrupted([&] { return ::ftruncate(fd, length); });
 }
 
-/// renameat2(2) by its number: the C library's own function came later than the systems that octet runs on.
-int move_entry(int from_directory, const char* from, int to_directory, const char* to, MoveMode mode) {
+/// renameat2(2) by its number: the C library's own function came later than the systems that octet
+/// runs on.
+int move_entry(int from_directory, const char* from, int to_directory, const char* to,
+               MoveMode mode) {
     if (mode == MoveMode::kReplace) return ::renameat(from_directory, from, to_directory, to);
     const unsigned flags = mode == MoveMode::kExchange ? RENAME_EXCHANGE : RENAME_NOREPLACE;
-    return static_cast<int>(::syscall(SYS_renameat2, from_directory, from, to_directory, to, flags));
+    return static_cast<int>(
+        ::syscall(SYS_renameat2, from_directory, from, to_directory, to, flags));
 }
 
 int remove_file(int directory, const char* name) {

@@ -45,7 +45,8 @@ TextStream::TextStream(const std::filesystem::path& path, StopRequested stop_req
         return;
     }
     // Not the table's function, which goes on where a signal ends the wait for a writer.
-    descriptor_ = static_cast<int>(wait_for("open", [&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
+    descriptor_ = static_cast<int>(
+        wait_for("open", [&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
 }
 
 TextStream::~TextStream() {
@@ -75,9 +76,10 @@ std::string read_text_stream(const std::filesystem::path& path, std::uint64_t mo
         text.append(part.data(), got);
     } while (got != 0 && text.size() <= most_bytes);
     if (text.size() <= most_bytes) return text;
-    throw Error(ErrorCode::kBadInput, printable(path.native()),
-                fmt::format("has more than the {} bytes that such a text may have; is it the right one?",
-                            with_commas(most_bytes)));
+    throw Error(
+        ErrorCode::kBadInput, printable(path.native()),
+        fmt::format("has more than the {} bytes that such a text may have; is it the right one?",
+                    with_commas(most_bytes)));
 }
 
 }  // namespace octet::io

@@ -1,5 +1,6 @@
-// A text that is read once, from its beginning to its end: a file, or what has no size and cannot be read twice, such as /dev/stdin or a
-// pipe. Whoever waits for the writer of a pipe can be stopped.
+// A text that is read once, from its beginning to its end: a file, or what has no size and cannot
+// be read twice, such as /dev/stdin or a pipe. Whoever waits for the writer of a pipe can be
+// stopped.
 #pragma once
 
 #include <cstdint>
@@ -23,13 +24,18 @@ class TextStream {
     TextStream(const TextStream&) = delete;
     TextStream& operator=(const TextStream&) = delete;
 
-    const std::string& name() const noexcept { return name_; }  ///< the path as it was given, for messages
+    const std::string& name() const noexcept {
+        return name_;
+    }  ///< the path as it was given, for messages
 
-    /// The next bytes, as many as are there, at least one; 0 at the end. kIo; kInterrupted where `stop_requested` says so while it waits.
+    /// The next bytes, as many as are there, at least one; 0 at the end. kIo; kInterrupted where
+    /// `stop_requested` says so while it waits.
     std::size_t read(std::span<char> buffer);
 
     std::uint64_t read_bytes() const noexcept { return read_bytes_; }
-    std::uint64_t total_bytes() const noexcept { return file_.size(); }  ///< 0 where only the end will tell
+    std::uint64_t total_bytes() const noexcept {
+        return file_.size();
+    }  ///< 0 where only the end will tell
 
   private:
     /// Calls until it is not interrupted.

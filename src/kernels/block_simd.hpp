@@ -1,5 +1,6 @@
-// The loops over blocks on xsimd batches: the same operations in the same order as kernels_scalar.cpp, 16 lanes at a time. Included by
-// simd_text.hpp; everything is in an anonymous namespace (see scalar_text.hpp).
+// The loops over blocks on xsimd batches: the same operations in the same order as
+// kernels_scalar.cpp, 16 lanes at a time. Included by simd_text.hpp; everything is in an anonymous
+// namespace (see scalar_text.hpp).
 #pragma once
 
 #include "kernels/block_scalar.hpp"
@@ -19,12 +20,13 @@ inline bool all_zero(const Floats (&sums)[kParts]) {
     return zero;
 }
 
-/// Rows that column_ranges goes down at once: their smallest and largest values are loaded and stored once for all of them.
+/// Rows that column_ranges goes down at once: their smallest and largest values are loaded and
+/// stored once for all of them.
 constexpr std::size_t kRangeRows = 8;
 
 /// 16 columns of a few rows; `bad` stays 0 while all values are finite.
-inline void extend_columns(const void* values, std::size_t rows, std::size_t stride, float* min, float* max,
-                           Floats (&bad)[kParts]) {
+inline void extend_columns(const void* values, std::size_t rows, std::size_t stride, float* min,
+                           float* max, Floats (&bad)[kParts]) {
     for (std::size_t part = 0; part < kParts; ++part) {
         const std::size_t at = part * kWidth;
         Floats low = load_floats(min, at);
@@ -40,7 +42,8 @@ inline void extend_columns(const void* values, std::size_t rows, std::size_t str
     }
 }
 
-bool column_ranges(const void* values, std::size_t rows, std::size_t count, float* min, float* max) {
+bool column_ranges(const void* values, std::size_t rows, std::size_t count, float* min,
+                   float* max) {
     Floats bad[kParts];
     for (std::size_t part = 0; part < kParts; ++part) bad[part] = Floats(0.0F);
     const std::size_t whole = count - count % kLanes;
@@ -64,7 +67,8 @@ bool column_ranges(const void* values, std::size_t rows, std::size_t count, floa
 }
 
 /// The smallest and the largest lane, by halves.
-inline void fold_lanes(const Floats (&low)[kParts], const Floats (&high)[kParts], float& min, float& max) {
+inline void fold_lanes(const Floats (&low)[kParts], const Floats (&high)[kParts], float& min,
+                       float& max) {
     Floats least = low[0];
     Floats most = high[0];
     for (std::size_t part = 1; part < kParts; ++part) {
@@ -75,7 +79,8 @@ inline void fold_lanes(const Floats (&low)[kParts], const Floats (&high)[kParts]
 }
 
 /// Whole groups of 16 of one run, at least one.
-inline void extend_by_lanes(const void* values, std::size_t count, float& min, float& max, Floats (&bad)[kParts]) {
+inline void extend_by_lanes(const void* values, std::size_t count, float& min, float& max,
+                            Floats (&bad)[kParts]) {
     Floats low[kParts];
     Floats high[kParts];
     for (std::size_t part = 0; part < kParts; ++part) {
@@ -137,7 +142,8 @@ bool row_ranges(const void* values, std::size_t count, std::size_t run, float* m
     bool finite = true;
     std::size_t first = 0;
 #if defined(OCTET_ARCH_AVX512)
-    for (const std::size_t together = kRunsTogether * run; run % kLanes == 0 && count - first >= together;) {
+    for (const std::size_t together = kRunsTogether * run;
+         run % kLanes == 0 && count - first >= together;) {
         extend_runs(part_of(values, first), run, min, max, bad[0]);
         first += together;
         min += kRunsTogether;
@@ -161,16 +167,19 @@ struct BlockFold {
     Floats clipped[kParts];  // whole numbers, exact up to 2^24 a lane
 };
 
-/// Brings what lies so many bytes ahead into the second-level cache; nothing happens where there is no memory.
+/// Brings what lies so many bytes ahead into the second-level cache; nothing happens where there is
+/// no memory.
 inline void prefetch(const void* from, std::size_t ahead) {
-    __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + ahead), 0, 2);
+    __builtin_prefetch(
+        reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + ahead), 0, 2);
 }
 
-/// 16 elements from `i` of a row on. `parameters` gives scale and zero point of a register from element `at` on. kPlain: no scale is 0,
-/// all codes are within their limits, and the factors of the sums are 1.
+/// 16 elements from `i` of a row on. `parameters` gives scale and zero point of a register from
+/// element `at` on. kPlain: no scale is 0, all codes are within their limits, and the factors of
+/// the sums are 1.
 template <BlockKind kKind, bool kTruncate, bool kPlain, typename Parameters>
-inline void quantize_lanes(const void* values, std::size_t i, const BlockLoop& block, const Parameters& parameters,
-                           std::uint8_t* codes, BlockFold& fold) {
+inline void quantize_lanes(const void* values, std::size_t i, const BlockLoop& block,
+                           const Parameters& parameters, std::uint8_t* codes, BlockFold& fold) {
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     const Floats zero(0.0F);
     const Floats max_code(block.max_code);
@@ -181,18 +190,24 @@ inline void quantize_lanes(const void* values, std::size_t i, const BlockLoop& b
         const Floats x = load_once(values, at);
         const Floats scale = parameters.scale(at);
         const Floats zero_point = parameters.zero_point(at);
-        const Floats divisor = kPlain ? scale : xsimd::select(scale == zero, Floats(kInfinity), scale);
+        const Floats divisor =
+            kPlain ? scale : xsimd::select(scale == zero, Floats(kInfinity), scale);
         const Floats t = (adds_zero_point(kKind) ? x - zero_point : x) / divisor;
         const Floats rounded = kTruncate ? xsimd::trunc(t) : xsimd::nearbyint(t);
-        Floats low = kKind == BlockKind::kReal ? zero : kKind == BlockKind::kInteger ? -zero_point : -max_code;
+        Floats low = kKind == BlockKind::kReal      ? zero
+                     : kKind == BlockKind::kInteger ? -zero_point
+                                                    : -max_code;
         if (kKind == BlockKind::kMiddle) low = low - Floats(1.0F);
         const Floats high = kKind == BlockKind::kInteger ? max_code - zero_point : max_code;
         const Floats q = kPlain ? rounded : xsimd::min(xsimd::max(rounded, low), high);
-        if (!kPlain) fold.clipped[part] = fold.clipped[part] + xsimd::select(rounded != q, Floats(1.0F), zero);
+        if (!kPlain)
+            fold.clipped[part] =
+                fold.clipped[part] + xsimd::select(rounded != q, Floats(1.0F), zero);
         code[part] = xsimd::to_int(q);
         if (kKind == BlockKind::kInteger) code[part] = code[part] + xsimd::to_int(zero_point);
         if (kKind == BlockKind::kSymmetric) code[part] = code[part] & Ints(255);
-        if (kKind == BlockKind::kMiddle) code[part] = code[part] + xsimd::to_int(max_code + Floats(1.0F));
+        if (kKind == BlockKind::kMiddle)
+            code[part] = code[part] + xsimd::to_int(max_code + Floats(1.0F));
         const Floats product = q * scale;
         const Floats error = x - (adds_zero_point(kKind) ? product + zero_point : product);
         fold.largest[part] = larger_magnitude(fold.largest[part], error);
@@ -225,19 +240,23 @@ struct RunParameters {
 
 /// Groups of 16 from `start` to `stop`, then the tail up to `end`; at most kFoldElements in all.
 template <BlockKind kKind, bool kTruncate, bool kPlain>
-inline void quantize_block_fold(const void* values, std::size_t start, std::size_t stop, std::size_t end,
-                                const BlockLoop& block, std::uint8_t* codes, BlockFold& lanes, BlockSums& sums) {
-    for (std::size_t part = 0; part < kParts; ++part) lanes.signal[part] = lanes.noise[part] = Floats(0.0F);
+inline void quantize_block_fold(const void* values, std::size_t start, std::size_t stop,
+                                std::size_t end, const BlockLoop& block, std::uint8_t* codes,
+                                BlockFold& lanes, BlockSums& sums) {
+    for (std::size_t part = 0; part < kParts; ++part)
+        lanes.signal[part] = lanes.noise[part] = Floats(0.0F);
     if (block.run == 1) {
         const EachParameters<kKind> parameters{block};
         for (std::size_t i = start; i < stop; i += kLanes)
             quantize_lanes<kKind, kTruncate, kPlain>(values, i, block, parameters, codes, lanes);
     } else {
-        for_each_run<kKind>(block, start, stop, [&](std::size_t from, std::size_t to, const BlockParameters& p) {
-            const RunParameters parameters(p);
-            for (std::size_t i = from; i < to; i += kLanes)
-                quantize_lanes<kKind, kTruncate, kPlain>(values, i, block, parameters, codes, lanes);
-        });
+        for_each_run<kKind>(block, start, stop,
+                            [&](std::size_t from, std::size_t to, const BlockParameters& p) {
+                                const RunParameters parameters(p);
+                                for (std::size_t i = from; i < to; i += kLanes)
+                                    quantize_lanes<kKind, kTruncate, kPlain>(
+                                        values, i, block, parameters, codes, lanes);
+                            });
     }
     FoldSums fold;
     for (std::size_t part = 0; part < kParts; ++part) {
@@ -245,20 +264,23 @@ inline void quantize_block_fold(const void* values, std::size_t start, std::size
         lanes.noise[part].store_unaligned(fold.noise + part * kWidth);
     }
     fold.max_abs_error = 0.0F;
-    if (stop < end) quantize_part<kKind, kTruncate>(values, stop, end, block, codes, fold, sums.clipped);
+    if (stop < end)
+        quantize_part<kKind, kTruncate>(values, stop, end, block, codes, fold, sums.clipped);
     add_fold(fold, sums.lanes);
 }
 
 template <BlockKind kKind, bool kTruncate, bool kPlain>
-inline void quantize_rows(const void* values, std::size_t rows, std::size_t count, BlockLoop block, std::uint8_t* codes,
-                          BlockSums& sums) {
+inline void quantize_rows(const void* values, std::size_t rows, std::size_t count, BlockLoop block,
+                          std::uint8_t* codes, BlockSums& sums) {
     BlockFold lanes;
-    for (std::size_t part = 0; part < kParts; ++part) lanes.largest[part] = lanes.clipped[part] = Floats(0.0F);
+    for (std::size_t part = 0; part < kParts; ++part)
+        lanes.largest[part] = lanes.clipped[part] = Floats(0.0F);
     for (std::size_t row = 0; row < rows; ++row, values = part_of(values, count), codes += count) {
         for (std::size_t start = 0; start < count; start += kFoldElements) {
             const std::size_t end = count - start < kFoldElements ? count : start + kFoldElements;
             const std::size_t stop = end - (end - start) % kLanes;
-            quantize_block_fold<kKind, kTruncate, kPlain>(values, start, stop, end, block, codes, lanes, sums);
+            quantize_block_fold<kKind, kTruncate, kPlain>(values, start, stop, end, block, codes,
+                                                          lanes, sums);
         }
         to_next_row(block);
     }
@@ -269,7 +291,8 @@ inline void quantize_rows(const void* values, std::size_t rows, std::size_t coun
         lanes.clipped[part].store_aligned(clipped);
         for (std::size_t i = 0; i < kWidth; ++i) {
             const double maximum = static_cast<double>(maxima[i]);
-            sums.lanes.max_abs_error = maximum > sums.lanes.max_abs_error ? maximum : sums.lanes.max_abs_error;
+            sums.lanes.max_abs_error =
+                maximum > sums.lanes.max_abs_error ? maximum : sums.lanes.max_abs_error;
             sums.clipped += static_cast<std::uint64_t>(clipped[i]);
         }
     }
@@ -281,7 +304,8 @@ void quantize_block(const void* values, std::size_t rows, std::size_t count, con
         constexpr bool kMayBePlain = kKind == BlockKind::kReal || kKind == BlockKind::kSymmetric;
         const bool is_scaled = block.signal_factor != 1.0F || block.noise_factor != 1.0F;
         if (kMayBePlain && block.is_plain && !is_scaled)
-            return quantize_rows<kKind, kTruncate, kMayBePlain>(values, rows, count, block, codes, sums);
+            return quantize_rows<kKind, kTruncate, kMayBePlain>(values, rows, count, block, codes,
+                                                                sums);
         quantize_rows<kKind, kTruncate, false>(values, rows, count, block, codes, sums);
     });
 }
@@ -294,8 +318,8 @@ void pack_halves(const std::uint8_t* codes, std::size_t bytes, std::uint8_t* pac
 
 /// Groups of 16 from `start` to `stop` of a row.
 template <BlockKind kKind, typename Parameters>
-inline void restore_lanes(const std::uint8_t* codes, std::size_t start, std::size_t stop, float max_code,
-                          const Parameters& parameters, float* out) {
+inline void restore_lanes(const std::uint8_t* codes, std::size_t start, std::size_t stop,
+                          float max_code, const Parameters& parameters, float* out) {
     for (std::size_t i = start; i < stop; i += kLanes) {
         Ints code[kParts];
         load_codes(codes + i, code);
@@ -306,27 +330,33 @@ inline void restore_lanes(const std::uint8_t* codes, std::size_t start, std::siz
             if (kKind == BlockKind::kInteger) q = q - parameters.zero_point(at);
             if (kKind == BlockKind::kMiddle) q = q - Floats(max_code + 1.0F);
             const Floats product = q * parameters.scale(at);
-            const Floats value = adds_zero_point(kKind) ? product + parameters.zero_point(at) : product;
+            const Floats value =
+                adds_zero_point(kKind) ? product + parameters.zero_point(at) : product;
             value.store_unaligned(out + at);
         }
     }
 }
 
 template <BlockKind kKind>
-inline void restore_block_of(const std::uint8_t* codes, std::size_t count, const BlockLoop& block, float* out) {
+inline void restore_block_of(const std::uint8_t* codes, std::size_t count, const BlockLoop& block,
+                             float* out) {
     const std::size_t whole = count - count % kLanes;
     if (block.run == 1) {
         restore_lanes<kKind>(codes, 0, whole, block.max_code, EachParameters<kKind>{block}, out);
     } else {
-        for_each_run<kKind>(block, 0, whole, [&](std::size_t from, std::size_t to, const BlockParameters& p) {
-            restore_lanes<kKind>(codes, from, to, block.max_code, RunParameters(p), out);
-        });
+        for_each_run<kKind>(
+            block, 0, whole, [&](std::size_t from, std::size_t to, const BlockParameters& p) {
+                restore_lanes<kKind>(codes, from, to, block.max_code, RunParameters(p), out);
+            });
     }
     restore_part<kKind>(codes, whole, count, block, out);
 }
 
-void restore_block(const std::uint8_t* codes, std::size_t count, const BlockLoop& block, float* out) {
-    with_kind(block, [&]<BlockKind kKind, bool kTruncate>() { restore_block_of<kKind>(codes, count, block, out); });
+void restore_block(const std::uint8_t* codes, std::size_t count, const BlockLoop& block,
+                   float* out) {
+    with_kind(block, [&]<BlockKind kKind, bool kTruncate>() {
+        restore_block_of<kKind>(codes, count, block, out);
+    });
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
-// 16 codes of any width from where they are packed (quant/packing.hpp) to 16 integers in registers. A code of b bits reaches over two bytes
-// at most: each lane gets its two bytes by one shuffle, is shifted up to its highest bit and down again, with or without sign. Reads
-// the 2 b bytes of the 16 codes and no byte beyond. Included by product_text.hpp alone.
+// 16 codes of any width from where they are packed (quant/packing.hpp) to 16 integers in registers.
+// A code of b bits reaches over two bytes at most: each lane gets its two bytes by one shuffle, is
+// shifted up to its highest bit and down again, with or without sign. Reads the 2 b bytes of the 16
+// codes and no byte beyond. Included by product_text.hpp alone.
 #pragma once
 
 #include <array>
@@ -23,12 +24,14 @@ inline std::int32_t code_at(const std::uint8_t* codes, std::size_t index) {
     std::uint32_t word = codes[bit / 8];
     if (shift + kBits > 8) word |= static_cast<std::uint32_t>(codes[bit / 8 + 1]) << 8U;
     const auto high = static_cast<std::int32_t>(word << (32 - kBits - shift));
-    return kSigned ? high >> (32 - kBits) : static_cast<std::int32_t>(static_cast<std::uint32_t>(high) >> (32 - kBits));
+    return kSigned ? high >> (32 - kBits)
+                   : static_cast<std::int32_t>(static_cast<std::uint32_t>(high) >> (32 - kBits));
 }
 
 #if defined(OCTET_ARCH_AVX512) || defined(OCTET_ARCH_AVX2)
 
-/// Where the bytes of 16 codes lie after packed_bytes_of(), which loads their first and their last bytes side by side.
+/// Where the bytes of 16 codes lie after packed_bytes_of(), which loads their first and their last
+/// bytes side by side.
 template <unsigned kBits>
 struct CodePlaces {
     static constexpr unsigned kHalf = kBits >= 4 ? 8 : 4;  // bytes of one load
@@ -54,7 +57,8 @@ struct CodePlaces {
 
     static constexpr std::array<std::int32_t, 16> shifts() {
         std::array<std::int32_t, 16> up{};
-        for (unsigned lane = 0; lane < 16; ++lane) up[lane] = static_cast<std::int32_t>(32 - kBits - lane * kBits % 8);
+        for (unsigned lane = 0; lane < 16; ++lane)
+            up[lane] = static_cast<std::int32_t>(32 - kBits - lane * kBits % 8);
         return up;
     }
 
@@ -71,7 +75,8 @@ inline __m128i packed_bytes_of(const std::uint8_t* codes) {
         const std::uint64_t last = load<std::uint32_t>(codes + 2, 0);
         return _mm_cvtsi64_si128(static_cast<std::int64_t>(first | last << 32U));
     }
-    return _mm_set_epi64x(load<std::int64_t>(codes + 2 * kBits - 8, 0), load<std::int64_t>(codes, 0));
+    return _mm_set_epi64x(load<std::int64_t>(codes + 2 * kBits - 8, 0),
+                          load<std::int64_t>(codes, 0));
 }
 
 #endif
@@ -83,7 +88,8 @@ inline void load_packed(const std::uint8_t* codes, CodeRegister (&code)[kCodePar
     using Places = CodePlaces<kBits>;
     __m512i bytes;
     if constexpr (kBits == 2) {
-        bytes = _mm512_set1_epi32(load<std::int32_t>(codes, 0));  // loaded and spread by one instruction
+        bytes = _mm512_set1_epi32(
+            load<std::int32_t>(codes, 0));  // loaded and spread by one instruction
     } else if constexpr (kBits == 4) {
         bytes = _mm512_set1_epi64(load<std::int64_t>(codes, 0));
     } else {
@@ -91,16 +97,20 @@ inline void load_packed(const std::uint8_t* codes, CodeRegister (&code)[kCodePar
     }
     const __m512i words = _mm512_shuffle_epi8(bytes, _mm512_load_si512(Places::kBytes.data()));
     const __m512i high = _mm512_sllv_epi32(words, _mm512_load_si512(Places::kShifts.data()));
-    code[0] = CodeRegister(kSigned ? _mm512_srai_epi32(high, 32 - kBits) : _mm512_srli_epi32(high, 32 - kBits));
+    code[0] = CodeRegister(kSigned ? _mm512_srai_epi32(high, 32 - kBits)
+                                   : _mm512_srli_epi32(high, 32 - kBits));
 #elif defined(OCTET_ARCH_AVX2)
     using Places = CodePlaces<kBits>;
     const __m256i bytes = _mm256_broadcastsi128_si256(packed_bytes_of<kBits>(codes));
     for (std::size_t part = 0; part < kCodeParts; ++part) {
-        const auto* const places = reinterpret_cast<const __m256i*>(Places::kBytes.data() + 32 * part);
-        const auto* const shifts = reinterpret_cast<const __m256i*>(Places::kShifts.data() + 8 * part);
+        const auto* const places =
+            reinterpret_cast<const __m256i*>(Places::kBytes.data() + 32 * part);
+        const auto* const shifts =
+            reinterpret_cast<const __m256i*>(Places::kShifts.data() + 8 * part);
         const __m256i words = _mm256_shuffle_epi8(bytes, _mm256_load_si256(places));
         const __m256i high = _mm256_sllv_epi32(words, _mm256_load_si256(shifts));
-        code[part] = CodeRegister(kSigned ? _mm256_srai_epi32(high, 32 - kBits) : _mm256_srli_epi32(high, 32 - kBits));
+        code[part] = CodeRegister(kSigned ? _mm256_srai_epi32(high, 32 - kBits)
+                                          : _mm256_srli_epi32(high, 32 - kBits));
     }
 #else
     alignas(64) std::int32_t staged[16];
@@ -108,11 +118,12 @@ inline void load_packed(const std::uint8_t* codes, CodeRegister (&code)[kCodePar
         std::uint64_t word = 0;
         std::memcpy(&word, codes + half * kBits, kBits);
         for (unsigned i = 0; i < 8; ++i) {
-            const auto high =
-                static_cast<std::int32_t>(static_cast<std::uint32_t>(word >> (i * kBits)) << (32 - kBits));
-            staged[8 * half + i] = kSigned
-                                       ? high >> (32 - kBits)
-                                       : static_cast<std::int32_t>(static_cast<std::uint32_t>(high) >> (32 - kBits));
+            const auto high = static_cast<std::int32_t>(
+                static_cast<std::uint32_t>(word >> (i * kBits)) << (32 - kBits));
+            staged[8 * half + i] =
+                kSigned
+                    ? high >> (32 - kBits)
+                    : static_cast<std::int32_t>(static_cast<std::uint32_t>(high) >> (32 - kBits));
         }
     }
     for (std::size_t part = 0; part < kCodeParts; ++part)
@@ -124,7 +135,8 @@ inline void load_packed(const std::uint8_t* codes, CodeRegister (&code)[kCodePar
 
 template <>
 inline void load_packed<8, true>(const std::uint8_t* codes, CodeRegister (&code)[kCodeParts]) {
-    code[0] = CodeRegister(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes))));
+    code[0] = CodeRegister(
+        _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes))));
 }
 
 #elif defined(OCTET_ARCH_AVX2)

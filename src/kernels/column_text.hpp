@@ -1,6 +1,7 @@
-// Sums over a column, on a register of columns or on one float: the same text for both, so that the scalar kernels are the twin of
-// every SIMD kernel. A register is an xsimd batch or `float`; the functions below give both one vocabulary. Everything is in an anonymous
-// namespace (see scalar_text.hpp).
+// Sums over a column, on a register of columns or on one float: the same text for both, so that the
+// scalar kernels are the twin of every SIMD kernel. A register is an xsimd batch or `float`; the
+// functions below give both one vocabulary. Everything is in an anonymous namespace (see
+// scalar_text.hpp).
 #pragma once
 
 #include <cmath>
@@ -33,7 +34,8 @@ struct Fit {
     R largest_code;
 };
 
-/// Sums that say how a fit does and how a better one with the same codes would: d = x - x', weights w.
+/// Sums that say how a fit does and how a better one with the same codes would: d = x - x', weights
+/// w.
 template <typename R>
 struct FitSums {
     R noise;      ///< sum of w d^2
@@ -98,8 +100,8 @@ inline float weight_of(const float* w, std::size_t count) {
     return sum;
 }
 
-/// The change of (scale, zero point) that the same codes like best: least squares of d against q and 1. No change where all codes are
-/// equal.
+/// The change of (scale, zero point) that the same codes like best: least squares of d against q
+/// and 1. No change where all codes are equal.
 template <typename L, typename R = typename L::Register>
 inline void least_squares(const FitSums<R>& sums, R weight, R& scale_change, R& zero_change) {
     const R zero = L::all(0.0F);
@@ -122,7 +124,8 @@ inline void extremes_of(const float* x, std::size_t count, R& low, R& high) {
     }
 }
 
-/// The nearest number of a storage type, lane by lane; what overflows becomes the largest finite one.
+/// The nearest number of a storage type, lane by lane; what overflows becomes the largest finite
+/// one.
 template <typename L, typename One, typename R = typename L::Register>
 inline R each_rounded(R value, One one) {
     alignas(64) float lanes[L::kColumns];
@@ -144,11 +147,13 @@ inline float to_finite_bf16(float value) {
 
 /// The number of a storage type behind a number of it that is not negative; the largest stays.
 inline float next_f16(float value) {
-    return value < 65504.0F ? f16_to_f32(static_cast<std::uint16_t>(f32_to_f16(value) + 1U)) : value;
+    return value < 65504.0F ? f16_to_f32(static_cast<std::uint16_t>(f32_to_f16(value) + 1U))
+                            : value;
 }
 
 inline float next_bf16(float value) {
-    return value < 0x1.FEp127F ? bf16_to_f32(static_cast<std::uint16_t>(f32_to_bf16(value) + 1U)) : value;
+    return value < 0x1.FEp127F ? bf16_to_f32(static_cast<std::uint16_t>(f32_to_bf16(value) + 1U))
+                               : value;
 }
 
 /// True where a < b in some lane.

@@ -1,5 +1,5 @@
-// Which loops this processor can run. The compiler's own detection is used because it also asks whether the operating system
-// saves the wide registers; xsimd 8.1's does not (docs/design.md).
+// Which loops this processor can run. The compiler's own detection is used because it also asks
+// whether the operating system saves the wide registers; xsimd 8.1's does not (docs/design.md).
 #include "kernels/kernels.hpp"
 #include "kernels/tables.hpp"
 

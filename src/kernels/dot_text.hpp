@@ -1,4 +1,5 @@
-// Products of one token with one output: sums along a row of weights, floats or codes. Included by product_text.hpp and its parts alone.
+// Products of one token with one output: sums along a row of weights, floats or codes. Included by
+// product_text.hpp and its parts alone.
 #pragma once
 
 #include <xsimd/xsimd.hpp>
@@ -34,7 +35,8 @@ inline float dot(const unsigned char* weights, const float* x, std::size_t count
         Floats w[kParts];
         Rows::load_16(weights, first, w);
         for (std::size_t part = 0; part < kParts; ++part)
-            sums[part] = fused(w[part], Floats::load_unaligned(x + first + part * kWidth), sums[part]);
+            sums[part] =
+                fused(w[part], Floats::load_unaligned(x + first + part * kWidth), sums[part]);
     };
     std::size_t i = 0;
     for (; i + 4 * kLanes <= count; i += 4 * kLanes) {
@@ -47,7 +49,8 @@ inline float dot(const unsigned char* weights, const float* x, std::size_t count
         add_16(i + 3 * kLanes, d);
     }
     for (; i + kLanes <= count; i += kLanes) add_16(i, a);
-    for (std::size_t part = 0; part < kParts; ++part) a[part] = (a[part] + b[part]) + (c[part] + d[part]);
+    for (std::size_t part = 0; part < kParts; ++part)
+        a[part] = (a[part] + b[part]) + (c[part] + d[part]);
     float sum = sum_of_lanes(a);
     for (; i < count; ++i) sum = fused(Rows::one(weights, i), x[i], sum);
     return sum;
@@ -57,14 +60,16 @@ float dot_f32(const void* weights, const float* x, std::size_t count) {
     return dot<FloatRows>(static_cast<const unsigned char*>(weights), x, count);
 }
 
-alignas(64) constexpr float kNumbers[kLanes + 1] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+alignas(64) constexpr float kNumbers[kLanes + 1] = {0, 1,  2,  3,  4,  5,  6,  7, 8,
+                                                    9, 10, 11, 12, 13, 14, 15, 16};
 
 /// The same with a scale for each group of at least 16 inputs: 16 lanes see one scale, or two.
 template <bool kWhole, typename Rows>
-inline float dot_scaled(const unsigned char* codes, const float* x, std::size_t count, const float* scales,
-                        std::size_t group) {
+inline float dot_scaled(const unsigned char* codes, const float* x, std::size_t count,
+                        const float* scales, std::size_t group) {
     Floats lanes[kParts];
-    for (std::size_t part = 0; part < kParts; ++part) lanes[part] = Floats::load_aligned(kNumbers + part * kWidth);
+    for (std::size_t part = 0; part < kParts; ++part)
+        lanes[part] = Floats::load_aligned(kNumbers + part * kWidth);
     std::size_t left = group;  // inputs of the group of *scales from here on
     const auto add_16 = [&](std::size_t first, Floats(&sums)[kParts]) {
         Floats w[kParts];
@@ -79,7 +84,8 @@ inline float dot_scaled(const unsigned char* codes, const float* x, std::size_t 
             left = left == 0 ? group : left;
             return;
         }
-        const bool is_last = left <= kLanes;  // the lanes end with the group, or see the next one, too
+        const bool is_last =
+            left <= kLanes;  // the lanes end with the group, or see the next one, too
         const Floats border(kNumbers[is_last ? left : kLanes]);
         const Floats low(scales[0]);
         const Floats high(scales[left < kLanes ? 1 : 0]);
@@ -117,7 +123,8 @@ inline float dot_scaled(const unsigned char* codes, const float* x, std::size_t 
     return sum;
 }
 
-float dot_codes(const Codes& codes, const float* x, std::size_t count, const float* scales, std::size_t group) {
+float dot_codes(const Codes& codes, const float* x, std::size_t count, const float* scales,
+                std::size_t group) {
     return with_rows(codes, [&](auto kind) {
         using Rows = decltype(kind);
         if (group >= count) return dot<Rows>(codes.bytes, x, count) * *scales;

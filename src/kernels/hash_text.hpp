@@ -1,9 +1,11 @@
-// XXH3-128 (xxHash 0.8, doc/xxhash_spec.md) compiled for this file's instruction set; the digest is the same for all of them. The including
-// file defines XXH_VECTOR and includes xxhash.h with XXH_INLINE_ALL first, at global scope: its functions are static.
+// XXH3-128 (xxHash 0.8, doc/xxhash_spec.md) compiled for this file's instruction set; the digest is
+// the same for all of them. The including file defines XXH_VECTOR and includes xxhash.h with
+// XXH_INLINE_ALL first, at global scope: its functions are static.
 //
-// The library's own streaming reloads its accumulators for every stripe and mixes whatever length it is given. Here whole blocks, 1,024
-// bytes, go through its stripe function with the accumulators in registers; the rest of every hash, at least kLeastRest bytes that the
-// library needs to see itself, waits in `rest`.
+// The library's own streaming reloads its accumulators for every stripe and mixes whatever length
+// it is given. Here whole blocks, 1,024 bytes, go through its stripe function with the accumulators
+// in registers; the rest of every hash, at least kLeastRest bytes that the library needs to see
+// itself, waits in `rest`.
 #pragma once
 
 #include <algorithm>
@@ -51,7 +53,8 @@ inline Stream& stream_of(HashState& state) {
 
 /// Written out, so that the accumulators stay in registers.
 template <std::size_t... kStripe>
-XXH_FORCE_INLINE void add_stripes(XXH64_hash_t* sums, const unsigned char* data, std::index_sequence<kStripe...>) {
+XXH_FORCE_INLINE void add_stripes(XXH64_hash_t* sums, const unsigned char* data,
+                                  std::index_sequence<kStripe...>) {
     ((__builtin_prefetch(data + kStripe * XXH_STRIPE_LEN + kValuesAheadBytes),
       XXH3_accumulate_512(sums, read_stripe(data + kStripe * XXH_STRIPE_LEN).bytes,
                           XXH3_kSecret + kStripe * XXH_SECRET_CONSUME_RATE)),
@@ -75,7 +78,8 @@ void hash_begin(HashState& state) {
     stream.rest_size = 0;
 }
 
-/// Takes `data` through the stream; what can go in whole blocks from where it lies goes through add(stream, first byte, blocks), in one call.
+/// Takes `data` through the stream; what can go in whole blocks from where it lies goes through
+/// add(stream, first byte, blocks), in one call.
 template <typename AddBlocks>
 inline void feed(Stream& stream, const unsigned char* bytes, std::size_t size, AddBlocks add) {
     while (size > 0) {
@@ -91,7 +95,8 @@ inline void feed(Stream& stream, const unsigned char* bytes, std::size_t size, A
         bytes += part;
         size -= part;
         if (stream.rest_size < kMostRest || size == 0) continue;
-        // The rest is full and more follows: its first block goes, and bytes that `data` still has are taken from there.
+        // The rest is full and more follows: its first block goes, and bytes that `data` still has
+        // are taken from there.
         add_blocks(stream, stream.rest, 1);
         stream.rest_size -= kBlockBytes;
         std::memmove(stream.rest, stream.rest + kBlockBytes, stream.rest_size);

@@ -24,7 +24,8 @@ void range_and_hash_f32(const void* values, std::size_t count, Range& range, Has
     hash_add(state, values, count * sizeof(float));
 }
 
-bool column_ranges(const void* values, std::size_t rows, std::size_t count, float* min, float* max) {
+bool column_ranges(const void* values, std::size_t rows, std::size_t count, float* min,
+                   float* max) {
     bool finite = true;
     for (std::size_t row = 0; row < rows; ++row) {
         for (std::size_t i = 0; i < count; ++i)
@@ -36,7 +37,9 @@ bool column_ranges(const void* values, std::size_t rows, std::size_t count, floa
 bool row_ranges(const void* values, std::size_t count, std::size_t run, float* min, float* max) {
     bool finite = true;
     for (std::size_t first = 0; first < count; first += run, ++min, ++max)
-        finite = extend_by_run(values, first, count - first < run ? count : first + run, *min, *max) && finite;
+        finite =
+            extend_by_run(values, first, count - first < run ? count : first + run, *min, *max) &&
+            finite;
     return finite;
 }
 
@@ -46,10 +49,11 @@ void quantize_block(const void* values, std::size_t rows, std::size_t count, con
         BlockLoop block = first;
         for (std::size_t row = 0; row < rows; ++row, codes += count) {
             for (std::size_t start = 0; start < count; start += kFoldElements) {
-                const std::size_t stop = count - start < kFoldElements ? count : start + kFoldElements;
+                const std::size_t stop =
+                    count - start < kFoldElements ? count : start + kFoldElements;
                 FoldSums fold = {};
-                quantize_part<kKind, kTruncate>(part_of(values, row * count), start, stop, block, codes, fold,
-                                                sums.clipped);
+                quantize_part<kKind, kTruncate>(part_of(values, row * count), start, stop, block,
+                                                codes, fold, sums.clipped);
                 add_fold(fold, sums.lanes);
             }
             to_next_row(block);
@@ -57,8 +61,11 @@ void quantize_block(const void* values, std::size_t rows, std::size_t count, con
     });
 }
 
-void restore_block(const std::uint8_t* codes, std::size_t count, const BlockLoop& block, float* out) {
-    with_kind(block, [&]<BlockKind kKind, bool kTruncate>() { restore_part<kKind>(codes, 0, count, block, out); });
+void restore_block(const std::uint8_t* codes, std::size_t count, const BlockLoop& block,
+                   float* out) {
+    with_kind(block, [&]<BlockKind kKind, bool kTruncate>() {
+        restore_part<kKind>(codes, 0, count, block, out);
+    });
 }
 
 void pack_halves(const std::uint8_t* codes, std::size_t bytes, std::uint8_t* packed) {

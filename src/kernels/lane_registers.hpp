@@ -1,4 +1,5 @@
-// The 16 virtual lanes as registers of the instruction set that is being compiled (`Arch`): kParts registers of kWidth lanes.
+// The 16 virtual lanes as registers of the instruction set that is being compiled (`Arch`): kParts
+// registers of kWidth lanes.
 #pragma once
 
 #include <cstddef>

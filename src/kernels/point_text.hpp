@@ -1,5 +1,6 @@
-// How well a state suits the values of one block: the sum of squared errors in steps of a code, on the 16 virtual lanes
-// (docs/quantization.md, "Range search"). One text for registers and for `float`.
+// How well a state suits the values of one block: the sum of squared errors in steps of a code, on
+// the 16 virtual lanes (docs/quantization.md, "Range search"). One text for registers and for
+// `float`.
 #pragma once
 
 #include "kernels/column_text.hpp"
@@ -15,8 +16,8 @@ double noise_of_points(const float* values, std::size_t count, const PointFit& f
     // x in steps, less its code
     const auto error_of = [&]<typename One>(One, typename One::Register x) {
         const auto step = (x - One::all(fit.zero_point)) * One::all(reciprocal);
-        return step -
-               One::least(One::largest(One::nearest(step), One::all(fit.least_code)), One::all(fit.largest_code));
+        return step - One::least(One::largest(One::nearest(step), One::all(fit.least_code)),
+                                 One::all(fit.largest_code));
     };
     R sums[kRegisters];
     for (R& sum : sums) sum = L::all(0.0F);

@@ -1,4 +1,5 @@
-// Which loops of products.hpp this processor can run: as dispatch.cpp, and AVX2 only together with FMA.
+// Which loops of products.hpp this processor can run: as dispatch.cpp, and AVX2 only together with
+// FMA.
 #include "kernels/product_tables.hpp"
 #include "kernels/products.hpp"
 

@@ -1,4 +1,5 @@
-// The tables that the instruction-set files of products.hpp export: the only symbols that leave them.
+// The tables that the instruction-set files of products.hpp export: the only symbols that leave
+// them.
 #pragma once
 
 #include "kernels/products.hpp"

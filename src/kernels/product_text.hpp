@@ -1,5 +1,6 @@
-// The loops of products.hpp on xsimd batches, 16 lanes at a time. Included once by each instruction-set file, which defines `Arch`
-// first; everything is in an anonymous namespace (see scalar_text.hpp).
+// The loops of products.hpp on xsimd batches, 16 lanes at a time. Included once by each
+// instruction-set file, which defines `Arch` first; everything is in an anonymous namespace (see
+// scalar_text.hpp).
 #pragma once
 
 #include <xsimd/xsimd.hpp>
@@ -13,7 +14,8 @@
 namespace octet::kernels {
 namespace {
 
-/// kRows rows at once, so that y is loaded and stored once for all of them. With kAhead the rows behind these are asked for.
+/// kRows rows at once, so that y is loaded and stored once for all of them. With kAhead the rows
+/// behind these are asked for.
 template <std::size_t kRows, bool kAhead, typename Rows>
 inline void add_some_rows(const unsigned char* weights, std::size_t pitch, const float* x, float* y,
                           std::size_t columns) {
@@ -22,13 +24,16 @@ inline void add_some_rows(const unsigned char* weights, std::size_t pitch, const
     for (std::size_t r = 0; r < kRows; ++r) factors[r] = Floats(x[r]);
     const auto add_16 = [&](std::size_t c) {
         Floats sums[kParts];
-        for (std::size_t part = 0; part < kParts; ++part) sums[part] = Floats::load_unaligned(y + c + part * kWidth);
+        for (std::size_t part = 0; part < kParts; ++part)
+            sums[part] = Floats::load_unaligned(y + c + part * kWidth);
         for (std::size_t r = 0; r < kRows; ++r) {
             Floats w[kParts];
             Rows::load_16(weights + r * pitch, c, w);
-            for (std::size_t part = 0; part < kParts; ++part) sums[part] = fused(factors[r], w[part], sums[part]);
+            for (std::size_t part = 0; part < kParts; ++part)
+                sums[part] = fused(factors[r], w[part], sums[part]);
         }
-        for (std::size_t part = 0; part < kParts; ++part) sums[part].store_unaligned(y + c + part * kWidth);
+        for (std::size_t part = 0; part < kParts; ++part)
+            sums[part].store_unaligned(y + c + part * kWidth);
     };
     std::size_t c = 0;
     for (; c + kAcross * kLanes <= columns; c += kAcross * kLanes) {
@@ -38,36 +43,42 @@ inline void add_some_rows(const unsigned char* weights, std::size_t pitch, const
     }
     for (; c + kLanes <= columns; c += kLanes) add_16(c);
     for (; c < columns; ++c) {
-        for (std::size_t r = 0; r < kRows; ++r) y[c] = fused(x[r], Rows::one(weights + r * pitch, c), y[c]);
+        for (std::size_t r = 0; r < kRows; ++r)
+            y[c] = fused(x[r], Rows::one(weights + r * pitch, c), y[c]);
     }
 }
 
 template <typename Rows>
-inline void add_rows(const unsigned char* weights, std::size_t pitch, const float* x, std::size_t rows, float* y,
-                     std::size_t columns) {
+inline void add_rows(const unsigned char* weights, std::size_t pitch, const float* x,
+                     std::size_t rows, float* y, std::size_t columns) {
     constexpr std::size_t kTogether = 8;
     constexpr bool kAhead = Rows::kBitsEach <= 8;  // floats lose by it
     std::size_t r = 0;
     for (; r + kTogether <= rows; r += kTogether)
         add_some_rows<kTogether, kAhead, Rows>(weights + r * pitch, pitch, x + r, y, columns);
-    for (; r + 2 <= rows; r += 2) add_some_rows<2, kAhead, Rows>(weights + r * pitch, pitch, x + r, y, columns);
+    for (; r + 2 <= rows; r += 2)
+        add_some_rows<2, kAhead, Rows>(weights + r * pitch, pitch, x + r, y, columns);
     if (r < rows) add_some_rows<1, kAhead, Rows>(weights + r * pitch, pitch, x + r, y, columns);
 }
 
-void add_rows_f32(const void* weights, std::size_t pitch, const float* x, std::size_t rows, float* y,
-                  std::size_t columns) {
+void add_rows_f32(const void* weights, std::size_t pitch, const float* x, std::size_t rows,
+                  float* y, std::size_t columns) {
     add_rows<FloatRows>(static_cast<const unsigned char*>(weights), pitch, x, rows, y, columns);
 }
 
-void add_rows_codes(const Codes& codes, std::size_t pitch, const float* x, std::size_t rows, float* y,
-                    std::size_t columns) {
-    with_rows(codes, [&](auto kind) { add_rows<decltype(kind)>(codes.bytes, pitch, x, rows, y, columns); });
+void add_rows_codes(const Codes& codes, std::size_t pitch, const float* x, std::size_t rows,
+                    float* y, std::size_t columns) {
+    with_rows(codes, [&](auto kind) {
+        add_rows<decltype(kind)>(codes.bytes, pitch, x, rows, y, columns);
+    });
 }
 
-void add_two_products(const float* a, const float* s, const float* b, const float* z, float* y, std::size_t count) {
+void add_two_products(const float* a, const float* s, const float* b, const float* z, float* y,
+                      std::size_t count) {
     std::size_t i = 0;
     const auto at = [&](const float* from) { return Floats::load_unaligned(from + i); };
-    for (; i + kWidth <= count; i += kWidth) fused(at(b), at(z), fused(at(a), at(s), at(y))).store_unaligned(y + i);
+    for (; i + kWidth <= count; i += kWidth)
+        fused(at(b), at(z), fused(at(a), at(s), at(y))).store_unaligned(y + i);
     for (; i < count; ++i) y[i] = fused(b[i], z[i], fused(a[i], s[i], y[i]));
 }
 
@@ -79,7 +90,8 @@ void add_products(const Codes& codes, const float* x, float* y, std::size_t coun
             rows.load_16(codes.bytes, i, w);
             for (std::size_t part = 0; part < kParts; ++part) {
                 const std::size_t at = i + part * kWidth;
-                fused(w[part], Floats::load_unaligned(x + at), Floats::load_unaligned(y + at)).store_unaligned(y + at);
+                fused(w[part], Floats::load_unaligned(x + at), Floats::load_unaligned(y + at))
+                    .store_unaligned(y + at);
             }
         }
         for (; i < count; ++i) y[i] = fused(rows.one(codes.bytes, i), x[i], y[i]);
@@ -88,9 +100,10 @@ void add_products(const Codes& codes, const float* x, float* y, std::size_t coun
 
 /// A tile of the product: kTokens tokens times a panel, all sums in registers.
 template <std::size_t kTokens>
-inline void multiply_tile(const float* x, std::size_t x_pitch, const float* panel, std::size_t depth, float* out,
-                          std::size_t out_pitch) {
-    constexpr std::size_t kAcross = kWidth >= 16 ? kPanelColumns / kWidth : 2;  // registers of columns at a time
+inline void multiply_tile(const float* x, std::size_t x_pitch, const float* panel,
+                          std::size_t depth, float* out, std::size_t out_pitch) {
+    constexpr std::size_t kAcross =
+        kWidth >= 16 ? kPanelColumns / kWidth : 2;  // registers of columns at a time
     for (std::size_t first = 0; first < kPanelColumns; first += kAcross * kWidth) {
         Floats sums[kTokens][kAcross];
         for (auto& row : sums) {
@@ -102,7 +115,8 @@ inline void multiply_tile(const float* x, std::size_t x_pitch, const float* pane
                 w[j] = Floats::load_aligned(panel + k * kPanelColumns + first + j * kWidth);
             for (std::size_t t = 0; t < kTokens; ++t) {
                 const Floats activation(x[t * x_pitch + k]);
-                for (std::size_t j = 0; j < kAcross; ++j) sums[t][j] = fused(activation, w[j], sums[t][j]);
+                for (std::size_t j = 0; j < kAcross; ++j)
+                    sums[t][j] = fused(activation, w[j], sums[t][j]);
             }
         }
         for (std::size_t t = 0; t < kTokens; ++t) {
@@ -112,15 +126,18 @@ inline void multiply_tile(const float* x, std::size_t x_pitch, const float* pane
     }
 }
 
-void multiply_panel(const float* x, std::size_t x_pitch, std::size_t tokens, const float* panel, std::size_t depth,
-                    float* out, std::size_t out_pitch) {
-    constexpr std::size_t kTokens = kWidth >= 16 ? 12 : 6;  // 24 of 32 registers hold sums, or 12 of 16
+void multiply_panel(const float* x, std::size_t x_pitch, std::size_t tokens, const float* panel,
+                    std::size_t depth, float* out, std::size_t out_pitch) {
+    constexpr std::size_t kTokens =
+        kWidth >= 16 ? 12 : 6;  // 24 of 32 registers hold sums, or 12 of 16
     std::size_t t = 0;
     for (; t + kTokens <= tokens; t += kTokens)
-        multiply_tile<kTokens>(x + t * x_pitch, x_pitch, panel, depth, out + t * out_pitch, out_pitch);
+        multiply_tile<kTokens>(x + t * x_pitch, x_pitch, panel, depth, out + t * out_pitch,
+                               out_pitch);
     for (; t + 4 <= tokens; t += 4)
         multiply_tile<4>(x + t * x_pitch, x_pitch, panel, depth, out + t * out_pitch, out_pitch);
-    for (; t < tokens; ++t) multiply_tile<1>(x + t * x_pitch, x_pitch, panel, depth, out + t * out_pitch, out_pitch);
+    for (; t < tokens; ++t)
+        multiply_tile<1>(x + t * x_pitch, x_pitch, panel, depth, out + t * out_pitch, out_pitch);
 }
 
 /// In squares of 16 x 16, which stay in the first cache.
@@ -137,13 +154,14 @@ void transpose(const float* in, std::size_t rows, std::size_t columns, float* ou
     }
 }
 
-/// exp(x) for x <= 0 (and a little above): 2^n times a polynomial of the rest in [-ln 2 / 2, ln 2 / 2] (the coefficients of
-/// Cephes, S. L. Moshier, expf). Below -87.3 the result is that of -87.3.
+/// exp(x) for x <= 0 (and a little above): 2^n times a polynomial of the rest in [-ln 2 / 2, ln 2 /
+/// 2] (the coefficients of Cephes, S. L. Moshier, expf). Below -87.3 the result is that of -87.3.
 inline Floats exponential(const Floats& value) {
     const Floats x = xsimd::max(xsimd::min(value, Floats(88.0F)), Floats(-87.3F));
     const Ints n = xsimd::nearbyint_as_int(x * Floats(1.44269504F));
     const Floats whole = xsimd::to_float(n);
-    const Floats rest = fused(whole, Floats(2.12194440e-4F), fused(whole, Floats(-0.693359375F), x));
+    const Floats rest =
+        fused(whole, Floats(2.12194440e-4F), fused(whole, Floats(-0.693359375F), x));
     Floats p(1.9875691500e-4F);
     p = fused(p, rest, Floats(1.3981999507e-3F));
     p = fused(p, rest, Floats(8.3334519073e-3F));
@@ -154,11 +172,13 @@ inline Floats exponential(const Floats& value) {
     return p * xsimd::bitwise_cast<Floats>((n + Ints(127)) << 23);
 }
 
-/// Runs `change` over registers; a tail goes through a buffer, so that it takes the same operations.
+/// Runs `change` over registers; a tail goes through a buffer, so that it takes the same
+/// operations.
 template <typename Change>
 inline void for_registers(float* values, std::size_t count, Change change) {
     std::size_t i = 0;
-    for (; i + kWidth <= count; i += kWidth) change(Floats::load_unaligned(values + i)).store_unaligned(values + i);
+    for (; i + kWidth <= count; i += kWidth)
+        change(Floats::load_unaligned(values + i)).store_unaligned(values + i);
     if (i == count) return;
     alignas(64) float rest[kWidth] = {};
     std::memcpy(rest, values + i, (count - i) * sizeof(float));
@@ -180,7 +200,8 @@ float exponentials(float* values, std::size_t count, float largest) {
     return sum;
 }
 
-/// tanh(u) = 1 - 2 / (1 + exp(2u)), so x / 2 * (1 + tanh(u)) = x - x / (1 + exp(2u)); beyond 44 the quotient is nothing.
+/// tanh(u) = 1 - 2 / (1 + exp(2u)), so x / 2 * (1 + tanh(u)) = x - x / (1 + exp(2u)); beyond 44 the
+/// quotient is nothing.
 void gelu(float* values, std::size_t count) {
     for_registers(values, count, [](const Floats& x) {
         const Floats cube = x * x * x;

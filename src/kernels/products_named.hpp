@@ -1,5 +1,5 @@
-// The table of products.hpp of the loops that stand before this in a file, each under the name of its member. Included last by product_text.hpp and
-// by products_scalar.cpp, and by nobody else.
+// The table of products.hpp of the loops that stand before this in a file, each under the name of
+// its member. Included last by product_text.hpp and by products_scalar.cpp, and by nobody else.
 #pragma once
 
 #include "kernels/products.hpp"

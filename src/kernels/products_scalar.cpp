@@ -23,9 +23,11 @@ float dot_f32(const void* weights, const float* x, std::size_t count) {
     return sum;
 }
 
-float dot_codes(const Codes& codes, const float* x, std::size_t count, const float* scales, std::size_t group) {
+float dot_codes(const Codes& codes, const float* x, std::size_t count, const float* scales,
+                std::size_t group) {
     float sum = 0.0F;
-    for (std::size_t i = 0; i < count; ++i) sum += code_of(codes, codes.bytes, i) * x[i] * scales[i / group];
+    for (std::size_t i = 0; i < count; ++i)
+        sum += code_of(codes, codes.bytes, i) * x[i] * scales[i / group];
     return sum;
 }
 
@@ -34,7 +36,8 @@ void dots_of_two_levels(const SmallDots& dots, const float* x, const float* sums
         const std::uint8_t* const scales = dots.scales.bytes + o * dots.scales_pitch;
         for (std::size_t i = 0; i < dots.count; ++i) {
             const float scale = code_of(dots.scales, scales, i / dots.group) * dots.super_scales[o];
-            y[o] += (code_of(dots.codes, dots.codes.bytes + o * dots.pitch, i) - dots.middle) * scale * x[i];
+            y[o] += (code_of(dots.codes, dots.codes.bytes + o * dots.pitch, i) - dots.middle) *
+                    scale * x[i];
         }
         if (dots.zero_points.bytes == nullptr) continue;
         const std::uint8_t* const zero_points = dots.zero_points.bytes + o * dots.zero_points_pitch;
@@ -43,18 +46,19 @@ void dots_of_two_levels(const SmallDots& dots, const float* x, const float* sums
     }
 }
 
-void add_rows_f32(const void* weights, std::size_t pitch, const float* x, std::size_t rows, float* y,
-                  std::size_t columns) {
+void add_rows_f32(const void* weights, std::size_t pitch, const float* x, std::size_t rows,
+                  float* y, std::size_t columns) {
     const auto* const bytes = static_cast<const unsigned char*>(weights);
     for (std::size_t r = 0; r < rows; ++r) {
         for (std::size_t c = 0; c < columns; ++c) y[c] += x[r] * load<float>(bytes + r * pitch, c);
     }
 }
 
-void add_rows_codes(const Codes& codes, std::size_t pitch, const float* x, std::size_t rows, float* y,
-                    std::size_t columns) {
+void add_rows_codes(const Codes& codes, std::size_t pitch, const float* x, std::size_t rows,
+                    float* y, std::size_t columns) {
     for (std::size_t r = 0; r < rows; ++r) {
-        for (std::size_t c = 0; c < columns; ++c) y[c] += x[r] * code_of(codes, codes.bytes + r * pitch, c);
+        for (std::size_t c = 0; c < columns; ++c)
+            y[c] += x[r] * code_of(codes, codes.bytes + r * pitch, c);
     }
 }
 
@@ -73,12 +77,14 @@ void add_rows_of_tokens(const RowsOfCodes& rows, const Tokens& tokens, const Are
     }
 }
 
-void restore_small_states(const SmallStates& states, std::size_t count, float* scales, float* offsets) {
+void restore_small_states(const SmallStates& states, std::size_t count, float* scales,
+                          float* offsets) {
     for (std::size_t c = 0; c < count; ++c) {
         scales[c] = code_of(states.scales, states.scales.bytes, c) * states.super_scales[c];
         offsets[c] = -states.middle * scales[c];
         if (states.super_zero_points == nullptr) continue;
-        offsets[c] += code_of(states.zero_points, states.zero_points.bytes, c) * states.super_zero_points[c];
+        offsets[c] +=
+            code_of(states.zero_points, states.zero_points.bytes, c) * states.super_zero_points[c];
     }
 }
 
@@ -86,7 +92,8 @@ void add_products(const Codes& codes, const float* x, float* y, std::size_t coun
     for (std::size_t i = 0; i < count; ++i) y[i] += code_of(codes, codes.bytes, i) * x[i];
 }
 
-void add_two_products(const float* a, const float* s, const float* b, const float* z, float* y, std::size_t count) {
+void add_two_products(const float* a, const float* s, const float* b, const float* z, float* y,
+                      std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) y[i] += a[i] * s[i] + b[i] * z[i];
 }
 
@@ -94,11 +101,12 @@ void widen_codes(const Codes& codes, std::size_t count, float* out) {
     for (std::size_t i = 0; i < count; ++i) out[i] = code_of(codes, codes.bytes, i);
 }
 
-void multiply_panel(const float* x, std::size_t x_pitch, std::size_t tokens, const float* panel, std::size_t depth,
-                    float* out, std::size_t out_pitch) {
+void multiply_panel(const float* x, std::size_t x_pitch, std::size_t tokens, const float* panel,
+                    std::size_t depth, float* out, std::size_t out_pitch) {
     for (std::size_t t = 0; t < tokens; ++t) {
         for (std::size_t c = 0; c < kPanelColumns; ++c) out[t * out_pitch + c] = 0.0F;
-        add_rows_f32(panel, kPanelColumns * sizeof(float), x + t * x_pitch, depth, out + t * out_pitch, kPanelColumns);
+        add_rows_f32(panel, kPanelColumns * sizeof(float), x + t * x_pitch, depth,
+                     out + t * out_pitch, kPanelColumns);
     }
 }
 

@@ -1,4 +1,5 @@
-// The search for the range of a one-level scheme: one group of each column of a block (docs/quantization.md, "Range search").
+// The search for the range of a one-level scheme: one group of each column of a block
+// (docs/quantization.md, "Range search").
 #pragma once
 
 #include <type_traits>
@@ -41,16 +42,20 @@ struct RangeSearch {
 
     /// The smallest scale that can be stored: 0 would make every code the same.
     R least_scale() const {
-        return L::all(limits.rounding == StateRounding::kF16    ? 0x1p-24F
-                      : limits.rounding == StateRounding::kBF16 ? 0x1p-133F
-                                                                : std::numeric_limits<float>::denorm_min());
+        return L::all(limits.rounding == StateRounding::kF16 ? 0x1p-24F
+                      : limits.rounding == StateRounding::kBF16
+                          ? 0x1p-133F
+                          : std::numeric_limits<float>::denorm_min());
     }
 
-    /// The fit that a stored scale and zero point mean; integer zero points move the codes instead of the values.
+    /// The fit that a stored scale and zero point mean; integer zero points move the codes instead
+    /// of the values.
     Fit<L> fit_of(R scale, R zero_point) const {
         const R none = L::all(0.0F);
-        if (limits.symmetric) return {scale, none, L::all(-limits.largest_code), L::all(limits.largest_code)};
-        if (limits.integer_zero) return {scale, none, none - zero_point, L::all(limits.largest_code) - zero_point};
+        if (limits.symmetric)
+            return {scale, none, L::all(-limits.largest_code), L::all(limits.largest_code)};
+        if (limits.integer_zero)
+            return {scale, none, none - zero_point, L::all(limits.largest_code) - zero_point};
         return {scale, zero_point, none, L::all(limits.largest_code)};
     }
 
@@ -64,11 +69,12 @@ struct RangeSearch {
         best_noise = L::least(noise, best_noise);
     }
 
-    /// Real zero points: every candidate, also moved by a third of a step either way, takes one step of least squares; the best goes
-    /// on alone.
+    /// Real zero points: every candidate, also moved by a third of a step either way, takes one
+    /// step of least squares; the best goes on alone.
     void search_real(R low, R high, R weight) {
         const R steps = L::all(limits.largest_code);
-        const R whole = L::largest(high / steps - low / steps, L::all(std::numeric_limits<float>::min()));
+        const R whole =
+            L::largest(high / steps - low / steps, L::all(std::numeric_limits<float>::min()));
         const R middle = low * L::all(0.5F) + high * L::all(0.5F);
         const R half = L::all(limits.largest_code * 0.5F);
         R least = L::all(std::numeric_limits<float>::infinity());
@@ -91,7 +97,8 @@ struct RangeSearch {
                 step(from, middle - (half + L::all(static_cast<float>(third) / 3.0F)) * from);
             }
         }
-        for (int refinement = 0; refinement < kRangeRefinements; ++refinement) step(scale, zero_point);
+        for (int refinement = 0; refinement < kRangeRefinements; ++refinement)
+            step(scale, zero_point);
         offer(scale, zero_point);
         // The zero point that the stored scale wants: the codes' mean moves with it.
         const R kept = L::largest(stored(scale), least_scale());
@@ -108,7 +115,8 @@ struct RangeSearch {
         return L::largest(scale + sums.code_res / safe, least_scale());
     }
 
-    /// Symmetric codes and integer zero points: each candidate as it is and after one step, the zero points next to the wished one.
+    /// Symmetric codes and integer zero points: each candidate as it is and after one step, the
+    /// zero points next to the wished one.
     void search_scaled(R low, R high) {
         const R none = L::all(0.0F);
         const R steps = L::all(limits.largest_code);
@@ -122,11 +130,14 @@ struct RangeSearch {
             const R scale = whole * L::all(1.0F - limits.step * static_cast<float>(candidate));
             const int reach = limits.symmetric ? 0 : 1;
             const R middle = (low * L::all(0.5F) + high * L::all(0.5F)) / scale;
-            const R wish = limits.symmetric ? none : L::nearest(L::all(limits.largest_code * 0.5F) - middle);
+            const R wish =
+                limits.symmetric ? none : L::nearest(L::all(limits.largest_code * 0.5F) - middle);
             for (int offset = -reach; offset <= reach; ++offset) {
-                const R zero_point = limits.symmetric
-                                         ? none
-                                         : L::least(L::largest(wish + L::all(static_cast<float>(offset)), none), steps);
+                const R zero_point =
+                    limits.symmetric
+                        ? none
+                        : L::least(L::largest(wish + L::all(static_cast<float>(offset)), none),
+                                   steps);
                 offer(scale, zero_point);
                 offer(better_scale(scale, zero_point), zero_point);
             }
@@ -136,8 +147,9 @@ struct RangeSearch {
         }
     }
 
-    /// Long columns, of which a few values may lie far out: ranges that cut off either end or both, the best one's ends moved by ever smaller
-    /// parts, then least squares. Everything is measured as it would be stored.
+    /// Long columns, of which a few values may lie far out: ranges that cut off either end or both,
+    /// the best one's ends moved by ever smaller parts, then least squares. Everything is measured
+    /// as it would be stored.
     void search_wide(R low, R high, R weight) {
         const R span = high - low;
         R best_low = low;
@@ -183,8 +195,8 @@ struct RangeSearch {
             }
             R change;
             R zero_change;
-            least_squares<L>(sums_of<L, kWeighted>(x, w, inputs, fit_of(best_scale, best_zero)), weight, change,
-                             zero_change);
+            least_squares<L>(sums_of<L, kWeighted>(x, w, inputs, fit_of(best_scale, best_zero)),
+                             weight, change, zero_change);
             offer(best_scale + change, best_zero + zero_change);
         }
     }
@@ -195,12 +207,13 @@ struct RangeSearch {
         return each_rounded<L>(scale, next_bf16);
     }
 
-    /// Where a 16-bit scale's digits are few, the nearest one may be too small: also the next ones, each with the zero
-    /// points that it wants.
+    /// Where a 16-bit scale's digits are few, the nearest one may be too small: also the next ones,
+    /// each with the zero points that it wants.
     void try_scales_above(R low, R high, R weight) {
         const R found = best_scale;
         const R zero_point = best_zero;
-        const R fine = L::all(0.5F / limits.largest_code) * found;  // moves the outermost code by half a step
+        const R fine =
+            L::all(0.5F / limits.largest_code) * found;  // moves the outermost code by half a step
         // Normal F16 scales are never coarse, and equal values have no scale.
         const bool is_f16 = limits.rounding == StateRounding::kF16;
         const R least_step = L::if_less(low, high, L::all(is_f16 ? 0x1p-24F : 0.0F), L::all(0.0F));
@@ -230,15 +243,17 @@ struct RangeSearch {
         const R middle = (low * L::all(0.5F) + high * L::all(0.5F)) / scale;
         const R wish = L::nearest(L::all(limits.largest_code * 0.5F) - middle);
         for (const float offset : {-1.0F, 0.0F, 1.0F})
-            offer(scale, L::least(L::largest(wish + L::all(offset), L::all(0.0F)), L::all(limits.largest_code)));
+            offer(scale, L::least(L::largest(wish + L::all(offset), L::all(0.0F)),
+                                  L::all(limits.largest_code)));
     }
 
     /// How the best state does beside the one without a search.
     void compare_with(R plain_scale, R plain_zero, R low, R high, R weight) {
         const R none = L::all(0.0F);
-        const R noise =
-            noise_of<L, kWeighted>(x, w, inputs, fit_of(L::largest(plain_scale, least_scale()), plain_zero));
-        is_close = octet::kernels::is_close<L>(best_noise, noise, L::largest(high, none - low), weight);
+        const R noise = noise_of<L, kWeighted>(
+            x, w, inputs, fit_of(L::largest(plain_scale, least_scale()), plain_zero));
+        is_close =
+            octet::kernels::is_close<L>(best_noise, noise, L::largest(high, none - low), weight);
         is_close = L::if_less(none, plain_scale, is_close, L::all(1.0F));
         is_close = L::if_less(low, high, is_close, L::all(1.0F));
     }
@@ -260,8 +275,8 @@ struct RangeSearch {
         }
     }
 
-    /// The road for the kind of codes and the length of the columns; of symmetric long columns low and high become
-    /// those of the range about 0.
+    /// The road for the kind of codes and the length of the columns; of symmetric long columns low
+    /// and high become those of the range about 0.
     void search(R& low, R& high, R weight) {
         const R none = L::all(0.0F);
         const R steps = L::all(limits.largest_code);
@@ -305,7 +320,8 @@ struct RangeSearch {
 };
 
 template <typename L>
-void range_search(const ColumnBlock& block, const RangeLimits& limits, const ColumnState* plain, ColumnState& state) {
+void range_search(const ColumnBlock& block, const RangeLimits& limits, const ColumnState* plain,
+                  ColumnState& state) {
     using R = typename L::Register;
     const auto search = [&](auto weighted, std::size_t column) {
         const R none = L::all(0.0F);

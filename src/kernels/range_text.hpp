@@ -1,5 +1,6 @@
-// The first pass over a tensor: its range, alone or together with its hash. The pass comes from memory, which is slower than both: what is
-// computed on a register while the next ones are on their way costs nothing.
+// The first pass over a tensor: its range, alone or together with its hash. The pass comes from
+// memory, which is slower than both: what is computed on a register while the next ones are on
+// their way costs nothing.
 #pragma once
 
 #include <utility>
@@ -28,7 +29,8 @@ struct LaneRange {
     /// The 16 values of a stripe.
     void add(const Stripe& stripe) {
         for (std::size_t part = 0; part < kParts; ++part) {
-            const auto x = Floats::load_aligned(reinterpret_cast<const float*>(stripe.bytes) + part * kWidth);
+            const auto x =
+                Floats::load_aligned(reinterpret_cast<const float*>(stripe.bytes) + part * kWidth);
             low[part] = xsimd::min(low[part], x);
             high[part] = xsimd::max(high[part], x);
             bad[part] = bad[part] + (x - x);
@@ -64,13 +66,14 @@ void range_f32(const void* values, std::size_t count, Range& range) {
     for (std::size_t i = whole; i < count; ++i) add_range(load<float>(values, i), range);
 }
 
-XXH_FORCE_INLINE void add_ranged_stripe(XXH64_hash_t* sums, LaneRange& lanes, const unsigned char* data,
-                                        const unsigned char* secret) {
+XXH_FORCE_INLINE void add_ranged_stripe(XXH64_hash_t* sums, LaneRange& lanes,
+                                        const unsigned char* data, const unsigned char* secret) {
     __builtin_prefetch(data + kValuesAheadBytes);
     const Stripe stripe = read_stripe(data);
     lanes.add(stripe);
     XXH3_accumulate_512(sums, stripe.bytes, secret);
-    // GCC would add up a block's stripes as a tree, which needs more registers than there are beside the range.
+    // GCC would add up a block's stripes as a tree, which needs more registers than there are
+    // beside the range.
     for (std::size_t part = 0; part < kParts; ++part) {
         float* const at = reinterpret_cast<float*>(sums) + part * kWidth;
         auto sum = Floats::load_aligned(at);
@@ -80,9 +83,11 @@ XXH_FORCE_INLINE void add_ranged_stripe(XXH64_hash_t* sums, LaneRange& lanes, co
 }
 
 template <std::size_t... kStripe>
-XXH_FORCE_INLINE void add_ranged_stripes(XXH64_hash_t* sums, LaneRange& lanes, const unsigned char* data,
+XXH_FORCE_INLINE void add_ranged_stripes(XXH64_hash_t* sums, LaneRange& lanes,
+                                         const unsigned char* data,
                                          std::index_sequence<kStripe...>) {
-    (add_ranged_stripe(sums, lanes, data + kStripe * kStripeBytes, XXH3_kSecret + kStripe * XXH_SECRET_CONSUME_RATE),
+    (add_ranged_stripe(sums, lanes, data + kStripe * kStripeBytes,
+                       XXH3_kSecret + kStripe * XXH_SECRET_CONSUME_RATE),
      ...);
 }
 

@@ -1,6 +1,6 @@
-// One element at a time: the expressions that define octet's arithmetic. Used by the scalar kernels for everything and by the
-// SIMD kernels for tails. Everything is in an anonymous namespace, so that no copy compiled for a newer processor can be linked
-// into code that runs on an older one.
+// One element at a time: the expressions that define octet's arithmetic. Used by the scalar kernels
+// for everything and by the SIMD kernels for tails. Everything is in an anonymous namespace, so
+// that no copy compiled for a newer processor can be linked into code that runs on an older one.
 #pragma once
 
 #include <cmath>
@@ -13,8 +13,9 @@
 namespace octet::kernels {
 namespace {
 
-/// How far ahead of a loop its bytes are asked for. Memory answers after some 100 ns, in which these loops get 4 KiB further, and the processor's
-/// own reading ahead ends at every page. Second passes ask, too: of 9 MB that a first one brought, most is gone from the caches.
+/// How far ahead of a loop its bytes are asked for. Memory answers after some 100 ns, in which
+/// these loops get 4 KiB further, and the processor's own reading ahead ends at every page. Second
+/// passes ask, too: of 9 MB that a first one brought, most is gone from the caches.
 constexpr std::size_t kValuesAheadBytes = 8192;
 
 template <typename T>
@@ -64,14 +65,15 @@ inline void add_range(float x, Range& range) {
     range.finite = range.finite && std::fabs(x) <= std::numeric_limits<float>::max();
 }
 
-/// Exact for all 65,536 inputs: the exponent is moved by a multiplication, which also normalizes subnormals. NaN becomes quiet,
-/// as the processors' own conversion makes it.
+/// Exact for all 65,536 inputs: the exponent is moved by a multiplication, which also normalizes
+/// subnormals. NaN becomes quiet, as the processors' own conversion makes it.
 inline float f16_to_f32(std::uint16_t half) {
     const std::uint32_t sign = (half & 0x8000U) << 16U;
     const std::uint32_t magnitude = half & 0x7FFFU;
     const float scaled = bits_as<float>(magnitude << 13U) * 0x1p112F;
     const std::uint32_t bits = bits_as<std::uint32_t>(scaled);
-    const std::uint32_t special = 0x7F800000U | (magnitude << 13U) | (magnitude > 0x7C00U ? 0x400000U : 0U);
+    const std::uint32_t special =
+        0x7F800000U | (magnitude << 13U) | (magnitude > 0x7C00U ? 0x400000U : 0U);
     return bits_as<float>(sign | (magnitude >= 0x7C00U ? special : bits));
 }
 
@@ -79,7 +81,8 @@ inline float bf16_to_f32(std::uint16_t value) {
     return bits_as<float>(static_cast<std::uint32_t>(value) << 16U);
 }
 
-/// To nearest, ties to even; overflow gives infinity, NaN stays a quiet NaN with the upper bits of its payload.
+/// To nearest, ties to even; overflow gives infinity, NaN stays a quiet NaN with the upper bits of
+/// its payload.
 inline std::uint16_t f32_to_f16(float value) {
     const std::uint32_t bits = bits_as<std::uint32_t>(value);
     const std::uint32_t sign = (bits >> 16U) & 0x8000U;
@@ -101,7 +104,8 @@ inline std::uint16_t f32_to_bf16(float value) {
     return static_cast<std::uint16_t>(is_nan ? (bits >> 16U) | 0x40U : rounded);
 }
 
-/// The difference is infinite exactly where a finite value overflowed; it is NaN, and left out, where the value was not finite.
+/// The difference is infinite exactly where a finite value overflowed; it is NaN, and left out,
+/// where the value was not finite.
 inline void add_narrowing(float before, float after, Narrowing& narrowing) {
     const float difference = std::fabs(before - after);
     narrowing.max_abs_difference =
@@ -109,7 +113,8 @@ inline void add_narrowing(float before, float after, Narrowing& narrowing) {
     narrowing.overflowed = narrowing.max_abs_difference > std::numeric_limits<float>::max();
 }
 
-// Conversions that the compiler vectorizes well from this text; exact, so the same on every instruction set.
+// Conversions that the compiler vectorizes well from this text; exact, so the same on every
+// instruction set.
 
 inline void narrow_f64_loop(const void* values, std::size_t count, float* out) {
     for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(load<double>(values, i));
@@ -119,7 +124,8 @@ inline void widen_to_f64_loop(const float* values, std::size_t count, void* out)
     for (std::size_t i = 0; i < count; ++i) store(out, i, static_cast<double>(values[i]));
 }
 
-inline void narrow_to_f16_loop(const float* values, std::size_t count, void* out, Narrowing& narrowing) {
+inline void narrow_to_f16_loop(const float* values, std::size_t count, void* out,
+                               Narrowing& narrowing) {
     for (std::size_t i = 0; i < count; ++i) {
         const std::uint16_t half = f32_to_f16(values[i]);
         add_narrowing(values[i], f16_to_f32(half), narrowing);
@@ -127,7 +133,8 @@ inline void narrow_to_f16_loop(const float* values, std::size_t count, void* out
     }
 }
 
-inline void narrow_to_bf16_loop(const float* values, std::size_t count, void* out, Narrowing& narrowing) {
+inline void narrow_to_bf16_loop(const float* values, std::size_t count, void* out,
+                                Narrowing& narrowing) {
     for (std::size_t i = 0; i < count; ++i) {
         const std::uint16_t half = f32_to_bf16(values[i]);
         add_narrowing(values[i], bf16_to_f32(half), narrowing);

@@ -10,8 +10,8 @@ namespace octet::kernels {
 namespace {
 
 inline Floats load_floats(const void* values, std::size_t index) {
-    return Floats::load_unaligned(
-        reinterpret_cast<const float*>(static_cast<const unsigned char*>(values) + index * sizeof(float)));
+    return Floats::load_unaligned(reinterpret_cast<const float*>(
+        static_cast<const unsigned char*>(values) + index * sizeof(float)));
 }
 
 /// Makes the compiler have `x` in a register here, whatever it knows about it.
@@ -25,7 +25,8 @@ inline void pin(Floats& x) {
 #endif
 }
 
-/// The same for values that are used more than once: GCC would read misaligned ones from memory each time, at half the speed.
+/// The same for values that are used more than once: GCC would read misaligned ones from memory
+/// each time, at half the speed.
 inline Floats load_once(const void* values, std::size_t index) {
     Floats x = load_floats(values, index);
     pin(x);
@@ -44,7 +45,8 @@ struct Stripe {
 inline Stripe read_stripe(const unsigned char* data) {
     Stripe stripe;
     for (std::size_t part = 0; part < kParts; ++part)
-        load_once(data, part * kWidth).store_aligned(reinterpret_cast<float*>(stripe.bytes) + part * kWidth);
+        load_once(data, part * kWidth)
+            .store_aligned(reinterpret_cast<float*>(stripe.bytes) + part * kWidth);
     return stripe;
 }
 

@@ -1,5 +1,6 @@
-// The loops on xsimd batches: the same operations in the same order as kernels_scalar.cpp, 16 lanes at a time. Included once by
-// each instruction-set file, which defines `Arch` first; everything is in an anonymous namespace (see scalar_text.hpp).
+// The loops on xsimd batches: the same operations in the same order as kernels_scalar.cpp, 16 lanes
+// at a time. Included once by each instruction-set file, which defines `Arch` first; everything is
+// in an anonymous namespace (see scalar_text.hpp).
 #pragma once
 
 #include <xsimd/xsimd.hpp>
@@ -24,22 +25,25 @@ void widen_f16(const void* values, std::size_t count, float* out) {
         const unsigned char* const halves = static_cast<const unsigned char*>(values) + 2 * i;
         __builtin_prefetch(halves + kValuesAheadBytes);
         load_f16(halves, x);
-        for (std::size_t part = 0; part < kParts; ++part) x[part].store_unaligned(out + i + part * kWidth);
+        for (std::size_t part = 0; part < kParts; ++part)
+            x[part].store_unaligned(out + i + part * kWidth);
     }
     for (std::size_t i = whole; i < count; ++i) out[i] = f16_to_f32(load<std::uint16_t>(values, i));
 }
 
-/// Narrows 16 lanes at a time with `store_lanes`, which leaves the narrowed values, widened again, in `after`.
+/// Narrows 16 lanes at a time with `store_lanes`, which leaves the narrowed values, widened again,
+/// in `after`.
 template <typename StoreLanes, typename NarrowOne, typename WidenOne>
-inline void narrow(const float* values, std::size_t count, void* out, Narrowing& narrowing, StoreLanes store_lanes,
-                   NarrowOne narrow_one, WidenOne widen_one) {
+inline void narrow(const float* values, std::size_t count, void* out, Narrowing& narrowing,
+                   StoreLanes store_lanes, NarrowOne narrow_one, WidenOne widen_one) {
     Floats largest[kParts];
     for (std::size_t part = 0; part < kParts; ++part) largest[part] = Floats(0.0F);
     const std::size_t whole = count - count % kLanes;
     for (std::size_t i = 0; i < whole; i += kLanes) {
         Floats x[kParts];
         Floats after[kParts];
-        for (std::size_t part = 0; part < kParts; ++part) x[part] = load_floats(values, i + part * kWidth);
+        for (std::size_t part = 0; part < kParts; ++part)
+            x[part] = load_floats(values, i + part * kWidth);
         store_lanes(x, static_cast<unsigned char*>(out) + 2 * i, after);
         for (std::size_t part = 0; part < kParts; ++part) {
             const Floats difference = xsimd::abs(x[part] - after[part]);
@@ -64,13 +68,15 @@ inline void narrow(const float* values, std::size_t count, void* out, Narrowing&
 
 void narrow_to_f16(const float* values, std::size_t count, void* out, Narrowing& narrowing) {
     narrow(
-        values, count, out, narrowing, [](const auto& x, unsigned char* to, auto& after) { store_f16(x, to, after); },
-        f32_to_f16, f16_to_f32);
+        values, count, out, narrowing,
+        [](const auto& x, unsigned char* to, auto& after) { store_f16(x, to, after); }, f32_to_f16,
+        f16_to_f32);
 }
 
 void narrow_to_bf16(const float* values, std::size_t count, void* out, Narrowing& narrowing) {
     narrow(
-        values, count, out, narrowing, [](const auto& x, unsigned char* to, auto& after) { store_bf16(x, to, after); },
+        values, count, out, narrowing,
+        [](const auto& x, unsigned char* to, auto& after) { store_bf16(x, to, after); },
         f32_to_bf16, bf16_to_f32);
 }
 
@@ -79,9 +85,11 @@ void widen_bf16(const void* values, std::size_t count, float* out) {
     const std::size_t whole = count - count % kLine;
     for (std::size_t i = 0; i < whole; i += kLine) {
         __builtin_prefetch(static_cast<const unsigned char*>(values) + 2 * i + kValuesAheadBytes);
-        for (std::size_t k = i; k < i + kLine; ++k) out[k] = bf16_to_f32(load<std::uint16_t>(values, k));
+        for (std::size_t k = i; k < i + kLine; ++k)
+            out[k] = bf16_to_f32(load<std::uint16_t>(values, k));
     }
-    for (std::size_t i = whole; i < count; ++i) out[i] = bf16_to_f32(load<std::uint16_t>(values, i));
+    for (std::size_t i = whole; i < count; ++i)
+        out[i] = bf16_to_f32(load<std::uint16_t>(values, i));
 }
 
 /// A register of columns (see column_text.hpp).

@@ -1,5 +1,6 @@
-// States and bounds of many blocks: the formulas of quant/block_state.cpp, which is the specification, without branches, so that the compiler
-// makes vector loops of them for this file's instruction set. Every operation is exact or rounded once, hence the results are those of
+// States and bounds of many blocks: the formulas of quant/block_state.cpp, which is the
+// specification, without branches, so that the compiler makes vector loops of them for this file's
+// instruction set. Every operation is exact or rounded once, hence the results are those of
 // block_state() to the bit. Everything is in an anonymous namespace (see scalar_text.hpp).
 #pragma once
 
@@ -25,12 +26,13 @@ template <unsigned kBits>
 inline float up_by_bits(float value) {
     constexpr std::uint32_t kMask = (1U << kBits) - 1U;
     const std::uint32_t pattern = as_bits(value);
-    const std::uint32_t away = (pattern & kSign) == 0 ? kMask : 0U;  // toward zero is up where the value is negative
+    const std::uint32_t away =
+        (pattern & kSign) == 0 ? kMask : 0U;  // toward zero is up where the value is negative
     return as_float((pattern + away) & ~kMask);
 }
 
-/// All ones where a < b, else all zeros, of numbers whose difference does not overflow: arithmetic, as compilers make branches of
-/// conditions, which no vector has.
+/// All ones where a < b, else all zeros, of numbers whose difference does not overflow: arithmetic,
+/// as compilers make branches of conditions, which no vector has.
 constexpr std::uint32_t mask_below(std::int32_t a, std::int32_t b) {
     return static_cast<std::uint32_t>((a - b) >> 31);
 }
@@ -50,7 +52,8 @@ inline float larger_of(float a, float b) {
     return a < b ? b : a;
 }
 
-/// rounded_up() for finite numbers to F16: below 2^-14 multiples of 2^-24, then 11 bits, and at last 65504 or infinity.
+/// rounded_up() for finite numbers to F16: below 2^-14 multiples of 2^-24, then 11 bits, and at
+/// last 65504 or infinity.
 inline float up_to_f16(float value) {
     const std::uint32_t is_small = mask_below(magnitude_of(value), magnitude_of(0x1p-14F));
     const std::uint32_t is_large = mask_below(magnitude_of(65504.0F), magnitude_of(value));
@@ -58,7 +61,8 @@ inline float up_to_f16(float value) {
     const auto down = static_cast<float>(static_cast<std::int32_t>(steps));
     const float one_more = as_float(sign_mask(down - steps) & as_bits(1.0F));
     const float end = chosen(sign_mask(value), -65504.0F, std::numeric_limits<float>::infinity());
-    return chosen(is_small, (down + one_more) * 0x1p-24F, chosen(is_large, end, up_by_bits<13>(value)));
+    return chosen(is_small, (down + one_more) * 0x1p-24F,
+                  chosen(is_large, end, up_by_bits<13>(value)));
 }
 
 /// rounded_up() for finite numbers.
@@ -93,7 +97,8 @@ inline void integer_states(float largest, const StateArrays& b, std::size_t coun
         const float low = as_float(as_bits(b.min[i]) & sign_mask(b.min[i]));
         const float high = as_float(as_bits(b.max[i]) & ~sign_mask(b.max[i]));
         const float scale = up<kRounding>((high - low) / largest) + 0.0F;
-        const float divisor = chosen(mask_below(magnitude_of(scale), 1), std::numeric_limits<float>::infinity(), scale);
+        const float divisor = chosen(mask_below(magnitude_of(scale), 1),
+                                     std::numeric_limits<float>::infinity(), scale);
         b.scale[i] = scale;
         const float limited = smaller_of(0.0F - low / divisor, kMostSteps);
         b.zero_point[i] = smaller_of(whole_nearest(limited), largest) + 0.0F;
@@ -137,8 +142,8 @@ StateFlags block_states(const StateLoop& loop, const StateArrays& blocks, std::s
     return {empty != 0, infinite != 0};
 }
 
-/// The ulps of the true bound's slack are less than 2^-23 of their numbers, and what float32 arithmetic loses here is less than the rest of
-/// the factors.
+/// The ulps of the true bound's slack are less than 2^-23 of their numbers, and what float32
+/// arithmetic loses here is less than the rest of the factors.
 template <BlockKind kKind>
 inline float bound_of(const BoundLoop& loop, const StateArrays& b, std::size_t i) {
     const float scale = b.scale[i];
@@ -158,7 +163,8 @@ inline float bound_of(const BoundLoop& loop, const StateArrays& b, std::size_t i
 }
 
 template <BlockKind kKind>
-inline float bounds_of(const BoundLoop& loop, const StateArrays& b, std::size_t count, float* bounds) {
+inline float bounds_of(const BoundLoop& loop, const StateArrays& b, std::size_t count,
+                       float* bounds) {
     // Numbers that are not negative compare as their bits do.
     std::int32_t largest = 0;
     for (std::size_t i = 0; i < count; ++i) {
@@ -170,7 +176,8 @@ inline float bounds_of(const BoundLoop& loop, const StateArrays& b, std::size_t 
     return as_float(static_cast<std::uint32_t>(largest));
 }
 
-float block_bounds(const BoundLoop& loop, const StateArrays& blocks, std::size_t count, float* bounds) {
+float block_bounds(const BoundLoop& loop, const StateArrays& blocks, std::size_t count,
+                   float* bounds) {
     const BoundLoop own = loop;
     const StateArrays b = blocks;
     switch (loop.kind) {
@@ -202,7 +209,8 @@ void largest_numbers(const float* min, const float* max, const float* scale, std
         least_scale = bits < least_scale ? bits : least_scale;
         largest_scale = (bits & used) > largest_scale ? bits & used : largest_scale;
     }
-    largest = {as_float(static_cast<std::uint32_t>(magnitude)), as_float(static_cast<std::uint32_t>(largest_scale)),
+    largest = {as_float(static_cast<std::uint32_t>(magnitude)),
+               as_float(static_cast<std::uint32_t>(largest_scale)),
                as_float(static_cast<std::uint32_t>(least_scale))};
 }
 

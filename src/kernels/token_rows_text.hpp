@@ -1,5 +1,5 @@
-// Products of the tokens of a short prompt with rows of codes, which are read and converted once for all of them. Included by product_text.hpp
-// alone.
+// Products of the tokens of a short prompt with rows of codes, which are read and converted once
+// for all of them. Included by product_text.hpp alone.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,8 @@
 #include "kernels/products.hpp"
 #include "kernels/weight_rows.hpp"
 
-/// Some turns of the loop that follows at a time. Arrays stay in registers only where every loop over them is taken apart.
+/// Some turns of the loop that follows at a time. Arrays stay in registers only where every loop
+/// over them is taken apart.
 #if defined(__clang__)
 #define OCTET_UNROLL_4 _Pragma("unroll 4")
 #define OCTET_UNROLL_8 _Pragma("unroll 8")
@@ -23,15 +24,17 @@ namespace {
 
 constexpr std::size_t kLineBytes = 64;
 
-/// The lines of an area in the order of memory, as it can be brought fastest, to be asked for one by one while something else is computed.
-/// Addresses, not pointers: there may be no area, and lines begin before it and end behind it.
+/// The lines of an area in the order of memory, as it can be brought fastest, to be asked for one
+/// by one while something else is computed. Addresses, not pointers: there may be no area, and
+/// lines begin before it and end behind it.
 class ComingLines {
   public:
     /// In so many shares.
     ComingLines(const Area& area, std::size_t shares)
         : area_(area),
           first_(reinterpret_cast<std::uintptr_t>(area.first)),
-          lines_of_share_((area.rows * (area.row_bytes / kLineBytes + 1) + shares) / std::size_t{shares + 1}) {
+          lines_of_share_((area.rows * (area.row_bytes / kLineBytes + 1) + shares) /
+                          std::size_t{shares + 1}) {
         begin_row();
     }
 
@@ -63,11 +66,14 @@ class ComingLines {
     std::uintptr_t end_ = 0;
 };
 
-/// The new sums of kTokens tokens and kBlocks x 16 columns from `c` on, in registers until all rows are done.
+/// The new sums of kTokens tokens and kBlocks x 16 columns from `c` on, in registers until all rows
+/// are done.
 template <std::size_t kTokens, std::size_t kBlocks, bool kRestored, typename Rows>
-inline void add_rows_of_strip(const RowsOfCodes& rows, const Tokens& tokens, std::size_t c, ComingLines& coming) {
+inline void add_rows_of_strip(const RowsOfCodes& rows, const Tokens& tokens, std::size_t c,
+                              ComingLines& coming) {
     constexpr std::size_t kRegisters = kBlocks * kParts;
-    constexpr std::size_t kLinesOf4Rows = (kBlocks * Rows::kBitsEach + 7) / 8;  // as many as they are themselves
+    constexpr std::size_t kLinesOf4Rows =
+        (kBlocks * Rows::kBitsEach + 7) / 8;  // as many as they are themselves
     const std::size_t pitch = rows.pitch;
     const std::size_t x_pitch = tokens.x_pitch;
     const float* x = tokens.x;
@@ -84,7 +90,8 @@ inline void add_rows_of_strip(const RowsOfCodes& rows, const Tokens& tokens, std
     Floats offsets[kRegisters];
     const auto add_row = [&] {
         Floats w[kBlocks][kParts];
-        for (std::size_t block = 0; block < kBlocks; ++block) Rows::load_16(row, block * kLanes, w[block]);
+        for (std::size_t block = 0; block < kBlocks; ++block)
+            Rows::load_16(row, block * kLanes, w[block]);
         for (std::size_t j = 0; kRestored && j < kRegisters; ++j)
             w[j / kParts][j % kParts] = fused(w[j / kParts][j % kParts], scales[j], offsets[j]);
         OCTET_UNROLL_8
@@ -149,7 +156,8 @@ inline void add_rows_of_column(const RowsOfCodes& rows, const Tokens& tokens, st
 }
 
 template <std::size_t kTokens, bool kRestored, typename Rows>
-inline void add_rows_of_some_tokens(const RowsOfCodes& rows, const Tokens& tokens, const Area& next) {
+inline void add_rows_of_some_tokens(const RowsOfCodes& rows, const Tokens& tokens,
+                                    const Area& next) {
     constexpr std::size_t kMost = kParts == 1 ? 2 : 1;  // 16 of 32 registers, or 8 of 16
     ComingLines coming(next, rows.columns / (kMost * kLanes));
     std::size_t c = 0;
@@ -188,9 +196,11 @@ void add_rows_of_tokens(const RowsOfCodes& rows, const Tokens& tokens, const Are
     });
 }
 
-void restore_small_states(const SmallStates& states, std::size_t count, float* scales, float* offsets) {
+void restore_small_states(const SmallStates& states, std::size_t count, float* scales,
+                          float* offsets) {
     const Floats shift(-states.middle);
-    const std::uint8_t* const zero_points = states.super_zero_points != nullptr ? states.zero_points.bytes : nullptr;
+    const std::uint8_t* const zero_points =
+        states.super_zero_points != nullptr ? states.zero_points.bytes : nullptr;
     with_rows(states.scales, [&](auto rows) {
         using ZeroPointRows = CodeRows<decltype(rows)::kBitsEach, true>;
         std::size_t i = 0;
@@ -204,7 +214,8 @@ void restore_small_states(const SmallStates& states, std::size_t count, float* s
                 const Floats scale = s[part] * Floats::load_unaligned(states.super_scales + at);
                 Floats offset = scale * shift;
                 if (zero_points != nullptr)
-                    offset = fused(z[part], Floats::load_unaligned(states.super_zero_points + at), offset);
+                    offset = fused(z[part], Floats::load_unaligned(states.super_zero_points + at),
+                                   offset);
                 scale.store_unaligned(scales + at);
                 offset.store_unaligned(offsets + at);
             }
@@ -213,7 +224,8 @@ void restore_small_states(const SmallStates& states, std::size_t count, float* s
             scales[i] = rows.one(states.scales.bytes, i) * states.super_scales[i];
             offsets[i] = scales[i] * -states.middle;
             if (zero_points == nullptr) continue;
-            offsets[i] = fused(ZeroPointRows::one(zero_points, i), states.super_zero_points[i], offsets[i]);
+            offsets[i] =
+                fused(ZeroPointRows::one(zero_points, i), states.super_zero_points[i], offsets[i]);
         }
     });
 }

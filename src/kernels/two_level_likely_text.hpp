@@ -46,7 +46,9 @@ struct TwoLevelModel {
         const TwoLevelLimits& limits = search.limits;
         const R one = L::all(1.0F);
         const R rounding = L::all(weight[group] / 12.0F);
-        const auto limited = [&](R scale) { return L::least(L::largest(scale, one), L::all(limits.largest_scale)); };
+        const auto limited = [&](R scale) {
+            return L::least(L::largest(scale, one), L::all(limits.largest_scale));
+        };
         const auto loss = [&](R scale) {
             const R missed = L::largest(wanted - scale, L::all(0.0F)) * L::all(limits.largest_code);
             return rounding * scale * scale + missed * missed;
@@ -64,8 +66,9 @@ struct TwoLevelModel {
     /// The scale with which a group reaches both ends from the nearest zero point that there is.
     R wanted_scale(std::size_t group, R super_zero_point, R per_zero) const {
         const R wish = search.wish.zero_point[group];
-        const R small = L::least(L::largest(L::nearest(wish * per_zero), L::all(search.limits.least_zero_point)),
-                                 L::all(search.limits.largest_zero_point));
+        const R small = L::least(
+            L::largest(L::nearest(wish * per_zero), L::all(search.limits.least_zero_point)),
+            L::all(search.limits.largest_zero_point));
         const R off = wish - small * super_zero_point;
         const R distance = L::largest(off, L::all(0.0F) - off);
         return search.wish.scale[group] + distance / L::all(search.limits.largest_code);
@@ -137,15 +140,16 @@ struct TwoLevelModel {
                 const R zero_point = search.zero_point_for(group, small, block, per_zero);
                 const R near = L::nearest(zero_point);
                 const R side = L::if_less(near, zero_point, one, L::all(0.0F) - one);
-                search.offer(group, small, near, side, search.has_zero_points() ? 2 : 1, block, best);
+                search.offer(group, small, near, side, search.has_zero_points() ? 2 : 1, block,
+                             best);
             }
             search.take(best, group, block);
         }
     }
 };
 
-/// Measures the model's best super floats, then moves the best of them by least squares and looks at
-/// all small numbers near the new wishes.
+/// Measures the model's best super floats, then moves the best of them by least squares and looks
+/// at all small numbers near the new wishes.
 template <typename L, typename Search, typename R = typename L::Register>
 inline void search_from_likely(Search& search, Superblock<R>& best) {
     const R zero = L::all(0.0F);

@@ -1,5 +1,5 @@
-// The search of a two-level scheme over one superblock (docs/quantization.md, "Two levels"): where it starts, and the loop over registers
-// of columns.
+// The search of a two-level scheme over one superblock (docs/quantization.md, "Two levels"): where
+// it starts, and the loop over registers of columns.
 #pragma once
 
 #include "kernels/two_level_likely_text.hpp"
@@ -8,11 +8,12 @@
 namespace octet::kernels {
 namespace {
 
-/// Super scales to start from, as parts of the one that makes the largest scale the largest small number. Least squares moves each to
-/// the nearest good one; which is best differs from row to row.
+/// Super scales to start from, as parts of the one that makes the largest scale the largest small
+/// number. Least squares moves each to the nearest good one; which is best differs from row to row.
 constexpr float kSuperStarts[5] = {1.0F, 0.96F, 1.04F, 0.92F, 1.08F};
 
-/// A subnormal super scale has few digits, and the nearest one may be too small: also the next ones.
+/// A subnormal super scale has few digits, and the nearest one may be too small: also the next
+/// ones.
 template <typename L, typename Search, typename R = typename L::Register>
 inline void try_supers_above(const Wish<R>& wish, Search& search, Superblock<R>& best) {
     const R normal = L::all(0x1p-14F);
@@ -24,7 +25,8 @@ inline void try_supers_above(const Wish<R>& wish, Search& search, Superblock<R>&
         Superblock<R> other;
         search.wish = wish;
         search.choose_under(scale, best.super_zero_point, other);
-        other.noise = L::if_less(found, scale, other.noise, L::all(std::numeric_limits<float>::infinity()));
+        other.noise =
+            L::if_less(found, scale, other.noise, L::all(std::numeric_limits<float>::infinity()));
         keep_better<L>(other, search.groups, best);
     }
 }
@@ -40,7 +42,8 @@ inline void search_from_all(const Wish<R>& wish, R wanted, Search& search, Super
         Superblock<R> other;
         search.wish = wish;
         search.run(super_scale * L::all(kSuperStarts[start]), super_zero_point, other);
-        other.noise = L::if_less(none, wanted, other.noise, L::all(std::numeric_limits<float>::infinity()));
+        other.noise =
+            L::if_less(none, wanted, other.noise, L::all(std::numeric_limits<float>::infinity()));
         keep_better<L>(other, search.groups, best);
     }
 }
@@ -50,7 +53,8 @@ template <typename L, typename Search, typename R = typename L::Register>
 inline void search_from_starts(const Wish<R>& wish, Search& search, Superblock<R>& best) {
     const R none = L::all(0.0F);
     const R one = L::all(1.0F);
-    const bool has_model = search.limits.starts > 2 && search.groups >= kManyGroups && search.has_zero_points();
+    const bool has_model =
+        search.limits.starts > 2 && search.groups >= kManyGroups && search.has_zero_points();
     if (!has_model) return search_from_all<L>(wish, one, search, best);
     // The model does not see how many values lie on an end: those of one sign may have many zeros.
     R low;
@@ -63,11 +67,12 @@ inline void search_from_starts(const Wish<R>& wish, Search& search, Superblock<R
 
 /// One register of columns, all of it.
 template <typename L, bool kWeighted>
-inline void two_level_columns(const ColumnBlock& block, const TwoLevelLimits& limits, std::size_t column,
-                              TwoLevelState& state) {
+inline void two_level_columns(const ColumnBlock& block, const TwoLevelLimits& limits,
+                              std::size_t column, TwoLevelState& state) {
     using R = typename L::Register;
     const std::size_t groups = (block.inputs + limits.group_size - 1) / limits.group_size;
-    TwoLevelSearch<L, kWeighted> search = {block.values + column, block.weights, block.inputs, limits, groups, {}, {}};
+    TwoLevelSearch<L, kWeighted> search = {
+        block.values + column, block.weights, block.inputs, limits, groups, {}, {}};
     search.wish_for_extremes();
     Superblock<R> best;
     search.cover(best);
@@ -78,7 +83,8 @@ inline void two_level_columns(const ColumnBlock& block, const TwoLevelLimits& li
         const Wish<R> wish = search.wish;
         search_from_starts<L>(wish, search, best);
         try_supers_above<L>(wish, search, best);
-        close = is_close<L>(best.noise, plain, search.magnitude, L::all(weight_of(block.weights, block.inputs)));
+        close = is_close<L>(best.noise, plain, search.magnitude,
+                            L::all(weight_of(block.weights, block.inputs)));
     }
     L::store(best.super_scale, state.super_scale + column);
     L::store(best.super_zero_point, state.super_zero_point + column);
@@ -90,7 +96,8 @@ inline void two_level_columns(const ColumnBlock& block, const TwoLevelLimits& li
 }
 
 template <typename L>
-void two_level_search(const ColumnBlock& block, const TwoLevelLimits& limits, TwoLevelState& state) {
+void two_level_search(const ColumnBlock& block, const TwoLevelLimits& limits,
+                      TwoLevelState& state) {
     for (std::size_t column = 0; column < kBlockColumns; column += L::kColumns) {
         if (block.weights == nullptr) {
             two_level_columns<L, false>(block, limits, column, state);

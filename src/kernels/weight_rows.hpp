@@ -1,5 +1,5 @@
-// Rows of weights in memory, floats or codes of any width, as the loops of product_text.hpp read them: 16 at a time as floats in registers, or one
-// of a tail. Included by product_text.hpp alone.
+// Rows of weights in memory, floats or codes of any width, as the loops of product_text.hpp read
+// them: 16 at a time as floats in registers, or one of a tail. Included by product_text.hpp alone.
 #pragma once
 
 #include <type_traits>
@@ -43,10 +43,13 @@ struct FloatRows {
     static void load_16(const unsigned char* row, std::size_t first, Floats (&x)[kParts]) {
         const unsigned char* const bytes = row + first * sizeof(float);
         for (std::size_t part = 0; part < kParts; ++part)
-            x[part] = Floats::load_unaligned(reinterpret_cast<const float*>(bytes + part * kWidth * sizeof(float)));
+            x[part] = Floats::load_unaligned(
+                reinterpret_cast<const float*>(bytes + part * kWidth * sizeof(float)));
     }
 
-    static float one(const unsigned char* row, std::size_t index) { return load<float>(row, index); }
+    static float one(const unsigned char* row, std::size_t index) {
+        return load<float>(row, index);
+    }
 };
 
 template <unsigned kBits, bool kSigned>
@@ -94,7 +97,8 @@ void widen_codes(const Codes& codes, std::size_t count, float* out) {
         for (; i + kLanes <= count; i += kLanes) {
             Floats w[kParts];
             rows.load_16(codes.bytes, i, w);
-            for (std::size_t part = 0; part < kParts; ++part) w[part].store_unaligned(out + i + part * kWidth);
+            for (std::size_t part = 0; part < kParts; ++part)
+                w[part].store_unaligned(out + i + part * kWidth);
         }
         for (; i < count; ++i) out[i] = rows.one(codes.bytes, i);
     });

@@ -15,7 +15,8 @@ template <typename Result>
 class BackgroundTask {
   public:
     /// Begins with `work`; where no thread is to be had, result() does it.
-    explicit BackgroundTask(std::function<Result()> work) : task_(std::move(work)), result_(task_.get_future()) {
+    explicit BackgroundTask(std::function<Result()> work)
+        : task_(std::move(work)), result_(task_.get_future()) {
         try {
             thread_ = std::jthread(std::ref(task_));
             io::begin_elsewhere(thread_.native_handle(), 1);

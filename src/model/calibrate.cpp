@@ -22,7 +22,8 @@ namespace {
 /// A safetensors file with one F32 vector a weight: the mean squared inputs.
 std::string file_of(const std::map<std::string, InputSquares>& squares, std::uint64_t tokens,
                     const std::string& file_name) {
-    safetensors::HeaderWriter header({{"format", "octet importance"}, {"tokens", std::to_string(tokens)}});
+    safetensors::HeaderWriter header(
+        {{"format", "octet importance"}, {"tokens", std::to_string(tokens)}});
     std::string data;
     for (const auto& [name, inputs] : squares) {
         const std::uint64_t begin = data.size();
@@ -36,8 +37,8 @@ std::string file_of(const std::map<std::string, InputSquares>& squares, std::uin
 }
 
 /// The file, whole or not at all.
-void write_whole(const std::filesystem::path& target, std::string_view text, const WriteOptions& write,
-                 Calibration& result) {
+void write_whole(const std::filesystem::path& target, std::string_view text,
+                 const WriteOptions& write, Calibration& result) {
     const std::string name = target.filename().native();
     std::vector<std::string> notes;
     io::Output output(target, io::Output::Kind::kFile, name, write.sync, notes);
@@ -65,7 +66,8 @@ Calibration calibrate(const std::filesystem::path& path, const EvaluateOptions& 
     if (write.sha256) io::need_sha256();
     const std::filesystem::path target = io::resolved_target(output);
     if (io::exists(target))
-        throw Error(ErrorCode::kUsage, printable(output.native()), "exists; give another name or remove it");
+        throw Error(ErrorCode::kUsage, printable(output.native()),
+                    "exists; give another name or remove it");
     ComputeContext compute(options.read.threads);
     Loaded loaded(path, compute, options.read.follow_links);
     const std::unique_ptr<Examples> examples = open_examples(options, loaded);
@@ -83,14 +85,17 @@ Calibration calibrate(const std::filesystem::path& path, const EvaluateOptions& 
         for (std::size_t first = 0; first < hidden.rows; first += kPlaces)
             loaded.network().logits(hidden, first, std::min(kPlaces, hidden.rows - first), logits);
         result.tokens += example->inputs.size();
-        if (options.read.progress) options.read.progress(examples->read_bytes(), examples->total_bytes());
+        if (options.read.progress)
+            options.read.progress(examples->read_bytes(), examples->total_bytes());
     }
-    if (result.tokens == 0) throw Error(ErrorCode::kBadInput, "the text holds nothing to predict; give more");
+    if (result.tokens == 0)
+        throw Error(ErrorCode::kBadInput, "the text holds nothing to predict; give more");
     write_whole(target, file_of(squares, result.tokens, output.native()), write, result);
     result.input = path.native();
     result.output = output.native();
     result.weights = squares.size();
-    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    result.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return result;
 }
 

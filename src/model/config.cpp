@@ -25,7 +25,8 @@ constexpr std::uint64_t kMostSize =
 /// Reads members one by one, with the file's name and the key in every message.
 class Reader {
   public:
-    Reader(const json& object, std::string_view file_name) : object_(object), file_name_(file_name) {}
+    Reader(const json& object, std::string_view file_name)
+        : object_(object), file_name_(file_name) {}
 
     [[noreturn]] void fail(std::string_view what) const {
         throw Error(ErrorCode::kBadInput, printable(file_name_), what);
@@ -36,17 +37,22 @@ class Reader {
     std::uint64_t size(const char* key) const {
         if (!has(key)) fail(fmt::format("has no \"{}\"; give the model's own config.json", key));
         const json& value = object_[key];
-        if (!value.is_number_unsigned() || value.get<std::uint64_t>() < 1 || value.get<std::uint64_t>() > kMostSize)
-            fail(fmt::format("\"{}\" is {}, not a number from 1 to {}", key, shown(value), with_commas(kMostSize)));
+        if (!value.is_number_unsigned() || value.get<std::uint64_t>() < 1 ||
+            value.get<std::uint64_t>() > kMostSize)
+            fail(fmt::format("\"{}\" is {}, not a number from 1 to {}", key, shown(value),
+                             with_commas(kMostSize)));
         return value.get<std::uint64_t>();
     }
 
-    std::uint64_t size_or(const char* key, std::uint64_t otherwise) const { return has(key) ? size(key) : otherwise; }
+    std::uint64_t size_or(const char* key, std::uint64_t otherwise) const {
+        return has(key) ? size(key) : otherwise;
+    }
 
     /// A token's number; a list (as generation_config has it) counts with its first.
     std::uint32_t token_or(const char* key, std::uint32_t otherwise) const {
         if (!has(key)) return otherwise;
-        const json& value = object_[key].is_array() && !object_[key].empty() ? object_[key][0] : object_[key];
+        const json& value =
+            object_[key].is_array() && !object_[key].empty() ? object_[key][0] : object_[key];
         if (!value.is_number_unsigned() || value.get<std::uint64_t>() > kMostSize)
             fail(fmt::format("\"{}\" is {}, not the number of a token", key, shown(value)));
         return static_cast<std::uint32_t>(value.get<std::uint64_t>());
@@ -63,20 +69,23 @@ class Reader {
 
     std::string text_or(const char* key, const std::string& otherwise) const {
         if (!has(key)) return otherwise;
-        if (!object_[key].is_string()) fail(fmt::format("\"{}\" is {}, not a string", key, shown(object_[key])));
+        if (!object_[key].is_string())
+            fail(fmt::format("\"{}\" is {}, not a string", key, shown(object_[key])));
         return object_[key].get<std::string>();
     }
 
     bool flag_or(const char* key, bool otherwise) const {
         if (!has(key)) return otherwise;
-        if (!object_[key].is_boolean()) fail(fmt::format("\"{}\" is {}, not true or false", key, shown(object_[key])));
+        if (!object_[key].is_boolean())
+            fail(fmt::format("\"{}\" is {}, not true or false", key, shown(object_[key])));
         return object_[key].get<bool>();
     }
 
     /// A variant that changes the computation and that octet does not have.
     void refuse_unless(const char* key, bool supported) const {
         if (flag_or(key, supported) != supported)
-            fail(fmt::format("\"{}\" is {}; octet runs models where it is {}", key, !supported, supported));
+            fail(fmt::format("\"{}\" is {}; octet runs models where it is {}", key, !supported,
+                             supported));
     }
 
   private:
@@ -101,12 +110,14 @@ Config gpt2_config(const Reader& reader) {
     config.end_token = reader.token_or("eos_token_id", 50256);
     config.tied_head = reader.flag_or("tie_word_embeddings", true);
     if (config.width % config.heads != 0)
-        reader.fail(fmt::format("\"n_embd\" {} is no multiple of \"n_head\" {}", config.width, config.heads));
+        reader.fail(fmt::format("\"n_embd\" {} is no multiple of \"n_head\" {}", config.width,
+                                config.heads));
     config.head_width = config.width / config.heads;
     const std::string activation = reader.text_or("activation_function", "gelu_new");
     if (activation != "gelu_new" && activation != "gelu_pytorch_tanh") {
-        reader.fail(fmt::format("\"activation_function\" {} is not supported; octet runs GPT-2 with \"gelu_new\"",
-                                in_quotes(activation)));
+        reader.fail(fmt::format(
+            "\"activation_function\" {} is not supported; octet runs GPT-2 with \"gelu_new\"",
+            in_quotes(activation)));
     }
     reader.refuse_unless("scale_attn_weights", true);
     reader.refuse_unless("scale_attn_by_inverse_layer_idx", false);
@@ -128,20 +139,21 @@ Config t5_config(const Reader& reader) {
     config.max_distance = reader.size_or("relative_attention_max_distance", 128);
     config.epsilon = reader.epsilon_or("layer_norm_epsilon", 1e-6);
     config.tied_head = reader.flag_or("tie_word_embeddings", true);
-    config.head_by_file = reader.has("scale_decoder_outputs");  // as transformers 5 saves what was untied
+    config.head_by_file =
+        reader.has("scale_decoder_outputs");  // as transformers 5 saves what was untied
     config.scaled_head = reader.flag_or("scale_decoder_outputs", config.tied_head);
     config.end_token = reader.token_or("eos_token_id", 1);
     config.start_token = reader.token_or("decoder_start_token_id", 0);
     if (config.start_token >= config.vocabulary) {
-        reader.fail(fmt::format("\"decoder_start_token_id\" {} is beyond \"vocab_size\" {}", config.start_token,
-                                config.vocabulary));
+        reader.fail(fmt::format("\"decoder_start_token_id\" {} is beyond \"vocab_size\" {}",
+                                config.start_token, config.vocabulary));
     }
     // Half of the buckets are for each direction, half of those for single distances (t5.cpp).
     if (config.buckets % 4 != 0 || config.max_distance <= config.buckets / 2) {
-        reader.fail(
-            fmt::format("{} relative attention buckets up to distance {} are not supported; the number has to "
-                        "be a multiple of 4 and less than twice the distance",
-                        config.buckets, config.max_distance));
+        reader.fail(fmt::format(
+            "{} relative attention buckets up to distance {} are not supported; the number has to "
+            "be a multiple of 4 and less than twice the distance",
+            config.buckets, config.max_distance));
     }
     const std::string forward = reader.text_or("feed_forward_proj", "relu");
     if (forward == "relu") {
@@ -150,7 +162,8 @@ Config t5_config(const Reader& reader) {
         config.activation = Activation::kGatedGelu;
     } else {
         reader.fail(
-            fmt::format("\"feed_forward_proj\" {} is not supported; octet runs T5 with \"relu\" or \"gated-gelu\"",
+            fmt::format("\"feed_forward_proj\" {} is not supported; octet runs T5 with \"relu\" or "
+                        "\"gated-gelu\"",
                         in_quotes(forward)));
     }
     return config;
@@ -162,22 +175,27 @@ Config parse_config(std::string_view text, std::string_view file_name) {
     const json object = json::parse(text, nullptr, false);
     const Reader reader(object, file_name);
     if (!object.is_object()) reader.fail("is not a JSON object; fetch it again");
-    if (!reader.has("model_type")) reader.fail("has no \"model_type\"; give the model's own config.json");
+    if (!reader.has("model_type"))
+        reader.fail("has no \"model_type\"; give the model's own config.json");
     const std::string type = reader.text_or("model_type", "");
     if (type == "gpt2") return gpt2_config(reader);
     if (type == "t5") return t5_config(reader);
-    reader.fail(fmt::format("\"model_type\" is {}; octet runs \"gpt2\" and \"t5\"", in_quotes(type)));
+    reader.fail(
+        fmt::format("\"model_type\" is {}; octet runs \"gpt2\" and \"t5\"", in_quotes(type)));
 }
 
 Config read_config(const std::filesystem::path& folder) {
     const std::filesystem::path path = folder / "config.json";
     if (!io::exists(path)) {
         if (io::exists(folder / kSidecarName))
-            throw Error(ErrorCode::kBadInput, printable(path.native()),
-                        fmt::format("not found: the set was made from a single file, or without its companions; copy "
-                                    "config.json and the tokenizer of the original (vocab.json and merges.txt, or "
-                                    "tokenizer.json; of T5 spiece.model) into {}",
-                                    printable(folder.native())));
+            throw Error(
+                ErrorCode::kBadInput, printable(path.native()),
+                fmt::format(
+                    "not found: the set was made from a single file, or without its companions; "
+                    "copy "
+                    "config.json and the tokenizer of the original (vocab.json and merges.txt, or "
+                    "tokenizer.json; of T5 spiece.model) into {}",
+                    printable(folder.native())));
         throw Error(ErrorCode::kBadInput, printable(path.native()),
                     "not found; to run a model octet needs the config.json that belongs to it");
     }

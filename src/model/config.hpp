@@ -1,5 +1,6 @@
-// What config.json says of a model that octet can run: GPT-2 and T5 (T5 1.1 and FLAN-T5 included). Plain values, checked: every
-// size is at least 1 and small enough that no product of two of them overflows.
+// What config.json says of a model that octet can run: GPT-2 and T5 (T5 1.1 and FLAN-T5 included).
+// Plain values, checked: every size is at least 1 and small enough that no product of two of them
+// overflows.
 #pragma once
 
 #include <cstdint>
@@ -31,15 +32,16 @@ struct Config {
     std::uint64_t max_distance = 0;    ///< T5: relative_attention_max_distance
     float epsilon = 0;                 ///< of the norms
     Activation activation = Activation::kGeluNew;
-    bool tied_head = true;      ///< the head is the embedding
-    bool head_by_file = false;  ///< T5: a head of its own is used where the checkpoint has one, tied or not
-    bool scaled_head = false;   ///< T5: the head's input is scaled by width^-0.5
+    bool tied_head = true;  ///< the head is the embedding
+    bool head_by_file =
+        false;  ///< T5: a head of its own is used where the checkpoint has one, tied or not
+    bool scaled_head = false;  ///< T5: the head's input is scaled by width^-0.5
     std::uint32_t end_token = 0;
     std::uint32_t start_token = 0;  ///< T5: what the decoder begins with
 };
 
-/// Reads `folder`/config.json. Missing, malformed, another architecture, or a variant that octet does not compute: kBadInput
-/// naming the key.
+/// Reads `folder`/config.json. Missing, malformed, another architecture, or a variant that octet
+/// does not compute: kBadInput naming the key.
 Config read_config(const std::filesystem::path& folder);
 
 /// The same of the file's text; `file_name` stands in messages.

@@ -2,6 +2,7 @@
 // the reference. Logits of a bounded number of places are in memory at once.
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -32,7 +33,8 @@ struct Judged {
 
 class Evaluator {
   public:
-    Evaluator(ComputeContext& compute, Model* reference) : compute_(compute), reference_(reference) {}
+    Evaluator(ComputeContext& compute, Model* reference)
+        : compute_(compute), reference_(reference) {}
 
     void add(const Example& example, std::vector<Judged>& judged) {
         check_labels(example, judged.front().network->config());
@@ -47,11 +49,11 @@ class Evaluator {
     static void check_labels(const Example& example, const Config& config) {
         for (const std::uint32_t id : example.labels) {
             if (id < config.vocabulary) continue;
-            throw Error(
-                ErrorCode::kBadInput,
-                fmt::format("token {} is beyond the model's vocabulary of {}; the tokenizer, or the ids, belong "
-                            "to another model",
-                            id, config.vocabulary));
+            throw Error(ErrorCode::kBadInput,
+                        fmt::format("token {} is beyond the model's vocabulary of {}; the "
+                                    "tokenizer, or the ids, belong "
+                                    "to another model",
+                                    id, config.vocabulary));
         }
     }
 
@@ -60,10 +62,11 @@ class Evaluator {
         for (std::size_t first = 0; first < example.labels.size(); first += kPlaces) {
             const std::size_t count = std::min(kPlaces, example.labels.size() - first);
             one.network->logits(hidden_, first, count, logits_);
-            if (reference_ != nullptr) reference_->logits(reference_hidden_, first, count, reference_logits_);
-            const auto scores =
-                score_rows(compute_.team(), logits_, reference_ != nullptr ? &reference_logits_ : nullptr,
-                           std::span(example.labels).subspan(first, count));
+            if (reference_ != nullptr)
+                reference_->logits(reference_hidden_, first, count, reference_logits_);
+            const auto scores = score_rows(compute_.team(), logits_,
+                                           reference_ != nullptr ? &reference_logits_ : nullptr,
+                                           std::span(example.labels).subspan(first, count));
             for (const TokenScore& token : scores) {
                 one.scores.add(token);
                 is_exact = is_exact && token.is_right;
@@ -85,8 +88,10 @@ void check_fit(const Loaded& loaded, const Loaded& reference) {
     const Config& b = reference.config();
     if (a.family == b.family && a.vocabulary == b.vocabulary && a.positions == b.positions) return;
     throw Error(ErrorCode::kBadInput, printable(reference.weights().input()),
-                fmt::format("is no reference for {}: other architecture, vocabulary ({} and {}) or context ({} and {})",
-                            printable(loaded.weights().input()), b.vocabulary, a.vocabulary, b.positions, a.positions));
+                fmt::format("is no reference for {}: other architecture, vocabulary ({} and {}) or "
+                            "context ({} and {})",
+                            printable(loaded.weights().input()), b.vocabulary, a.vocabulary,
+                            b.positions, a.positions));
 }
 
 /// Networks of the reference's weights, with one tensor of the set each.
@@ -98,7 +103,8 @@ struct Mixtures {
 
 Mixtures mixtures_of(const Loaded& set, const Loaded& reference, ComputeContext& compute) {
     if (!set.weights().is_set())
-        throw Error(ErrorCode::kUsage, "--tensor-ablation: MODEL has to be a set, whose tensors are tried one by one");
+        throw Error(ErrorCode::kUsage,
+                    "--tensor-ablation: MODEL has to be a set, whose tensors are tried one by one");
     Mixtures mixtures;
     for (const std::string& name : set.weights().quantized()) {
         if (set.weights().is_used(name)) mixtures.names.push_back(name);
@@ -106,7 +112,8 @@ Mixtures mixtures_of(const Loaded& set, const Loaded& reference, ComputeContext&
     mixtures.weights.reserve(mixtures.names.size());
     for (const std::string& name : mixtures.names) {
         mixtures.weights.push_back(reference.weights().with_one_of(set.weights(), name));
-        mixtures.networks.push_back(open_model(mixtures.weights.back(), reference.config(), compute));
+        mixtures.networks.push_back(
+            open_model(mixtures.weights.back(), reference.config(), compute));
     }
     return mixtures;
 }
@@ -121,7 +128,8 @@ Evaluation evaluate(const std::filesystem::path& path, const EvaluateOptions& op
     const auto start = std::chrono::steady_clock::now();
     check_limits(options.gates, options.reference.has_value());
     if (options.tensor_ablation && !options.reference)
-        throw Error(ErrorCode::kUsage, "--tensor-ablation: needs --reference, the original of the set");
+        throw Error(ErrorCode::kUsage,
+                    "--tensor-ablation: needs --reference, the original of the set");
     ComputeContext compute(options.read.threads);
     Loaded loaded(path, compute, options.read.follow_links);
     std::optional<Loaded> reference;
@@ -141,22 +149,48 @@ Evaluation evaluate(const std::filesystem::path& path, const EvaluateOptions& op
         if (options.read.stop_requested && options.read.stop_requested())
             throw Error(ErrorCode::kInterrupted, "interrupted; nothing was changed");
         evaluator.add(*example, judged);
-        if (options.read.progress) options.read.progress(examples->read_bytes(), examples->total_bytes());
+        if (options.read.progress)
+            options.read.progress(examples->read_bytes(), examples->total_bytes());
     }
     Evaluation evaluation;
     evaluation.input = path.native();
     evaluation.reference = options.reference ? options.reference->native() : "";
-    evaluation.text = (options.text ? *options.text : options.pairs ? *options.pairs : *options.ids).native();
+    evaluation.text = (options.text    ? *options.text
+                       : options.pairs ? *options.pairs
+                                       : *options.ids)
+                          .native();
     judged.front().scores.report(evaluation, reference.has_value());
     if (evaluation.tokens == 0)
-        throw Error(ErrorCode::kBadInput, printable(evaluation.text), "holds nothing to predict; give more text");
+        throw Error(ErrorCode::kBadInput, printable(evaluation.text),
+                    "holds nothing to predict; give more text");
     for (std::size_t i = 0; i < mixtures.names.size(); ++i)
         evaluation.ablation.push_back({mixtures.names[i], judged[i + 1].scores.mean_kl()});
-    std::stable_sort(evaluation.ablation.begin(), evaluation.ablation.end(),
-                     [](const Ablation& a, const Ablation& b) { return is_below(b.mean_kl, a.mean_kl); });
+    std::stable_sort(
+        evaluation.ablation.begin(), evaluation.ablation.end(),
+        [](const Ablation& a, const Ablation& b) { return is_below(b.mean_kl, a.mean_kl); });
     evaluation.checks = check_gates(options.gates, evaluation);
-    evaluation.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    evaluation.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return evaluation;
+}
+
+TextJudgement judge(const std::filesystem::path& path, EvaluateOptions options) {
+    using namespace model;
+    const ModelGates& gates = options.gates;
+    check_limits(gates, options.reference.has_value());
+    try {
+        ComputeContext compute(1);  // for a look: nothing is computed
+        Loaded loaded(path, compute, options.read.follow_links);
+        const Loaded reference(*options.reference, compute, options.read.follow_links);
+        check_fit(loaded, reference);
+        static_cast<void>(loaded.tokenizer());
+        if (loaded.is_t5()) options.pairs = std::exchange(options.text, std::nullopt);
+    } catch (const Error& error) {
+        const bool has_gates = gates.max_kl || gates.min_same_top_1 || gates.max_perplexity_ratio;
+        if (error.code() != ErrorCode::kBadInput || has_gates) throw;
+        return {std::nullopt, error.what()};
+    }
+    return {evaluate(path, options), {}};
 }
 
 }  // namespace octet

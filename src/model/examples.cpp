@@ -18,7 +18,8 @@ namespace {
 /// The lines of a text, read in pieces. A line ends in \n or \r\n, or with the text.
 class Lines {
   public:
-    Lines(const std::filesystem::path& path, const ReadOptions& options) : stream_(path, options.stop_requested) {}
+    Lines(const std::filesystem::path& path, const ReadOptions& options)
+        : stream_(path, options.stop_requested) {}
 
     bool next(std::string& line) {
         std::size_t stop = buffer_.find('\n', start_);
@@ -38,11 +39,14 @@ class Lines {
     }
 
     [[noreturn]] void fail(std::string_view what) const {
-        throw Error(ErrorCode::kBadInput, printable(name()), fmt::format("line {} {}", number_, what));
+        throw Error(ErrorCode::kBadInput, printable(name()),
+                    fmt::format("line {} {}", number_, what));
     }
 
     const std::string& name() const noexcept { return stream_.name(); }
-    std::uint64_t read_bytes() const noexcept { return stream_.read_bytes() - (buffer_.size() - start_); }
+    std::uint64_t read_bytes() const noexcept {
+        return stream_.read_bytes() - (buffer_.size() - start_);
+    }
     std::uint64_t total_bytes() const noexcept { return stream_.total_bytes(); }
 
   private:
@@ -90,7 +94,8 @@ Ids numbers_of(const std::string& line, const Lines& lines) {
 /// A stream of tokens, cut into windows.
 class Windows : public Examples {
   public:
-    Windows(const std::filesystem::path& path, const ReadOptions& options, Loaded& loaded, bool are_ids)
+    Windows(const std::filesystem::path& path, const ReadOptions& options, Loaded& loaded,
+            bool are_ids)
         : lines_(path, options), loaded_(loaded), are_ids_(are_ids) {}
 
     std::optional<Example> next() override {
@@ -102,7 +107,8 @@ class Windows : public Examples {
             stream_.insert(stream_.end(), ids.begin(), ids.end());
             has_text_ = has_text_ || !ids.empty();
         }
-        if (!has_text_) throw Error(ErrorCode::kBadInput, printable(lines_.name()), "is empty; give some text");
+        if (!has_text_)
+            throw Error(ErrorCode::kBadInput, printable(lines_.name()), "is empty; give some text");
         const bool whole = stream_.size() >= size;
         if (!whole && (gave_one_ || stream_.size() < 2)) return std::nullopt;
         gave_one_ = true;
@@ -163,14 +169,15 @@ std::unique_ptr<Examples> open_examples(const EvaluateOptions& options, Loaded& 
     const int kinds = (options.text ? 1 : 0) + (options.pairs ? 1 : 0) + (options.ids ? 1 : 0);
     if (kinds != 1) throw Error(ErrorCode::kUsage, "give one of --text, --pairs and --ids");
     if (loaded.is_t5() != options.pairs.has_value()) {
-        throw Error(ErrorCode::kUsage, loaded.is_t5()
-                                           ? "--pairs: a T5 model answers prompts; give a file with lines of "
-                                             "prompt, tab, answer"
-                                           : "--text: a GPT-2 model continues text; give --text or --ids");
+        throw Error(ErrorCode::kUsage,
+                    loaded.is_t5()
+                        ? "--pairs: a T5 model answers prompts; give a file with lines of "
+                          "prompt, tab, answer"
+                        : "--text: a GPT-2 model continues text; give --text or --ids");
     }
     if (options.pairs) return std::make_unique<Pairs>(*options.pairs, options.read, loaded);
-    return std::make_unique<Windows>(options.text ? *options.text : *options.ids, options.read, loaded,
-                                     options.ids.has_value());
+    return std::make_unique<Windows>(options.text ? *options.text : *options.ids, options.read,
+                                     loaded, options.ids.has_value());
 }
 
 }  // namespace octet::model

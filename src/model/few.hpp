@@ -1,4 +1,5 @@
-// A product with few tokens on its way: what all its tasks share. Between multiply_few.cpp, multiply_codes.cpp and multiply_columns.cpp only.
+// A product with few tokens on its way: what all its tasks share. Between multiply_few.cpp,
+// multiply_codes.cpp and multiply_columns.cpp only.
 #pragma once
 
 #include <algorithm>
@@ -16,9 +17,10 @@ struct Few {
     const Matrix& x;
     const WeightMatrix& weight;
     Matrix& out;
-    std::size_t group = 0;             ///< inputs that share a block; 0: values are restored instead
-    Matrix sums;                       ///< of x, by token and group; zeros follow
-    LineVector<std::int32_t> is_next;  ///< of two levels and codes stored by outputs: as kernels::SmallDots has it
+    std::size_t group = 0;  ///< inputs that share a block; 0: values are restored instead
+    Matrix sums;            ///< of x, by token and group; zeros follow
+    LineVector<std::int32_t>
+        is_next;  ///< of two levels and codes stored by outputs: as kernels::SmallDots has it
     std::vector<std::uint32_t> group_of_16;
     const WeightMatrix* next = nullptr;  ///< what is multiplied with after this; or null
 
@@ -39,13 +41,15 @@ struct Outputs {
     std::size_t count;
 };
 
-/// Codes that are stored by inputs, and one token: the products of the inputs `first` .. `first + count` with those outputs into
-/// `partial`, which holds zeros. They are whole groups or, where one block is all of an output, any, and then without scale and offset:
-/// finish_sums() does that. `room` has as many floats as `partial`, twice.
-void add_code_rows(const Few& few, std::size_t first, std::size_t count, const Outputs& outputs, float* partial,
-                   float* room);
+/// Codes that are stored by inputs, and one token: the products of the inputs `first` .. `first +
+/// count` with those outputs into `partial`, which holds zeros. They are whole groups or, where one
+/// block is all of an output, any, and then without scale and offset: finish_sums() does that.
+/// `room` has as many floats as `partial`, twice.
+void add_code_rows(const Few& few, std::size_t first, std::size_t count, const Outputs& outputs,
+                   float* partial, float* room);
 
-/// Sums, `pitch` floats apart by token, of those outputs into few.out, with scale and offset where is_plain().
+/// Sums, `pitch` floats apart by token, of those outputs into few.out, with scale and offset where
+/// is_plain().
 void finish_sums(const Few& few, const Outputs& outputs, const float* sums, std::size_t pitch);
 
 /// Inputs whose sums are made together: whole groups, or any where is_plain().
@@ -55,7 +59,9 @@ std::size_t rows_of_block(const WeightMatrix& weight);
 struct ColumnTasks {
     ColumnTasks(const WeightMatrix& weight, std::size_t members);
 
-    Outputs outputs(std::size_t task) const { return {task * together, std::min(together, all - task * together)}; }
+    Outputs outputs(std::size_t task) const {
+        return {task * together, std::min(together, all - task * together)};
+    }
 
     std::size_t all;       ///< outputs
     std::size_t together;  ///< outputs of a task
@@ -63,8 +69,8 @@ struct ColumnTasks {
     std::size_t members;
 };
 
-/// Codes that are stored by inputs, and several tokens: all of the product with the outputs of a task. `room` has floats_of_columns(),
-/// aligned to 64 bytes.
+/// Codes that are stored by inputs, and several tokens: all of the product with the outputs of a
+/// task. `room` has floats_of_columns(), aligned to 64 bytes.
 void multiply_columns(const Few& few, const ColumnTasks& tasks, std::size_t task, float* room);
 std::size_t floats_of_columns(const Few& few, const ColumnTasks& tasks);
 

@@ -25,7 +25,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// New tokens that there is room for before the first; a T5 may be asked for a million and end after one.
+/// New tokens that there is room for before the first; a T5 may be asked for a million and end
+/// after one.
 constexpr std::uint64_t kFirstRoom = 256;
 
 double seconds_since(Clock::time_point start) {
@@ -36,18 +37,22 @@ Ids prompt_ids(Loaded& loaded, const GenerateOptions& options) {
     Ids ids;
     if (options.ids) {
         ids = *options.ids;
-        if (ids.empty()) throw Error(ErrorCode::kUsage, "--prompt-ids", "no id; give numbers with commas between them");
+        if (ids.empty())
+            throw Error(ErrorCode::kUsage, "--prompt-ids",
+                        "no id; give numbers with commas between them");
     } else {
-        if (options.prompt.empty()) throw Error(ErrorCode::kUsage, "the prompt", "is empty; give some text");
-        if (!is_utf8(options.prompt)) throw Error(ErrorCode::kBadInput, "the prompt", "is not valid UTF-8; convert it");
+        if (options.prompt.empty())
+            throw Error(ErrorCode::kUsage, "the prompt", "is empty; give some text");
+        if (!is_utf8(options.prompt))
+            throw Error(ErrorCode::kBadInput, "the prompt", "is not valid UTF-8; convert it");
         ids = loaded.tokenizer().encode(options.prompt);
         if (loaded.is_t5()) ids.push_back(loaded.config().end_token);
     }
     const std::uint64_t most = loaded.config().positions;
     if (most > 0 && ids.size() > most) {
         throw Error(ErrorCode::kBadInput, "the prompt",
-                    fmt::format("has {} tokens, the model reads {} at most; shorten it", with_commas(ids.size()),
-                                with_commas(most)));
+                    fmt::format("has {} tokens, the model reads {} at most; shorten it",
+                                with_commas(ids.size()), with_commas(most)));
     }
     return ids;
 }
@@ -84,7 +89,8 @@ Generation generate(const std::filesystem::path& path, const GenerateOptions& op
     Sampler sampler(options.sampling);
     if (options.max_new_tokens == 0 || options.max_new_tokens > 1'000'000)
         throw Error(ErrorCode::kUsage, "--max-new-tokens",
-                    fmt::format("{} is not a number from 1 to 1,000,000", with_commas(options.max_new_tokens)));
+                    fmt::format("{} is not a number from 1 to 1,000,000",
+                                with_commas(options.max_new_tokens)));
     ComputeContext compute(options.threads);
     Loaded loaded(path, compute, options.follow_links, Start::kAtOnce);
     const Config& config = loaded.config();
@@ -93,15 +99,18 @@ Generation generate(const std::filesystem::path& path, const GenerateOptions& op
     result.continues_prompt = !loaded.is_t5();
     result.prompt_ids = prompt_ids(loaded, options);
     // Ids can do without: ids in, ids out.
-    const Tokenizer* const tokenizer = !options.ids || loaded.has_tokenizer() ? &loaded.tokenizer() : nullptr;
-    result.prompt = options.ids ? (tokenizer != nullptr ? tokenizer->decode(result.prompt_ids) : "") : options.prompt;
+    const Tokenizer* const tokenizer =
+        !options.ids || loaded.has_tokenizer() ? &loaded.tokenizer() : nullptr;
+    result.prompt = options.ids ? (tokenizer != nullptr ? tokenizer->decode(result.prompt_ids) : "")
+                                : options.prompt;
 
     const auto start = Clock::now();
     const Ids read = loaded.is_t5() ? Ids{config.start_token} : result.prompt_ids;
     std::uint64_t room = read.size() + options.max_new_tokens;
     if (config.positions > 0) room = std::min(room, config.positions);
     const std::uint64_t first_room = std::min<std::uint64_t>(room, read.size() + kFirstRoom);
-    Sequence sequence = loaded.network().begin(loaded.is_t5() ? result.prompt_ids : Ids{}, first_room);
+    Sequence sequence =
+        loaded.network().begin(loaded.is_t5() ? result.prompt_ids : Ids{}, first_room);
     Matrix hidden;
     Matrix logits;
     loaded.network().advance(sequence, read, hidden);
@@ -112,9 +121,11 @@ Generation generate(const std::filesystem::path& path, const GenerateOptions& op
         loaded.network().logits(hidden, hidden.rows - 1, 1, logits);
         const std::uint32_t token = sampler.choose(logits.row_span(0));
         if (!std::isfinite(logits.row(0)[token]))
-            throw Error(ErrorCode::kBadInput, printable(path.native()),
-                        fmt::format("computes {} for its next token after {}; its weights or its config are broken",
-                                    logits.row(0)[token], counted(read.size() + result.ids.size(), "token")));
+            throw Error(
+                ErrorCode::kBadInput, printable(path.native()),
+                fmt::format(
+                    "computes {} for its next token after {}; its weights or its config are broken",
+                    logits.row(0)[token], counted(read.size() + result.ids.size(), "token")));
         if (result.prompt_seconds == 0) result.prompt_seconds = seconds_since(start);
         if (token == config.end_token) {
             result.stop = Stop::kEnd;
@@ -130,7 +141,8 @@ Generation generate(const std::filesystem::path& path, const GenerateOptions& op
         loaded.network().advance(sequence, Ids{token}, hidden);
     }
     const double rest = seconds_since(start) - result.prompt_seconds;
-    if (result.ids.size() > 1) result.tokens_per_second = static_cast<double>(result.ids.size() - 1) / rest;
+    if (result.ids.size() > 1)
+        result.tokens_per_second = static_cast<double>(result.ids.size() - 1) / rest;
     result.seconds = seconds_since(begun);
     loaded.give_back();
     compute.team().release();

@@ -27,8 +27,8 @@ float sum_of(std::size_t count, Term term) {
 
 }  // namespace
 
-void layer_norm(const Matrix& x, const std::vector<float>& weight, const std::vector<float>& bias, float epsilon,
-                Matrix& out) {
+void layer_norm(const Matrix& x, const std::vector<float>& weight, const std::vector<float>& bias,
+                float epsilon, Matrix& out) {
     if (out.rows != x.rows || out.columns != x.columns) out = Matrix(x.rows, x.columns);
     const auto count = static_cast<float>(x.columns);
     for (std::size_t t = 0; t < x.rows; ++t) {
@@ -36,9 +36,11 @@ void layer_norm(const Matrix& x, const std::vector<float>& weight, const std::ve
         float* const y = out.row(t);
         const float mean = sum_of(x.columns, [&](std::size_t i) { return in[i]; }) / count;
         const float variance =
-            sum_of(x.columns, [&](std::size_t i) { return (in[i] - mean) * (in[i] - mean); }) / count;
+            sum_of(x.columns, [&](std::size_t i) { return (in[i] - mean) * (in[i] - mean); }) /
+            count;
         const float factor = 1.0F / std::sqrt(variance + epsilon);
-        for (std::size_t i = 0; i < x.columns; ++i) y[i] = (in[i] - mean) * factor * weight[i] + bias[i];
+        for (std::size_t i = 0; i < x.columns; ++i)
+            y[i] = (in[i] - mean) * factor * weight[i] + bias[i];
     }
 }
 
@@ -69,23 +71,26 @@ void KeyValueCache::reserve(std::size_t capacity) {
     if (capacity <= capacity_) return;
     KeyValueCache larger(width_, capacity);
     for (std::size_t i = 0; i < width_; ++i)
-        std::copy_n(keys(i), length_, larger.keys_.begin() + static_cast<std::ptrdiff_t>(i * larger.pitch_));
+        std::copy_n(keys(i), length_,
+                    larger.keys_.begin() + static_cast<std::ptrdiff_t>(i * larger.pitch_));
     std::copy_n(values_.begin(), length_ * width_, larger.values_.begin());
     larger.length_ = length_;
     *this = std::move(larger);
 }
 
-void KeyValueCache::append(const Matrix& keys, std::size_t first_key, const Matrix& values, std::size_t first_value) {
+void KeyValueCache::append(const Matrix& keys, std::size_t first_key, const Matrix& values,
+                           std::size_t first_value) {
     for (std::size_t t = 0; t < keys.rows; ++t) {
         const float* const key = keys.row(t) + first_key;
         for (std::size_t i = 0; i < width_; ++i) keys_[i * pitch_ + length_ + t] = key[i];
-        std::memcpy(values_.data() + (length_ + t) * width_, values.row(t) + first_value, width_ * sizeof(float));
+        std::memcpy(values_.data() + (length_ + t) * width_, values.row(t) + first_value,
+                    width_ * sizeof(float));
     }
     length_ += keys.rows;
 }
 
-void attend(ComputeContext& compute, const Matrix& queries, const KeyValueCache& cache, const Attention& attention,
-            Matrix& out) {
+void attend(ComputeContext& compute, const Matrix& queries, const KeyValueCache& cache,
+            const Attention& attention, Matrix& out) {
     constexpr std::size_t kQueriesOfTask = 8;
     const std::size_t width = cache.width();
     const std::size_t head_width = width / attention.heads;
@@ -107,17 +112,20 @@ void attend(ComputeContext& compute, const Matrix& queries, const KeyValueCache&
             for (std::size_t i = 0; i < head_width; ++i) scaled[i] = query[i] * attention.scale;
             if (attention.bias != nullptr) {
                 const std::size_t span = attention.bias_span;
-                const float* const row = attention.bias->data() + head * (2 * span - 1) + (span - 1) - (before + t);
+                const float* const row =
+                    attention.bias->data() + head * (2 * span - 1) + (span - 1) - (before + t);
                 std::copy(row, row + seen, scores);
             } else {
                 std::fill(scores, scores + seen, 0.0F);
             }
-            loops.add_rows_f32(cache.keys(head * head_width), cache.pitch() * sizeof(float), scaled, head_width, scores,
-                               seen);
-            const float sum = loops.exponentials(scores, seen, *std::max_element(scores, scores + seen));
+            loops.add_rows_f32(cache.keys(head * head_width), cache.pitch() * sizeof(float), scaled,
+                               head_width, scores, seen);
+            const float sum =
+                loops.exponentials(scores, seen, *std::max_element(scores, scores + seen));
             float* const y = out.row(t) + head * head_width;
             std::fill(y, y + head_width, 0.0F);
-            loops.add_rows_f32(cache.values(0) + head * head_width, width * sizeof(float), scores, seen, y, head_width);
+            loops.add_rows_f32(cache.values(0) + head * head_width, width * sizeof(float), scores,
+                               seen, y, head_width);
             for (std::size_t i = 0; i < head_width; ++i) y[i] /= sum;
         }
     });

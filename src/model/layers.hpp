@@ -1,4 +1,5 @@
-// What transformers have between their products: norms, sums, attention over a cache of keys and values. Float32 throughout.
+// What transformers have between their products: norms, sums, attention over a cache of keys and
+// values. Float32 throughout.
 #pragma once
 
 #include <cstddef>
@@ -9,9 +10,10 @@
 
 namespace octet::model {
 
-/// out = (x - mean) / sqrt(variance + epsilon) * weight + bias, row by row (J. L. Ba et al., "Layer Normalization", 2016).
-void layer_norm(const Matrix& x, const std::vector<float>& weight, const std::vector<float>& bias, float epsilon,
-                Matrix& out);
+/// out = (x - mean) / sqrt(variance + epsilon) * weight + bias, row by row (J. L. Ba et al., "Layer
+/// Normalization", 2016).
+void layer_norm(const Matrix& x, const std::vector<float>& weight, const std::vector<float>& bias,
+                float epsilon, Matrix& out);
 
 /// out = x / sqrt(mean of squares + epsilon) * weight, row by row (B. Zhang and R. Sennrich, 2019).
 void rms_norm(const Matrix& x, const std::vector<float>& weight, float epsilon, Matrix& out);
@@ -19,8 +21,8 @@ void rms_norm(const Matrix& x, const std::vector<float>& weight, float epsilon, 
 /// x += y.
 void add(Matrix& x, const Matrix& y);
 
-/// Keys and values of the tokens that attention looks back on, of one layer. Keys lie transposed, [width][pitch], so that the scores of a
-/// query are sums of rows; values lie [position][width].
+/// Keys and values of the tokens that attention looks back on, of one layer. Keys lie transposed,
+/// [width][pitch], so that the scores of a query are sums of rows; values lie [position][width].
 class KeyValueCache {
   public:
     KeyValueCache(std::size_t width, std::size_t capacity);
@@ -35,9 +37,10 @@ class KeyValueCache {
     /// Room for so many tokens, those that are there stay.
     void reserve(std::size_t capacity);
 
-    /// Adds a token for each row of the two: `width` columns from `first_key` of `keys` and from `first_value` of `values`. There must be
-    /// room.
-    void append(const Matrix& keys, std::size_t first_key, const Matrix& values, std::size_t first_value);
+    /// Adds a token for each row of the two: `width` columns from `first_key` of `keys` and from
+    /// `first_value` of `values`. There must be room.
+    void append(const Matrix& keys, std::size_t first_key, const Matrix& values,
+                std::size_t first_value);
 
   private:
     std::size_t width_;
@@ -51,18 +54,18 @@ class KeyValueCache {
 /// How queries look at a cache.
 struct Attention {
     std::size_t heads = 1;
-    float scale = 1;  ///< of the product of query and key
-    bool causal =
-        false;  ///< the last query stands at the cache's last position and sees no later one; else all see all
-    /// What is added to the scores, by distance: of head h, key position - query position + bias_span - 1 in h's row of 2 * bias_span - 1.
-    /// Empty: nothing.
+    float scale = 1;      ///< of the product of query and key
+    bool causal = false;  ///< the last query stands at the cache's last position and sees no later
+                          ///< one; else all see all
+    /// What is added to the scores, by distance: of head h, key position - query position +
+    /// bias_span - 1 in h's row of 2 * bias_span - 1. Empty: nothing.
     const std::vector<float>* bias = nullptr;
     std::size_t bias_span = 0;
 };
 
-/// out (resized to queries x width): for each query and head, the values weighed by softmax(scale * query . key + bias). Queries are the
-/// first `width` columns of `queries`.
-void attend(ComputeContext& compute, const Matrix& queries, const KeyValueCache& cache, const Attention& attention,
-            Matrix& out);
+/// out (resized to queries x width): for each query and head, the values weighed by softmax(scale *
+/// query . key + bias). Queries are the first `width` columns of `queries`.
+void attend(ComputeContext& compute, const Matrix& queries, const KeyValueCache& cache,
+            const Attention& attention, Matrix& out);
 
 }  // namespace octet::model

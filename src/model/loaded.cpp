@@ -12,11 +12,13 @@
 
 namespace octet::model {
 
-Loaded::Loaded(const std::filesystem::path& path, ComputeContext& compute, bool follow_links, Start start)
+Loaded::Loaded(const std::filesystem::path& path, ComputeContext& compute, bool follow_links,
+               Start start)
     : team_(compute.team()) {
     if (start == Start::kAtOnce && team_.size() > 1) begin_tokenizer(path);
     weights_ = Weights::open(path, io::links_of(follow_links));
-    config_ = weights_.gguf() != nullptr ? config_of(*weights_.gguf()) : read_config(weights_.folder());
+    config_ =
+        weights_.gguf() != nullptr ? config_of(*weights_.gguf()) : read_config(weights_.folder());
     if (start == Start::kAtOnce) pages_.emplace(weights_, team_);
     if (pages_) pages_->read_missing();
     if (pages_) pages_->begin_to_map();
@@ -27,7 +29,8 @@ Loaded::Loaded(const std::filesystem::path& path, ComputeContext& compute, bool 
 void Loaded::begin_tokenizer(const std::filesystem::path& path) {
     try {
         const checkpoint::Location location = checkpoint::locate(path);
-        if (location.what == checkpoint::Location::What::kGguf) return;  // which is open when the weights are
+        if (location.what == checkpoint::Location::What::kGguf)
+            return;  // which is open when the weights are
         const std::filesystem::path folder = location.folder;
         if (!tokenize::may_have_tokenizer(folder)) return;
         coming_tokenizer_.emplace([folder] {
@@ -43,7 +46,9 @@ void Loaded::begin_tokenizer(const std::filesystem::path& path) {
 
 bool Loaded::has_tokenizer() {
     const bool is_gguf = weights_.gguf() != nullptr;
-    if (!tokenizer_ && !is_gguf && !tokenize::has_tokenizer_files(weights_.folder(), config_.family)) return false;
+    if (!tokenizer_ && !is_gguf &&
+        !tokenize::has_tokenizer_files(weights_.folder(), config_.family))
+        return false;
     try {
         return tokenizer(), true;
     } catch (const Error&) {

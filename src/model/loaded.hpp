@@ -1,4 +1,5 @@
-// A model opened for use: weights, config, tokenizer where there is one, and the network on a machine.
+// A model opened for use: weights, config, tokenizer where there is one, and the network on a
+// machine.
 #pragma once
 
 #include <filesystem>
@@ -21,7 +22,8 @@ using tokenize::Tokenizer;
 /// When what a model needs comes into memory.
 enum class Start : std::uint8_t {
     kAsNeeded,  ///< the tokenizer on first use, and pages when they are touched
-    kAtOnce     ///< everything, as soon as may be; with several threads the tokenizer beside the weights
+    kAtOnce     ///< everything, as soon as may be; with several threads the tokenizer beside the
+                ///< weights
 };
 
 class Loaded {
@@ -42,7 +44,8 @@ class Loaded {
     /// The tokenizer, opened on first use if not before. Missing or broken: kBadInput.
     const Tokenizer& tokenizer();
 
-    /// Gives back what Start::kAtOnce brought in: for a caller that is done, with a team that has other members still.
+    /// Gives back what Start::kAtOnce brought in: for a caller that is done, with a team that has
+    /// other members still.
     void give_back() noexcept { pages_.reset(); }
 
   private:

@@ -18,7 +18,9 @@ struct LineAllocator {
     template <typename Other>
     explicit(false) LineAllocator(const LineAllocator<Other>&) noexcept {}
 
-    T* allocate(std::size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), kLine)); }
+    T* allocate(std::size_t count) {
+        return static_cast<T*>(::operator new(count * sizeof(T), kLine));
+    }
     void deallocate(T* pointer, std::size_t) noexcept { ::operator delete(pointer, kLine); }
     bool operator==(const LineAllocator&) const noexcept { return true; }
 };

@@ -17,10 +17,11 @@ float* aligned(float* pointer) {
     return reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(pointer) + 63) / 64 * 64);
 }
 
-/// Restores the panel of outputs `first` .. `first + kPanel` as [inputs][kPanel]; outputs beyond the last are 0. `staged` has room for a
-/// panel, too.
-void fill_panel(const kernels::Products& loops, const WeightMatrix& weight, Layout layout, std::size_t inputs,
-                std::size_t outputs, std::size_t first, float* panel, float* staged) {
+/// Restores the panel of outputs `first` .. `first + kPanel` as [inputs][kPanel]; outputs beyond
+/// the last are 0. `staged` has room for a panel, too.
+void fill_panel(const kernels::Products& loops, const WeightMatrix& weight, Layout layout,
+                std::size_t inputs, std::size_t outputs, std::size_t first, float* panel,
+                float* staged) {
     const std::size_t count = std::min(kPanel, outputs - first);
     if (layout == Layout::kInOut) {
         if (count < kPanel) std::memset(panel, 0, inputs * kPanel * sizeof(float));
@@ -28,13 +29,15 @@ void fill_panel(const kernels::Products& loops, const WeightMatrix& weight, Layo
         return;
     }
     restore_rows(weight, first, count, 0, inputs, staged, inputs);
-    if (count < kPanel) std::memset(staged + count * inputs, 0, (kPanel - count) * inputs * sizeof(float));
+    if (count < kPanel)
+        std::memset(staged + count * inputs, 0, (kPanel - count) * inputs * sizeof(float));
     loops.transpose(staged, kPanel, inputs, panel);
 }
 
 }  // namespace
 
-ComputeContext::ComputeContext(unsigned threads) : team_(threads), loops_(active_products()), scratch_(team_.size()) {}
+ComputeContext::ComputeContext(unsigned threads)
+    : team_(threads), loops_(active_products()), scratch_(team_.size()) {}
 
 void ComputeContext::reserve_scratch(std::size_t floats) {
     for (auto& buffer : scratch_) {
@@ -43,7 +46,8 @@ void ComputeContext::reserve_scratch(std::size_t floats) {
 }
 
 void ComputeContext::multiply(const Matrix& x, const WeightMatrix& weight, Layout layout,
-                              const std::vector<float>& bias, Matrix& out, const WeightMatrix* next) {
+                              const std::vector<float>& bias, Matrix& out,
+                              const WeightMatrix* next) {
     const std::size_t outputs = layout == Layout::kOutIn ? weight.rows : weight.columns;
     if (out.rows != x.rows || out.columns != outputs) out = Matrix(x.rows, outputs);
     if (squares_ != nullptr) add_squares(x, weight);
@@ -59,7 +63,8 @@ void ComputeContext::multiply(const Matrix& x, const WeightMatrix& weight, Layou
     }
 }
 
-void ComputeContext::multiply_by_panels(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out) {
+void ComputeContext::multiply_by_panels(const Matrix& x, const WeightMatrix& weight, Layout layout,
+                                        Matrix& out) {
     const std::size_t inputs = x.columns;
     const std::size_t outputs = out.columns;
     reserve_scratch(2 * kPanel * inputs + kPanel * x.rows + 16);
@@ -69,7 +74,8 @@ void ComputeContext::multiply_by_panels(const Matrix& x, const WeightMatrix& wei
         const std::size_t first = task * kPanel;
         fill_panel(loops_, weight, layout, inputs, outputs, first, panel, staged);
         if (first + kPanel <= outputs) {
-            loops_.multiply_panel(x.row(0), inputs, x.rows, panel, inputs, out.row(0) + first, outputs);
+            loops_.multiply_panel(x.row(0), inputs, x.rows, panel, inputs, out.row(0) + first,
+                                  outputs);
             return;
         }
         float* const last = staged + kPanel * inputs;

@@ -1,6 +1,7 @@
-// Products of activations with weights, shared out over a team. A weight is read once for all tokens of a call; its values are restored
-// in panels of 32 outputs, or, for few tokens, in registers or never: y = scale * (codes . x) + offset * sum(x). The result does not depend
-// on the number of threads.
+// Products of activations with weights, shared out over a team. A weight is read once for all
+// tokens of a call; its values are restored in panels of 32 outputs, or, for few tokens, in
+// registers or never: y = scale * (codes . x) + offset * sum(x). The result does not depend on the
+// number of threads.
 #pragma once
 
 #include <cstddef>
@@ -45,16 +46,18 @@ class ComputeContext {
     /// While set, every multiply() adds to it.
     void observe(std::map<std::string, InputSquares>* squares) noexcept { squares_ = squares; }
 
-    /// out (resized to x.rows x outputs) = x times the weight, plus `bias` (one an output) unless it is empty. `x` may not be `out`. `next`:
-    /// the weight of the product after this, in the same layout, or null; what is read of it first may be brought in meanwhile.
-    void multiply(const Matrix& x, const WeightMatrix& weight, Layout layout, const std::vector<float>& bias,
-                  Matrix& out, const WeightMatrix* next = nullptr);
+    /// out (resized to x.rows x outputs) = x times the weight, plus `bias` (one an output) unless
+    /// it is empty. `x` may not be `out`. `next`: the weight of the product after this, in the same
+    /// layout, or null; what is read of it first may be brought in meanwhile.
+    void multiply(const Matrix& x, const WeightMatrix& weight, Layout layout,
+                  const std::vector<float>& bias, Matrix& out, const WeightMatrix* next = nullptr);
 
     /// gelu_new of every value.
     void apply_gelu(Matrix& x);
 
   private:
-    void multiply_by_panels(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out);
+    void multiply_by_panels(const Matrix& x, const WeightMatrix& weight, Layout layout,
+                            Matrix& out);
     void multiply_few(const Matrix& x, const WeightMatrix& weight, Layout layout, Matrix& out,
                       const WeightMatrix* next);
     void multiply_code_rows(const Few& few);

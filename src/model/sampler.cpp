@@ -16,13 +16,16 @@ namespace octet::model {
 
 Sampler::Sampler(const Sampling& sampling) : sampling_(sampling), generator_(sampling.seed) {
     if (!(sampling.temperature >= 0) || !std::isfinite(sampling.temperature))
-        throw Error(ErrorCode::kUsage, "--temperature", fmt::format("{} is no number from 0 up", sampling.temperature));
+        throw Error(ErrorCode::kUsage, "--temperature",
+                    fmt::format("{} is no number from 0 up", sampling.temperature));
     if (!(sampling.top_p > 0) || sampling.top_p > 1)
-        throw Error(ErrorCode::kUsage, "--top-p", fmt::format("{} is not above 0 and at most 1", sampling.top_p));
+        throw Error(ErrorCode::kUsage, "--top-p",
+                    fmt::format("{} is not above 0 and at most 1", sampling.top_p));
 }
 
 std::uint32_t Sampler::choose(std::span<const float> logits) {
-    const auto best = static_cast<std::uint32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+    const auto best =
+        static_cast<std::uint32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
     if (sampling_.temperature == 0) return best;
     std::vector<std::uint32_t> order(logits.size());
     std::iota(order.begin(), order.end(), 0U);

@@ -16,7 +16,8 @@ double log_sum(const float* logits, std::size_t count, float largest) {
     return static_cast<double>(largest) + std::log(sum);
 }
 
-TokenScore score_row(const float* logits, const float* reference, std::size_t count, std::uint32_t label) {
+TokenScore score_row(const float* logits, const float* reference, std::size_t count,
+                     std::uint32_t label) {
     TokenScore score;
     const float* const best = std::max_element(logits, logits + count);
     const double all = log_sum(logits, count, *best);
@@ -34,7 +35,8 @@ TokenScore score_row(const float* logits, const float* reference, std::size_t co
     return score;
 }
 
-/// The value at `share` of the way through `sorted`, between two neighbours in proportion, as numpy.quantile has it.
+/// The value at `share` of the way through `sorted`, between two neighbours in proportion, as
+/// numpy.quantile has it.
 double quantile(const std::vector<float>& sorted, double share) {
     const double place = share * static_cast<double>(sorted.size() - 1);
     const auto below = static_cast<std::size_t>(place);
@@ -50,8 +52,9 @@ std::vector<TokenScore> score_rows(Team& team, const Matrix& logits, const Matri
                                    std::span<const std::uint32_t> labels) {
     std::vector<TokenScore> scores(labels.size());
     team.run(labels.size(), [&](std::size_t row, unsigned) {
-        scores[row] = score_row(logits.row(row), reference != nullptr ? reference->row(row) : nullptr, logits.columns,
-                                labels[row]);
+        scores[row] =
+            score_row(logits.row(row), reference != nullptr ? reference->row(row) : nullptr,
+                      logits.columns, labels[row]);
     });
     return scores;
 }
@@ -64,7 +67,8 @@ Estimate Scores::Moments::estimate(std::uint64_t count) const {
     if (count == 0) return {};
     const auto n = static_cast<double>(count);
     const double mean = sum / n;
-    const double variance = squares / n - mean * mean;  // rounding can leave a hair below 0; NaN stays
+    const double variance =
+        squares / n - mean * mean;  // rounding can leave a hair below 0; NaN stays
     return {mean, count > 1 ? std::sqrt((variance < 0 ? 0.0 : variance) / (n - 1)) : 0.0};
 }
 
@@ -72,7 +76,8 @@ void Scores::add(const TokenScore& score) {
     ++tokens_;
     loss_.add(score.loss);
     reference_loss_.add(score.reference_loss);
-    const double kl = score.kl < 0 ? 0.0 : score.kl;  // rounding can leave a hair below 0; NaN stays
+    const double kl =
+        score.kl < 0 ? 0.0 : score.kl;  // rounding can leave a hair below 0; NaN stays
     kl_.add(kl);
     if (is_below(max_kl_, kl)) max_kl_ = kl;
     every_kl_.push_back(static_cast<float>(kl));

@@ -1,5 +1,5 @@
-// How good predictions are, and how far from a reference's: for each token from its logits, and summed up over all of them. Probabilities
-// are computed in double from float32 logits.
+// How good predictions are, and how far from a reference's: for each token from its logits, and
+// summed up over all of them. Probabilities are computed in double from float32 logits.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,8 @@ struct TokenScore {
     bool is_same = false;       ///< the most likely token is the reference's
 };
 
-/// Scores rows of logits against the right tokens, and against the reference's logits unless those are null.
+/// Scores rows of logits against the right tokens, and against the reference's logits unless those
+/// are null.
 std::vector<TokenScore> score_rows(Team& team, const Matrix& logits, const Matrix* reference,
                                    std::span<const std::uint32_t> labels);
 

@@ -39,7 +39,8 @@ Team::Team(unsigned threads) {
         throw Error(ErrorCode::kUsage, "--threads",
                     fmt::format("{} is more than the {} that are possible", threads, kMostThreads));
     }
-    const unsigned wanted = threads > 0 ? threads : std::max(1U, std::thread::hardware_concurrency());
+    const unsigned wanted =
+        threads > 0 ? threads : std::max(1U, std::thread::hardware_concurrency());
     for (unsigned member = 1; member < wanted; ++member) {
         if (!io::add_thread(members_, [this, member] { serve(member); })) break;
     }
@@ -82,7 +83,8 @@ void Team::start(std::size_t tasks, const Work& work) {
     }
 }
 
-// Nobody is waited for who has not claimed a task: a member that the system keeps from running delays nothing.
+// Nobody is waited for who has not claimed a task: a member that the system keeps from running
+// delays nothing.
 void Team::finish() {
     if (!std::exchange(is_started_, false)) return;
     take_tasks(0);
@@ -91,16 +93,20 @@ void Team::finish() {
          done = done_.load(std::memory_order_acquire))
         wait_for_change(done_, done);
     if (failed_)
-        throw Error(ErrorCode::kIo, "a file of the model could not be read to its end: it shrank, or its disk failed");
+        throw Error(
+            ErrorCode::kIo,
+            "a file of the model could not be read to its end: it shrank, or its disk failed");
 }
 
 void Team::spread() noexcept {
-    for (unsigned i = 0; i < members_.size(); ++i) io::begin_elsewhere(members_[i].native_handle(), i + 1);
+    for (unsigned i = 0; i < members_.size(); ++i)
+        io::begin_elsewhere(members_[i].native_handle(), i + 1);
 }
 
 void Team::serve(unsigned member) {
     std::uint32_t seen = 0;
-    round_.wait(seen, std::memory_order_acquire);  // the first round takes longer to come: the model is not there yet
+    round_.wait(seen, std::memory_order_acquire);  // the first round takes longer to come: the
+                                                   // model is not there yet
     while (true) {
         wait_for_change(round_, seen);
         seen = round_.load(std::memory_order_acquire);
@@ -112,16 +118,19 @@ void Team::serve(unsigned member) {
 bool Team::claim(std::size_t& task, const Work*& work) noexcept {
     std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
     while ((ticket & 0xFFFFFFFFU) != 0) {
-        work = work_.load(std::memory_order_relaxed);  // of the ticket's round, or the exchange fails
+        work =
+            work_.load(std::memory_order_relaxed);  // of the ticket's round, or the exchange fails
         task = (ticket & 0xFFFFFFFFU) - 1;
-        if (ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel)) return true;
+        if (ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel))
+            return true;
     }
     return false;
 }
 
 void Team::take_tasks(unsigned member) noexcept {
     const auto one_is_done = [this] {
-        if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == tasks_.load(std::memory_order_relaxed))
+        if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 ==
+            tasks_.load(std::memory_order_relaxed))
             done_.notify_all();
     };
     while (true) {

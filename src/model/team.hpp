@@ -1,5 +1,6 @@
-// Threads that share out many short pieces of work: a token of a small model is a hundred of them, each some microseconds long, so
-// idle members spin for a while before they sleep. The caller is a member.
+// Threads that share out many short pieces of work: a token of a small model is a hundred of them,
+// each some microseconds long, so idle members spin for a while before they sleep. The caller is a
+// member.
 #pragma once
 
 #include <atomic>
@@ -13,7 +14,8 @@ namespace octet::model {
 
 class Team {
   public:
-    /// `threads` members; 0: one a core. Fewer where the system has no more threads to give. More than 1024: kUsage.
+    /// `threads` members; 0: one a core. Fewer where the system has no more threads to give. More
+    /// than 1024: kUsage.
     explicit Team(unsigned threads);
     Team(const Team&) = delete;
     Team& operator=(const Team&) = delete;
@@ -23,22 +25,26 @@ class Team {
 
     using Work = std::function<void(std::size_t task, unsigned member)>;
 
-    /// Calls work(task, member) once for every task < tasks, on any member, and returns when all are done. `work` may read mapped
-    /// files: it must not throw and must not own anything. A page that cannot be read (a file shrank): kIo.
+    /// Calls work(task, member) once for every task < tasks, on any member, and returns when all
+    /// are done. `work` may read mapped files: it must not throw and must not own anything. A page
+    /// that cannot be read (a file shrank): kIo.
     void run(std::size_t tasks, const Work& work);
 
-    /// Begins the same and returns at once: the other members work while the caller does something else, which does without the team. What they
-    /// have not begun the caller does in finish(), or in the next start() or run(), until which `work` has to live.
+    /// Begins the same and returns at once: the other members work while the caller does something
+    /// else, which does without the team. What they have not begun the caller does in finish(), or
+    /// in the next start() or run(), until which `work` has to live.
     void start(std::size_t tasks, const Work& work);
 
     /// Returns when what was started is done. Errors as of run().
     void finish();
 
-    /// Lets every member begin the next run on a processor of its own, where there are as many: for a run before which other threads worked
-    /// while members slept, as the system may wake them behind those, or behind the caller.
+    /// Lets every member begin the next run on a processor of its own, where there are as many: for
+    /// a run before which other threads worked while members slept, as the system may wake them
+    /// behind those, or behind the caller.
     void spread_out() noexcept { is_to_spread_ = true; }
 
-    /// Lets the other members end, for which the destructor then does not wait long: the caller is the whole team from now on.
+    /// Lets the other members end, for which the destructor then does not wait long: the caller is
+    /// the whole team from now on.
     void release() noexcept;
 
   private:

@@ -20,14 +20,15 @@ const std::uint8_t* as_codes(const std::byte* bytes) {
 }
 
 /// Numbers of the grid's blocks, from `first` on, a multiple of 8.
-kernels::Codes row_of_grid(const WeightMatrix& matrix, const std::byte* numbers, unsigned bits, bool is_signed,
-                           std::uint64_t grid_row, std::uint64_t first) {
+kernels::Codes row_of_grid(const WeightMatrix& matrix, const std::byte* numbers, unsigned bits,
+                           bool is_signed, std::uint64_t grid_row, std::uint64_t first) {
     const std::uint64_t row = grid_row * quant::packed_bytes(matrix.state.grid.across, bits);
     return {as_codes(numbers) + row + first / 8 * bits, bits, is_signed};
 }
 
 /// Stored floats of the grid, from the block numbered `first`.
-void load_floats(const std::byte* stored, Dtype dtype, std::uint64_t first, std::size_t count, float* out) {
+void load_floats(const std::byte* stored, Dtype dtype, std::uint64_t first, std::size_t count,
+                 float* out) {
     const kernels::Kernels& loops = quant::active_kernels();
     if (dtype == Dtype::kF32) {
         std::memcpy(out, stored + first * sizeof(float), count * sizeof(float));
@@ -38,7 +39,8 @@ void load_floats(const std::byte* stored, Dtype dtype, std::uint64_t first, std:
     }
 }
 
-/// Small numbers become what they stand for: each is multiplied with the float of its superblock, and rounded.
+/// Small numbers become what they stand for: each is multiplied with the float of its superblock,
+/// and rounded.
 void multiply_by_supers(const WeightMatrix& matrix, const std::byte* stored, std::uint64_t grid_row,
                         std::uint64_t first, std::size_t count, float* numbers) {
     const TwoLevels& two = *matrix.state.two;
@@ -48,14 +50,15 @@ void multiply_by_supers(const WeightMatrix& matrix, const std::byte* stored, std
     super_floats_of(matrix, stored, grid_row / two.groups_down, first_super, super_count, supers);
     std::size_t done = 0;
     for (std::size_t super = 0; super < super_count; ++super) {
-        const std::size_t end = std::min<std::size_t>((first_super + super + 1) * two.groups_across - first, count);
+        const std::size_t end =
+            std::min<std::size_t>((first_super + super + 1) * two.groups_across - first, count);
         for (; done < end; ++done) numbers[done] *= supers[super];
     }
 }
 
 /// Scales and zero points as dequantize takes them, of `count` <= kRoom blocks.
-void load_states(const WeightMatrix& matrix, std::uint64_t grid_row, std::uint64_t first, std::size_t count,
-                 float* scales, float* zero_points) {
+void load_states(const WeightMatrix& matrix, std::uint64_t grid_row, std::uint64_t first,
+                 std::size_t count, float* scales, float* zero_points) {
     const CodeState& state = matrix.state;
     const kernels::Products& loops = active_products();
     if (state.scales == nullptr) {
@@ -78,19 +81,21 @@ void load_states(const WeightMatrix& matrix, std::uint64_t grid_row, std::uint64
     if (state.scheme.zero_point == ZeroPoint::kReal) {
         load_floats(state.zero_points, state.dtype, block, count, zero_points);
     } else {
-        loops.widen_codes(row_of_grid(matrix, state.zero_points, state.scheme.bits, false, grid_row, first), count,
-                          zero_points);
+        loops.widen_codes(
+            row_of_grid(matrix, state.zero_points, state.scheme.bits, false, grid_row, first),
+            count, zero_points);
     }
 }
 
 /// The states of a row of the grid, one for each of `count` <= kMostAtOnce columns from `first` on.
-void load_states_of_columns(const WeightMatrix& matrix, std::uint64_t grid_row, std::uint64_t first, std::size_t count,
-                            float* scales, float* zero_points) {
+void load_states_of_columns(const WeightMatrix& matrix, std::uint64_t grid_row, std::uint64_t first,
+                            std::size_t count, float* scales, float* zero_points) {
     float block_scales[kRoom];
     float block_zero_points[kRoom];
     const std::uint64_t each = matrix.state.grid.columns_each;
     const std::uint64_t loaded = first / each / 8 * 8;
-    load_states(matrix, grid_row, loaded, (first + count - 1) / each - loaded + 1, block_scales, block_zero_points);
+    load_states(matrix, grid_row, loaded, (first + count - 1) / each - loaded + 1, block_scales,
+                block_zero_points);
     std::uint64_t block = first / each;
     for (std::size_t done = 0; done < count; ++block) {
         const std::size_t end = std::min<std::size_t>((block + 1) * each - first, count);
@@ -101,24 +106,30 @@ void load_states_of_columns(const WeightMatrix& matrix, std::uint64_t grid_row, 
 }
 
 /// The same as restore_rows() of at most kMostAtOnce columns of codes with blocks.
-void restore_codes(const WeightMatrix& matrix, std::uint64_t first_row, std::size_t row_count, std::uint64_t first,
-                   std::size_t count, float* out, std::size_t pitch) {
+void restore_codes(const WeightMatrix& matrix, std::uint64_t first_row, std::size_t row_count,
+                   std::uint64_t first, std::size_t count, float* out, std::size_t pitch) {
     const CodeState& state = matrix.state;
     const unsigned bits = state.scheme.bits;
     float scales[kMostAtOnce];
     float zero_points[kMostAtOnce];
     std::uint8_t room[kRoom];
-    kernels::BlockLoop loop{
-        quant::block_kind(state.scheme), false, quant::largest_code(state.scheme), 1, 1, scales, zero_points};
+    kernels::BlockLoop loop{quant::block_kind(state.scheme),
+                            false,
+                            quant::largest_code(state.scheme),
+                            1,
+                            1,
+                            scales,
+                            zero_points};
     for (std::size_t r = 0; r < row_count; ++r) {
         const std::uint64_t row = first_row + r;
         if (r == 0 || row % state.grid.rows_each == 0)
-            load_states_of_columns(matrix, row / state.grid.rows_each, first, count, scales, zero_points);
+            load_states_of_columns(matrix, row / state.grid.rows_each, first, count, scales,
+                                   zero_points);
         const std::size_t skipped = first % 8;
         const std::uint8_t* codes = as_codes(matrix.row(row)) + first;
         if (bits < 8) {
-            quant::unpack(as_codes(matrix.row(row)) + first / 8 * bits, count + skipped, bits, state.scheme.symmetric,
-                          room);
+            quant::unpack(as_codes(matrix.row(row)) + first / 8 * bits, count + skipped, bits,
+                          state.scheme.symmetric, room);
             codes = room + skipped;
         }
         quant::active_kernels().restore_block(codes, count, loop, out + r * pitch);
@@ -126,8 +137,8 @@ void restore_codes(const WeightMatrix& matrix, std::uint64_t first_row, std::siz
 }
 
 /// Floats, or 8-bit codes under one scale and zero point.
-void restore_plain_row(const WeightMatrix& matrix, std::uint64_t row, std::uint64_t first, std::size_t count,
-                       float* out) {
+void restore_plain_row(const WeightMatrix& matrix, std::uint64_t row, std::uint64_t first,
+                       std::size_t count, float* out) {
     const kernels::Kernels& loops = quant::active_kernels();
     const std::byte* const start = matrix.row(row);
     if (matrix.is_codes) {
@@ -158,32 +169,38 @@ void restore_plain_row(const WeightMatrix& matrix, std::uint64_t row, std::uint6
 
 kernels::Codes codes_of(const WeightMatrix& matrix, std::uint64_t row, std::uint64_t first_column) {
     const unsigned bits = matrix.state.scheme.bits;
-    return {as_codes(matrix.row(row)) + first_column / 8 * bits, bits, matrix.state.scheme.symmetric};
+    return {as_codes(matrix.row(row)) + first_column / 8 * bits, bits,
+            matrix.state.scheme.symmetric};
 }
 
-void states_of(const WeightMatrix& matrix, std::uint64_t grid_row, std::uint64_t first, std::size_t count,
-               float* scales, float* offsets) {
+void states_of(const WeightMatrix& matrix, std::uint64_t grid_row, std::uint64_t first,
+               std::size_t count, float* scales, float* offsets) {
     load_states(matrix, grid_row, first, count, scales, offsets);
     if (matrix.state.two) {
         const auto middle = static_cast<float>(matrix.state.two->shape.code_offset);
         for (std::size_t i = 0; i < count; ++i) offsets[i] -= middle * scales[i];
-    } else if (!matrix.state.scheme.symmetric && matrix.state.scheme.zero_point == ZeroPoint::kInteger) {
+    } else if (!matrix.state.scheme.symmetric &&
+               matrix.state.scheme.zero_point == ZeroPoint::kInteger) {
         for (std::size_t i = 0; i < count; ++i) offsets[i] *= -scales[i];
     }
 }
 
-kernels::Codes small_scales_of(const WeightMatrix& matrix, std::uint64_t grid_row, std::uint64_t first) {
-    return row_of_grid(matrix, matrix.state.scales, matrix.state.two->shape.scale_bits, false, grid_row, first);
+kernels::Codes small_scales_of(const WeightMatrix& matrix, std::uint64_t grid_row,
+                               std::uint64_t first) {
+    return row_of_grid(matrix, matrix.state.scales, matrix.state.two->shape.scale_bits, false,
+                       grid_row, first);
 }
 
-kernels::Codes small_zero_points_of(const WeightMatrix& matrix, std::uint64_t grid_row, std::uint64_t first) {
-    return row_of_grid(matrix, matrix.state.zero_points, matrix.state.two->shape.zero_point_bits, true, grid_row,
-                       first);
+kernels::Codes small_zero_points_of(const WeightMatrix& matrix, std::uint64_t grid_row,
+                                    std::uint64_t first) {
+    return row_of_grid(matrix, matrix.state.zero_points, matrix.state.two->shape.zero_point_bits,
+                       true, grid_row, first);
 }
 
-void super_floats_of(const WeightMatrix& matrix, const std::byte* stored, std::uint64_t super_row, std::uint64_t first,
-                     std::size_t count, float* out) {
-    load_floats(stored, Dtype::kF16, super_row * matrix.state.two->supers.across + first, count, out);
+void super_floats_of(const WeightMatrix& matrix, const std::byte* stored, std::uint64_t super_row,
+                     std::uint64_t first, std::size_t count, float* out) {
+    load_floats(stored, Dtype::kF16, super_row * matrix.state.two->supers.across + first, count,
+                out);
 }
 
 void restore_rows(const WeightMatrix& matrix, std::uint64_t first_row, std::size_t row_count,

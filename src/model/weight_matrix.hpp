@@ -1,5 +1,6 @@
-// One weight as it lies in a mapped file: floats of any width, or codes of any scheme with what restores them. The one seam between
-// forward passes and storage: a matrix is looked at, never copied as a whole. Values; the mapping belongs to Weights.
+// One weight as it lies in a mapped file: floats of any width, or codes of any scheme with what
+// restores them. The one seam between forward passes and storage: a matrix is looked at, never
+// copied as a whole. Values; the mapping belongs to Weights.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +16,8 @@
 
 namespace octet::model {
 
-/// The second level of a two-level scheme: F16 floats, one for each superblock, against which the numbers of the groups are small.
+/// The second level of a two-level scheme: F16 floats, one for each superblock, against which the
+/// numbers of the groups are small.
 struct TwoLevels {
     quant::TwoLevelShape shape;
     quant::BlockGrid supers;
@@ -25,16 +27,18 @@ struct TwoLevels {
     const std::byte* zero_points = nullptr;  ///< mapped; null of symmetric schemes
 };
 
-/// What restores codes: a scale and a zero point for each block of the matrix (the whole, a channel, a group).
+/// What restores codes: a scale and a zero point for each block of the matrix (the whole, a
+/// channel, a group).
 struct CodeState {
     Scheme scheme;
     quant::BlockGrid grid;
     float scale = 0;  ///< of a whole tensor
     float zero_point = 0;
-    const std::byte* scales = nullptr;       ///< mapped, a row of the grid behind the other; null: the two above
+    const std::byte* scales =
+        nullptr;  ///< mapped, a row of the grid behind the other; null: the two above
     const std::byte* zero_points = nullptr;  ///< mapped; null of symmetric schemes
-    Dtype dtype = Dtype::kF32;               ///< of scales, and of real zero points; F32, F16 or BF16
-    std::optional<TwoLevels> two;            ///< then the two are small integers
+    Dtype dtype = Dtype::kF32;     ///< of scales, and of real zero points; F32, F16 or BF16
+    std::optional<TwoLevels> two;  ///< then the two are small integers
 };
 
 struct WeightMatrix {
@@ -56,27 +60,32 @@ inline constexpr std::size_t kMostAtOnce = 512;
 /// The codes of a row from `first_column` on, a multiple of 8.
 kernels::Codes codes_of(const WeightMatrix& matrix, std::uint64_t row, std::uint64_t first_column);
 
-/// Scales and zero points of the blocks `first` .. `first + count` of a row of the grid, `first` a multiple of 8, count <= kMostAtOnce, such
-/// that a value is code * scale + offset within rounding: an integer zero point z becomes -z * scale.
-void states_of(const WeightMatrix& matrix, std::uint64_t grid_row, std::uint64_t first, std::size_t count,
-               float* scales, float* offsets);
+/// Scales and zero points of the blocks `first` .. `first + count` of a row of the grid, `first` a
+/// multiple of 8, count <= kMostAtOnce, such that a value is code * scale + offset within rounding:
+/// an integer zero point z becomes -z * scale.
+void states_of(const WeightMatrix& matrix, std::uint64_t grid_row, std::uint64_t first,
+               std::size_t count, float* scales, float* offsets);
 
-/// The small scales, or zero points, of a row of the groups of a two-level scheme from the one numbered `first` on, a multiple of 8.
-kernels::Codes small_scales_of(const WeightMatrix& matrix, std::uint64_t grid_row, std::uint64_t first);
-kernels::Codes small_zero_points_of(const WeightMatrix& matrix, std::uint64_t grid_row, std::uint64_t first);
+/// The small scales, or zero points, of a row of the groups of a two-level scheme from the one
+/// numbered `first` on, a multiple of 8.
+kernels::Codes small_scales_of(const WeightMatrix& matrix, std::uint64_t grid_row,
+                               std::uint64_t first);
+kernels::Codes small_zero_points_of(const WeightMatrix& matrix, std::uint64_t grid_row,
+                                    std::uint64_t first);
 
 /// The floats of `count` superblocks from the one numbered `first` of a row of superblocks on.
-void super_floats_of(const WeightMatrix& matrix, const std::byte* stored, std::uint64_t super_row, std::uint64_t first,
-                     std::size_t count, float* out);
+void super_floats_of(const WeightMatrix& matrix, const std::byte* stored, std::uint64_t super_row,
+                     std::uint64_t first, std::size_t count, float* out);
 
-/// Writes `count` values of each of some rows, from `first_column` on, `pitch` values apart: exactly what dequantize restores in float32.
-/// Like all the above it reads mapped memory, does not throw and owns nothing.
+/// Writes `count` values of each of some rows, from `first_column` on, `pitch` values apart:
+/// exactly what dequantize restores in float32. Like all the above it reads mapped memory, does not
+/// throw and owns nothing.
 void restore_rows(const WeightMatrix& matrix, std::uint64_t first_row, std::size_t row_count,
                   std::uint64_t first_column, std::size_t count, float* out, std::size_t pitch);
 
 /// The same of one row.
-inline void restore(const WeightMatrix& matrix, std::uint64_t row, std::uint64_t first_column, std::size_t count,
-                    float* out) {
+inline void restore(const WeightMatrix& matrix, std::uint64_t row, std::uint64_t first_column,
+                    std::size_t count, float* out) {
     restore_rows(matrix, row, 1, first_column, count, out, count);
 }
 

@@ -1,6 +1,7 @@
-// The pages of mapped weights, brought into memory before a model touches them, and given back at its end, by all members of a team. What is
-// in the page cache is mapped while the caller goes on; what is not is read first, in the order of the files, which a disk gives faster
-// than what a network happens to touch.
+// The pages of mapped weights, brought into memory before a model touches them, and given back at
+// its end, by all members of a team. What is in the page cache is mapped while the caller goes on;
+// what is not is read first, in the order of the files, which a disk gives faster than what a
+// network happens to touch.
 #pragma once
 
 #include <cstdint>
@@ -22,10 +23,12 @@ class WeightPages {
     /// Takes out what came in.
     ~WeightPages();
 
-    /// Reads what is not in the page cache, and returns then; nothing where the weights would take more than half of the machine's memory.
+    /// Reads what is not in the page cache, and returns then; nothing where the weights would take
+    /// more than half of the machine's memory.
     void read_missing();
 
-    /// Lets the members map all pages, until the next run of the team, in which the caller takes part in it.
+    /// Lets the members map all pages, until the next run of the team, in which the caller takes
+    /// part in it.
     void begin_to_map();
 
   private:

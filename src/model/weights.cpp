@@ -19,9 +19,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kGap = 64U << 10U;  ///< between what is brought in together: what the system maps at once
+constexpr std::uint64_t kGap =
+    64U << 10U;  ///< between what is brought in together: what the system maps at once
 
-/// A data file of a set that was named itself: its sidecar stands beside it, and its metadata say what it holds.
+/// A data file of a set that was named itself: its sidecar stands beside it, and its metadata say
+/// what it holds.
 bool is_file_of_set(const checkpoint::Location& location) {
     if (location.is_folder || !io::exists(location.folder / kSidecarName)) return false;
     const io::File file = io::File::open_for_reading(location.path);
@@ -36,7 +38,8 @@ Weights Weights::open(const fs::path& path, io::Links links) {
     const checkpoint::Location location = checkpoint::locate(path);
     weights.folder_ = location.folder;
     using What = checkpoint::Location::What;
-    weights.is_set_ = location.what == What::kSet || (location.what == What::kFile && is_file_of_set(location));
+    weights.is_set_ =
+        location.what == What::kSet || (location.what == What::kFile && is_file_of_set(location));
     if (location.what == What::kGguf) {
         weights.open_gguf(path, links);
     } else if (weights.is_set_) {
@@ -65,7 +68,8 @@ void Weights::open_set(const fs::path& folder, io::Links links) {
             quantized_.push_back(t.name);
         }
         const octet_set::StoredTensor& stored = set.stored[i];
-        add(std::move(t.name), t.shape, t.dtype, codes, {stored.file, stored.offset, stored.byte_count});
+        add(std::move(t.name), t.shape, t.dtype, codes,
+            {stored.file, stored.offset, stored.byte_count});
     }
 }
 
@@ -85,7 +89,8 @@ void Weights::restore_tensor(const gguf::GgufSource& source, std::size_t tensor)
     const std::uint64_t run = std::max(kRun, source.good_run(tensor));
     std::vector<std::byte> scratch(std::min(run, elements) * formats::FloatSource::kScratchBytes);
     for (std::uint64_t first = 0; first < elements; first += run)
-        source.read(tensor, first, std::span<float>(values + first, std::min(run, elements - first)), scratch);
+        source.read(tensor, first,
+                    std::span<float>(values + first, std::min(run, elements - first)), scratch);
     WeightMatrix matrix;
     matrix.name = t.name;
     matrix.data = reinterpret_cast<const std::byte*>(values);
@@ -95,7 +100,8 @@ void Weights::restore_tensor(const gguf::GgufSource& source, std::size_t tensor)
     matrices_.emplace(t.name, matrix);
 }
 
-CodeState Weights::state_of(const TensorReport& tensor, const octet_set::StoredTensor& stored) const {
+CodeState Weights::state_of(const TensorReport& tensor,
+                            const octet_set::StoredTensor& stored) const {
     CodeState state;
     state.scheme = *tensor.scheme;
     state.grid = quant::grid_of(state.scheme, quant::matrix_of(state.scheme, tensor.shape));
@@ -129,7 +135,8 @@ CodeState Weights::state_of(const TensorReport& tensor, const octet_set::StoredT
 void Weights::map(io::File file) {
     mappings_.push_back(io::Mapping::of(file));
     if (mappings_.back().is_empty() && file.size() > 0)
-        throw Error(ErrorCode::kIo, printable(file.name()), "cannot be mapped into memory; copy it to a local disk");
+        throw Error(ErrorCode::kIo, printable(file.name()),
+                    "cannot be mapped into memory; copy it to a local disk");
     files_.push_back(std::move(file));
 }
 
@@ -148,32 +155,36 @@ void Weights::add(std::string name, const Shape& shape, Dtype dtype, std::option
     matrix.dtype = dtype;
     matrix.state = codes.value_or(CodeState{});
     // Packed rows are those of the last dimension; matrices that models multiply with have two.
-    matrix.row_bytes =
-        codes ? quant::packed_bytes(matrix.columns, codes->scheme.bits) : matrix.columns * (dtype_bits(dtype) / 8);
+    matrix.row_bytes = codes ? quant::packed_bytes(matrix.columns, codes->scheme.bits)
+                             : matrix.columns * (dtype_bits(dtype) / 8);
     matrices_.emplace(std::move(name), matrix);
 }
 
-const WeightMatrix& Weights::matrix(std::string_view name, std::uint64_t rows, std::uint64_t columns) const {
+const WeightMatrix& Weights::matrix(std::string_view name, std::uint64_t rows,
+                                    std::uint64_t columns) const {
     const std::string key(name);
     const auto shape = shapes_.find(key);
     if (shape == shapes_.end()) {
-        throw Error(
-            ErrorCode::kBadInput, printable(input_),
-            fmt::format("has no tensor {}, which config.json asks for; checkpoint and config.json do not belong "
-                        "together",
-                        in_quotes(name)));
+        throw Error(ErrorCode::kBadInput, printable(input_),
+                    fmt::format("has no tensor {}, which config.json asks for; checkpoint and "
+                                "config.json do not belong "
+                                "together",
+                                in_quotes(name)));
     }
     const auto found = matrices_.find(key);
     if (found == matrices_.end())
-        throw Error(ErrorCode::kBadInput, printable(input_), fmt::format("tensor {} holds no floats", in_quotes(name)));
+        throw Error(ErrorCode::kBadInput, printable(input_),
+                    fmt::format("tensor {} holds no floats", in_quotes(name)));
     const WeightMatrix& matrix = found->second;
     used_.insert(key);
     if (matrix.rows != rows || matrix.columns != columns) {
         const Shape wanted = rows == 1 ? Shape{columns} : Shape{rows, columns};
-        throw Error(ErrorCode::kBadInput, printable(input_),
-                    fmt::format("tensor {} is {}, where config.json makes it {}; checkpoint and config.json do not "
-                                "belong together",
-                                in_quotes(name), shape_text(shape->second), shape_text(wanted)));
+        throw Error(
+            ErrorCode::kBadInput, printable(input_),
+            fmt::format(
+                "tensor {} is {}, where config.json makes it {}; checkpoint and config.json do not "
+                "belong together",
+                in_quotes(name), shape_text(shape->second), shape_text(wanted)));
     }
     return matrix;
 }
@@ -182,20 +193,24 @@ std::vector<float> Weights::vector(std::string_view name, std::uint64_t size) co
     const WeightMatrix& stored = matrix(name, 1, size);
     std::vector<float> values(size);
     if (!io::read_mapped([&] { restore(stored, 0, 0, values.size(), values.data()); }))
-        throw Error(ErrorCode::kIo, printable(input_), "could not be read to its end: it shrank, or its disk failed");
+        throw Error(ErrorCode::kIo, printable(input_),
+                    "could not be read to its end: it shrank, or its disk failed");
     return values;
 }
 
 std::vector<Weights::Stretch> Weights::stretches() const {
     std::vector<Place> places = places_;
-    std::sort(places.begin(), places.end(),
-              [](const Place& a, const Place& b) { return std::tie(a.file, a.offset) < std::tie(b.file, b.offset); });
+    std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+        return std::tie(a.file, a.offset) < std::tie(b.file, b.offset);
+    });
     std::vector<Stretch> stretches;
     for (const Place& place : places) {
         const io::Mapping* const mapping = &mappings_[place.file];
         Stretch* const last = stretches.empty() ? nullptr : &stretches.back();
-        if (last != nullptr && last->mapping == mapping && place.offset <= last->offset + last->byte_count + kGap) {
-            last->byte_count = std::max(last->byte_count, place.offset + place.byte_count - last->offset);
+        if (last != nullptr && last->mapping == mapping &&
+            place.offset <= last->offset + last->byte_count + kGap) {
+            last->byte_count =
+                std::max(last->byte_count, place.offset + place.byte_count - last->offset);
         } else if (place.byte_count > 0) {
             stretches.push_back({&files_[place.file], mapping, place.offset, place.byte_count});
         }

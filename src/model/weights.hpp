@@ -1,4 +1,5 @@
-// The weights of a model by name: from a plain checkpoint or a quantized set mapped and not copied, from a GGUF file restored.
+// The weights of a model by name: from a plain checkpoint or a quantized set mapped and not copied,
+// from a GGUF file restored.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ namespace octet::model {
 
 class Weights {
   public:
-    /// Opens the checkpoint or set at `path`, as docs/cli.md says of MODEL. kBadInput; kIo where a file cannot be mapped.
+    /// Opens the checkpoint or set at `path`, as docs/cli.md says of MODEL. kBadInput; kIo where a
+    /// file cannot be mapped.
     static Weights open(const std::filesystem::path& path, io::Links links = io::Links::kOwn);
 
     /// Where config.json and the tokenizer lie.
@@ -45,12 +47,14 @@ class Weights {
     bool has(std::string_view name) const { return matrices_.contains(std::string(name)); }
 
     /// The weight of that name and shape. Not there, another shape, or no float: kBadInput.
-    const WeightMatrix& matrix(std::string_view name, std::uint64_t rows, std::uint64_t columns) const;
+    const WeightMatrix& matrix(std::string_view name, std::uint64_t rows,
+                               std::uint64_t columns) const;
 
     /// A copy of the short vector of that name (a norm, a bias), as float32. Errors as above.
     std::vector<float> vector(std::string_view name, std::uint64_t size) const;
 
-    /// These weights, but `name` from `other`: for trying out one tensor at a time. Both have to outlive the result.
+    /// These weights, but `name` from `other`: for trying out one tensor at a time. Both have to
+    /// outlive the result.
     Weights with_one_of(const Weights& other, const std::string& name) const;
 
     /// Bytes of a mapped file.
@@ -64,7 +68,8 @@ class Weights {
     /// Where everything lies that a model may multiply with or add, in the order of the files.
     std::vector<Stretch> stretches() const;
 
-    /// The system need not note what of the mapped files was used (io::Mapping::leave_unmarked): before they are given back.
+    /// The system need not note what of the mapped files was used (io::Mapping::leave_unmarked):
+    /// before they are given back.
     void leave_unmarked() const noexcept;
 
   private:
@@ -74,7 +79,8 @@ class Weights {
         std::uint64_t byte_count = 0;  ///< of a quantized tensor with everything that belongs to it
     };
 
-    void add(std::string name, const Shape& shape, Dtype dtype, std::optional<CodeState> codes, const Place& place);
+    void add(std::string name, const Shape& shape, Dtype dtype, std::optional<CodeState> codes,
+             const Place& place);
     void open_checkpoint(const std::filesystem::path& path, io::Links links);
     void open_set(const std::filesystem::path& folder, io::Links links);
     CodeState state_of(const TensorReport& tensor, const octet_set::StoredTensor& stored) const;

@@ -15,7 +15,8 @@ namespace {
 /// Of kBufferBytes, what finished output waits in.
 constexpr std::uint64_t kChunkMemoryBytes = 10U << 20U;
 
-/// Small tasks are taken together up to this many bytes, so that no worker is left with a long last step.
+/// Small tasks are taken together up to this many bytes, so that no worker is left with a long last
+/// step.
 constexpr std::uint64_t kBatchBytes = 128U << 10U;
 
 /// Beside kBufferBytes, what tasks of several pieces keep until their last piece.
@@ -30,7 +31,8 @@ bool has_large(const Tasks& tasks) {
 }
 
 bool any_makes_checksums(const Tasks& tasks) {
-    return std::any_of(tasks.begin(), tasks.end(), [](const auto& task) { return task->makes_checksums; });
+    return std::any_of(tasks.begin(), tasks.end(),
+                       [](const auto& task) { return task->makes_checksums; });
 }
 
 /// The different files that are read.
@@ -62,7 +64,8 @@ std::uint64_t progress_bytes(const Tasks& tasks) {
     return total;
 }
 
-/// So many workers that each has the memory which the tasks need: what those do in it does not depend on the number.
+/// So many workers that each has the memory which the tasks need: what those do in it does not
+/// depend on the number.
 unsigned fitting_workers(const Tasks& tasks, unsigned workers) {
     std::uint64_t needed = 1;
     for (const auto& task : tasks) needed = std::max(needed, task->memory_needed());
@@ -103,7 +106,8 @@ class Engine {
     Engine(Tasks& tasks, unsigned workers, const WriteOptions& options)
         : tasks_(tasks),
           reader_(sources_of(tasks), workers),
-          workers_(fitting_workers(tasks, workers), options.stop_requested, kBufferBytes - kChunkMemoryBytes,
+          workers_(fitting_workers(tasks, workers), options.stop_requested,
+                   kBufferBytes - kChunkMemoryBytes,
                    has_large(tasks) && !reader_.maps() ? io::Pages::kHuge : io::Pages::kSmall),
           output_(targets_of(tasks), any_makes_checksums(tasks), kChunkMemoryBytes,
                   has_large(tasks) ? io::Pages::kHuge : io::Pages::kSmall),
@@ -126,19 +130,22 @@ class Engine {
 
   private:
     void cut() {
-        const std::uint64_t memory = workers_.memory_bytes() - std::min(workers_.memory_bytes() / 2, kBatchBytes);
+        const std::uint64_t memory =
+            workers_.memory_bytes() - std::min(workers_.memory_bytes() / 2, kBatchBytes);
         std::uint64_t batched = 0;
         for (std::uint32_t i = 0; i < tasks_.size(); ++i) {
             TensorTask& task = *tasks_[i];
             const std::uint64_t pieces = task.cut(memory);
             const bool joins = pieces == 1 && is_small(task) && batched > 0 &&
-                               batched + bytes_of(task) <= kBatchBytes && continues(*tasks_[i - 1], task);
+                               batched + bytes_of(task) <= kBatchBytes &&
+                               continues(*tasks_[i - 1], task);
             if (joins) {
                 batched += bytes_of(task);
                 ++steps_.back().tasks;
                 continue;
             }
-            batched = pieces == 1 && is_small(task) ? std::max<std::uint64_t>(bytes_of(task), 1) : 0;
+            batched =
+                pieces == 1 && is_small(task) ? std::max<std::uint64_t>(bytes_of(task), 1) : 0;
             for (std::uint64_t piece = 0; piece < pieces; ++piece) steps_.push_back({i, 1, piece});
             if (pieces != 1) add_several(i);
         }
@@ -149,7 +156,8 @@ class Engine {
         Several several;
         if (task.makes_checksums && task.target.byte_count > 0) {
             several.stored.resize(divide_up(task.target.byte_count, quant::kPieceBytes));
-            several.stretch = output_.hash_stretch(*task.target.file, task.target.offset, task.target.byte_count);
+            several.stretch =
+                output_.hash_stretch(*task.target.file, task.target.offset, task.target.byte_count);
         }
         several_.emplace_back(number, std::move(several));
     }
@@ -168,8 +176,9 @@ class Engine {
 
     void do_piece(const Step& step, Workspace& workspace) {
         TensorTask& task = *tasks_[step.first];
-        const auto found = std::lower_bound(several_.begin(), several_.end(), step.first,
-                                            [](const auto& one, std::uint32_t number) { return one.first < number; });
+        const auto found = std::lower_bound(
+            several_.begin(), several_.end(), step.first,
+            [](const auto& one, std::uint32_t number) { return one.first < number; });
         if (found != several_.end() && found->first == step.first) {
             workspace.begin(task, {}, nullptr, &found->second.stored);
             task.do_piece(step.piece, workspace);
@@ -178,9 +187,11 @@ class Engine {
         do_only_piece(step.first, {}, nullptr, workspace);
     }
 
-    void do_only_piece(std::uint32_t number, ConstBytes source, OutputStream* shared, Workspace& workspace) {
+    void do_only_piece(std::uint32_t number, ConstBytes source, OutputStream* shared,
+                       Workspace& workspace) {
         TensorTask& task = *tasks_[number];
-        PieceChecksums stored(task.makes_checksums ? divide_up(task.target.byte_count, quant::kPieceBytes) : 0);
+        PieceChecksums stored(
+            task.makes_checksums ? divide_up(task.target.byte_count, quant::kPieceBytes) : 0);
         workspace.begin(task, source, shared, &stored);
         task.do_piece(0, workspace);
         workspace.end();
@@ -196,13 +207,17 @@ class Engine {
         front.source.file->read_at(all, front.source.offset);
         workspace.memory = workspace.memory.subspan(divide_up(size, 64) * 64);
         std::optional<OutputStream> stream;
-        if (front.target.file != nullptr) stream.emplace(output_, front.target.file, front.target.offset);
+        if (front.target.file != nullptr)
+            stream.emplace(output_, front.target.file, front.target.offset);
         std::uint64_t at = 0;
         for (std::uint32_t i = step.first; i < step.first + step.tasks; ++i) {
             const std::uint64_t source_bytes = tasks_[i]->source.byte_count;
             const std::uint64_t target_end = tasks_[i]->target.end();
-            do_only_piece(i, ConstBytes(all).subspan(at, source_bytes), stream ? &*stream : nullptr, workspace);
-            if (stream) stream->go_on_at(target_end);  // what does not come in order was written at its place
+            do_only_piece(i, ConstBytes(all).subspan(at, source_bytes), stream ? &*stream : nullptr,
+                          workspace);
+            if (stream)
+                stream->go_on_at(
+                    target_end);  // what does not come in order was written at its place
             at += source_bytes;
         }
         if (stream) stream->finish();
@@ -234,7 +249,8 @@ class Engine {
 io::LargeBuffer SpareMemory::take(std::uint64_t byte_count) {
     std::uint64_t left = left_;
     while (left >= byte_count) {
-        if (left_.compare_exchange_weak(left, left - byte_count)) return io::LargeBuffer(byte_count, io::Pages::kSmall);
+        if (left_.compare_exchange_weak(left, left - byte_count))
+            return io::LargeBuffer(byte_count, io::Pages::kSmall);
     }
     return {};
 }
@@ -264,13 +280,14 @@ void Workspace::end() {
 
 void Workspace::read_source(std::uint64_t at, Bytes buffer) const {
     if (in_memory_.empty()) return source_.file->read_at(buffer, source_.offset + at);
-    std::copy_n(in_memory_.begin() + static_cast<std::ptrdiff_t>(at), buffer.size(), buffer.begin());
+    std::copy_n(in_memory_.begin() + static_cast<std::ptrdiff_t>(at), buffer.size(),
+                buffer.begin());
 }
 
 OutputStream& Workspace::open_output(std::uint64_t at, std::uint64_t size) {
     // Whole pieces are hashed while they are made; others when they are written.
-    const bool is_whole =
-        at % quant::kPieceBytes == 0 && (size % quant::kPieceBytes == 0 || at + size == target_.byte_count);
+    const bool is_whole = at % quant::kPieceBytes == 0 &&
+                          (size % quant::kPieceBytes == 0 || at + size == target_.byte_count);
     if (own_) end();
     if (shared_ == nullptr) own_.emplace(output_, target_.file, target_.offset + at);
     OutputStream& output = shared_ != nullptr ? *shared_ : *own_;

@@ -1,5 +1,5 @@
-// The checksum by pieces of a file, gathered while it is written. Parts that come in order are hashed in passing; a piece with a gap in it
-// is hashed from the file afterwards.
+// The checksum by pieces of a file, gathered while it is written. Parts that come in order are
+// hashed in passing; a piece with a gap in it is hashed from the file afterwards.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,10 @@ namespace octet::pipeline {
 
 class FileHasher {
   public:
-    /// For a file whose bytes before `start` are written already, and `end` is the end of what will be written through here.
-    FileHasher(const io::File& file, std::uint64_t start, std::uint64_t end) : file_(&file), next_(start), end_(end) {}
+    /// For a file whose bytes before `start` are written already, and `end` is the end of what will
+    /// be written through here.
+    FileHasher(const io::File& file, std::uint64_t start, std::uint64_t end)
+        : file_(&file), next_(start), end_(end) {}
 
     /// For bytes [start, end) of a file alone, whose pieces are counted from `start` on.
     static FileHasher of_stretch(const io::File& file, std::uint64_t start, std::uint64_t end) {

@@ -10,7 +10,8 @@
 
 namespace octet::pipeline {
 
-OutputQueue::OutputQueue(std::vector<FileHasher> files, bool hashes, std::uint64_t memory_bytes, io::Pages pages)
+OutputQueue::OutputQueue(std::vector<FileHasher> files, bool hashes, std::uint64_t memory_bytes,
+                         io::Pages pages)
     : memory_(memory_bytes, pages),
       hashers_(std::move(files)),
       hashes_(hashes),
@@ -20,7 +21,8 @@ OutputQueue::OutputQueue(std::vector<FileHasher> files, bool hashes, std::uint64
     waiting_.reserve(free_.size());
 }
 
-std::size_t OutputQueue::hash_stretch(const io::File& file, std::uint64_t offset, std::uint64_t byte_count) {
+std::size_t OutputQueue::hash_stretch(const io::File& file, std::uint64_t offset,
+                                      std::uint64_t byte_count) {
     stretches_.push_back({number_of(file), offset, offset + byte_count, {}});
     stretches_.back().pieces.resize(divide_up(byte_count, quant::kPieceBytes));
     return stretches_.size() - 1;
@@ -46,15 +48,18 @@ void OutputQueue::give_back(std::byte* chunk) noexcept {
     changed_.notify_all();
 }
 
-void OutputQueue::put(std::byte* chunk, std::uint64_t size, const io::File& file, std::uint64_t offset, bool has_hash) {
+void OutputQueue::put(std::byte* chunk, std::uint64_t size, const io::File& file,
+                      std::uint64_t offset, bool has_hash) {
     std::unique_lock lock(mutex_);
     const Waiting one{number_of(file), offset, size, chunk, has_hash};
-    const auto behind = std::upper_bound(waiting_.begin(), waiting_.end(), one, [](const Waiting& a, const Waiting& b) {
-        return std::tie(a.file, a.offset) < std::tie(b.file, b.offset);
-    });
+    const auto behind = std::upper_bound(
+        waiting_.begin(), waiting_.end(), one, [](const Waiting& a, const Waiting& b) {
+            return std::tie(a.file, a.offset) < std::tie(b.file, b.offset);
+        });
     waiting_.insert(behind, one);
     if (!is_writing_) write_waiting(lock, false);
-    if (free_.empty()) changed_.notify_all();  // somebody in need of a chunk may write this one, in order or not
+    if (free_.empty())
+        changed_.notify_all();  // somebody in need of a chunk may write this one, in order or not
 }
 
 void OutputQueue::finish() {
@@ -94,20 +99,23 @@ void OutputQueue::hash(const Waiting& one) {
     hashers_[one.file].add(one.offset, bytes);
     if (one.has_hash) return;
     const auto behind = std::upper_bound(
-        stretches_.begin(), stretches_.end(), one,
-        [](const Waiting& a, const Stretch& b) { return std::tie(a.file, a.offset) < std::tie(b.file, b.begin); });
+        stretches_.begin(), stretches_.end(), one, [](const Waiting& a, const Stretch& b) {
+            return std::tie(a.file, a.offset) < std::tie(b.file, b.begin);
+        });
     if (behind == stretches_.begin()) return;
     Stretch& stretch = *(behind - 1);
     if (stretch.file != one.file || one.offset >= stretch.end) return;
     if (stretch_ != &stretch) {
         end_stretch();
         stretch_ = &stretch;
-        stretch_hasher_ = FileHasher::of_stretch(hashers_[one.file].file(), stretch.begin, stretch.end);
+        stretch_hasher_ =
+            FileHasher::of_stretch(hashers_[one.file].file(), stretch.begin, stretch.end);
     }
     stretch_hasher_->add(one.offset, bytes);
 }
 
-/// Makes the caller the writer of everything that is next; `out_of_order`: of the first that waits, whether it is next or not.
+/// Makes the caller the writer of everything that is next; `out_of_order`: of the first that waits,
+/// whether it is next or not.
 void OutputQueue::write_waiting(std::unique_lock<std::mutex>& lock, bool out_of_order) {
     is_writing_ = true;
     while (!waiting_.empty() && (out_of_order || is_next(waiting_.front()))) {

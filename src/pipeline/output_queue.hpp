@@ -1,6 +1,7 @@
-// The way of finished output to its files. Workers fill chunks of memory and hand them in; one worker at a time writes what has been handed
-// in, in file order, while the others go on working: a file takes one writer at a time anyway, and waiting for it would cost every other
-// worker its processor. What is written in order is hashed in passing.
+// The way of finished output to its files. Workers fill chunks of memory and hand them in; one
+// worker at a time writes what has been handed in, in file order, while the others go on working: a
+// file takes one writer at a time anyway, and waiting for it would cost every other worker its
+// processor. What is written in order is hashed in passing.
 #pragma once
 
 #include <condition_variable>
@@ -16,19 +17,22 @@
 
 namespace octet::pipeline {
 
-/// Bytes of one chunk where output is hashed, so that it is still in a cache when it is written; and where writing is most of the work, which
-/// larger writes make cheaper (docs/experiments/quantize.md has what was tried).
+/// Bytes of one chunk where output is hashed, so that it is still in a cache when it is written;
+/// and where writing is most of the work, which larger writes make cheaper
+/// (docs/experiments/quantize.md has what was tried).
 inline constexpr std::uint64_t kHashedChunkBytes = 1U << 20U;
 inline constexpr std::uint64_t kPlainChunkBytes = 2U << 20U;
 
 class OutputQueue {
   public:
-    /// For these files, which are hashed in passing if `hashes`, with `memory_bytes` (at least kPlainChunkBytes) for chunks, in such pages.
+    /// For these files, which are hashed in passing if `hashes`, with `memory_bytes` (at least
+    /// kPlainChunkBytes) for chunks, in such pages.
     OutputQueue(std::vector<FileHasher> files, bool hashes, std::uint64_t memory_bytes,
                 io::Pages pages = io::Pages::kHuge);
 
-    /// The pieces of `byte_count` bytes from `offset` of `file` on, counted from there, are hashed too, if they come in order: those of a tensor
-    /// that several workers make. Before the first chunk, in file order; returns the number to take them by.
+    /// The pieces of `byte_count` bytes from `offset` of `file` on, counted from there, are hashed
+    /// too, if they come in order: those of a tensor that several workers make. Before the first
+    /// chunk, in file order; returns the number to take them by.
     std::size_t hash_stretch(const io::File& file, std::uint64_t offset, std::uint64_t byte_count);
 
     /// Checksums of its pieces, empty where one was not seen whole. After finish().
@@ -44,9 +48,11 @@ class OutputQueue {
     /// Gives back a chunk that is not wanted.
     void give_back(std::byte* chunk) noexcept;
 
-    /// The first `size` bytes of `chunk` belong at `offset` of `file`; `has_hash`: the stretch there needs none of them. Usually returns at
-    /// once; kIo when this or another chunk cannot be written.
-    void put(std::byte* chunk, std::uint64_t size, const io::File& file, std::uint64_t offset, bool has_hash = false);
+    /// The first `size` bytes of `chunk` belong at `offset` of `file`; `has_hash`: the stretch
+    /// there needs none of them. Usually returns at once; kIo when this or another chunk cannot be
+    /// written.
+    void put(std::byte* chunk, std::uint64_t size, const io::File& file, std::uint64_t offset,
+             bool has_hash = false);
 
     /// Writes what still waits. kIo.
     void finish();
@@ -91,8 +97,8 @@ class OutputQueue {
     bool is_writing_ = false;  ///< some worker is the writer
 };
 
-/// Output of one step: consecutive bytes from `offset` of `file` on, through as many chunks as they need. Hashes them where it is asked to,
-/// while they are in the cache.
+/// Output of one step: consecutive bytes from `offset` of `file` on, through as many chunks as they
+/// need. Hashes them where it is asked to, while they are in the cache.
 class OutputStream {
   public:
     OutputStream(OutputQueue& queue, const io::File* file, std::uint64_t offset) noexcept
@@ -107,7 +113,8 @@ class OutputStream {
     /// What follows is hashed, piece by piece.
     void begin_hash();
 
-    /// Puts the checksums of the pieces since begin_hash() to `pieces`, one behind the other; what follows is not hashed.
+    /// Puts the checksums of the pieces since begin_hash() to `pieces`, one behind the other; what
+    /// follows is not hashed.
     void end_hash(std::optional<Checksum>* pieces);
 
     /// What follows stands at `offset`, to which somebody else may have written.

@@ -19,11 +19,13 @@ struct Piece {
     std::uint32_t number;  ///< in its region
 };
 
-/// Hashes [offset, offset + size) through the mapping where there is one; what cannot be read there is read again, to say why.
-Checksum hash_of(const io::File& file, const io::Mapping& mapping, std::uint64_t offset, std::uint64_t size,
-                 std::span<std::byte> memory) {
+/// Hashes [offset, offset + size) through the mapping where there is one; what cannot be read there
+/// is read again, to say why.
+Checksum hash_of(const io::File& file, const io::Mapping& mapping, std::uint64_t offset,
+                 std::uint64_t size, std::span<std::byte> memory) {
     Checksum checksum;
-    if (!mapping.is_empty() && io::read_mapped([&] { checksum = quant::checksum_of(mapping.bytes(offset, size)); })) {
+    if (!mapping.is_empty() &&
+        io::read_mapped([&] { checksum = quant::checksum_of(mapping.bytes(offset, size)); })) {
         mapping.drop(offset, size);
         return checksum;
     }
@@ -40,7 +42,8 @@ Checksum hash_of(const io::File& file, const io::Mapping& mapping, std::uint64_t
 }  // namespace
 
 std::optional<Checksum> checksum_of(const PieceChecksums& pieces) {
-    if (pieces.size() == 1 && pieces.front()) return quant::checksum_of_pieces({&*pieces.front(), 1});
+    if (pieces.size() == 1 && pieces.front())
+        return quant::checksum_of_pieces({&*pieces.front(), 1});
     std::vector<Checksum> known;
     known.reserve(pieces.size());
     for (const auto& piece : pieces) {
@@ -50,9 +53,11 @@ std::optional<Checksum> checksum_of(const PieceChecksums& pieces) {
     return quant::checksum_of_pieces(known);
 }
 
-std::vector<Checksum> piece_checksums(std::span<const Region> regions, const WriteOptions& options) {
+std::vector<Checksum> piece_checksums(std::span<const Region> regions,
+                                      const WriteOptions& options) {
     quant::active_kernels();
-    constexpr unsigned kMostMappingWorkers = 4;  // as in SourceReader: each maps a piece of 4 MiB and more
+    constexpr unsigned kMostMappingWorkers =
+        4;  // as in SourceReader: each maps a piece of 4 MiB and more
     const unsigned workers = worker_count(options.threads);
     std::unordered_map<const io::File*, io::Mapping> mappings;
     std::vector<std::vector<Checksum>> found(regions.size());
@@ -68,8 +73,9 @@ std::vector<Checksum> piece_checksums(std::span<const Region> regions, const Wri
             }
         }
         if (!mappings.contains(region.stretch.file)) {
-            mappings.emplace(region.stretch.file,
-                             workers <= kMostMappingWorkers ? io::Mapping::of(*region.stretch.file) : io::Mapping());
+            mappings.emplace(region.stretch.file, workers <= kMostMappingWorkers
+                                                      ? io::Mapping::of(*region.stretch.file)
+                                                      : io::Mapping());
         }
     }
     std::uint64_t bytes = 0;
@@ -82,7 +88,8 @@ std::vector<Checksum> piece_checksums(std::span<const Region> regions, const Wri
         const std::uint64_t at = piece.number * quant::kPieceBytes;
         const std::uint64_t size = std::min(quant::kPieceBytes, region.stretch.byte_count - at);
         found[piece.region][piece.number] =
-            hash_of(*region.stretch.file, mappings.at(region.stretch.file), region.stretch.offset + at, size, memory);
+            hash_of(*region.stretch.file, mappings.at(region.stretch.file),
+                    region.stretch.offset + at, size, memory);
         progress.add(size);
     });
     progress.finish();
@@ -97,7 +104,8 @@ FileReport whole_file_checksum(const io::File& file) {
     k.hash_begin(state);
     std::vector<std::byte> buffer(std::min<std::uint64_t>(file.size(), 1U << 20U));
     for (std::uint64_t at = 0; at < file.size(); at += buffer.size()) {
-        const auto part = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), file.size() - at));
+        const auto part =
+            std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), file.size() - at));
         file.read_at(part, at);
         k.hash_add(state, part.data(), part.size());
     }

@@ -1,4 +1,5 @@
-// Checksums of runs of bytes in files: of whole data files, of single tensors, of companions. Pieces of 4 MiB are shared between the workers.
+// Checksums of runs of bytes in files: of whole data files, of single tensors, of companions.
+// Pieces of 4 MiB are shared between the workers.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// The checksums of those pieces of a tensor's source that begin in one stretch of it, gathered while the stretch is read in order.
+// The checksums of those pieces of a tensor's source that begin in one stretch of it, gathered
+// while the stretch is read in order.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +21,8 @@ class SourcePieces {
           next_(begin),
           stop_(std::min(divide_up(end, quant::kPieceBytes) * quant::kPieceBytes, total)) {}
 
-    /// The next values of the stretch, which extend `range` on the way; false, and nothing is done, where not all their bytes are wanted.
+    /// The next values of the stretch, which extend `range` on the way; false, and nothing is done,
+    /// where not all their bytes are wanted.
     bool add_values(ConstBytes bytes, kernels::Range& range) {
         if (first_ * quant::kPieceBytes > next_ || missing() < bytes.size()) return false;
         hasher_.add_values(bytes, range);
@@ -31,9 +33,11 @@ class SourcePieces {
     /// The next bytes of the stretch, and then of what stands behind it.
     void add(ConstBytes bytes) {
         const std::uint64_t start = first_ * quant::kPieceBytes;
-        const std::uint64_t skipped = std::min<std::uint64_t>(start > next_ ? start - next_ : 0, bytes.size());
+        const std::uint64_t skipped =
+            std::min<std::uint64_t>(start > next_ ? start - next_ : 0, bytes.size());
         next_ += skipped;
-        const ConstBytes wanted = bytes.subspan(skipped).first(std::min(bytes.size() - skipped, missing()));
+        const ConstBytes wanted =
+            bytes.subspan(skipped).first(std::min(bytes.size() - skipped, missing()));
         hasher_.add(wanted);
         next_ += wanted.size();
     }

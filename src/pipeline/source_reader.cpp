@@ -22,20 +22,23 @@ constexpr std::uint64_t kLeastMappedBytes = 64U << 10U;
 /// Each worker's mapped piece pulls in whole folios, which a bounded memory affords few workers.
 constexpr unsigned kMostMappingWorkers = 4;
 
-/// Checkpoints below this size are mapped without asking: the probe would cost more than it can save.
+/// Checkpoints below this size are mapped without asking: the probe would cost more than it can
+/// save.
 constexpr std::uint64_t kLeastProbedBytes = 48U << 20U;
 constexpr std::uint64_t kProbeBytes = 512U << 10U;
 constexpr std::uint64_t kProbes = 3;
 
-/// Faults for all mapped pieces that tell large folios, of which each brings a whole one, from small ones: 3 to 4 and 24 on the machine of
-/// docs/performance.md.
+/// Faults for all mapped pieces that tell large folios, of which each brings a whole one, from
+/// small ones: 3 to 4 and 24 on the machine of docs/performance.md.
 constexpr std::uint64_t kMostFaultsOfLarge = 10;
 
-/// How much slower mapped pieces of large folios may look. Whole runs read mapped take 0.75 to 0.85 x those that copy, and single pieces 0.9 to
-/// 1.2 x; of small folios 1.2 to 1.35 x and 1.2 to 1.7 x.
+/// How much slower mapped pieces of large folios may look. Whole runs read mapped take 0.75 to 0.85
+/// x those that copy, and single pieces 0.9 to 1.2 x; of small folios 1.2 to 1.35 x and 1.2 to 1.7
+/// x.
 constexpr double kLargeFoliosWeigh = 1.5;
 
-/// Bytes that one system call brings at least: they stay in the second-level cache until they are used.
+/// Bytes that one system call brings at least: they stay in the second-level cache until they are
+/// used.
 constexpr std::uint64_t kLeastReadBytes = 256U << 10U;
 
 using Clock = std::chrono::steady_clock;
@@ -53,9 +56,10 @@ double seconds_for(Action action) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Reads a few pieces across the file both ways; true when the best mapped piece, its pages taken out again, was no slower than the best
-/// copied one, or on large folios not much slower. Pieces that are not in the page cache are not touched: a file that has to come from the disk is better read in large
-/// requests.
+/// Reads a few pieces across the file both ways; true when the best mapped piece, its pages taken
+/// out again, was no slower than the best copied one, or on large folios not much slower. Pieces
+/// that are not in the page cache are not touched: a file that has to come from the disk is better
+/// read in large requests.
 bool mapping_is_faster(const io::File& file, const io::Mapping& mapping) {
     double mapped = std::numeric_limits<double>::infinity();
     double copied = mapped;
@@ -95,7 +99,8 @@ SourceReader::SourceReader(std::span<const io::File* const> files, unsigned work
     const char* const forced = std::getenv("OCTET_READER");
     const std::string_view reader = forced == nullptr ? "" : forced;
     if (!reader.empty() && reader != "pread" && reader != "mapped")
-        throw Error(ErrorCode::kUsage, "OCTET_READER", "no reader " + in_quotes(reader) + "; use mapped or pread");
+        throw Error(ErrorCode::kUsage, "OCTET_READER",
+                    "no reader " + in_quotes(reader) + "; use mapped or pread");
     if (reader == "pread" || (reader != "mapped" && workers > kMostMappingWorkers)) return;
     const io::File* largest = nullptr;
     std::uint64_t total_bytes = 0;
@@ -119,9 +124,11 @@ const io::Mapping* SourceReader::mapping_for(const io::File& file, std::uint64_t
 }
 
 /// Reads the same bytes in the ordinary way, which fails with the reason.
-void SourceReader::explain_fault(const io::File& file, std::uint64_t offset, std::uint64_t size, Bytes buffer) {
+void SourceReader::explain_fault(const io::File& file, std::uint64_t offset, std::uint64_t size,
+                                 Bytes buffer) {
     for (std::uint64_t done = 0; done < size; done += buffer.size())
-        file.read_at(buffer.first(std::min<std::uint64_t>(buffer.size(), size - done)), offset + done);
+        file.read_at(buffer.first(std::min<std::uint64_t>(buffer.size(), size - done)),
+                     offset + done);
     throw Error(ErrorCode::kIo, printable(file.name()),
                 "could not be read for a moment; let nothing write to it and try again");
 }

@@ -1,6 +1,7 @@
-// How source bytes come into memory: through a mapping, or by pread into the worker's own. Which is faster depends on the processor and on
-// how the page cache holds the file: in large folios, in single pages, or not at all (docs/performance.md). So a few pieces are read both
-// ways and timed before the work begins. The result never depends on the choice.
+// How source bytes come into memory: through a mapping, or by pread into the worker's own. Which is
+// faster depends on the processor and on how the page cache holds the file: in large folios, in
+// single pages, or not at all (docs/performance.md). So a few pieces are read both ways and timed
+// before the work begins. The result never depends on the choice.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@ namespace octet::pipeline {
 using Bytes = std::span<std::byte>;
 using ConstBytes = std::span<const std::byte>;
 
-/// Source bytes that come into memory as they are asked for, so that what reads them first finds them in the cache.
+/// Source bytes that come into memory as they are asked for, so that what reads them first finds
+/// them in the cache.
 class SourceBytes {
   public:
     /// All there.
@@ -49,13 +51,16 @@ inline constexpr std::uint64_t kMostUsedBytes = 8U << 20U;
 
 class SourceReader {
   public:
-    /// For these files, each of which may stand there more than once, on that many workers. OCTET_READER=mapped|pread forces one of the two.
+    /// For these files, each of which may stand there more than once, on that many workers.
+    /// OCTET_READER=mapped|pread forces one of the two.
     SourceReader(std::span<const io::File* const> files, unsigned workers);
 
-    /// Calls visit(SourceBytes&) with bytes [offset, offset + size) of `file`, which are gone afterwards. `buffer` holds `size` bytes.
-    /// `visit` must not own anything while it reads, and must not hand these bytes to the system. kIo when they cannot be read.
+    /// Calls visit(SourceBytes&) with bytes [offset, offset + size) of `file`, which are gone
+    /// afterwards. `buffer` holds `size` bytes. `visit` must not own anything while it reads, and
+    /// must not hand these bytes to the system. kIo when they cannot be read.
     template <typename Visit>
-    void visit(const io::File& file, std::uint64_t offset, std::uint64_t size, Bytes buffer, Visit visit) {
+    void visit(const io::File& file, std::uint64_t offset, std::uint64_t size, Bytes buffer,
+               Visit visit) {
         const io::Mapping* const mapping = mapping_for(file, size);
         if (mapping == nullptr) {
             SourceBytes source(file, offset, buffer.first(size));
@@ -64,18 +69,22 @@ class SourceReader {
         SourceBytes source(mapping->bytes(offset, size));
         const bool readable = io::read_mapped([&] { visit(source); });
         // Where a file was cut, the rest of its last page reads as zeros and faults nobody.
-        if (!readable || file.current_size() < offset + size) explain_fault(file, offset, size, buffer);
+        if (!readable || file.current_size() < offset + size)
+            explain_fault(file, offset, size, buffer);
         used_.add(*mapping, offset, size);
     }
 
-    /// The same with visit(first byte), only where these bytes are mapped: else false, and nothing is visited. `buffer` may hold fewer.
+    /// The same with visit(first byte), only where these bytes are mapped: else false, and nothing
+    /// is visited. `buffer` may hold fewer.
     template <typename Visit>
-    bool visit_mapped(const io::File& file, std::uint64_t offset, std::uint64_t size, Bytes buffer, Visit visit) {
+    bool visit_mapped(const io::File& file, std::uint64_t offset, std::uint64_t size, Bytes buffer,
+                      Visit visit) {
         const io::Mapping* const mapping = mapping_for(file, size);
         if (mapping == nullptr) return false;
         const ConstBytes bytes = mapping->bytes(offset, size);
         const bool readable = io::read_mapped([&] { visit(bytes.data()); });
-        if (!readable || file.current_size() < offset + size) explain_fault(file, offset, size, buffer);
+        if (!readable || file.current_size() < offset + size)
+            explain_fault(file, offset, size, buffer);
         used_.add(*mapping, offset, size);
         return true;
     }
@@ -85,8 +94,8 @@ class SourceReader {
 
   private:
     const io::Mapping* mapping_for(const io::File& file, std::uint64_t size) const;
-    [[noreturn]] static void explain_fault(const io::File& file, std::uint64_t offset, std::uint64_t size,
-                                           Bytes buffer);
+    [[noreturn]] static void explain_fault(const io::File& file, std::uint64_t offset,
+                                           std::uint64_t size, Bytes buffer);
 
     bool maps_ = false;
     std::unordered_map<const io::File*, io::Mapping> mappings_;

@@ -1,8 +1,10 @@
-// The one seam between what is done to tensors and who does it: a task does the work of one tensor, cut into pieces that any worker may take.
+// The one seam between what is done to tensors and who does it: a task does the work of one tensor,
+// cut into pieces that any worker may take.
 //
-// The engine (engine.hpp) owns threads, memory, the order of pieces, cancellation, and which error is thrown. A task owns everything it
-// knows about its tensor. It is made small, because a run may have a hundred thousand of them; cut() makes what several pieces share, do_piece()
-// what one needs. What a task finds out it hands to whoever made it as a value, in finish().
+// The engine (engine.hpp) owns threads, memory, the order of pieces, cancellation, and which error
+// is thrown. A task owns everything it knows about its tensor. It is made small, because a run may
+// have a hundred thousand of them; cut() makes what several pieces share, do_piece() what one
+// needs. What a task finds out it hands to whoever made it as a value, in finish().
 #pragma once
 
 #include <atomic>
@@ -32,7 +34,8 @@ using PieceChecksums = std::vector<std::optional<Checksum>>;
 
 class TensorTask;
 
-/// Memory beside the workers' own, which pieces of one task may share until the last of them is done. A fixed sum for a whole run.
+/// Memory beside the workers' own, which pieces of one task may share until the last of them is
+/// done. A fixed sum for a whole run.
 class SpareMemory {
   public:
     explicit SpareMemory(std::uint64_t byte_count) noexcept : left_(byte_count) {}
@@ -54,8 +57,9 @@ class Workspace {
     SpareMemory& spare;
     Bytes memory;  ///< at least what the task needs
 
-    /// Calls visit(SourceBytes&) with bytes [at, at + size) of the task's source, gone afterwards; `buffer` holds as many. What `visit` does
-    /// must not own anything: a page that cannot be read ends it by a jump. kIo.
+    /// Calls visit(SourceBytes&) with bytes [at, at + size) of the task's source, gone afterwards;
+    /// `buffer` holds as many. What `visit` does must not own anything: a page that cannot be read
+    /// ends it by a jump. kIo.
     template <typename Visit>
     void visit_source(std::uint64_t at, std::uint64_t size, Bytes buffer, Visit visit) {
         if (!in_memory_.empty()) {
@@ -65,10 +69,12 @@ class Workspace {
         reader_.visit(*source_.file, source_.offset + at, size, buffer, visit);
     }
 
-    /// The same with visit(first byte), only where these bytes are in memory or mapped: else false, and nothing is visited.
+    /// The same with visit(first byte), only where these bytes are in memory or mapped: else false,
+    /// and nothing is visited.
     template <typename Visit>
     bool visit_mapped(std::uint64_t at, std::uint64_t size, Visit visit) {
-        if (in_memory_.empty()) return reader_.visit_mapped(*source_.file, source_.offset + at, size, memory, visit);
+        if (in_memory_.empty())
+            return reader_.visit_mapped(*source_.file, source_.offset + at, size, memory, visit);
         visit(in_memory_.data() + at);
         return true;
     }
@@ -76,8 +82,8 @@ class Workspace {
     /// Reads bytes [at, at + buffer.size()) of the task's source. kIo.
     void read_source(std::uint64_t at, Bytes buffer) const;
 
-    /// Where output goes from byte `at` of the task's target on, `size` bytes of it in all. It is handed in when the next one is opened, or
-    /// the piece is done.
+    /// Where output goes from byte `at` of the task's target on, `size` bytes of it in all. It is
+    /// handed in when the next one is opened, or the piece is done.
     OutputStream& open_output(std::uint64_t at, std::uint64_t size);
 
     /// True once an earlier piece has failed: this one's result will not be used.
@@ -87,7 +93,8 @@ class Workspace {
     void add_progress(std::uint64_t bytes) noexcept { through += bytes; }
 
     // For the engine:
-    void begin(const TensorTask& task, ConstBytes source_in_memory, OutputStream* shared, PieceChecksums* stored);
+    void begin(const TensorTask& task, ConstBytes source_in_memory, OutputStream* shared,
+               PieceChecksums* stored);
     void end();
     std::uint64_t through = 0;
     std::function<bool()> is_cancelled_;
@@ -123,18 +130,20 @@ class TensorTask {
     /// Bytes of worker memory that its pieces need at least.
     virtual std::uint64_t memory_needed() const { return 0; }
 
-    /// Cuts the work into pieces for workers of that much memory, and says how many. What the pieces find out must not depend on it.
+    /// Cuts the work into pieces for workers of that much memory, and says how many. What the
+    /// pieces find out must not depend on it.
     virtual std::uint64_t cut(std::uint64_t memory_bytes) = 0;
 
-    /// Does a piece. Pieces are begun in order, those of earlier tasks first; a piece may wait for earlier ones of its task. An error that it
-    /// throws ends the run.
+    /// Does a piece. Pieces are begun in order, those of earlier tasks first; a piece may wait for
+    /// earlier ones of its task. An error that it throws ends the run.
     virtual void do_piece(std::uint64_t number, Workspace& workspace) = 0;
 
     /// The piece was taken, done or not: others may wait for it.
     virtual void settled(std::uint64_t /*number*/) {}
 
-    /// All pieces are done. `stored` are the checksums of the target's pieces as far as they were seen. Of a task of one piece called from
-    /// that piece's worker, else from the calling thread, task by task.
+    /// All pieces are done. `stored` are the checksums of the target's pieces as far as they were
+    /// seen. Of a task of one piece called from that piece's worker, else from the calling thread,
+    /// task by task.
     virtual void finish(PieceChecksums stored) = 0;
 };
 

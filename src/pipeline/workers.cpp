@@ -17,16 +17,21 @@ namespace octet::pipeline {
 unsigned worker_count(unsigned threads) {
     constexpr unsigned kMostThreads = 1024;
     if (threads > kMostThreads) {
-        throw Error(ErrorCode::kUsage, "--threads", fmt::format("{} is more than {}", threads, kMostThreads));
+        throw Error(ErrorCode::kUsage, "--threads",
+                    fmt::format("{} is more than {}", threads, kMostThreads));
     }
     return threads != 0 ? threads : std::max(1U, std::thread::hardware_concurrency());
 }
 
-Workers::Workers(unsigned workers, const std::function<bool()>& stop_requested, std::uint64_t buffer_bytes,
-                 io::Pages pages)
-    : workers_(workers), memory_bytes_(buffer_bytes / workers), pages_(pages), stop_requested_(stop_requested) {}
+Workers::Workers(unsigned workers, const std::function<bool()>& stop_requested,
+                 std::uint64_t buffer_bytes, io::Pages pages)
+    : workers_(workers),
+      memory_bytes_(buffer_bytes / workers),
+      pages_(pages),
+      stop_requested_(stop_requested) {}
 
-void Workers::run(std::uint64_t steps, const std::function<void(std::uint64_t, std::span<std::byte>)>& do_step,
+void Workers::run(std::uint64_t steps,
+                  const std::function<void(std::uint64_t, std::span<std::byte>)>& do_step,
                   const std::function<void(std::uint64_t)>& settled) {
     steps_ = steps;
     do_step_ = &do_step;
@@ -75,7 +80,8 @@ void ProgressMeter::add(std::uint64_t bytes) {
     if (!progress_) return;
     done_bytes_ += bytes;
     const std::unique_lock lock(mutex_, std::try_to_lock);
-    // Read under the lock: a sum from before it could be less than what another worker has told since.
+    // Read under the lock: a sum from before it could be less than what another worker has told
+    // since.
     if (lock.owns_lock()) progress_(done_bytes_.load(), total_bytes_);
 }
 

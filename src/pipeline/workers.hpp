@@ -1,5 +1,5 @@
-// Runs numbered steps on several threads, in order of their numbers, and stops early and predictably: of several errors the one of the
-// lowest step is thrown, whoever met it first.
+// Runs numbered steps on several threads, in order of their numbers, and stops early and
+// predictably: of several errors the one of the lowest step is thrown, whoever met it first.
 #pragma once
 
 #include <atomic>
@@ -23,17 +23,19 @@ unsigned worker_count(unsigned threads);
 
 class Workers {
   public:
-    /// Each of `workers` gets an equal share of `buffer_bytes`. `stop_requested` (may be empty) is asked before every step; when it answers
-    /// true the run ends with kInterrupted.
-    Workers(unsigned workers, const std::function<bool()>& stop_requested, std::uint64_t buffer_bytes = kBufferBytes,
-            io::Pages pages = io::Pages::kSmall);
+    /// Each of `workers` gets an equal share of `buffer_bytes`. `stop_requested` (may be empty) is
+    /// asked before every step; when it answers true the run ends with kInterrupted.
+    Workers(unsigned workers, const std::function<bool()>& stop_requested,
+            std::uint64_t buffer_bytes = kBufferBytes, io::Pages pages = io::Pages::kSmall);
 
     /// Bytes that each worker owns.
     std::uint64_t memory_bytes() const noexcept { return memory_bytes_; }
 
-    /// Calls do_step(number, memory) for every number below `steps`, then settled(number) for each that was taken, done or not. Throws
-    /// the error of the lowest step. One worker runs on the calling thread, and does the others' work where the system has no threads for them.
-    void run(std::uint64_t steps, const std::function<void(std::uint64_t, std::span<std::byte>)>& do_step,
+    /// Calls do_step(number, memory) for every number below `steps`, then settled(number) for each
+    /// that was taken, done or not. Throws the error of the lowest step. One worker runs on the
+    /// calling thread, and does the others' work where the system has no threads for them.
+    void run(std::uint64_t steps,
+             const std::function<void(std::uint64_t, std::span<std::byte>)>& do_step,
              const std::function<void(std::uint64_t)>& settled = {});
 
     /// True once a step below `number` has failed: its result will not be used.
@@ -58,15 +60,19 @@ class Workers {
 
 /// Progress of one part of a longer run: bytes `before` it are through, `total` are to come in all.
 inline std::function<void(std::uint64_t, std::uint64_t)> part_of(
-    const std::function<void(std::uint64_t, std::uint64_t)>& progress, std::uint64_t before, std::uint64_t total) {
+    const std::function<void(std::uint64_t, std::uint64_t)>& progress, std::uint64_t before,
+    std::uint64_t total) {
     if (!progress) return {};
-    return [&progress, before, total](std::uint64_t done, std::uint64_t) { progress(before + done, total); };
+    return [&progress, before, total](std::uint64_t done, std::uint64_t) {
+        progress(before + done, total);
+    };
 }
 
 /// Tells a progress callback how far a run is; never from two threads at once.
 class ProgressMeter {
   public:
-    ProgressMeter(const std::function<void(std::uint64_t, std::uint64_t)>& progress, std::uint64_t total_bytes)
+    ProgressMeter(const std::function<void(std::uint64_t, std::uint64_t)>& progress,
+                  std::uint64_t total_bytes)
         : progress_(progress), total_bytes_(total_bytes) {}
 
     /// That many more bytes are through.

@@ -7,7 +7,8 @@
 namespace octet::plan {
 namespace {
 
-/// Of fewer inputs the state can take so many bits that one scale for the tensor is better and smaller.
+/// Of fewer inputs the state can take so many bits that one scale for the tensor is better and
+/// smaller.
 constexpr std::uint64_t kShortRow = 32;
 
 Scheme tensor_scheme(std::uint32_t bits) {
@@ -27,7 +28,8 @@ std::uint64_t inputs_of(const TensorReport& tensor) noexcept {
 
 std::vector<Scheme> candidate_schemes(const TensorReport& tensor) {
     if (tensor.shape.size() < 2) return {tensor_scheme(8)};
-    if (tensor.kind == Kind::kBuffer) return {quant::with_packing(tensor_scheme(2), tensor.shape), tensor_scheme(8)};
+    if (tensor.kind == Kind::kBuffer)
+        return {quant::with_packing(tensor_scheme(2), tensor.shape), tensor_scheme(8)};
     std::vector<Scheme> schemes;
     if (inputs_of(tensor) < kShortRow) schemes.push_back(tensor_scheme(8));
     for (const std::uint32_t bits : {2U, 3U, 4U, 5U, 6U, 8U}) {

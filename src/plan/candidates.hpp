@@ -8,8 +8,10 @@
 
 namespace octet::plan {
 
-/// Of a float tensor with kind and shape filled in, axes resolved; copying it is one choice more. Never none.
-///   two or more dimensions: 2, 3, 4, 5, 6, 8 bits with two levels and a search, in groups of 18, and from 3 bits on of 64
+/// Of a float tensor with kind and shape filled in, axes resolved; copying it is one choice more.
+/// Never none.
+///   two or more dimensions: 2, 3, 4, 5, 6, 8 bits with two levels and a search, in groups of 18,
+///     and from 3 bits on of 64
 ///   the same with fewer than 32 inputs: before these 8 bits for the tensor
 ///   buffers, such as masks of 0 and 1, of two or more dimensions: 2 or 8 bits for the tensor
 ///   fewer dimensions: 8 bits for the tensor

@@ -26,7 +26,8 @@ constexpr std::size_t kStepsAPlace = 256;
 constexpr std::size_t kMostSortedPairs = 64U << 10U;
 constexpr std::size_t kCells = 64U << 10U;
 
-/// Of a number above 0, the logarithm to base 2 within 0.09 and increasing, from exact operations only: the same on every machine.
+/// Of a number above 0, the logarithm to base 2 within 0.09 and increasing, from exact operations
+/// only: the same on every machine.
 double rough_log2(double value) {
     int exponent = 0;
     const double mantissa = std::frexp(value, &exponent);
@@ -38,7 +39,8 @@ constexpr double kLeastLoss = 0x1p-60;
 
 /// The better of two, of which either may be missing.
 template <typename IsBetter>
-std::optional<Selection> better_of(std::optional<Selection> a, std::optional<Selection> b, IsBetter is_better) {
+std::optional<Selection> better_of(std::optional<Selection> a, std::optional<Selection> b,
+                                   IsBetter is_better) {
     if (!a || (b && is_better(*b, *a))) return b;
     return a;
 }
@@ -73,11 +75,13 @@ ChoiceFront::Points ChoiceFront::points_of(std::size_t item) const {
 /// The steps along the lower convex hull of an item's points.
 void ChoiceFront::add_steps(std::uint32_t item, const Points& points, std::vector<Step>& steps) {
     std::vector<const Point*> hull;
-    const auto is_below = [](const Point& a, const Point& b, const Point& c) {  // b lies below the line from a to c
+    const auto is_below = [](const Point& a, const Point& b,
+                             const Point& c) {  // b lies below the line from a to c
         return (a.loss - b.loss) * (c.cost - a.cost) > (a.loss - c.loss) * (b.cost - a.cost);
     };
     for (const Point& point : points) {
-        while (hull.size() >= 2 && !is_below(*hull[hull.size() - 2], *hull.back(), point)) hull.pop_back();
+        while (hull.size() >= 2 && !is_below(*hull[hull.size() - 2], *hull.back(), point))
+            hull.pop_back();
         hull.push_back(&point);
     }
     double before = kInfinity;
@@ -85,8 +89,10 @@ void ChoiceFront::add_steps(std::uint32_t item, const Points& points, std::vecto
         const Point& from = *hull[i - 1];
         const Point& to = *hull[i];
         before =
-            std::min(before, (from.loss - to.loss) / (to.cost - from.cost));  // falls along a hull, but for rounding
-        steps.push_back({before, item, static_cast<std::uint16_t>(i), static_cast<std::uint16_t>(to.left)});
+            std::min(before, (from.loss - to.loss) /
+                                 (to.cost - from.cost));  // falls along a hull, but for rounding
+        steps.push_back(
+            {before, item, static_cast<std::uint16_t>(i), static_cast<std::uint16_t>(to.left)});
     }
 }
 
@@ -128,7 +134,8 @@ ChoiceFront::ChoiceFront(Items items)
     if (half < items_.count) root_right_ = add_node(fronts, half, items_.count - half);
 }
 
-std::size_t ChoiceFront::add_node(const std::vector<Points>& items, std::size_t first, std::size_t count) {
+std::size_t ChoiceFront::add_node(const std::vector<Points>& items, std::size_t first,
+                                  std::size_t count) {
     Node node;
     node.first = first;
     node.count = count;
@@ -150,12 +157,14 @@ ChoiceFront::Points ChoiceFront::combined(const Points& a, const Points& b) {
     points.reserve(a.size() * b.size());
     for (std::uint32_t i = 0; i < a.size(); ++i) {
         for (std::uint32_t j = 0; j < b.size(); ++j)
-            points.push_back({a[i].cost + b[j].cost, a[i].loss + b[j].loss, a[i].worth + b[j].worth, i, j});
+            points.push_back(
+                {a[i].cost + b[j].cost, a[i].loss + b[j].loss, a[i].worth + b[j].worth, i, j});
     }
     return undominated(std::move(points));
 }
 
-/// Of the pairs in each of many equal ranges of cost the one with the least loss; and the cheapest of all.
+/// Of the pairs in each of many equal ranges of cost the one with the least loss; and the cheapest
+/// of all.
 ChoiceFront::Points ChoiceFront::combined_in_cells(const Points& a, const Points& b) {
     struct Cell {
         double loss = kInfinity;
@@ -183,8 +192,8 @@ ChoiceFront::Points ChoiceFront::combined_in_cells(const Points& a, const Points
     return undominated(std::move(points));
 }
 
-/// At most most_points_ of them, the first and the last always: evenly spaced where cost grows and loss falls by factors, and of those near
-/// each other the one that is low in both.
+/// At most most_points_ of them, the first and the last always: evenly spaced where cost grows and
+/// loss falls by factors, and of those near each other the one that is low in both.
 ChoiceFront::Points ChoiceFront::thinned(Points points) const {
     if (points.size() <= most_points_) return points;
     const double floor = points.front().loss * kLeastLoss;
@@ -197,8 +206,10 @@ ChoiceFront::Points ChoiceFront::thinned(Points points) const {
     std::size_t last_cell = most_points_;
     double lowest = 0;
     for (std::size_t i = 1; i + 1 < points.size(); ++i) {
-        const double cost = cost_range > 0 ? (cost_log(points[i]) - cost_log(points.front())) / cost_range : 0;
-        const double loss = loss_range > 0 ? (loss_log(points.front()) - loss_log(points[i])) / loss_range : 0;
+        const double cost =
+            cost_range > 0 ? (cost_log(points[i]) - cost_log(points.front())) / cost_range : 0;
+        const double loss =
+            loss_range > 0 ? (loss_log(points.front()) - loss_log(points[i])) / loss_range : 0;
         const auto cell = static_cast<std::size_t>((cost + loss) / 2 * cells);
         if (cell != last_cell) {
             kept.push_back(points[i]);
@@ -213,7 +224,8 @@ ChoiceFront::Points ChoiceFront::thinned(Points points) const {
     return kept;
 }
 
-void ChoiceFront::take(std::size_t number, std::uint32_t point, std::vector<std::uint32_t>& choices) const {
+void ChoiceFront::take(std::size_t number, std::uint32_t point,
+                       std::vector<std::uint32_t>& choices) const {
     const Node& node = nodes_[number];
     const Point& taken = node.points[point];
     if (node.count == 1) {
@@ -254,7 +266,8 @@ const ChoiceFront::Points& ChoiceFront::right_half() const noexcept {
     return items_.count > 1 ? nodes_[root_right_].points : nothing_;
 }
 
-/// Calls visit(pair, its sums) with the pairs of the two halves, the cheaper ones of the right half first; false ends those of a point.
+/// Calls visit(pair, its sums) with the pairs of the two halves, the cheaper ones of the right half
+/// first; false ends those of a point.
 template <typename Visit>
 void ChoiceFront::for_each_pair(Visit visit) const {
     if (nodes_.empty()) return;
@@ -264,7 +277,9 @@ void ChoiceFront::for_each_pair(Visit visit) const {
         for (std::uint32_t j = 0; j < right.size(); ++j) {
             const Point& a = left[i];
             const Point& b = right[j];
-            if (!visit(Pair{i, j}, Point{a.cost + b.cost, a.loss + b.loss, a.worth + b.worth, 0, 0})) break;
+            if (!visit(Pair{i, j},
+                       Point{a.cost + b.cost, a.loss + b.loss, a.worth + b.worth, 0, 0}))
+                break;
         }
     }
 }
@@ -315,9 +330,10 @@ std::optional<Selection> ChoiceFront::cheapest_with(double ratio) const {
     });
     std::optional<Selection> in_tree;
     if (best) in_tree = selection_of(*best);
-    return better_of(std::move(in_tree), std::move(on_path), [](const Selection& a, const Selection& b) {
-        return a.cost != b.cost ? a.cost < b.cost : a.loss < b.loss;
-    });
+    return better_of(std::move(in_tree), std::move(on_path),
+                     [](const Selection& a, const Selection& b) {
+                         return a.cost != b.cost ? a.cost < b.cost : a.loss < b.loss;
+                     });
 }
 
 Selection ChoiceFront::purest() const {
@@ -352,7 +368,9 @@ double ChoiceFront::least_loss(double limit) const {
     Walk walk(*this, [&](const Place& place) { return place.cost <= limit; });
     for (; !walk.is_at_end(); walk.step()) {
         const double over = walk.place().cost + walk.next_cost() - limit;
-        if (over > 0) return walk.place().loss - walk.next_avoided() * (limit - walk.place().cost) / walk.next_cost();
+        if (over > 0)
+            return walk.place().loss -
+                   walk.next_avoided() * (limit - walk.place().cost) / walk.next_cost();
     }
     return std::max(walk.place().loss, 0.0);
 }

@@ -1,14 +1,18 @@
-// Which choice to take for each of many items, so that what is lost is little and what is spent is not more than a limit: the multiple-choice
-// knapsack. Pure arithmetic on costs and losses; knows nothing of tensors.
+// Which choice to take for each of many items, so that what is lost is little and what is spent is
+// not more than a limit: the multiple-choice knapsack. Pure arithmetic on costs and losses; knows
+// nothing of tensors.
 //
-// A front is made once, without any limit: for each half of the items the combinations that no other one beats in cost and loss, made from
-// the fronts of their halves and so on down to the single items. A limit then asks for the best pair of one point of either half. So all
-// limits choose from the same combinations, and a larger limit never loses more.
+// A front is made once, without any limit: for each half of the items the combinations that no
+// other one beats in cost and loss, made from the fronts of their halves and so on down to the
+// single items. A limit then asks for the best pair of one point of either half. So all limits
+// choose from the same combinations, and a larger limit never loses more.
 //
-// As long as no half has more than `most_points()` such combinations, the front has all of them, and what it chooses is the optimum.
-// Beyond that it keeps them evenly spaced. Where there are too many items for that (kMostTreeItems), the front is the path along the
-// lower convex hulls alone: the steps with the largest loss avoided for each unit of cost, one after the other (the greedy solution of the
-// linear relaxation; H. Kellerer, U. Pferschy, D. Pisinger, "Knapsack Problems", Springer 2004, chapter 11). Elsewhere the path counts too.
+// As long as no half has more than `most_points()` such combinations, the front has all of them,
+// and what it chooses is the optimum. Beyond that it keeps them evenly spaced. Where there are too
+// many items for that (kMostTreeItems), the front is the path along the lower convex hulls alone:
+// the steps with the largest loss avoided for each unit of cost, one after the other (the greedy
+// solution of the linear relaxation; H. Kellerer, U. Pferschy, D. Pisinger, "Knapsack Problems",
+// Springer 2004, chapter 11). Elsewhere the path counts too.
 #pragma once
 
 #include <cstddef>
@@ -19,14 +23,16 @@
 
 namespace octet::plan {
 
-/// One way to do an item. Costs and losses are finite, not negative; costs are whole numbers below 2^50.
+/// One way to do an item. Costs and losses are finite, not negative; costs are whole numbers below
+/// 2^50.
 struct Choice {
     double cost = 0;
     double loss = 0;
     double worth = 0;  ///< of what is not lost: what limits on the ratio of the two ask for
 };
 
-/// What there is to choose. Asked for again and again rather than kept: all choices of a hundred thousand items take tens of megabytes.
+/// What there is to choose. Asked for again and again rather than kept: all choices of a hundred
+/// thousand items take tens of megabytes.
 struct Items {
     std::size_t count = 0;
     std::function<std::uint32_t(std::size_t item)> choices_of;  ///< how many it has, 1 to 65,536
@@ -43,13 +49,16 @@ struct Selection {
 
 class ChoiceFront {
   public:
-    /// Every item has at least one choice; there is at least one item. What `items` refers to outlives this.
+    /// Every item has at least one choice; there is at least one item. What `items` refers to
+    /// outlives this.
     explicit ChoiceFront(Items items);
 
-    /// The least loss at a cost of at most `limit`, ties to less cost; nothing where even the least cost is more.
+    /// The least loss at a cost of at most `limit`, ties to less cost; nothing where even the least
+    /// cost is more.
     std::optional<Selection> best_within(double limit) const;
 
-    /// The least cost with loss <= ratio * worth; nothing where no combination of the front has that.
+    /// The least cost with loss <= ratio * worth; nothing where no combination of the front has
+    /// that.
     std::optional<Selection> cheapest_with(double ratio) const;
 
     /// The combination of the front with the least loss for its worth.
@@ -57,8 +66,8 @@ class ChoiceFront {
 
     Selection cheapest() const;
 
-    /// What no choice at all can beat at that cost, whether it is on the front or not: the optimum of the linear relaxation. `limit` is not
-    /// below the least cost.
+    /// What no choice at all can beat at that cost, whether it is on the front or not: the optimum
+    /// of the linear relaxation. `limit` is not below the least cost.
     double least_loss(double limit) const;
 
     /// Combinations that a half keeps.
@@ -85,9 +94,11 @@ class ChoiceFront {
         Points points;
     };
 
-    /// A step from one choice of an item to the next on its lower convex hull. There are millions of them, so what a step adds is not kept.
+    /// A step from one choice of an item to the next on its lower convex hull. There are millions
+    /// of them, so what a step adds is not kept.
     struct Step {
-        double slope = 0;  ///< loss avoided for each unit of cost; not above that of the item's step before
+        double slope =
+            0;  ///< loss avoided for each unit of cost; not above that of the item's step before
         std::uint32_t item = 0;
         std::uint16_t number = 0;  ///< of the item's steps
         std::uint16_t choice = 0;  ///< after it

@@ -1,4 +1,5 @@
-// The path along the lower convex hulls of a choice front's items. What a step adds is asked for again; of the sums some places on the way are kept.
+// The path along the lower convex hulls of a choice front's items. What a step adds is asked for
+// again; of the sums some places on the way are kept.
 #pragma once
 
 #include <algorithm>
@@ -14,9 +15,11 @@ class ChoiceFront::Walk {
     /// From the last of `front`'s places before which `is_before` holds, or from the start.
     template <typename IsBefore>
     Walk(const ChoiceFront& front, IsBefore is_before) : front_(front), choices_(front.start_) {
-        const auto first_not = std::partition_point(front.places_.begin(), front.places_.end(), is_before);
+        const auto first_not =
+            std::partition_point(front.places_.begin(), front.places_.end(), is_before);
         const Place from = first_not == front.places_.begin() ? Place{} : *(first_not - 1);
-        for (std::size_t i = 0; i < from.steps; ++i) choices_[front.steps_[i].item] = front.steps_[i].choice;
+        for (std::size_t i = 0; i < from.steps; ++i)
+            choices_[front.steps_[i].item] = front.steps_[i].choice;
         place_ = from.steps > 0 ? from : front.places_.front();
         look_ahead();
     }

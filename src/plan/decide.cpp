@@ -50,25 +50,30 @@ Scheme rule_scheme_of_vectors(const Scheme& asked) {
 
 std::string dtype_reason_to_keep(Dtype dtype) {
     if (is_quantizable(dtype)) return "";
-    if (dtype_name(dtype).starts_with("F")) return fmt::format("{} is small already", dtype_name(dtype));
+    if (dtype_name(dtype).starts_with("F"))
+        return fmt::format("{} is small already", dtype_name(dtype));
     if (dtype == Dtype::kBool) return "boolean dtype";
     return dtype == Dtype::kC64 ? "complex dtype" : "integer dtype";
 }
 
-std::string preset_reason_to_keep(const TensorReport& tensor, Preset preset, checkpoint::Family family) {
-    if (preset == Preset::kLesson && tensor.kind == Kind::kBuffer) return "a buffer, not a parameter";
+std::string preset_reason_to_keep(const TensorReport& tensor, Preset preset,
+                                  checkpoint::Family family) {
+    if (preset == Preset::kLesson && tensor.kind == Kind::kBuffer)
+        return "a buffer, not a parameter";
     if (preset == Preset::kLinear && !checkpoint::is_linear_weight(family, tensor))
         return "no weight of a Linear layer, which --preset linear is for";
-    const bool wanted = tensor.kind == Kind::kWeight || tensor.kind == Kind::kEmbedding || tensor.kind == Kind::kHead;
+    const bool wanted = tensor.kind == Kind::kWeight || tensor.kind == Kind::kEmbedding ||
+                        tensor.kind == Kind::kHead;
     if (!is_budget(preset)) return "";
     if (!wanted || tensor.shape.size() < 2)
-        return fmt::format("no weight, embedding or head, which --preset {} is for", octet_set::preset_name(preset));
+        return fmt::format("no weight, embedding or head, which --preset {} is for",
+                           octet_set::preset_name(preset));
     return element_count(tensor.shape) == 0U ? "" : spared_by_budget(preset, tensor);
 }
 
 /// Who decides, with the reason in `tensor` when it is to be kept. `rule` may be null.
-Decider decider_of(TensorReport& tensor, const octet_set::CodeOptions& options, const TensorRule* rule, bool not_finite,
-                   checkpoint::Family family) {
+Decider decider_of(TensorReport& tensor, const octet_set::CodeOptions& options,
+                   const TensorRule* rule, bool not_finite, checkpoint::Family family) {
     if (tensor.role == Role::kState) return Decider::kState;
     tensor.reason = dtype_reason_to_keep(tensor.dtype);
     if (!tensor.reason.empty()) return Decider::kDtype;
@@ -77,7 +82,8 @@ Decider decider_of(TensorReport& tensor, const octet_set::CodeOptions& options, 
         return Decider::kRule;
     }
     const bool planned = rule == nullptr && asks_planner(options);
-    if (rule == nullptr && !planned) tensor.reason = preset_reason_to_keep(tensor, options.preset, family);
+    if (rule == nullptr && !planned)
+        tensor.reason = preset_reason_to_keep(tensor, options.preset, family);
     if (!tensor.reason.empty()) return Decider::kPreset;
     if (not_finite) {
         tensor.reason = "holds values that are not finite";
@@ -88,31 +94,40 @@ Decider decider_of(TensorReport& tensor, const octet_set::CodeOptions& options, 
     return options.scheme ? Decider::kOptions : Decider::kPreset;
 }
 
-/// The matrices of the tensor that the scheme is for: their axis, whether they are a batch, and how their rows are packed.
+/// The matrices of the tensor that the scheme is for: their axis, whether they are a batch, and how
+/// their rows are packed.
 Scheme scheme_of_matrices(Scheme scheme, const TensorReport& tensor) {
-    if (scheme.granularity == Granularity::kTensor) return quant::with_packing(scheme, tensor.shape);
+    if (scheme.granularity == Granularity::kTensor)
+        return quant::with_packing(scheme, tensor.shape);
     if (scheme.axis == OutputAxis::kAuto) scheme.axis = tensor.output_axis;
     scheme.batch = scheme.batch || tensor.batch;
     if (scheme.batch && tensor.shape.size() < 3)
-        throw Error(ErrorCode::kUsage, "tensor " + in_quotes(tensor.name),
-                    fmt::format("has {} dimensions, of which none counts the matrices of a batch; leave -batch out",
-                                tensor.shape.size()));
+        throw Error(
+            ErrorCode::kUsage, "tensor " + in_quotes(tensor.name),
+            fmt::format(
+                "has {} dimensions, of which none counts the matrices of a batch; leave -batch out",
+                tensor.shape.size()));
     scheme.batch = scheme.batch && tensor.source_bytes != 0;
     return quant::with_packing(scheme, tensor.shape);
 }
 
 /// The scheme of a tensor that is quantized, its axis resolved.
-Scheme scheme_for(const TensorReport& tensor, const octet_set::CodeOptions& options, const TensorRule* rule) {
+Scheme scheme_for(const TensorReport& tensor, const octet_set::CodeOptions& options,
+                  const TensorRule* rule) {
     if (rule == nullptr && is_budget(options.preset))  // Scheme{}: of no elements
-        return fitting_scheme(options.preset, tensor.shape, tensor.output_axis, tensor.batch).value_or(Scheme{});
-    Scheme scheme = rule != nullptr ? *rule->scheme : options.scheme.value_or(preset_scheme(options.preset));
-    if (tensor.shape.size() < 2) scheme = rule != nullptr ? rule_scheme_of_vectors(scheme) : scheme_of_vectors(scheme);
+        return fitting_scheme(options.preset, tensor.shape, tensor.output_axis, tensor.batch)
+            .value_or(Scheme{});
+    Scheme scheme =
+        rule != nullptr ? *rule->scheme : options.scheme.value_or(preset_scheme(options.preset));
+    if (tensor.shape.size() < 2)
+        scheme = rule != nullptr ? rule_scheme_of_vectors(scheme) : scheme_of_vectors(scheme);
     scheme = scheme_of_matrices(scheme, tensor);
     quant::check_columns(scheme, quant::matrix_of(scheme, tensor.shape), tensor.name);
     return scheme;
 }
 
-/// What the planner decided; before that, a scheme with a search where there is one: what weights for the error can be held against.
+/// What the planner decided; before that, a scheme with a search where there is one: what weights
+/// for the error can be held against.
 void take_choice(TensorReport& tensor, const std::vector<std::optional<Scheme>>& chosen,
                  const std::vector<std::string>& spared, std::size_t number) {
     if (chosen.empty()) {
@@ -120,7 +135,8 @@ void take_choice(TensorReport& tensor, const std::vector<std::optional<Scheme>>&
         return;
     }
     tensor.scheme = chosen[number];
-    if (!tensor.scheme) tensor.reason = spared[number].empty() ? "the planner's choice" : spared[number];
+    if (!tensor.scheme)
+        tensor.reason = spared[number].empty() ? "the planner's choice" : spared[number];
 }
 
 /// The preset itself, without a rule or scheme options.
@@ -197,9 +213,11 @@ Decisions decide(const checkpoint::Checkpoint& checkpoint, const octet_set::Code
     };
     for (std::size_t i = 0; i < reports.size(); ++i) {
         reports[i].output_bytes = reports[i].source_bytes;
-        decisions.deciders.push_back(decider_of(reports[i], options, rule_of(i), !keep.empty() && keep[i], family));
+        decisions.deciders.push_back(
+            decider_of(reports[i], options, rule_of(i), !keep.empty() && keep[i], family));
     }
-    const std::vector<std::string> spared = chosen.empty() ? std::vector<std::string>() : spared_by_planner(decisions);
+    const std::vector<std::string> spared =
+        chosen.empty() ? std::vector<std::string>() : spared_by_planner(decisions);
     for (std::size_t i = 0; i < reports.size(); ++i) {
         TensorReport& report = reports[i];
         if (!report.reason.empty()) continue;
@@ -209,8 +227,8 @@ Decisions decide(const checkpoint::Checkpoint& checkpoint, const octet_set::Code
             report.scheme = scheme_for(report, options, rule_of(i));
         }
         if (!report.scheme) continue;
-        report.output_bytes =
-            quant::stored_bytes(*report.scheme, report.shape) + quant::sidecar_state_bytes(*report.scheme);
+        report.output_bytes = quant::stored_bytes(*report.scheme, report.shape) +
+                              quant::sidecar_state_bytes(*report.scheme);
         if (by_linear(decisions.deciders[i], options) && report.output_bytes >= report.source_bytes)
             keep_as_small(report);
     }

@@ -1,4 +1,5 @@
-// What will happen to each tensor, and why. Pure: follows from headers and options alone. Where every byte goes is formats/layout.hpp.
+// What will happen to each tensor, and why. Pure: follows from headers and options alone. Where
+// every byte goes is formats/layout.hpp.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,8 @@
 
 namespace octet::plan {
 
-/// The scheme that preset and explicit options ask for together; nothing when there are no explicit ones. kUsage when it is impossible, or
-/// this octet has no codec for it.
+/// The scheme that preset and explicit options ask for together; nothing when there are no explicit
+/// ones. kUsage when it is impossible, or this octet has no codec for it.
 std::optional<Scheme> asked_scheme(Preset preset, const SchemeOptions& options);
 
 /// What decided that a tensor is quantized, or kept.
@@ -29,18 +30,22 @@ enum class Decider : std::uint8_t {
 };
 
 struct Decisions {
-    std::vector<TensorReport> tensors;              ///< in file order, with kind, scheme or reason, and sizes filled in
-    std::vector<Decider> deciders;                  ///< parallel to them
-    std::vector<std::optional<std::size_t>> rules;  ///< parallel to them: the first rule that matches, whoever decided
+    std::vector<TensorReport>
+        tensors;  ///< in file order, with kind, scheme or reason, and sizes filled in
+    std::vector<Decider> deciders;  ///< parallel to them
+    std::vector<std::optional<std::size_t>>
+        rules;  ///< parallel to them: the first rule that matches, whoever decided
 };
 
 /// True if the planner is to decide what no rule does.
 bool asks_planner(const octet_set::CodeOptions& options) noexcept;
 
-/// Decides for every tensor of `checkpoint`. `keep` (empty, or one flag a tensor) marks those whose values cannot be quantized; `chosen` (one a
-/// tensor, nothing: it is kept) is the planner's choice, and while it is empty tensors that the planner decides have the last of their candidate
+/// Decides for every tensor of `checkpoint`. `keep` (empty, or one flag a tensor) marks those whose
+/// values cannot be quantized; `chosen` (one a tensor, nothing: it is kept) is the planner's
+/// choice, and while it is empty tensors that the planner decides have the last of their candidate
 /// schemes. A rule that decides nothing, or a scheme that this octet has no codec for: kUsage.
 Decisions decide(const checkpoint::Checkpoint& checkpoint, const octet_set::CodeOptions& options,
-                 const std::vector<bool>& keep, const std::vector<std::optional<Scheme>>& chosen = {});
+                 const std::vector<bool>& keep,
+                 const std::vector<std::optional<Scheme>>& chosen = {});
 
 }  // namespace octet::plan

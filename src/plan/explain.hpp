@@ -9,6 +9,7 @@
 namespace octet::plan {
 
 /// Of tensor `number` of the decisions that `options` led to.
-PlanReason explain(const Decisions& decisions, std::size_t number, const octet_set::CodeOptions& options);
+PlanReason explain(const Decisions& decisions, std::size_t number,
+                   const octet_set::CodeOptions& options);
 
 }  // namespace octet::plan

@@ -28,10 +28,12 @@ bool is_budget(Preset preset) noexcept {
     return preset == Preset::kQ8 || preset == Preset::kQ6 || preset == Preset::kQ4;
 }
 
-std::optional<Scheme> fitting_scheme(Preset preset, const Shape& shape, OutputAxis axis, bool batch) {
+std::optional<Scheme> fitting_scheme(Preset preset, const Shape& shape, OutputAxis axis,
+                                     bool batch) {
     const Budget budget = budget_of(preset);
     std::uint64_t elements = 1;
-    for (const std::uint64_t dimension : shape) elements *= dimension;  // of a tensor in a file: does not overflow
+    for (const std::uint64_t dimension : shape)
+        elements *= dimension;  // of a tensor in a file: does not overflow
     const auto limit = checked_multiply(elements, budget.bits_a_16_weights);
     const auto fits = [&](const Scheme& scheme) {
         const auto bits = checked_multiply(quant::stored_bytes(scheme, shape), 8 * 16);
@@ -45,7 +47,8 @@ std::optional<Scheme> fitting_scheme(Preset preset, const Shape& shape, OutputAx
     scheme.range = RangeSearch::kMse;
     scheme.scale_dtype = ScaleDtype::kTwoLevel;
     scheme = quant::with_packing(scheme, shape);
-    for (scheme.group_size = kLeastGroupSize; scheme.group_size <= kMostGroup; ++scheme.group_size) {
+    for (scheme.group_size = kLeastGroupSize; scheme.group_size <= kMostGroup;
+         ++scheme.group_size) {
         if (fits(scheme)) return scheme;
     }
     scheme.group_size = kMostGroup;

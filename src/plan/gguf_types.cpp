@@ -17,8 +17,10 @@ namespace {
 
 using ggml::Type;
 
-constexpr Type kLongRows[] = {Type::kQ2_K, Type::kQ3_K, Type::kQ4_K, Type::kQ5_K, Type::kQ6_K, Type::kQ8_0};
-constexpr Type kShortRows[] = {Type::kQ4_0, Type::kIQ4_NL, Type::kQ4_1, Type::kQ5_0, Type::kQ5_1, Type::kQ8_0};
+constexpr Type kLongRows[] = {Type::kQ2_K, Type::kQ3_K, Type::kQ4_K,
+                              Type::kQ5_K, Type::kQ6_K, Type::kQ8_0};
+constexpr Type kShortRows[] = {Type::kQ4_0, Type::kIQ4_NL, Type::kQ4_1,
+                               Type::kQ5_0, Type::kQ5_1,   Type::kQ8_0};
 
 /// What adding up in another order can take from a ratio that holds.
 constexpr double kRoundingMargin = 1e-9;
@@ -45,7 +47,9 @@ std::vector<Type> candidate_types(std::uint64_t row, Dtype dtype) {
         std::copy_if(all.begin(), all.end(), std::back_inserter(types),
                      [&](Type type) { return ggml::fits_row(type, row); });
     };
-    if (row > 0) add_fitting(ggml::fits_row(Type::kQ4_K, row) ? std::span<const Type>(kLongRows) : kShortRows);
+    if (row > 0)
+        add_fitting(ggml::fits_row(Type::kQ4_K, row) ? std::span<const Type>(kLongRows)
+                                                     : kShortRows);
     if (dtype == Dtype::kBF16) {
         types.push_back(Type::kBF16);
         return types;
@@ -64,10 +68,12 @@ void TypeTries::add(const std::vector<TypeTry>& tries, double signal) {
 TypePlanner::TypePlanner(const std::vector<gguf::TypedFileTensor>& tensors, TypeTries tries,
                          std::function<std::uint64_t(const std::vector<Type>&)> bytes_of)
     : tensors_(tensors), tries_(std::move(tries)), bytes_of_(std::move(bytes_of)) {
-    front_.emplace(Items{tries_.tensors(), [this](std::size_t tensor) { return tries_.count(tensor); },
-                         [this](std::size_t tensor, std::uint32_t number) { return choice(tensor, number); }});
+    front_.emplace(
+        Items{tries_.tensors(), [this](std::size_t tensor) { return tries_.count(tensor); },
+              [this](std::size_t tensor, std::uint32_t number) { return choice(tensor, number); }});
     const Selection cheapest = front_->cheapest();
-    header_bytes_ = static_cast<double>(plan_of(cheapest, cheapest.cost).byte_count) - cheapest.cost;
+    header_bytes_ =
+        static_cast<double>(plan_of(cheapest, cheapest.cost).byte_count) - cheapest.cost;
 }
 
 Choice TypePlanner::choice(std::size_t tensor, std::uint32_t number) const {
@@ -89,9 +95,11 @@ TypePlan TypePlanner::within(std::uint64_t max_bytes) const {
     const TypePlan smallest = plan_of(cheapest, cheapest.cost);
     if (smallest.byte_count <= max_bytes) return smallest;
     throw Error(ErrorCode::kCheckFailed, "--max-size",
-                fmt::format("{} bytes cannot be reached; the smallest GGUF file that the planner has takes {} bytes, "
+                fmt::format("{} bytes cannot be reached; the smallest GGUF file that the planner "
+                            "has takes {} bytes, "
                             "with an SQNR of {}",
-                            with_commas(max_bytes), with_commas(smallest.byte_count), decibels_text(smallest.sqnr_db)));
+                            with_commas(max_bytes), with_commas(smallest.byte_count),
+                            decibels_text(smallest.sqnr_db)));
 }
 
 TypePlan TypePlanner::reaching(double sqnr_db) const {
@@ -99,9 +107,11 @@ TypePlan TypePlanner::reaching(double sqnr_db) const {
     if (found) return plan_of(*found, found->cost);
     const Selection best = front_->purest();
     const double reached = quant::sqnr_db(best.worth * (1 - 2 * kRoundingMargin), best.loss);
-    throw Error(ErrorCode::kCheckFailed, "--target-sqnr",
-                fmt::format("{} dB cannot be reached; the best that the planner has is {} dB, in {} bytes", sqnr_db,
-                            std::floor(reached * 1e3) / 1e3, with_commas(plan_of(best, best.cost).byte_count)));
+    throw Error(
+        ErrorCode::kCheckFailed, "--target-sqnr",
+        fmt::format("{} dB cannot be reached; the best that the planner has is {} dB, in {} bytes",
+                    sqnr_db, std::floor(reached * 1e3) / 1e3,
+                    with_commas(plan_of(best, best.cost).byte_count)));
 }
 
 std::vector<CurvePoint> TypePlanner::curve() const {
@@ -109,13 +119,16 @@ std::vector<CurvePoint> TypePlanner::curve() const {
     double most = 0;
     for (std::size_t i = 0; i < tries_.tensors(); ++i) {
         double largest = 0;
-        for (std::uint32_t k = 0; k < tries_.count(i); ++k) largest = std::max(largest, choice(i, k).cost);
+        for (std::uint32_t k = 0; k < tries_.count(i); ++k)
+            largest = std::max(largest, choice(i, k).cost);
         most += largest;
     }
     std::vector<CurvePoint> points;
     for (int i = 0; i < kCurvePoints; ++i) {
         const double share = i / (kCurvePoints - 1.0);
-        const double limit = i == 0 ? least : i + 1 == kCurvePoints ? most : least * std::pow(most / least, share);
+        const double limit = i == 0                  ? least
+                             : i + 1 == kCurvePoints ? most
+                                                     : least * std::pow(most / least, share);
         const auto selection = front_->best_within(limit);
         if (!selection) continue;
         const TypePlan plan = plan_of(*selection, limit);
@@ -131,7 +144,8 @@ std::vector<std::optional<TensorStatistics>> TypePlanner::statistics(const TypeP
         const TypeTry& one = tries_.at(i, plan.numbers[i]);
         if (!one.is_lossy) continue;
         const quant::ErrorSums sums{tries_.signal(i), one.noise, one.max_abs_error, 0};
-        all[i] = quant::tensor_statistics(sums, element_count(tensors_[i].tensor.shape).value_or(0), one.max_abs_error);
+        all[i] = quant::tensor_statistics(sums, element_count(tensors_[i].tensor.shape).value_or(0),
+                                          one.max_abs_error);
     }
     return all;
 }
@@ -140,7 +154,8 @@ TypePlan TypePlanner::plan_of(const Selection& selection, double limit) const {
     TypePlan plan;
     plan.numbers = selection.choices;
     plan.types.reserve(plan.numbers.size());
-    for (std::size_t i = 0; i < plan.numbers.size(); ++i) plan.types.push_back(tries_.at(i, plan.numbers[i]).type);
+    for (std::size_t i = 0; i < plan.numbers.size(); ++i)
+        plan.types.push_back(tries_.at(i, plan.numbers[i]).type);
     plan.loss = selection.loss;
     plan.sqnr_db = six_digits(quant::sqnr_db(selection.worth, selection.loss));
     plan.byte_count = bytes_of_(plan.types);

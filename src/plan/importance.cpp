@@ -22,11 +22,13 @@ namespace {
 
 bool uses_weights(const Scheme& scheme, const Shape& shape) {
     // What is searched among counts of values does not know their inputs.
-    return scheme.range == RangeSearch::kMse && !quant::searches_stretches(scheme, quant::matrix_of(scheme, shape));
+    return scheme.range == RangeSearch::kMse &&
+           !quant::searches_stretches(scheme, quant::matrix_of(scheme, shape));
 }
 
 bool are_weights(std::span<const float> weights) {
-    return std::all_of(weights.begin(), weights.end(), [](float w) { return std::isfinite(w) && w >= 0.0F; });
+    return std::all_of(weights.begin(), weights.end(),
+                       [](float w) { return std::isfinite(w) && w >= 0.0F; });
 }
 
 /// Divides by the mean, so that sums stay in the range of the values' own. False where all are 0.
@@ -39,7 +41,8 @@ bool scale_to_mean_1(std::span<float> weights) {
     return true;
 }
 
-/// Each expert's weights on their own; those of one that no token met are all 1. False where there is no other.
+/// Each expert's weights on their own; those of one that no token met are all 1. False where there
+/// is no other.
 bool scale_rows_to_mean_1(std::span<float> weights, std::uint64_t inputs) {
     bool is_any = weights.empty();
     for (std::uint64_t first = 0; first < weights.size(); first += inputs) {
@@ -78,7 +81,8 @@ void Importance::read_safetensors(const std::filesystem::path& path) {
         throw Error(ErrorCode::kBadInput, input_, "is an index; name one .safetensors file");
     const io::File& data = file.shards.front().file;
     checksum_ = checksum_of(data);
-    for (const checkpoint::Tensor& tensor : file.tensors) weights_.emplace(tensor.name, read(data, tensor));
+    for (const checkpoint::Tensor& tensor : file.tensors)
+        weights_.emplace(tensor.name, read(data, tensor));
 }
 
 void Importance::read_imatrix(const io::File& data) {
@@ -93,17 +97,19 @@ void Importance::read_imatrix(const io::File& data) {
 
 Importance::Weights Importance::read(const io::File& data, const checkpoint::Tensor& tensor) const {
     if (tensor.dtype != Dtype::kF32 || tensor.shape.empty() || tensor.shape.size() > 2)
-        throw Error(
-            ErrorCode::kBadInput, input_,
-            fmt::format("tensor {} is {} {}, not an F32 vector of one weight for each input, or a matrix of one "
-                        "row for each expert",
-                        in_quotes(tensor.name), dtype_name(tensor.dtype), shape_text(tensor.shape)));
+        throw Error(ErrorCode::kBadInput, input_,
+                    fmt::format("tensor {} is {} {}, not an F32 vector of one weight for each "
+                                "input, or a matrix of one "
+                                "row for each expert",
+                                in_quotes(tensor.name), dtype_name(tensor.dtype),
+                                shape_text(tensor.shape)));
     Weights weights{tensor.shape, std::vector<float>(tensor.byte_count / sizeof(float))};
     data.read_at(std::as_writable_bytes(std::span(weights.values)), tensor.offset);
     if (!are_weights(weights.values) || !scale_rows_to_mean_1(weights.values, weights.shape.back()))
-        throw Error(ErrorCode::kBadInput, input_,
-                    fmt::format("tensor {} holds weights that are negative or not finite, or nothing but 0",
-                                in_quotes(tensor.name)));
+        throw Error(
+            ErrorCode::kBadInput, input_,
+            fmt::format("tensor {} holds weights that are negative or not finite, or nothing but 0",
+                        in_quotes(tensor.name)));
     return weights;
 }
 
@@ -119,13 +125,15 @@ std::optional<Importance::Found> Importance::find(std::string_view name) const {
 }
 
 /// One vector for all matrices or one for each; empty where the sizes are others.
-std::span<const float> Importance::fitting(const Found& found, std::uint64_t inputs, std::uint64_t matrices) {
+std::span<const float> Importance::fitting(const Found& found, std::uint64_t inputs,
+                                           std::uint64_t matrices) {
     const Weights& weights = found.entry->second;
     const std::span<const float> all = weights.values;
     const bool has_rows = weights.shape.back() == inputs || weights.shape.size() == 1;
     if (inputs == 0 || !has_rows || all.size() % inputs != 0) return {};
     const std::uint64_t rows = all.size() / inputs;
-    if (found.expert) return *found.expert < rows ? all.subspan(*found.expert * inputs, inputs) : all.first(0);
+    if (found.expert)
+        return *found.expert < rows ? all.subspan(*found.expert * inputs, inputs) : all.first(0);
     return rows == 1 || rows == matrices ? all : all.first(0);
 }
 
@@ -136,12 +144,13 @@ void Importance::check_shape(const Found& found, const TensorReport& tensor) con
     const Shape& shape = found.entry->second.shape;
     const bool is_empty = inputs == 0 && shape == Shape{0};
     if (is_empty || !fitting(found, inputs, experts).empty()) return;
-    const std::string own =
-        shape.size() == 1 ? with_commas(shape.front()) : fmt::format("{} x {}", shape.front(), shape.back());
+    const std::string own = shape.size() == 1 ? with_commas(shape.front())
+                                              : fmt::format("{} x {}", shape.front(), shape.back());
     throw Error(
         ErrorCode::kBadInput, input_,
-        fmt::format("tensor {} has {} weights, its namesake {} inputs along axis {}{}", in_quotes(found.entry->first),
-                    own, with_commas(inputs), (scheme.axis == OutputAxis::k1 ? 0 : 1) + (scheme.batch ? 1 : 0),
+        fmt::format("tensor {} has {} weights, its namesake {} inputs along axis {}{}",
+                    in_quotes(found.entry->first), own, with_commas(inputs),
+                    (scheme.axis == OutputAxis::k1 ? 0 : 1) + (scheme.batch ? 1 : 0),
                     scheme.batch ? fmt::format(" of {} experts", with_commas(experts)) : ""));
 }
 
@@ -153,9 +162,10 @@ void Importance::check_names(const std::vector<TensorReport>& tensors) const {
     if (is_imatrix_ && !used.empty()) return;
     for (const auto& [name, weights] : weights_) {
         if (!used.contains(name))
-            throw Error(ErrorCode::kBadInput, input_,
-                        fmt::format("tensor {} is for no tensor of the checkpoint{}", in_quotes(name),
-                                    is_imatrix_ ? ", nor is any other: it is of another model" : ""));
+            throw Error(
+                ErrorCode::kBadInput, input_,
+                fmt::format("tensor {} is for no tensor of the checkpoint{}", in_quotes(name),
+                            is_imatrix_ ? ", nor is any other: it is of another model" : ""));
     }
 }
 
@@ -165,9 +175,11 @@ std::span<const float> Importance::weights_of_inputs(std::string_view name, std:
     if (!found) return {};
     const std::span<const float> weights = fitting(*found, inputs, matrices);
     if (weights.empty() && inputs > 0)
-        throw Error(ErrorCode::kBadInput, input_,
-                    fmt::format("tensor {} has {} weights, its namesake {} inputs", in_quotes(found->entry->first),
-                                with_commas(found->entry->second.values.size()), with_commas(inputs)));
+        throw Error(
+            ErrorCode::kBadInput, input_,
+            fmt::format("tensor {} has {} weights, its namesake {} inputs",
+                        in_quotes(found->entry->first),
+                        with_commas(found->entry->second.values.size()), with_commas(inputs)));
     return weights;
 }
 
@@ -183,27 +195,31 @@ void Importance::check(const std::vector<TensorReport>& tensors) const {
     check_names(tensors);
     if (!is_used)
         throw Error(ErrorCode::kUsage, "--importance",
-                    "no tensor of it is quantized with a search that knows its inputs; choose --range mse with "
+                    "no tensor of it is quantized with a search that knows its inputs; choose "
+                    "--range mse with "
                     "channels or groups, or "
                     "--preset q8, q6 or q4");
 }
 
-std::span<const float> Importance::weights_of(std::string_view name, const Shape& shape, const Scheme& scheme) const {
+std::span<const float> Importance::weights_of(std::string_view name, const Shape& shape,
+                                              const Scheme& scheme) const {
     if (!uses_weights(scheme, shape)) return {};
     const auto found = find(name);
     if (!found) return {};
-    return fitting(*found, quant::inputs_of(scheme, shape), scheme.batch ? quant::matrix_of(scheme, shape).batch : 1);
+    return fitting(*found, quant::inputs_of(scheme, shape),
+                   scheme.batch ? quant::matrix_of(scheme, shape).batch : 1);
 }
 
-std::unique_ptr<plan::Importance> open_importance(const std::optional<Checksum>& expected,
-                                                  const std::optional<std::filesystem::path>& given) {
+std::unique_ptr<plan::Importance> open_importance(
+    const std::optional<Checksum>& expected, const std::optional<std::filesystem::path>& given) {
     if (!expected) {
         if (!given) return nullptr;
         throw Error(ErrorCode::kUsage, "--importance", "the set was made without; leave it out");
     }
     if (!given)
         throw Error(ErrorCode::kUsage, "--source",
-                    "the set was quantized with --importance; give the same file again, as its codes depend on it");
+                    "the set was quantized with --importance; give the same file again, as its "
+                    "codes depend on it");
     auto importance = std::make_unique<plan::Importance>(*given);
     if (importance->checksum() == *expected) return importance;
     throw Error(ErrorCode::kBadInput, printable(given->string()),

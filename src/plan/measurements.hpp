@@ -1,5 +1,6 @@
-// What was measured of every tensor under every scheme that it may have: a hundred thousand tensors have a million such tries, so they lie in
-// flat arrays, of many no more than the choice among them needs. Plain memory; measuring is run/measure's business.
+// What was measured of every tensor under every scheme that it may have: a hundred thousand tensors
+// have a million such tries, so they lie in flat arrays, of many no more than the choice among them
+// needs. Plain memory; measuring is run/measure's business.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +27,8 @@ struct SchemeLists {
 
 class Measurements {
   public:
-    /// So many tries keep all their figures, at 64 bytes each; of more only the RMSE stays, and one sum of squares a tensor.
+    /// So many tries keep all their figures, at 64 bytes each; of more only the RMSE stays, and one
+    /// sum of squares a tensor.
     static constexpr std::size_t kMostKept = 32U << 10U;
 
     explicit Measurements(SchemeLists lists) : lists_(std::move(lists)) {
@@ -40,10 +42,12 @@ class Measurements {
         rmses_.reserve(tries);
     }
 
-    /// The next try, tensor by tensor in the order of their lists. `signal` is the sum of the tensor's squares.
+    /// The next try, tensor by tensor in the order of their lists. `signal` is the sum of the
+    /// tensor's squares.
     void add(std::size_t tensor, const TensorStatistics& statistics, const quant::WideSum& signal) {
         const bool is_first = rmses_.size() == first_[tensor];
-        constexpr float kLeast = std::numeric_limits<float>::denorm_min();  // nothing that was lost becomes 0
+        constexpr float kLeast =
+            std::numeric_limits<float>::denorm_min();  // nothing that was lost becomes 0
         const auto rmse = static_cast<float>(statistics.rmse);
         rmses_.push_back(statistics.rmse > 0 ? std::max(rmse, kLeast) : rmse);
         if (keeps_all_) statistics_.push_back(statistics);

@@ -40,7 +40,8 @@ std::string decibels_text(double sqnr_db) {
 }  // namespace
 
 Planner::Planner(const formats::Format& format, const checkpoint::Checkpoint& checkpoint,
-                 const std::vector<TensorReport>& tensors, Measurements measured, std::vector<TensorChoices> choices)
+                 const std::vector<TensorReport>& tensors, Measurements measured,
+                 std::vector<TensorChoices> choices)
     : format_(format),
       checkpoint_(checkpoint),
       tensors_(tensors),
@@ -49,12 +50,14 @@ Planner::Planner(const formats::Format& format, const checkpoint::Checkpoint& ch
       choices_(std::move(choices)) {
     count_digits();
     add_items();
-    front_.emplace(Items{items_.size() + 1,
-                         [this](std::size_t item) { return item < items_.size() ? choices_of(items_[item]) : 1; },
-                         [this](std::size_t item, std::uint32_t number) { return choice(item, number); }});
+    front_.emplace(Items{
+        items_.size() + 1,
+        [this](std::size_t item) { return item < items_.size() ? choices_of(items_[item]) : 1; },
+        [this](std::size_t item, std::uint32_t number) { return choice(item, number); }});
 }
 
-/// The digits of the largest offsets that choices can lead to, file by file, and what the smallest ones would save.
+/// The digits of the largest offsets that choices can lead to, file by file, and what the smallest
+/// ones would save.
 void Planner::count_digits() {
     std::vector<std::uint64_t> most(checkpoint_.shards.size());
     std::vector<std::uint64_t> least(most);
@@ -93,14 +96,16 @@ double Planner::in_unit(const quant::WideSum& sum) const {
     return quant::WideSum::scaled(sum.value, sum.exponent - 2 * unit_).as_double();
 }
 
-/// An item for each tensor that has more than one choice; the others' only choices together are one item.
+/// An item for each tensor that has more than one choice; the others' only choices together are one
+/// item.
 void Planner::add_items() {
     settle_unit();
     rest_ = {static_cast<double>(formats::empty_bytes(format_, checkpoint_)), 0, 0};
     std::unordered_map<std::string, std::uint32_t> known;
     for (std::uint32_t i = 0; i < tensors_.size(); ++i) {
         if (choices_[i].as_of) continue;
-        const auto [found, is_new] = known.emplace(cost_key(i), static_cast<std::uint32_t>(costs_.size()));
+        const auto [found, is_new] =
+            known.emplace(cost_key(i), static_cast<std::uint32_t>(costs_.size()));
         if (is_new) add_costs(i);
         items_.push_back(i);
         first_cost_.push_back(found->second);
@@ -114,7 +119,8 @@ void Planner::add_items() {
 
 /// The schemes that were measured, then copying it.
 std::uint32_t Planner::choices_of(std::size_t tensor) const {
-    return static_cast<std::uint32_t>(measured_.schemes_of(tensor).size()) + (choices_[tensor].may_be_kept ? 1 : 0);
+    return static_cast<std::uint32_t>(measured_.schemes_of(tensor).size()) +
+           (choices_[tensor].may_be_kept ? 1 : 0);
 }
 
 Choice Planner::choice(std::size_t item, std::uint32_t number) const {
@@ -122,23 +128,28 @@ Choice Planner::choice(std::size_t item, std::uint32_t number) const {
     const std::size_t tensor = items_[item];
     const double cost = costs_[first_cost_[item] + number];
     if (number == measured_.schemes_of(tensor).size()) return {cost, 0, 0};
-    const double rmse = std::ldexp(measured_.rmse(tensor, number), -unit_);  // the rounded figure, as totals take it
-    const double worth = tensors_[tensor].kind == Kind::kBuffer ? 0.0 : in_unit(measured_.signal(tensor, number));
+    const double rmse = std::ldexp(measured_.rmse(tensor, number),
+                                   -unit_);  // the rounded figure, as totals take it
+    const double worth =
+        tensors_[tensor].kind == Kind::kBuffer ? 0.0 : in_unit(measured_.signal(tensor, number));
     return {cost, rmse * rmse * elements_of(tensors_[tensor]), worth};
 }
 
-/// Tensors with equal keys cost the same in every choice: a hundred thousand tensors are of few sorts.
+/// Tensors with equal keys cost the same in every choice: a hundred thousand tensors are of few
+/// sorts.
 std::string Planner::cost_key(std::size_t tensor) const {
     const TensorReport& t = tensors_[tensor];
     const bool is_kept = choices_[tensor].may_be_kept;
     const std::uint64_t name_bytes = safetensors::entry_bytes(t.name, t.dtype, {}, 1);
-    return fmt::format("{} {} {} {} {} {}", measured_.lists().of[tensor], is_kept, static_cast<int>(t.dtype),
-                       name_bytes, digits_[tensor], fmt::join(t.shape, ","));
+    return fmt::format("{} {} {} {} {} {}", measured_.lists().of[tensor], is_kept,
+                       static_cast<int>(t.dtype), name_bytes, digits_[tensor],
+                       fmt::join(t.shape, ","));
 }
 
 void Planner::add_costs(std::size_t tensor) {
     const auto add = [&](const std::optional<Scheme>& scheme) {
-        const std::uint64_t cost = data_bytes(tensor, scheme) + header_bytes(tensor, scheme, digits_[tensor]);
+        const std::uint64_t cost =
+            data_bytes(tensor, scheme) + header_bytes(tensor, scheme, digits_[tensor]);
         costs_.push_back(static_cast<double>(cost));
     };
     for (const Scheme& scheme : measured_.schemes_of(tensor)) add(scheme);
@@ -147,7 +158,8 @@ void Planner::add_costs(std::size_t tensor) {
 
 std::uint64_t Planner::data_bytes(std::size_t tensor, const std::optional<Scheme>& scheme) const {
     std::uint64_t bytes = 0;
-    for (const quant::StoredPart& part : format_.parts_of(tensors_[tensor], scheme)) bytes += part.byte_count;
+    for (const quant::StoredPart& part : format_.parts_of(tensors_[tensor], scheme))
+        bytes += part.byte_count;
     return bytes;
 }
 
@@ -157,12 +169,13 @@ std::uint64_t Planner::header_bytes(std::size_t tensor, const std::optional<Sche
     const TensorReport& t = tensors_[tensor];
     std::uint64_t bytes = 0;
     for (const quant::StoredPart& part : format_.parts_of(t, scheme))
-        bytes += safetensors::entry_bytes(name_of_(t.name, part.suffix), part.dtype, part.shape, digits);
+        bytes +=
+            safetensors::entry_bytes(name_of_(t.name, part.suffix), part.dtype, part.shape, digits);
     return bytes;
 }
 
-/// Costs count the most digits that offsets can have, so those of a selection that fits can be a little above the budget: from there down, the
-/// first one that fits is the best of all that do.
+/// Costs count the most digits that offsets can have, so those of a selection that fits can be a
+/// little above the budget: from there down, the first one that fits is the best of all that do.
 Plan Planner::within(std::uint64_t max_bytes) const {
     const auto limit = static_cast<double>(max_bytes);
     const std::size_t most_tries = kMostLaidOutTensors / std::max<std::size_t>(tensors_.size(), 1);
@@ -175,21 +188,25 @@ Plan Planner::within(std::uint64_t max_bytes) const {
     if (found && found->cost > limit) found = front_->best_within(limit);
     if (found) return plan_of(*found, limit);
     const Plan smallest = plan_of(front_->cheapest(), front_->cheapest().cost);
-    throw Error(
-        ErrorCode::kCheckFailed, "--max-size",
-        fmt::format("{} bytes cannot be reached; the smallest data files that the planner has take {} bytes, with an "
-                    "SQNR of {}",
-                    with_commas(max_bytes), with_commas(smallest.byte_count), decibels_text(smallest.sqnr_db)));
+    throw Error(ErrorCode::kCheckFailed, "--max-size",
+                fmt::format("{} bytes cannot be reached; the smallest data files that the planner "
+                            "has take {} bytes, with an "
+                            "SQNR of {}",
+                            with_commas(max_bytes), with_commas(smallest.byte_count),
+                            decibels_text(smallest.sqnr_db)));
 }
 
 Plan Planner::reaching(double sqnr_db) const {
     const auto found = front_->cheapest_with(std::pow(10.0, -sqnr_db / 10) * (1 - kRoundingMargin));
     if (found) return plan_of(*found, found->cost);
     const Selection best = front_->purest();
-    throw Error(ErrorCode::kCheckFailed, "--target-sqnr",
-                fmt::format("{} dB cannot be reached; the best that the planner has is {} dB, in {} bytes", sqnr_db,
-                            std::floor(quant::sqnr_db(best.worth * (1 - 2 * kRoundingMargin), best.loss) * 1e3) / 1e3,
-                            with_commas(plan_of(best, best.cost).byte_count)));
+    throw Error(
+        ErrorCode::kCheckFailed, "--target-sqnr",
+        fmt::format(
+            "{} dB cannot be reached; the best that the planner has is {} dB, in {} bytes", sqnr_db,
+            std::floor(quant::sqnr_db(best.worth * (1 - 2 * kRoundingMargin), best.loss) * 1e3) /
+                1e3,
+            with_commas(plan_of(best, best.cost).byte_count)));
 }
 
 std::vector<CurvePoint> Planner::curve() const {
@@ -202,7 +219,9 @@ std::vector<CurvePoint> Planner::curve() const {
     std::vector<CurvePoint> points;
     for (int i = 0; i < kCurvePoints; ++i) {
         const double share = i / (kCurvePoints - 1.0);
-        const double limit = i == 0 ? least : i + 1 == kCurvePoints ? most : least * std::pow(most / least, share);
+        const double limit = i == 0                  ? least
+                             : i + 1 == kCurvePoints ? most
+                                                     : least * std::pow(most / least, share);
         const auto selection = front_->best_within(limit);
         if (!selection) continue;
         const Plan plan = plan_of(*selection, limit);

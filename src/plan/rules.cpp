@@ -28,7 +28,8 @@ std::string rule_text(const TensorRule& rule) {
 TensorRule parse_rule(std::string_view text) {
     const std::size_t equals = text.rfind('=');
     if (equals == text.npos || equals == 0)
-        throw Error(ErrorCode::kUsage, "--rule", in_quotes(text) + " is not of the form PATTERN=SCHEME");
+        throw Error(ErrorCode::kUsage, "--rule",
+                    in_quotes(text) + " is not of the form PATTERN=SCHEME");
     const std::string_view name = text.substr(equals + 1);
     TensorRule rule{std::string(text.substr(0, equals)), parse_scheme(name), ""};
     if (rule.scheme || name == kKeep) return rule;
@@ -37,8 +38,9 @@ TensorRule parse_rule(std::string_view text) {
         rule.type = type->name;
         return rule;
     }
-    throw Error(ErrorCode::kUsage, "rule " + in_quotes(text),
-                in_quotes(name) + " is no scheme; octet plan --list-schemes names some, keep copies");
+    throw Error(
+        ErrorCode::kUsage, "rule " + in_quotes(text),
+        in_quotes(name) + " is no scheme; octet plan --list-schemes names some, keep copies");
 }
 
 }  // namespace octet
@@ -65,12 +67,14 @@ class Matcher {
   public:
     Matcher(std::string_view match, const std::string& subject)
         : pattern_(match.starts_with(kKindPrefix) ? "*" : match, subject) {
-        if (match.starts_with(kKindPrefix)) kind_ = kind_named(match.substr(kKindPrefix.size()), subject);
+        if (match.starts_with(kKindPrefix))
+            kind_ = kind_named(match.substr(kKindPrefix.size()), subject);
     }
 
     bool matches(const TensorReport& tensor, std::string_view other_name) const {
         if (kind_) return tensor.kind == *kind_;
-        return pattern_.matches(tensor.name) || (!other_name.empty() && pattern_.matches(other_name));
+        return pattern_.matches(tensor.name) ||
+               (!other_name.empty() && pattern_.matches(other_name));
     }
 
   private:
@@ -97,10 +101,12 @@ std::vector<std::optional<std::size_t>> assign_rules(const std::vector<TensorRul
             assigned[i] = number;
         }
         if (matched == 0)
-            throw Error(ErrorCode::kUsage, subject, "matches no tensor; octet inspect INPUT lists their names");
+            throw Error(ErrorCode::kUsage, subject,
+                        "matches no tensor; octet inspect INPUT lists their names");
         if (decided == 0)
             throw Error(ErrorCode::kUsage, subject,
-                        fmt::format("matches {}, all of which earlier rules decide; put it before them or leave it out",
+                        fmt::format("matches {}, all of which earlier rules decide; put it before "
+                                    "them or leave it out",
                                     counted(matched, "tensor")));
     }
     return assigned;

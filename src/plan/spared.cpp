@@ -19,8 +19,9 @@ constexpr std::uint64_t kLeastInputs = 16;
 /// The part of all bytes that nobody misses.
 constexpr std::uint64_t kNegligible = 1000;
 
-/// The part of what all weights take at 8 bits that copies may take: a small model's table of positions is a tenth of it. It
-/// does not depend on the size that is asked for, so that more bytes never give more error.
+/// The part of what all weights take at 8 bits that copies may take: a small model's table of
+/// positions is a tenth of it. It does not depend on the size that is asked for, so that more bytes
+/// never give more error.
 constexpr std::uint64_t kSparedShare = 400;
 
 /// One kernel for each channel, [channels, 1, ...].
@@ -50,9 +51,10 @@ std::vector<std::string> spared_by_planner(const Decisions& decisions) {
         weights += element_count(tensors[i].shape).value_or(0);
         if (decisions.deciders[i] == Decider::kPlanner) smallest_first.push_back(i);
     }
-    std::stable_sort(smallest_first.begin(), smallest_first.end(), [&](std::uint32_t a, std::uint32_t b) {
-        return tensors[a].source_bytes < tensors[b].source_bytes;
-    });
+    std::stable_sort(smallest_first.begin(), smallest_first.end(),
+                     [&](std::uint32_t a, std::uint32_t b) {
+                         return tensors[a].source_bytes < tensors[b].source_bytes;
+                     });
     const std::uint64_t most = weights / kSparedShare;
     std::uint64_t spared = 0;
     std::uint64_t others = 0;
@@ -77,9 +79,11 @@ std::string spared_by_budget(Preset preset, const TensorReport& tensor) {
         return fmt::format("a router, which --preset {} leaves alone", name);
     if (is_depthwise(tensor) && preset != Preset::kQ8)
         return fmt::format("a depthwise convolution, which --preset {} leaves alone", name);
-    if (inputs < kLeastInputs) return fmt::format("its rows have under {} inputs, too few for a scale", kLeastInputs);
+    if (inputs < kLeastInputs)
+        return fmt::format("its rows have under {} inputs, too few for a scale", kLeastInputs);
     if (fitting_scheme(preset, tensor.shape, tensor.output_axis, tensor.batch)) return "";
-    return fmt::format("too short to be cut: no scheme fits into the bits a weight of --preset {}", name);
+    return fmt::format("too short to be cut: no scheme fits into the bits a weight of --preset {}",
+                       name);
 }
 
 }  // namespace octet::plan

@@ -28,7 +28,8 @@ const kernels::Kernels& kernels_named(const char* name) {
         known += known.empty() ? "" : ", ";
         known += kernels::isa_name(isa);
     }
-    throw Error(ErrorCode::kUsage, "OCTET_ISA", "no instruction set " + in_quotes(name) + " here; use one of " + known);
+    throw Error(ErrorCode::kUsage, "OCTET_ISA",
+                "no instruction set " + in_quotes(name) + " here; use one of " + known);
 }
 
 const kernels::Kernels& active_kernels() {

@@ -10,7 +10,8 @@ namespace octet::quant {
 /// Built in and supported here, slowest first; always holds scalar.
 std::vector<kernels::Isa> available_isas();
 
-/// The loops in use. OCTET_ISA=scalar|sse2|avx2|... forces one; unknown or unsupported here: kUsage. Read once a process.
+/// The loops in use. OCTET_ISA=scalar|sse2|avx2|... forces one; unknown or unsupported here:
+/// kUsage. Read once a process.
 const kernels::Kernels& active_kernels();
 
 /// Throws kUsage like active_kernels(), but always looks at `name` (null: the best).

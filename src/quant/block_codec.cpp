@@ -22,22 +22,27 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-/// Elements that one call of a loop takes: their parameters stay in the first-level cache. A multiple of kFoldElements.
+/// Elements that one call of a loop takes: their parameters stay in the first-level cache. A
+/// multiple of kFoldElements.
 constexpr std::uint64_t kChunk = 2048;
 static_assert(kChunk % kernels::kFoldElements == 0);
 
-/// Scale and zero point of each element of a chunk where blocks are no runs that the loops know: copied out.
+/// Scale and zero point of each element of a chunk where blocks are no runs that the loops know:
+/// copied out.
 class ChunkParameters {
   public:
     explicit ChunkParameters(const Blocks& blocks) : blocks_(blocks) {}
 
-    void take(std::uint64_t row, std::uint64_t column, std::uint64_t count, kernels::BlockLoop& loop) {
-        const std::uint64_t first = row / blocks_.rows_each * blocks_.across + column / blocks_.columns_each;
+    void take(std::uint64_t row, std::uint64_t column, std::uint64_t count,
+              kernels::BlockLoop& loop) {
+        const std::uint64_t first =
+            row / blocks_.rows_each * blocks_.across + column / blocks_.columns_each;
         loop.scale = scale_;
         loop.zero_point = zero_point_;
         std::uint64_t done = 0;
         for (std::uint64_t block = first; done < count; ++block) {
-            const std::uint64_t stop = ((column + done) / blocks_.columns_each + 1) * blocks_.columns_each - column;
+            const std::uint64_t stop =
+                ((column + done) / blocks_.columns_each + 1) * blocks_.columns_each - column;
             const std::uint64_t end = std::min(count, stop);
             std::fill(scale_ + done, scale_ + end, blocks_.scale[block]);
             std::fill(zero_point_ + done, zero_point_ + end, blocks_.zero_point[block]);
@@ -58,7 +63,8 @@ class PercentileRange {
         : scheme_(scheme),
           tile_(tile),
           blocks_(blocks),
-          values_(blocks.rows_each * (blocks.columns_each == 1 ? kTogether : blocks.columns_each)) {}
+          values_(blocks.rows_each * (blocks.columns_each == 1 ? kTogether : blocks.columns_each)) {
+    }
 
     kernels::Range of(std::uint64_t block) {
         const std::uint64_t row = block / blocks_.across * blocks_.rows_each;
@@ -66,7 +72,8 @@ class PercentileRange {
         const std::uint64_t rows = std::min(blocks_.rows_each, tile_.rows - row);
         const std::uint64_t columns = std::min(blocks_.columns_each, tile_.columns - column);
         const PercentilePlaces places = percentile_places(scheme_, rows * columns);
-        if (places.high + 1 == rows * columns && (scheme_.symmetric || places.low == 0)) return whole(block);
+        if (places.high + 1 == rows * columns && (scheme_.symmetric || places.low == 0))
+            return whole(block);
         const std::span<float> values = gathered(row, column, rows, columns);
         if (scheme_.symmetric) {
             for (float& value : values) value = std::fabs(value);
@@ -81,14 +88,17 @@ class PercentileRange {
 
     /// Where nothing lies outside.
     kernels::Range whole(std::uint64_t block) const {
-        const float magnitude = std::max(std::fabs(blocks_.min[block]), std::fabs(blocks_.max[block]));
+        const float magnitude =
+            std::max(std::fabs(blocks_.min[block]), std::fabs(blocks_.max[block]));
         return scheme_.symmetric ? kernels::Range{-magnitude, magnitude, true}
                                  : kernels::Range{blocks_.min[block], blocks_.max[block], true};
     }
 
     /// The values of a block, which come in order of blocks.
-    std::span<float> gathered(std::uint64_t row, std::uint64_t column, std::uint64_t rows, std::uint64_t columns) {
-        const auto* const tile = static_cast<const float*>(tile_.values) + row * tile_.columns + column;
+    std::span<float> gathered(std::uint64_t row, std::uint64_t column, std::uint64_t rows,
+                              std::uint64_t columns) {
+        const auto* const tile =
+            static_cast<const float*>(tile_.values) + row * tile_.columns + column;
         if (blocks_.columns_each > 1) {
             for (std::uint64_t r = 0; r < rows; ++r)
                 std::copy_n(tile + r * tile_.columns, columns, values_.data() + r * columns);
@@ -96,7 +106,8 @@ class PercentileRange {
         }
         const std::uint64_t together = std::min(kTogether, tile_.columns - column);
         for (std::uint64_t r = 0; r < rows && column % kTogether == 0; ++r) {
-            for (std::uint64_t c = 0; c < together; ++c) values_[c * rows + r] = tile[r * tile_.columns + c];
+            for (std::uint64_t c = 0; c < together; ++c)
+                values_[c * rows + r] = tile[r * tile_.columns + c];
         }
         return {values_.data() + column % kTogether * rows, rows};
     }
@@ -114,10 +125,12 @@ class PercentileRange {
 };
 
 const void* element(const Tile& tile, std::uint64_t row, std::uint64_t column) {
-    return static_cast<const std::byte*>(tile.values) + (row * tile.columns + column) * sizeof(float);
+    return static_cast<const std::byte*>(tile.values) +
+           (row * tile.columns + column) * sizeof(float);
 }
 
-bool percentile_states(const Scheme& scheme, const Tile& tile, const Blocks& blocks, std::uint64_t& overflowed) {
+bool percentile_states(const Scheme& scheme, const Tile& tile, const Blocks& blocks,
+                       std::uint64_t& overflowed) {
     PercentileRange percentiles(scheme, tile, blocks);
     for (std::uint64_t i = 0; i < blocks.count; ++i) {
         const BlockState state = block_state(scheme, percentiles.of(i));
@@ -130,11 +143,14 @@ bool percentile_states(const Scheme& scheme, const Tile& tile, const Blocks& blo
     return true;
 }
 
-/// What numbers of up to that magnitude are multiplied with before they are squared in float32: 1, which the loops need not do, or
-/// where squares could overflow or vanish a power of two that brings `magnitude` into [1, 2), as far as float32's normal exponents reach.
+/// What numbers of up to that magnitude are multiplied with before they are squared in float32: 1,
+/// which the loops need not do, or where squares could overflow or vanish a power of two that
+/// brings `magnitude` into [1, 2), as far as float32's normal exponents reach.
 float factor_for_squares(float magnitude) {
-    constexpr int kHarmless = 31;  // 2^64 times the elements of a fold is far from overflowing, 2^-62 from vanishing
-    if (magnitude == 0.0F || std::isinf(magnitude) || std::abs(std::ilogb(magnitude)) <= kHarmless) return 1.0F;
+    constexpr int kHarmless =
+        31;  // 2^64 times the elements of a fold is far from overflowing, 2^-62 from vanishing
+    if (magnitude == 0.0F || std::isinf(magnitude) || std::abs(std::ilogb(magnitude)) <= kHarmless)
+        return 1.0F;
     return std::ldexp(1.0F, std::clamp(-std::ilogb(magnitude), -126, 127));
 }
 
@@ -147,25 +163,28 @@ struct TilePart {
 };
 
 /// Codes and sums of a part; of float64 sources the error is counted in float64.
-void quantize_rows(const Tile& tile, const TilePart& part, kernels::BlockLoop loop, std::uint8_t* codes,
-                   kernels::BlockSums& sums) {
+void quantize_rows(const Tile& tile, const TilePart& part, kernels::BlockLoop loop,
+                   std::uint8_t* codes, kernels::BlockSums& sums) {
     const kernels::Kernels& k = active_kernels();
     const void* const values = element(tile, part.row, part.column);
-    if (tile.exact == nullptr) return k.quantize_block(values, part.rows, part.columns, loop, codes, sums);
+    if (tile.exact == nullptr)
+        return k.quantize_block(values, part.rows, part.columns, loop, codes, sums);
     kernels::BlockSums narrowed = {};
     k.quantize_block(values, part.rows, part.columns, loop, codes, narrowed);
     sums.clipped += narrowed.clipped;
     const auto* const exact = static_cast<const std::byte*>(tile.exact);
     for (std::uint64_t row = 0; row < part.rows; ++row) {
         const std::uint64_t at = (part.row + row) * tile.columns + part.column;
-        k.block_error_f64(exact + at * sizeof(double), codes + row * part.columns, part.columns, loop, sums.lanes);
+        k.block_error_f64(exact + at * sizeof(double), codes + row * part.columns, part.columns,
+                          loop, sums.lanes);
         loop.scale += loop.row_step;
         loop.zero_point += loop.row_step;
     }
 }
 
 /// The error sums of codes already made, where the loops' own squares overflowed or vanished.
-ErrorSums exact_sums_of(const Tile& tile, const Blocks& blocks, kernels::BlockLoop loop, const std::uint8_t* codes) {
+ErrorSums exact_sums_of(const Tile& tile, const Blocks& blocks, kernels::BlockLoop loop,
+                        const std::uint8_t* codes) {
     const kernels::Kernels& k = active_kernels();
     ChunkParameters parameters(blocks);
     ExactSums sums;
@@ -213,7 +232,8 @@ bool add_ranges(const Tile& tile, const Blocks& blocks) {
     const bool by_columns = blocks.columns_each == 1;
     // Rows that end where their blocks end are one long row.
     if (!by_columns && blocks.rows_each == 1 && tile.columns % blocks.columns_each == 0)
-        return k.row_ranges(tile.values, tile.rows * tile.columns, blocks.columns_each, blocks.min, blocks.max);
+        return k.row_ranges(tile.values, tile.rows * tile.columns, blocks.columns_each, blocks.min,
+                            blocks.max);
     const std::uint64_t rows_at_once = by_columns ? blocks.rows_each : 1;
     bool finite = true;
     for (std::uint64_t row = 0; row < tile.rows; row += rows_at_once) {
@@ -240,7 +260,9 @@ bool make_states(const Scheme& scheme, const Tile& tile, const float* weights, c
     }
     if (needs_search(scheme)) {
         search_states(scheme, tile, weights, blocks);
-        if (scheme.scale_dtype == ScaleDtype::kTwoLevel || block_kind(scheme) != kernels::BlockKind::kReal) return true;
+        if (scheme.scale_dtype == ScaleDtype::kTwoLevel ||
+            block_kind(scheme) != kernels::BlockKind::kReal)
+            return true;
         for (overflowed = 0; overflowed < blocks.count; ++overflowed) {
             if (std::isinf(blocks.max[overflowed] - blocks.min[overflowed]) &&
                 blocks.max[overflowed] > blocks.min[overflowed])
@@ -248,9 +270,10 @@ bool make_states(const Scheme& scheme, const Tile& tile, const float* weights, c
         }
         return true;
     }
-    if (scheme.range == RangeSearch::kPercentile) return percentile_states(scheme, tile, blocks, overflowed);
-    const std::uint64_t found =
-        block_states(scheme, {blocks.min, blocks.max, blocks.scale, blocks.zero_point}, blocks.count);
+    if (scheme.range == RangeSearch::kPercentile)
+        return percentile_states(scheme, tile, blocks, overflowed);
+    const std::uint64_t found = block_states(
+        scheme, {blocks.min, blocks.max, blocks.scale, blocks.zero_point}, blocks.count);
     overflowed = found;
     return found == blocks.count;
 }
@@ -259,11 +282,12 @@ SumFactors sum_factors(const Blocks& blocks) {
     kernels::LargestNumbers largest;
     active_kernels().largest_numbers(blocks.min, blocks.max, blocks.scale, blocks.count, largest);
     return {factor_for_squares(largest.magnitude), factor_for_squares(largest.scale),
-            largest.least_scale >= std::numeric_limits<float>::min(), largest.magnitude, largest.scale};
+            largest.least_scale >= std::numeric_limits<float>::min(), largest.magnitude,
+            largest.scale};
 }
 
-ErrorSums quantize_tile(const Scheme& scheme, const Tile& tile, const Blocks& blocks, SumFactors factors,
-                        std::uint8_t* codes) {
+ErrorSums quantize_tile(const Scheme& scheme, const Tile& tile, const Blocks& blocks,
+                        SumFactors factors, std::uint8_t* codes) {
     kernels::BlockLoop loop{block_kind(scheme),
                             scheme.rounding == Rounding::kTruncate,
                             largest_code(scheme),
@@ -272,12 +296,14 @@ ErrorSums quantize_tile(const Scheme& scheme, const Tile& tile, const Blocks& bl
                             nullptr,
                             nullptr};
     loop.ahead = tile.ahead;
-    // A normal scale is at most half an ulp below range / largest code, so that no quotient reaches half a code more.
+    // A normal scale is at most half an ulp below range / largest code, so that no quotient reaches
+    // half a code more.
     loop.is_plain = factors.has_normal_scales && scheme.range == RangeSearch::kMinMax &&
                     scheme.scale_dtype != ScaleDtype::kTwoLevel;
     kernels::BlockSums sums = {};
     const bool by_columns = blocks.columns_each == 1;
-    const bool has_runs = blocks.columns_each % kernels::kLanes == 0 || blocks.columns_each >= tile.columns;
+    const bool has_runs =
+        blocks.columns_each % kernels::kLanes == 0 || blocks.columns_each >= tile.columns;
     if (by_columns || has_runs) {
         loop.run = by_columns ? 1 : blocks.columns_each;
         loop.row_step = blocks.rows_each == 1 ? blocks.across : 0;
@@ -286,7 +312,8 @@ ErrorSums quantize_tile(const Scheme& scheme, const Tile& tile, const Blocks& bl
             const std::uint64_t rows = std::min(rows_at_once, tile.rows - row);
             loop.scale = blocks.scale + row / blocks.rows_each * blocks.across;
             loop.zero_point = blocks.zero_point + row / blocks.rows_each * blocks.across;
-            quantize_rows(tile, {row, 0, rows, tile.columns}, loop, codes + row * tile.columns, sums);
+            quantize_rows(tile, {row, 0, rows, tile.columns}, loop, codes + row * tile.columns,
+                          sums);
         }
     } else {
         ChunkParameters parameters(blocks);
@@ -294,19 +321,22 @@ ErrorSums quantize_tile(const Scheme& scheme, const Tile& tile, const Blocks& bl
             for (std::uint64_t column = 0; column < tile.columns; column += kChunk) {
                 const std::uint64_t count = std::min(kChunk, tile.columns - column);
                 parameters.take(row, column, count, loop);
-                quantize_rows(tile, {row, column, 1, count}, loop, codes + row * tile.columns + column, sums);
+                quantize_rows(tile, {row, column, 1, count}, loop,
+                              codes + row * tile.columns + column, sums);
             }
         }
     }
-    const bool lossy = are_lossy(sums.lanes, tile.rows * tile.columns, factors.magnitude, tile.exact != nullptr);
-    ErrorSums result =
-        lossy ? exact_sums_of(tile, blocks, loop, codes) : tile_sums(sums.lanes, factors.signal, factors.noise);
+    const bool lossy =
+        are_lossy(sums.lanes, tile.rows * tile.columns, factors.magnitude, tile.exact != nullptr);
+    ErrorSums result = lossy ? exact_sums_of(tile, blocks, loop, codes)
+                             : tile_sums(sums.lanes, factors.signal, factors.noise);
     result.clipped = sums.clipped;
     return result;
 }
 
 double largest_bound(const Scheme& scheme, const Blocks& blocks, Dtype source) {
-    return largest_block_bound(scheme, {blocks.min, blocks.max, blocks.scale, blocks.zero_point}, blocks.count, source);
+    return largest_block_bound(scheme, {blocks.min, blocks.max, blocks.scale, blocks.zero_point},
+                               blocks.count, source);
 }
 
 }  // namespace octet::quant

@@ -40,7 +40,8 @@ PieceHasher::PieceHasher() : kernels_(active_kernels()) {
 template <typename AddPart>
 void PieceHasher::add_parts(std::span<const std::byte> bytes, AddPart add_part) {
     while (!bytes.empty()) {
-        const auto part = bytes.first(std::min<std::uint64_t>(bytes.size(), kPieceBytes - piece_bytes_));
+        const auto part =
+            bytes.first(std::min<std::uint64_t>(bytes.size(), kPieceBytes - piece_bytes_));
         add_part(part);
         piece_bytes_ += part.size();
         if (piece_bytes_ == kPieceBytes) pieces_.push_back(end_piece());
@@ -49,7 +50,9 @@ void PieceHasher::add_parts(std::span<const std::byte> bytes, AddPart add_part) 
 }
 
 void PieceHasher::add(std::span<const std::byte> bytes) {
-    add_parts(bytes, [this](std::span<const std::byte> part) { kernels_.hash_add(state_, part.data(), part.size()); });
+    add_parts(bytes, [this](std::span<const std::byte> part) {
+        kernels_.hash_add(state_, part.data(), part.size());
+    });
 }
 
 void PieceHasher::add_values(std::span<const std::byte> bytes, kernels::Range& range) {

@@ -1,5 +1,6 @@
-// Checksums as the sidecar stores them: XXH3-128, and for data that several threads share the hash of the hashes of consecutive pieces of
-// 4 MiB (docs/format.md). The same for any number of threads and any instruction set.
+// Checksums as the sidecar stores them: XXH3-128, and for data that several threads share the hash
+// of the hashes of consecutive pieces of 4 MiB (docs/format.md). The same for any number of threads
+// and any instruction set.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +37,8 @@ class PieceHasher {
 
     void add(std::span<const std::byte> bytes);
 
-    /// The same for whole float32 values, whose range is extended on the way. What came before must have been whole values, too.
+    /// The same for whole float32 values, whose range is extended on the way. What came before must
+    /// have been whole values, too.
     void add_values(std::span<const std::byte> bytes, kernels::Range& range);
 
     /// The pieces' checksums, the last one included; the hasher is as new afterwards.

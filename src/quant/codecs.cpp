@@ -12,7 +12,8 @@ bool has_codec(const Scheme& scheme) noexcept {
 void check_has_codec(const Scheme& scheme) {
     const std::string problem = scheme_problem(scheme);
     if (!problem.empty())
-        throw Error(ErrorCode::kUsage, "the scheme " + scheme_name(scheme), problem + "; choose another");
+        throw Error(ErrorCode::kUsage, "the scheme " + scheme_name(scheme),
+                    problem + "; choose another");
     if (has_codec(scheme)) return;
     throw Error(ErrorCode::kUsage, "the scheme " + scheme_name(scheme),
                 "two levels have no percentile ranges; leave one of the two out");

@@ -1,4 +1,5 @@
-// Which schemes this octet can execute. A scheme that has a name but no codec is refused by whoever would have to run it.
+// Which schemes this octet can execute. A scheme that has a name but no codec is refused by whoever
+// would have to run it.
 #pragma once
 
 #include "octet/scheme.hpp"

@@ -43,12 +43,14 @@ T largest_of(const T* values, std::size_t count) {
     return *std::max_element(std::begin(lanes), std::end(lanes));
 }
 
-/// Not `isfinite`, whose branches would stop the compiler from vectorizing: x - x is 0 for finite x only.
+/// Not `isfinite`, whose branches would stop the compiler from vectorizing: x - x is 0 for finite x
+/// only.
 template <typename T>
 bool all_finite(const T* values, std::size_t count) {
     T lanes[kLanes] = {};
     for (std::size_t i = 0; i < count; i += kLanes) {
-        for (std::size_t lane = 0; lane < kLanes; ++lane) lanes[lane] += values[i + lane] - values[i + lane];
+        for (std::size_t lane = 0; lane < kLanes; ++lane)
+            lanes[lane] += values[i + lane] - values[i + lane];
     }
     return std::all_of(std::begin(lanes), std::end(lanes), [](T lane) { return lane == T(0); });
 }
@@ -119,7 +121,8 @@ void DifferenceTile::settle_non_finite(Block<T>& block) {
         if (same) continue;
         noise_[0] = kInfinity;
         note_error(kInfinity, next_element_ + i);
-        // The zeros are counted in the first bin later; the counts are unsigned, and their sums come out right.
+        // The zeros are counted in the first bin later; the counts are unsigned, and their sums
+        // come out right.
         if (scale_ > 0) {
             --sums_.histogram.front();
             ++sums_.histogram.back();
@@ -162,7 +165,8 @@ void DifferenceTile::add_products(const Block<T>& block) {
     }
 }
 
-/// Squares and products that may leave a double's range: summed in order, each factor scaled by its largest.
+/// Squares and products that may leave a double's range: summed in order, each factor scaled by its
+/// largest.
 void DifferenceTile::add_wide(const Block<double>& block) {
     const auto sum_of = [&](const double* a, const double* b) {
         const double largest_a = largest_of(a, block.padded);
@@ -172,7 +176,8 @@ void DifferenceTile::add_wide(const Block<double>& block) {
         const int place_a = std::ilogb(largest_a);
         const int place_b = std::ilogb(largest_b);
         double sum = 0;
-        for (std::size_t i = 0; i < block.count; ++i) sum += std::ldexp(a[i], -place_a) * std::ldexp(b[i], -place_b);
+        for (std::size_t i = 0; i < block.count; ++i)
+            sum += std::ldexp(a[i], -place_a) * std::ldexp(b[i], -place_b);
         return WideSum::scaled(sum, place_a + place_b);
     };
     wide_.signal += sum_of(block.a, block.a);
@@ -189,7 +194,8 @@ void DifferenceTile::add_counts(const Block<T>& block) {
     for (std::size_t i = 0; i < block.padded; ++i) {
         const T a = block.a[i];
         const T b = block.b[i];
-        flips += static_cast<unsigned>((a < 0) & (b > 0)) | static_cast<unsigned>((a > 0) & (b < 0));
+        flips +=
+            static_cast<unsigned>((a < 0) & (b > 0)) | static_cast<unsigned>((a > 0) & (b < 0));
         zeros += static_cast<unsigned>(a != 0) & static_cast<unsigned>(b == 0);
     }
     sums_.sign_flips += flips;
@@ -197,7 +203,8 @@ void DifferenceTile::add_counts(const Block<T>& block) {
     if (!(scale_ > 0)) return;
     const double eighth = scale_ / 8;  // exact, so that the edges are
     for (std::size_t i = 0; i < block.count; ++i) {
-        const double eighths = std::min(std::fabs(static_cast<double>(block.error[i])) / eighth, 32.0);
+        const double eighths =
+            std::min(std::fabs(static_cast<double>(block.error[i])) / eighth, 32.0);
         const auto k = static_cast<std::size_t>(eighths);
         ++sums_.histogram[k < 8 ? k : k < 16 ? 8 : k < 32 ? 9 : 10];
     }
@@ -205,7 +212,8 @@ void DifferenceTile::add_counts(const Block<T>& block) {
 
 template <typename T>
 void DifferenceTile::add_block(Block<T>& block) {
-    if (!all_finite(block.a, block.padded) || !all_finite(block.b, block.padded)) settle_non_finite(block);
+    if (!all_finite(block.a, block.padded) || !all_finite(block.b, block.padded))
+        settle_non_finite(block);
     for (std::size_t i = 0; i < block.padded; ++i) block.error[i] = block.a[i] - block.b[i];
     const T largest_error = largest_of(block.error, block.padded);
     if constexpr (std::is_same_v<T, float>) {
@@ -215,13 +223,16 @@ void DifferenceTile::add_block(Block<T>& block) {
         }
     }
     if (static_cast<double>(largest_error) > sums_.max_abs_error) {
-        const T* const found = std::find_if(block.error, block.error + block.count,
-                                            [&](T error) { return std::fabs(error) == largest_error; });
-        note_error(static_cast<double>(largest_error), next_element_ + static_cast<std::uint64_t>(found - block.error));
+        const T* const found = std::find_if(block.error, block.error + block.count, [&](T error) {
+            return std::fabs(error) == largest_error;
+        });
+        note_error(static_cast<double>(largest_error),
+                   next_element_ + static_cast<std::uint64_t>(found - block.error));
     }
     const T largest_a = largest_of(block.a, block.padded);
     if constexpr (std::is_same_v<T, double>) {
-        if (is_wide(largest_a) || is_wide(largest_of(block.b, block.padded)) || is_wide(largest_error)) {
+        if (is_wide(largest_a) || is_wide(largest_of(block.b, block.padded)) ||
+            is_wide(largest_error)) {
             add_wide(block);
             add_counts(block);
             next_element_ += block.count;
@@ -237,7 +248,8 @@ void DifferenceTile::add_block(Block<T>& block) {
 template <typename T>
 void DifferenceTile::add_all(std::span<const T> a, std::span<const T> b) {
     for (std::size_t first = 0; first < a.size(); first += kernels::kFoldElements) {
-        Block<T> block(a.data() + first, b.data() + first, std::min(kernels::kFoldElements, a.size() - first));
+        Block<T> block(a.data() + first, b.data() + first,
+                       std::min(kernels::kFoldElements, a.size() - first));
         add_block(block);
     }
 }

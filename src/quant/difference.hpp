@@ -1,6 +1,7 @@
-// Two runs of values held against each other: sums of squares, the largest error and where it is, signs, zeros, a
-// histogram. Works on memory only. Squares are summed in the lanes and folds of the kernels (kernels.hpp), so that a
-// checkpoint compared with its set gives the figures that quantizing it gave.
+// Two runs of values held against each other: sums of squares, the largest error and where it is,
+// signs, zeros, a histogram. Works on memory only. Squares are summed in the lanes and folds of the
+// kernels (kernels.hpp), so that a checkpoint compared with its set gives the figures that
+// quantizing it gave.
 #pragma once
 
 #include <array>
@@ -13,10 +14,11 @@
 
 namespace octet::quant {
 
-/// Edges of the histogram of |error| / scale. Rounding to nearest stays in the first four bins, truncating in the first
-/// eight, but for the float32 roundings of restoring.
+/// Edges of the histogram of |error| / scale. Rounding to nearest stays in the first four bins,
+/// truncating in the first eight, but for the float32 roundings of restoring.
 inline constexpr std::array<double, 12> kHistogramEdges = {
-    0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1, 2, 4, std::numeric_limits<double>::infinity()};
+    0,    0.125, 0.25, 0.375, 0.5, 0.625,
+    0.75, 0.875, 1,    2,     4,   std::numeric_limits<double>::infinity()};
 inline constexpr std::size_t kHistogramBins = kHistogramEdges.size() - 1;
 
 /// What was found so far, in the unit of the weights.
@@ -43,10 +45,11 @@ double cosine(const DifferenceSums& sums) noexcept;
 class DifferenceTile {
   public:
     /// `scale` 0: no histogram. `first_element` is the tile's place in its tensor.
-    DifferenceTile(double scale, std::uint64_t first_element) : scale_(scale), next_element_(first_element) {}
+    DifferenceTile(double scale, std::uint64_t first_element)
+        : scale_(scale), next_element_(first_element) {}
 
-    /// The next elements, as many of `a` as of `b`. A piece that is not the tile's last has a multiple of
-    /// kFoldElements.
+    /// The next elements, as many of `a` as of `b`. A piece that is not the tile's last has a
+    /// multiple of kFoldElements.
     void add(std::span<const float> a, std::span<const float> b);
     void add(std::span<const double> a, std::span<const double> b);
 

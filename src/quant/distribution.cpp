@@ -11,7 +11,8 @@
 namespace octet::quant {
 namespace {
 
-/// Values whose bins are found before any is counted: the first loop is arithmetic alone, which compilers make wide.
+/// Values whose bins are found before any is counted: the first loop is arithmetic alone, which
+/// compilers make wide.
 constexpr std::size_t kAtOnce = 1024;
 
 constexpr double kMostBin = static_cast<double>(kBins);
@@ -46,7 +47,8 @@ Window window_of(float low, float high) noexcept {
     return {low, std::isinf(span) ? 0.0F : static_cast<float>(kBins) / span};
 }
 
-void count_values(std::span<const float> values, const Window& window, std::uint32_t* counts) noexcept {
+void count_values(std::span<const float> values, const Window& window,
+                  std::uint32_t* counts) noexcept {
     std::int32_t bins[kAtOnce];
     for (std::size_t first = 0; first < values.size(); first += kAtOnce) {
         const std::size_t count = std::min(kAtOnce, values.size() - first);
@@ -87,13 +89,15 @@ Distribution::Distribution(const Window& window, std::span<const std::uint64_t> 
     : window_(window), counts_(counts.begin(), counts.end()) {
     origin_ = wide(window.low) + kMostBin / 2 / wide(window.factor);
     before_.emplace_back();
-    for (std::size_t i = 0; i < counts_.size(); ++i) add_point(value_of(i), static_cast<double>(counts_[i]));
+    for (std::size_t i = 0; i < counts_.size(); ++i)
+        add_point(value_of(i), static_cast<double>(counts_[i]));
 }
 
 void Distribution::refine(const Zoom& zoom, std::span<const std::uint64_t> counts) {
     before_.resize(zoom.first + 1);
     zoom_ = zoom;
-    for (const std::uint64_t count : counts) add_point(value_of(before_.size() - 1), static_cast<double>(count));
+    for (const std::uint64_t count : counts)
+        add_point(value_of(before_.size() - 1), static_cast<double>(count));
     for (std::size_t i = zoom.last; i < counts_.size(); ++i)
         add_point(value_of(before_.size() - 1), static_cast<double>(counts_[i]));
 }
@@ -101,7 +105,8 @@ void Distribution::refine(const Zoom& zoom, std::span<const std::uint64_t> count
 void Distribution::add_point(double value, double count) {
     const Sums& last = before_.back();
     const double from = value - origin_;
-    before_.push_back({last.count + count, last.value + count * from, last.square + count * (from * from)});
+    before_.push_back(
+        {last.count + count, last.value + count * from, last.square + count * (from * from)});
 }
 
 /// Bins whose middle lies below.
@@ -116,7 +121,8 @@ std::size_t Distribution::index_of(double boundary, std::size_t least) const noe
         std::size_t reach = 1;
         while (least + reach < values_.size() && values_[least + reach] < boundary) reach *= 2;
         const auto from = values_.begin() + static_cast<std::ptrdiff_t>(least + reach / 2);
-        const auto to = values_.begin() + static_cast<std::ptrdiff_t>(std::min(least + reach, values_.size()));
+        const auto to =
+            values_.begin() + static_cast<std::ptrdiff_t>(std::min(least + reach, values_.size()));
         return static_cast<std::size_t>(std::lower_bound(from, to, boundary) - values_.begin());
     }
     const std::size_t bin = bin_of(window_, boundary);
@@ -125,22 +131,25 @@ std::size_t Distribution::index_of(double boundary, std::size_t least) const noe
     return zoom_.first + bin_of(zoom_.inner, boundary);
 }
 
-/// Calls visit(code, what it stands for, sums over its values) for every code that has any: the code as it is multiplied, and values counted from
-/// the origin.
+/// Calls visit(code, what it stands for, sums over its values) for every code that has any: the
+/// code as it is multiplied, and values counted from the origin.
 template <typename Visit>
 void Distribution::for_each_code(const Scheme& scheme, const BlockState& state, Visit visit) const {
     const auto [scale, zero_point, first, last] = fit_of(scheme, state);
     std::size_t begin = 0;
     for (float code = first; code <= last && begin + 1 < before_.size(); code += 1.0F) {
         const std::size_t end =
-            code < last ? std::max(begin, index_of((wide(code) + 0.5) * wide(scale) + wide(zero_point), begin))
-                        : before_.size() - 1;
+            code < last
+                ? std::max(begin,
+                           index_of((wide(code) + 0.5) * wide(scale) + wide(zero_point), begin))
+                : before_.size() - 1;
         if (end == begin) continue;
         const Sums& a = before_[begin];
         const Sums& b = before_[end];
         const float product = code * scale;
         const float restored = product + zero_point;
-        visit(wide(code), wide(restored) - origin_, Sums{b.count - a.count, b.value - a.value, b.square - a.square});
+        visit(wide(code), wide(restored) - origin_,
+              Sums{b.count - a.count, b.value - a.value, b.square - a.square});
         begin = end;
     }
 }
@@ -148,7 +157,8 @@ void Distribution::for_each_code(const Scheme& scheme, const BlockState& state, 
 double Distribution::noise_of(const Scheme& scheme, const BlockState& state) const {
     if (!few_.empty()) {
         const double step = wide(state.scale);
-        return active_kernels().noise_of_points(few_.data(), few_.size(), fit_of(scheme, state)) * (step * step);
+        return active_kernels().noise_of_points(few_.data(), few_.size(), fit_of(scheme, state)) *
+               (step * step);
     }
     double noise = 0;
     for_each_code(scheme, state, [&](double, double restored, const Sums& sums) {
@@ -169,12 +179,15 @@ kernels::Range Distribution::fitted(const Scheme& scheme, const BlockState& stat
     const Sums& all = before_.back();
     const double largest = wide(largest_code(scheme));
     if (scheme.symmetric || scheme.zero_point == ZeroPoint::kInteger) {
-        const double scale = code_code > 0 ? (code_value + origin_ * code_sum) / code_code : wide(state.scale);
+        const double scale =
+            code_code > 0 ? (code_value + origin_ * code_sum) / code_code : wide(state.scale);
         const double low = scheme.symmetric ? -largest * scale : -wide(state.zero_point) * scale;
-        return {static_cast<float>(low), static_cast<float>(low + (scheme.symmetric ? 2 : 1) * largest * scale), true};
+        return {static_cast<float>(low),
+                static_cast<float>(low + (scheme.symmetric ? 2 : 1) * largest * scale), true};
     }
     const double determinant = all.count * code_code - code_sum * code_sum;
-    if (!(determinant > 0)) return {state.zero_point, state.zero_point + largest_code(scheme) * state.scale, true};
+    if (!(determinant > 0))
+        return {state.zero_point, state.zero_point + largest_code(scheme) * state.scale, true};
     const double scale = (all.count * code_value - code_sum * all.value) / determinant;
     const double low = (all.value - scale * code_sum) / all.count + origin_;
     return {static_cast<float>(low), static_cast<float>(low + largest * scale), true};
@@ -193,8 +206,9 @@ double Distribution::value_of(std::size_t point) const noexcept {
 
 double Distribution::middle() const noexcept {
     const double half = before_.back().count / 2;
-    const auto after = std::lower_bound(before_.begin() + 1, before_.end() - 1, half,
-                                        [](const Sums& sums, double count) { return sums.count < count; });
+    const auto after =
+        std::lower_bound(before_.begin() + 1, before_.end() - 1, half,
+                         [](const Sums& sums, double count) { return sums.count < count; });
     return value_of(static_cast<std::size_t>(after - before_.begin()) - 1);
 }
 
@@ -204,13 +218,14 @@ bool Distribution::is_coarse_for(const BlockState& state) const noexcept {
 }
 
 Zoom Distribution::zoom_around(const kernels::Range& range) const noexcept {
-    // A quarter of the range more on both sides, and a bin or two: the coarse bins say no better where it ends.
+    // A quarter of the range more on both sides, and a bin or two: the coarse bins say no better
+    // where it ends.
     const double margin = (wide(range.max) - wide(range.min)) / 4 + 2 / wide(window_.factor);
     Zoom zoom;
-    zoom.first =
-        static_cast<std::uint32_t>(std::min<std::size_t>(bin_of(window_, wide(range.min) - margin), kBins - 1));
-    zoom.last =
-        static_cast<std::uint32_t>(std::max<std::size_t>(bin_of(window_, wide(range.max) + margin), zoom.first + 1));
+    zoom.first = static_cast<std::uint32_t>(
+        std::min<std::size_t>(bin_of(window_, wide(range.min) - margin), kBins - 1));
+    zoom.last = static_cast<std::uint32_t>(
+        std::max<std::size_t>(bin_of(window_, wide(range.max) + margin), zoom.first + 1));
     const float each = 1.0F / window_.factor;
     const float low = window_.low + static_cast<float>(zoom.first) * each;
     zoom.inner = window_of(low, window_.low + static_cast<float>(zoom.last) * each);

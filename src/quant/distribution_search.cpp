@@ -1,4 +1,5 @@
-// The search over a distribution: pairs of ends, each measured through the state that it would store.
+// The search over a distribution: pairs of ends, each measured through the state that it would
+// store.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -38,7 +39,8 @@ class Search {
   public:
     Search(const Scheme& scheme, const Distribution& values) : scheme_(scheme), values_(values) {}
 
-    /// From pairs of parts of both sides to a range near each of the best of them. The first one wins among equals.
+    /// From pairs of parts of both sides to a range near each of the best of them. The first one
+    /// wins among equals.
     Candidate run(const kernels::Range& from) const {
         const std::vector<Candidate> grid = guesses(from);
         std::vector<Candidate> starts;
@@ -58,7 +60,8 @@ class Search {
     }
 
   private:
-    /// A square of them, parts of the lower side down and of the upper side across; of symmetric schemes those with equal parts only.
+    /// A square of them, parts of the lower side down and of the upper side across; of symmetric
+    /// schemes those with equal parts only.
     std::vector<Candidate> guesses(const kernels::Range& from) const {
         const double low = static_cast<double>(from.min);
         const double high = static_cast<double>(from.max);
@@ -110,7 +113,8 @@ class Search {
     void fit(Candidate& best) const {
         for (int i = 0; i < kFits; ++i) {
             const kernels::Range range = values_.fitted(scheme_, best.state);
-            if (!offer({static_cast<double>(range.min), static_cast<double>(range.max)}, best)) return;
+            if (!offer({static_cast<double>(range.min), static_cast<double>(range.max)}, best))
+                return;
         }
     }
 
@@ -129,7 +133,8 @@ class Search {
     /// Keeps the range if it is better than the best.
     bool offer(Ends ends, Candidate& best) const {
         if (!(ends.low < ends.high)) return false;
-        const kernels::Range range = {static_cast<float>(ends.low), static_cast<float>(ends.high), true};
+        const kernels::Range range = {static_cast<float>(ends.low), static_cast<float>(ends.high),
+                                      true};
         const BlockState state = block_state(scheme_, range);
         if (!std::isnormal(state.scale)) return false;
         const double noise = values_.noise_of(scheme_, state);
@@ -144,9 +149,11 @@ class Search {
 
 }  // namespace
 
-SearchedState search_state(const Scheme& scheme, const Distribution& values, const kernels::Range& from) {
+SearchedState search_state(const Scheme& scheme, const Distribution& values,
+                           const kernels::Range& from) {
     const Candidate found = Search(scheme, values).run(from);
-    return {found.state, {static_cast<float>(found.ends.low), static_cast<float>(found.ends.high), true}};
+    return {found.state,
+            {static_cast<float>(found.ends.low), static_cast<float>(found.ends.high), true}};
 }
 
 }  // namespace octet::quant

@@ -34,13 +34,15 @@ void ErrorSums::merge(const ErrorSums& later) noexcept {
 }
 
 ErrorSums tile_sums(const kernels::LaneSums& lanes, float signal, float noise) noexcept {
-    return {unscaled(lane_sum(lanes.signal), signal), unscaled(lane_sum(lanes.noise), noise), lanes.max_abs_error, 0};
+    return {unscaled(lane_sum(lanes.signal), signal), unscaled(lane_sum(lanes.noise), noise),
+            lanes.max_abs_error, 0};
 }
 
 TensorStatistics tensor_statistics(const ErrorSums& sums, std::uint64_t elements, double bound) {
     TensorStatistics s;
     s.sqnr_db = six_digits(sqnr_db(sums.signal, sums.noise));
-    s.rmse = elements == 0 ? 0.0 : six_digits(root_of_mean(sums.noise, static_cast<double>(elements)));
+    s.rmse =
+        elements == 0 ? 0.0 : six_digits(root_of_mean(sums.noise, static_cast<double>(elements)));
     s.max_abs_error = six_digits(sums.max_abs_error);
     s.bound = six_digits_up(bound);  // no error exceeds it as it is printed
     s.clipped = sums.clipped;

@@ -42,7 +42,8 @@ double largest_of(const double* numbers, std::size_t count) {
 
 }  // namespace
 
-bool are_lossy(const kernels::LaneSums& lanes, std::uint64_t elements, float magnitude, bool exact) noexcept {
+bool are_lossy(const kernels::LaneSums& lanes, std::uint64_t elements, float magnitude,
+               bool exact) noexcept {
     const bool has_signal = magnitude != 0.0F || exact;
     if (has_signal && !is_sound(lane_sum(lanes.signal), elements, exact)) return true;
     return lanes.max_abs_error != 0.0 && !is_sound(lane_sum(lanes.noise), elements, exact);

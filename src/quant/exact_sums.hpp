@@ -17,7 +17,8 @@ namespace octet::quant {
 /// True where squares overflowed, or where so many may have vanished that it shows in six digits.
 /// `magnitude` is the largest of the values, or more; 0 where all float32 values are 0. `exact`
 /// says that the sums were formed in float64.
-bool are_lossy(const kernels::LaneSums& lanes, std::uint64_t elements, float magnitude, bool exact) noexcept;
+bool are_lossy(const kernels::LaneSums& lanes, std::uint64_t elements, float magnitude,
+               bool exact) noexcept;
 
 /// The sums of a tile, element by element in order.
 class ExactSums {

@@ -61,13 +61,17 @@ bool are_finite_in(const std::array<float, 2>& values, Dtype source) {
     std::byte narrowed[2 * sizeof(double)];
     kernels::Narrowing narrowing{};
     const std::size_t size = 2 * (dtype_bits(source) / 8);
-    convert_values(Dtype::kF32, std::as_bytes(std::span(values)), source, std::span(narrowed).first(size), narrowing);
+    convert_values(Dtype::kF32, std::as_bytes(std::span(values)), source,
+                   std::span(narrowed).first(size), narrowing);
     return std::isfinite(values[0]) && std::isfinite(values[1]) && !narrowing.overflowed;
 }
 
-bool settle_scale(const Scheme& scheme, const kernels::Range& range, Dtype source, BlockState& state) {
-    const float magnitude = range.min > range.max ? 0.0F : std::max(std::fabs(range.min), std::fabs(range.max));
-    if (is_far_from_infinite(std::max(magnitude, state.scale), source) && is_state(state)) return true;
+bool settle_scale(const Scheme& scheme, const kernels::Range& range, Dtype source,
+                  BlockState& state) {
+    const float magnitude =
+        range.min > range.max ? 0.0F : std::max(std::fabs(range.min), std::fabs(range.max));
+    if (is_far_from_infinite(std::max(magnitude, state.scale), source) && is_state(state))
+        return true;
     if (restores_finite(scheme, state, range, source)) return true;
     if (scheme.rounding == Rounding::kTruncate || !is_state(state)) return false;
     const auto lower = lowered(state.scale, scheme.scale_dtype, [&](float scale) {
@@ -99,8 +103,9 @@ struct Superblock {
 };
 
 /// The first group that does not come back finite under that super scale.
-std::optional<std::uint64_t> first_infinite(const Scheme& scheme, const Blocks& blocks, const Superblock& super,
-                                            float super_scale, Dtype source) {
+std::optional<std::uint64_t> first_infinite(const Scheme& scheme, const Blocks& blocks,
+                                            const Superblock& super, float super_scale,
+                                            Dtype source) {
     for (std::uint64_t group = 0; group < super.groups; ++group) {
         const std::uint64_t i = super.first + group * super.stride;
         const BlockState state = {blocks.small_scale[i] * super_scale, blocks.zero_point[i]};
@@ -114,7 +119,8 @@ void settle_zero_points(const Blocks& blocks, const Superblock& super, Dtype sou
     const auto are_finite = [&](float super_zero_point) {
         for (std::uint64_t group = 0; group < super.groups; ++group) {
             const std::uint64_t i = super.first + group * super.stride;
-            if (!are_finite_in({blocks.small_zero_point[i] * super_zero_point, 0.0F}, source)) return false;
+            if (!are_finite_in({blocks.small_zero_point[i] * super_zero_point, 0.0F}, source))
+                return false;
         }
         return true;
     };
@@ -129,7 +135,8 @@ void settle_zero_points(const Blocks& blocks, const Superblock& super, Dtype sou
     }
 }
 
-std::uint64_t settle_superblock(const Scheme& scheme, const Blocks& blocks, const Superblock& super, Dtype source) {
+std::uint64_t settle_superblock(const Scheme& scheme, const Blocks& blocks, const Superblock& super,
+                                Dtype source) {
     if (!first_infinite(scheme, blocks, super, super.super_scale, source)) return blocks.count;
     settle_zero_points(blocks, super, source);
     const auto infinite = first_infinite(scheme, blocks, super, super.super_scale, source);
@@ -157,9 +164,10 @@ std::uint64_t settle_superblocks(const Scheme& scheme, const Blocks& blocks, Dty
         for (std::uint64_t run = 0; run < runs; ++run) {
             const std::uint64_t group = run * most;
             const std::uint64_t place = by_columns ? run * outputs + output : output * runs + run;
-            const Superblock super = {by_columns ? group * blocks.across + output : output * blocks.across + group,
-                                      std::min(most, inputs - group), by_columns ? blocks.across : 1,
-                                      blocks.super_scale[place], blocks.super_zero_point[place]};
+            const Superblock super = {
+                by_columns ? group * blocks.across + output : output * blocks.across + group,
+                std::min(most, inputs - group), by_columns ? blocks.across : 1,
+                blocks.super_scale[place], blocks.super_zero_point[place]};
             const std::uint64_t found = settle_superblock(scheme, blocks, super, source);
             if (found < blocks.count) return found;
         }
@@ -181,9 +189,13 @@ bool restores_finite(const Scheme& scheme, const BlockState& state, const kernel
     if (!is_state(state)) return false;
     const kernels::Kernels& k = active_kernels();
     const float ends[2] = {range.min, range.max};
-    kernels::BlockLoop loop{
-        block_kind(scheme), scheme.rounding == Rounding::kTruncate, largest_code(scheme), 1.0F, 1.0F, &state.scale,
-        &state.zero_point};
+    kernels::BlockLoop loop{block_kind(scheme),
+                            scheme.rounding == Rounding::kTruncate,
+                            largest_code(scheme),
+                            1.0F,
+                            1.0F,
+                            &state.scale,
+                            &state.zero_point};
     loop.run = 2;
     std::uint8_t codes[2];
     float restored[2];
@@ -193,18 +205,22 @@ bool restores_finite(const Scheme& scheme, const BlockState& state, const kernel
     return are_finite_in({restored[0], restored[1]}, source);
 }
 
-bool settle_state(const Scheme& scheme, const kernels::Range& range, Dtype source, BlockState& state) noexcept {
+bool settle_state(const Scheme& scheme, const kernels::Range& range, Dtype source,
+                  BlockState& state) noexcept {
     if (settle_scale(scheme, range, source, state)) return true;
-    if (scheme.range == RangeSearch::kMinMax || scheme.rounding == Rounding::kTruncate) return false;
+    if (scheme.range == RangeSearch::kMinMax || scheme.rounding == Rounding::kTruncate)
+        return false;
     state = block_state(scheme, range);
     return settle_scale(scheme, range, source, state);
 }
 
-std::uint64_t settle_states(const Scheme& scheme, const Blocks& blocks, Dtype source, SumFactors& factors) {
-    if (is_far_from_infinite(std::max(factors.magnitude, factors.scale), source)) return blocks.count;
+std::uint64_t settle_states(const Scheme& scheme, const Blocks& blocks, Dtype source,
+                            SumFactors& factors) {
+    if (is_far_from_infinite(std::max(factors.magnitude, factors.scale), source))
+        return blocks.count;
     const bool two_levels = scheme.scale_dtype == ScaleDtype::kTwoLevel;
-    const std::uint64_t found =
-        two_levels ? settle_superblocks(scheme, blocks, source) : settle_blocks(scheme, blocks, source);
+    const std::uint64_t found = two_levels ? settle_superblocks(scheme, blocks, source)
+                                           : settle_blocks(scheme, blocks, source);
     factors = sum_factors(blocks);
     factors.has_normal_scales = false;  // a lower scale lets quotients round to what is no code
     return found;

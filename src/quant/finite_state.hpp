@@ -2,7 +2,8 @@
 // be finite, as float32 and as the source's dtype. It is only where values lie at the very end of
 // such a dtype (65,504 in F16, 3.4e38 elsewhere) that rounding may carry them over it. Then
 //
-//   the scale goes down, number by number of its dtype, until the least and the largest value come back finite
+//   the scale goes down, number by number of its dtype, until the least and the largest value come
+//     back finite
 //
 // (of two levels the super scale, after the super zero point where a zero point is itself beyond)
 // and with them all others, as codes and what they stand for never reverse an order. Where half the
@@ -26,14 +27,17 @@ namespace octet::quant {
 bool is_far_from_infinite(float largest, Dtype source) noexcept;
 
 /// True where values in `range` come back finite under `state`.
-bool restores_finite(const Scheme& scheme, const BlockState& state, const kernels::Range& range, Dtype source) noexcept;
+bool restores_finite(const Scheme& scheme, const BlockState& state, const kernels::Range& range,
+                     Dtype source) noexcept;
 
 /// Settles the state of one block (not of two levels); false where it cannot be.
-bool settle_state(const Scheme& scheme, const kernels::Range& range, Dtype source, BlockState& state) noexcept;
+bool settle_state(const Scheme& scheme, const kernels::Range& range, Dtype source,
+                  BlockState& state) noexcept;
 
 /// Settles the states of a tile that holds its superblocks whole and whose factors are `factors`,
 /// which follow the states. Returns the number of the first block for which there is no state:
 /// `count` without one.
-std::uint64_t settle_states(const Scheme& scheme, const Blocks& blocks, Dtype source, SumFactors& factors);
+std::uint64_t settle_states(const Scheme& scheme, const Blocks& blocks, Dtype source,
+                            SumFactors& factors);
 
 }  // namespace octet::quant

@@ -33,7 +33,8 @@ kernels::Range percentile_range(const Scheme& scheme, float low, float high) noe
     return scheme.symmetric ? kernels::Range{-high, high, true} : kernels::Range{low, high, true};
 }
 
-void count_upper_halves(std::span<const float> values, bool magnitudes, std::uint32_t* counts) noexcept {
+void count_upper_halves(std::span<const float> values, bool magnitudes,
+                        std::uint32_t* counts) noexcept {
     for (const float value : values) ++counts[key_of(value, magnitudes) >> 16U];
 }
 
@@ -46,9 +47,11 @@ void count_lower_halves(std::span<const float> values, bool magnitudes, std::uin
 }
 
 bool has_infinite_keys(std::span<const std::uint64_t> upper) noexcept {
-    constexpr std::size_t kInfinite = 0x80;  // upper halves with the largest exponent, at either end
+    constexpr std::size_t kInfinite =
+        0x80;  // upper halves with the largest exponent, at either end
     const auto any = [](std::span<const std::uint64_t> counts) {
-        return std::any_of(counts.begin(), counts.end(), [](std::uint64_t count) { return count > 0; });
+        return std::any_of(counts.begin(), counts.end(),
+                           [](std::uint64_t count) { return count > 0; });
     };
     return any(upper.first(kInfinite)) || any(upper.last(kInfinite));
 }

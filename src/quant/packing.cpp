@@ -10,7 +10,8 @@
 namespace octet::quant {
 namespace {
 
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are packed as bytes, the lowest first");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+              "words are packed as bytes, the lowest first");
 
 constexpr std::uint64_t repeated(std::uint64_t pattern, unsigned period) {
     std::uint64_t word = 0;
@@ -18,14 +19,16 @@ constexpr std::uint64_t repeated(std::uint64_t pattern, unsigned period) {
     return word;
 }
 
-/// The lowest `bits` of each byte, side by side in the lowest 8 * bits: neighbours are joined, then pairs, then fours.
+/// The lowest `bits` of each byte, side by side in the lowest 8 * bits: neighbours are joined, then
+/// pairs, then fours.
 template <unsigned kBits>
 std::uint64_t joined(std::uint64_t word) {
     constexpr std::uint64_t kOnes = (std::uint64_t{1} << kBits) - 1;
     constexpr std::uint64_t kTwos = (std::uint64_t{1} << (2 * kBits)) - 1;
     constexpr std::uint64_t kFours = (std::uint64_t{1} << (4 * kBits)) - 1;
     word = (word & repeated(kOnes, 16)) | (word >> (8 - kBits) & repeated(kOnes << kBits, 16));
-    word = (word & repeated(kTwos, 32)) | (word >> (16 - 2 * kBits) & repeated(kTwos << (2 * kBits), 32));
+    word = (word & repeated(kTwos, 32)) |
+           (word >> (16 - 2 * kBits) & repeated(kTwos << (2 * kBits), 32));
     return (word & kFours) | (word >> (32 - 4 * kBits) & kFours << (4 * kBits));
 }
 
@@ -36,7 +39,8 @@ std::uint64_t parted(std::uint64_t word) {
     constexpr std::uint64_t kTwos = (std::uint64_t{1} << (2 * kBits)) - 1;
     constexpr std::uint64_t kFours = (std::uint64_t{1} << (4 * kBits)) - 1;
     word = (word & kFours) | (word & (kFours << (4 * kBits))) << (32 - 4 * kBits);
-    word = (word & repeated(kTwos, 32)) | (word & (repeated(kTwos, 32) << (2 * kBits))) << (16 - 2 * kBits);
+    word = (word & repeated(kTwos, 32)) | (word & (repeated(kTwos, 32) << (2 * kBits)))
+                                              << (16 - 2 * kBits);
     return (word & repeated(kOnes, 16)) | (word & (repeated(kOnes, 16) << kBits)) << (8 - kBits);
 }
 
@@ -92,18 +96,24 @@ void pack(const std::uint8_t* codes, std::size_t count, unsigned bits, std::uint
     }
 }
 
-void unpack(const std::uint8_t* packed, std::size_t count, unsigned bits, bool is_signed, std::uint8_t* codes) {
+void unpack(const std::uint8_t* packed, std::size_t count, unsigned bits, bool is_signed,
+            std::uint8_t* codes) {
     switch (bits) {
         case 2:
-            return is_signed ? unpack_row<2, true>(packed, count, codes) : unpack_row<2, false>(packed, count, codes);
+            return is_signed ? unpack_row<2, true>(packed, count, codes)
+                             : unpack_row<2, false>(packed, count, codes);
         case 3:
-            return is_signed ? unpack_row<3, true>(packed, count, codes) : unpack_row<3, false>(packed, count, codes);
+            return is_signed ? unpack_row<3, true>(packed, count, codes)
+                             : unpack_row<3, false>(packed, count, codes);
         case 4:
-            return is_signed ? unpack_row<4, true>(packed, count, codes) : unpack_row<4, false>(packed, count, codes);
+            return is_signed ? unpack_row<4, true>(packed, count, codes)
+                             : unpack_row<4, false>(packed, count, codes);
         case 5:
-            return is_signed ? unpack_row<5, true>(packed, count, codes) : unpack_row<5, false>(packed, count, codes);
+            return is_signed ? unpack_row<5, true>(packed, count, codes)
+                             : unpack_row<5, false>(packed, count, codes);
         case 6:
-            return is_signed ? unpack_row<6, true>(packed, count, codes) : unpack_row<6, false>(packed, count, codes);
+            return is_signed ? unpack_row<6, true>(packed, count, codes)
+                             : unpack_row<6, false>(packed, count, codes);
         default:
             if (count > 0) std::memcpy(codes, packed, count);
     }

@@ -14,8 +14,8 @@ bool is_worth_a_search(const BlockState& plain, const kernels::Range& whole) noe
     return std::isnormal(plain.scale) && std::isnormal(window_of(whole.min, whole.max).factor);
 }
 
-ErrorSums sums_under(const Scheme& scheme, const Tile& tile, const kernels::Range& whole, const BlockState& state,
-                     std::uint8_t* codes) {
+ErrorSums sums_under(const Scheme& scheme, const Tile& tile, const kernels::Range& whole,
+                     const BlockState& state, std::uint8_t* codes) {
     kernels::Range range = whole;
     BlockState own = state;  // blocks point at them
     Blocks blocks;

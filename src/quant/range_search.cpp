@@ -7,7 +7,8 @@
 namespace octet::quant {
 namespace {
 
-/// How far the best range lies inside of the whole one depends on the bits: the fewer codes, the more is worth clipping.
+/// How far the best range lies inside of the whole one depends on the bits: the fewer codes, the
+/// more is worth clipping.
 struct Candidates {
     unsigned count;
     float step;
@@ -50,7 +51,8 @@ Candidates channel_candidates_for(std::uint32_t bits) {
 
 kernels::RangeLimits range_limits(const Scheme& scheme) noexcept {
     const bool channels = scheme.granularity == Granularity::kChannel;
-    const Candidates candidates = channels ? channel_candidates_for(scheme.bits) : candidates_for(scheme.bits);
+    const Candidates candidates =
+        channels ? channel_candidates_for(scheme.bits) : candidates_for(scheme.bits);
     const std::uint32_t largest = scheme.symmetric ? max_symmetric_code(scheme) : max_code(scheme);
     return {static_cast<float>(largest),
             scheme.symmetric,
@@ -62,13 +64,15 @@ kernels::RangeLimits range_limits(const Scheme& scheme) noexcept {
 }
 
 kernels::ColumnState search_range(const kernels::ColumnBlock& block, const Scheme& scheme,
-                                  const kernels::Kernels& loops, const kernels::ColumnState* plain) {
+                                  const kernels::Kernels& loops,
+                                  const kernels::ColumnState* plain) {
     kernels::ColumnState state;
     loops.range_search(block, range_limits(scheme), plain, state);
     for (std::size_t column = 0; plain != nullptr && column < kernels::kBlockColumns; ++column) {
         const BlockState found = {state.scale[column], state.zero_point[column]};
         const BlockState unsearched = {plain->scale[column], plain->zero_point[column]};
-        const bool is_same = found.scale == unsearched.scale && found.zero_point == unsearched.zero_point;
+        const bool is_same =
+            found.scale == unsearched.scale && found.zero_point == unsearched.zero_point;
         if (state.is_close[column] == 0.0F || is_same) continue;
         const auto noise = [&](const BlockState& one) {
             return restored_noise(block, column, 0, block.inputs, scheme, one, loops);

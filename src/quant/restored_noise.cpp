@@ -1,5 +1,5 @@
-// Runs of 512 values pass through the loops and back; weights of inputs, where there are any, multiply
-// the squares.
+// Runs of 512 values pass through the loops and back; weights of inputs, where there are any,
+// multiply the squares.
 #include "quant/restored_noise.hpp"
 
 #include <algorithm>
@@ -12,10 +12,12 @@ constexpr std::size_t kChunk = 512;
 
 }  // namespace
 
-double restored_noise(const kernels::ColumnBlock& block, std::size_t column, std::size_t first, std::size_t count,
-                      const Scheme& scheme, const BlockState& state, const kernels::Kernels& loops) {
-    kernels::BlockLoop loop{block_kind(scheme), false, largest_code(scheme), 1.0F, 1.0F, &state.scale,
-                            &state.zero_point};
+double restored_noise(const kernels::ColumnBlock& block, std::size_t column, std::size_t first,
+                      std::size_t count, const Scheme& scheme, const BlockState& state,
+                      const kernels::Kernels& loops) {
+    kernels::BlockLoop loop{
+        block_kind(scheme), false, largest_code(scheme), 1.0F, 1.0F, &state.scale,
+        &state.zero_point};
     loop.run = kChunk;
     kernels::BlockSums unused = {};
     double noise = 0;

@@ -11,7 +11,8 @@
 namespace octet {
 namespace {
 
-static_assert(sizeof(Scheme) == 24, "a report of a hundred thousand tensors has as many: order members by size");
+static_assert(sizeof(Scheme) == 24,
+              "a report of a hundred thousand tensors has as many: order members by size");
 
 constexpr std::uint32_t kPpm = 1'000'000;
 constexpr std::uint32_t kPpmOfOne = 10'000;  // of one percent
@@ -47,7 +48,8 @@ bool take(std::string_view& rest, std::string_view part) {
 /// Takes a part that is `word` and something more, which is returned.
 std::optional<std::string_view> take_with(std::string_view& rest, std::string_view word) {
     if (!rest.starts_with(word)) return std::nullopt;
-    const std::string_view value = rest.substr(word.size(), rest.find('-', word.size()) - word.size());
+    const std::string_view value =
+        rest.substr(word.size(), rest.find('-', word.size()) - word.size());
     rest.remove_prefix(word.size() + value.size());
     return value;
 }
@@ -90,19 +92,22 @@ Scheme parse_parts(std::string_view& rest) {
 std::string granularity_problem(const Scheme& s) {
     const bool groups = s.granularity == Granularity::kGroup;
     if (groups && (s.group_size < kLeastGroupSize || s.group_size > kMostGroupSize))
-        return fmt::format("group size {} is not from {} to {}", s.group_size, kLeastGroupSize, kMostGroupSize);
+        return fmt::format("group size {} is not from {} to {}", s.group_size, kLeastGroupSize,
+                           kMostGroupSize);
     if (!groups && s.group_size != 0) return "a group size without groups";
     if (s.granularity != Granularity::kTensor) return "";
     if (s.axis != OutputAxis::kAuto) return "an axis without channels or groups";
     if (s.scale_dtype == ScaleDtype::kF16 || s.scale_dtype == ScaleDtype::kBF16)
-        return "a 16-bit scale without channels or groups; one scale for a tensor is in the sidecar";
+        return "a 16-bit scale without channels or groups; one scale for a tensor is in the "
+               "sidecar";
     return "";
 }
 
 /// Of the matrices that a tensor is seen as, and of their rows.
 std::string matrix_problem(const Scheme& s) {
     if (s.batch && s.axis == OutputAxis::kAuto) return "a batch without its axis";
-    if (s.row_packing && s.batch) return "row packing of a batch, whose rows are packed without being asked";
+    if (s.row_packing && s.batch)
+        return "row packing of a batch, whose rows are packed without being asked";
     if (s.row_packing && s.bits == kCodeBits) return "row packing of 8 bits, which are not packed";
     return "";
 }
@@ -114,10 +119,13 @@ std::string scheme_problem(const Scheme& s) {
     if (const std::string problem = granularity_problem(s); !problem.empty()) return problem;
     if (const std::string problem = matrix_problem(s); !problem.empty()) return problem;
     const bool two_level = s.scale_dtype == ScaleDtype::kTwoLevel;
-    if (s.zero_point == ZeroPoint::kInteger && s.symmetric) return "a symmetric scheme has no zero point";
-    if (s.zero_point == ZeroPoint::kInteger && two_level) return "two levels have no integer zero points";
+    if (s.zero_point == ZeroPoint::kInteger && s.symmetric)
+        return "a symmetric scheme has no zero point";
+    if (s.zero_point == ZeroPoint::kInteger && two_level)
+        return "two levels have no integer zero points";
     if (two_level && s.granularity != Granularity::kGroup) return "two levels need groups";
-    if (s.rounding == Rounding::kTruncate && s.range == RangeSearch::kMse) return "mse searches for nearest codes";
+    if (s.rounding == Rounding::kTruncate && s.range == RangeSearch::kMse)
+        return "mse searches for nearest codes";
     if (s.rounding == Rounding::kTruncate && two_level) return "two levels have nearest codes only";
     const bool percentile = s.range == RangeSearch::kPercentile;
     if (percentile && (s.percentile_ppm <= kPpm / 2 || s.percentile_ppm >= kPpm))
@@ -145,7 +153,8 @@ std::string scheme_name(const Scheme& s) {
 std::optional<Scheme> parse_scheme(std::string_view name) {
     std::string_view rest = name;
     const Scheme scheme = parse_parts(rest);
-    if (!rest.empty() || !scheme_problem(scheme).empty() || scheme_name(scheme) != name) return std::nullopt;
+    if (!rest.empty() || !scheme_problem(scheme).empty() || scheme_name(scheme) != name)
+        return std::nullopt;
     return scheme;
 }
 
@@ -154,8 +163,8 @@ std::optional<std::uint32_t> parse_percentile(std::string_view text) {
     const std::string_view decimals = point == text.npos ? "" : text.substr(point + 1);
     if (decimals.size() > 4 || (point != text.npos && decimals.empty())) return std::nullopt;
     const auto whole = parse_digits(text.substr(0, point));
-    const auto part =
-        parse_digits(decimals.empty() ? "0" : std::string(decimals) + std::string(4 - decimals.size(), '0'));
+    const auto part = parse_digits(
+        decimals.empty() ? "0" : std::string(decimals) + std::string(4 - decimals.size(), '0'));
     if (!whole || !part || *whole < 50 || *whole >= 100) return std::nullopt;
     const std::uint32_t ppm = *whole * kPpmOfOne + *part;
     return ppm > kPpm / 2 ? std::optional(ppm) : std::nullopt;

@@ -1,5 +1,6 @@
-// Names of state tensors in a data file: the tensor's own and a suffix, "NAME.scale". Where the source has a tensor of that name
-// already, '_' is added until it has none ("NAME.scale_"), so that every checkpoint can be stored in every scheme.
+// Names of state tensors in a data file: the tensor's own and a suffix, "NAME.scale". Where the
+// source has a tensor of that name already, '_' is added until it has none ("NAME.scale_"), so that
+// every checkpoint can be stored in every scheme.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +20,8 @@ class StateNames {
     std::string name_of(std::string_view tensor, std::string_view suffix) const;
 
   private:
-    std::unordered_set<std::string> taken_;  ///< names that a state tensor could have; hardly ever any
+    std::unordered_set<std::string>
+        taken_;  ///< names that a state tensor could have; hardly ever any
 };
 
 }  // namespace octet::quant

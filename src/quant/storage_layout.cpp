@@ -29,7 +29,9 @@ Shape shape_of(const Scheme& scheme, const BlockGrid& grid) {
 Shape code_shape(const Scheme& scheme, const Shape& shape) {
     const Matrix matrix = matrix_of(scheme, shape);
     if (scheme.row_packing) return {matrix.rows, matrix.columns};
-    return scheme.batch && scheme.bits < kCodeBits ? Shape{matrix.batch, matrix.rows, matrix.columns} : shape;
+    return scheme.batch && scheme.bits < kCodeBits
+               ? Shape{matrix.batch, matrix.rows, matrix.columns}
+               : shape;
 }
 
 /// A tensor of `bits`-bit numbers, packed along its last dimension unless they fill bytes.
@@ -49,9 +51,11 @@ void add_two_levels(const Scheme& scheme, const BlockGrid& grid, std::vector<Sto
     const Shape shape = shape_of(scheme, grid);
     const Shape super_shape = shape_of(scheme, supers);
     parts.push_back(packed_part(".scale", two.scale_bits, false, shape));
-    if (has_zero_points(scheme)) parts.push_back(packed_part(".zero_point", two.zero_point_bits, true, shape));
+    if (has_zero_points(scheme))
+        parts.push_back(packed_part(".zero_point", two.zero_point_bits, true, shape));
     parts.push_back({".super_scale", Dtype::kF16, super_shape, super_bytes});
-    if (has_zero_points(scheme)) parts.push_back({".super_zero_point", Dtype::kF16, super_shape, super_bytes});
+    if (has_zero_points(scheme))
+        parts.push_back({".super_zero_point", Dtype::kF16, super_shape, super_bytes});
 }
 
 }  // namespace
@@ -108,7 +112,8 @@ BlockGrid grid_of(const Scheme& scheme, const Matrix& matrix) noexcept {
     grid.rows_each = by_columns ? inputs : 1;
     grid.columns_each = by_columns ? 1 : inputs;
     const bool channels = scheme.granularity == Granularity::kChannel;
-    grid.down = matrix.batch * (channels && by_columns ? 1 : divide_up(matrix.rows, grid.rows_each));
+    grid.down =
+        matrix.batch * (channels && by_columns ? 1 : divide_up(matrix.rows, grid.rows_each));
     grid.across = channels && !by_columns ? 1 : divide_up(matrix.columns, grid.columns_each);
     return grid;
 }
@@ -124,7 +129,8 @@ bool has_state_tensors(const Scheme& scheme) noexcept {
 }
 
 std::vector<StoredPart> stored_parts(const Scheme& scheme, const Shape& shape) {
-    std::vector<StoredPart> parts{packed_part("", scheme.bits, scheme.symmetric, code_shape(scheme, shape))};
+    std::vector<StoredPart> parts{
+        packed_part("", scheme.bits, scheme.symmetric, code_shape(scheme, shape))};
     if (!has_state_tensors(scheme)) return parts;
     const BlockGrid grid = grid_of(scheme, matrix_of(scheme, shape));
     if (scheme.scale_dtype == ScaleDtype::kTwoLevel) {

@@ -1,5 +1,5 @@
-// How a quantized tensor lies in a data file: its codes, then its state tensors, one behind the other (docs/format.md). Pure arithmetic
-// on shapes; every product is overflow-checked.
+// How a quantized tensor lies in a data file: its codes, then its state tensors, one behind the
+// other (docs/format.md). Pure arithmetic on shapes; every product is overflow-checked.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +11,15 @@
 
 namespace octet::quant {
 
-/// A tensor as channels and groups see it: a matrix in C order, or a batch of them, one behind the other. More than two dimensions are the first
-/// (of a batch the second) against the rest; 0-d and 1-d are one row. Without elements: no rows, no columns, and no blocks.
+/// A tensor as channels and groups see it: a matrix in C order, or a batch of them, one behind the
+/// other. More than two dimensions are the first (of a batch the second) against the rest; 0-d and
+/// 1-d are one row. Without elements: no rows, no columns, and no blocks.
 struct Matrix {
     std::uint64_t rows = 1;  ///< of each
     std::uint64_t columns = 1;
-    std::uint64_t packed_row = 1;  ///< codes that are packed together; divides `columns`, unless that is 0
-    std::uint64_t batch = 1;       ///< matrices
+    std::uint64_t packed_row =
+        1;  ///< codes that are packed together; divides `columns`, unless that is 0
+    std::uint64_t batch = 1;  ///< matrices
 };
 
 Matrix matrix_of(const Scheme& scheme, const Shape& shape) noexcept;
@@ -25,10 +27,12 @@ Matrix matrix_of(const Scheme& scheme, const Shape& shape) noexcept;
 /// Inputs of one output: the length of a channel.
 std::uint64_t inputs_of(const Scheme& scheme, const Shape& shape) noexcept;
 
-/// `scheme` with row packing where that takes fewer bytes of such a tensor than packing its last dimension, and only there.
+/// `scheme` with row packing where that takes fewer bytes of such a tensor than packing its last
+/// dimension, and only there.
 Scheme with_packing(Scheme scheme, const Shape& shape) noexcept;
 
-/// A rectangle of the matrix. Of a batch it lies in one of the matrices, and its row counts from the first one's.
+/// A rectangle of the matrix. Of a batch it lies in one of the matrices, and its row counts from
+/// the first one's.
 struct TilePlace {
     std::uint64_t row = 0;
     std::uint64_t column = 0;
@@ -36,7 +40,8 @@ struct TilePlace {
     std::uint64_t columns = 0;
 };
 
-/// Elements of one block down and across. Blocks are numbered row by row; the last ones, of each matrix, may be short.
+/// Elements of one block down and across. Blocks are numbered row by row; the last ones, of each
+/// matrix, may be short.
 struct BlockGrid {
     std::uint64_t rows_each = 1;
     std::uint64_t columns_each = 1;
@@ -60,8 +65,9 @@ BlockGrid grid_of(const Scheme& scheme, const Matrix& matrix) noexcept;
 /// The superblocks of a two-level scheme: `grid` is that of its groups.
 BlockGrid super_grid_of(const Scheme& scheme, const BlockGrid& grid) noexcept;
 
-/// True for the lesson's scheme and its nearest rounding: 8 bits, one scale and real zero point in float32, from the smallest and the largest
-/// value. Its errors are summed over the tensor as one long row, those of all others row by row.
+/// True for the lesson's scheme and its nearest rounding: 8 bits, one scale and real zero point in
+/// float32, from the smallest and the largest value. Its errors are summed over the tensor as one
+/// long row, those of all others row by row.
 bool is_plain(const Scheme& scheme) noexcept;
 
 /// True if the state lies in tensors of its own rather than in the sidecar.
@@ -69,8 +75,8 @@ bool has_state_tensors(const Scheme& scheme) noexcept;
 
 /// One tensor in the data file.
 struct StoredPart {
-    std::string_view
-        suffix;  ///< behind the tensor's name: "" of the codes, ".scale", ".zero_point", ".super_scale", ".super_zero_point"
+    std::string_view suffix;  ///< behind the tensor's name: "" of the codes, ".scale",
+                              ///< ".zero_point", ".super_scale", ".super_zero_point"
     Dtype dtype = Dtype::kU8;
     Shape shape;
     std::uint64_t byte_count = 0;

@@ -12,9 +12,11 @@ namespace {
 
 constexpr std::uint32_t kSuperblockInputs = 1024;
 constexpr std::uint32_t kLeastGroups = 4;
-static_assert((kSuperblockInputs + kLeastGroupSize - 1) / kLeastGroupSize <= kernels::kMaxSuperblockGroups);
+static_assert((kSuperblockInputs + kLeastGroupSize - 1) / kLeastGroupSize <=
+              kernels::kMaxSuperblockGroups);
 
-/// More starts find better super scales; at few bits the third gains less than 0.03 dB and costs a third of the time.
+/// More starts find better super scales; at few bits the third gains less than 0.03 dB and costs a
+/// third of the time.
 unsigned starts_for(const Scheme& scheme) {
     if (scheme.range != RangeSearch::kMse) return 0;
     return scheme.bits <= 4 ? 2 : 5;
@@ -45,14 +47,17 @@ double noise_of(const kernels::ColumnBlock& block, std::size_t column, const Sch
         const std::size_t at = first / size * kernels::kBlockColumns + column;
         const BlockState group = {state.scales[at] * state.super_scale[column],
                                   state.zero_points[at] * state.super_zero_point[column]};
-        noise += restored_noise(block, column, first, std::min(size, block.inputs - first), scheme, group, loops);
+        noise += restored_noise(block, column, first, std::min(size, block.inputs - first), scheme,
+                                group, loops);
     }
     return noise;
 }
 
-/// Of the columns that are close to what they would be without a search: that where it restores the values better.
-void keep_better(const kernels::ColumnBlock& block, const Scheme& scheme, const TwoLevelShape& shape,
-                 const kernels::Kernels& loops, kernels::TwoLevelState& state) {
+/// Of the columns that are close to what they would be without a search: that where it restores the
+/// values better.
+void keep_better(const kernels::ColumnBlock& block, const Scheme& scheme,
+                 const TwoLevelShape& shape, const kernels::Kernels& loops,
+                 kernels::TwoLevelState& state) {
     constexpr std::size_t kColumns = kernels::kBlockColumns;
     float scales[kernels::kMaxSuperblockGroups * kColumns];
     float zero_points[kernels::kMaxSuperblockGroups * kColumns];
@@ -63,7 +68,9 @@ void keep_better(const kernels::ColumnBlock& block, const Scheme& scheme, const 
     const std::size_t groups = (block.inputs + scheme.group_size - 1) / scheme.group_size;
     for (std::size_t column = 0; column < kColumns; ++column) {
         if (state.is_close[column] == 0.0F) continue;
-        if (!(noise_of(block, column, scheme, loops, plain) < noise_of(block, column, scheme, loops, state))) continue;
+        if (!(noise_of(block, column, scheme, loops, plain) <
+              noise_of(block, column, scheme, loops, state)))
+            continue;
         state.super_scale[column] = plain.super_scale[column];
         state.super_zero_point[column] = plain.super_zero_point[column];
         for (std::size_t at = column; at < groups * kColumns; at += kColumns) {
@@ -87,20 +94,23 @@ TwoLevelShape two_level_shape(const Scheme& scheme) noexcept {
     return shape;
 }
 
-std::array<std::pair<std::string_view, std::uint32_t>, 4> named_numbers(const TwoLevelShape& shape) noexcept {
+std::array<std::pair<std::string_view, std::uint32_t>, 4> named_numbers(
+    const TwoLevelShape& shape) noexcept {
     return {{{"superblock", shape.superblock},
              {"scale_bits", shape.scale_bits},
              {"zero_point_bits", shape.zero_point_bits},
              {"code_offset", shape.code_offset}}};
 }
 
-void search_superblock(const kernels::ColumnBlock& block, const Scheme& scheme, const TwoLevelShape& shape,
-                       const kernels::Kernels& loops, kernels::TwoLevelState& state) {
+void search_superblock(const kernels::ColumnBlock& block, const Scheme& scheme,
+                       const TwoLevelShape& shape, const kernels::Kernels& loops,
+                       kernels::TwoLevelState& state) {
     loops.two_level_search(block, limits_for(scheme, shape), state);
     const auto is_close = [](float close) { return close != 0.0F; };
     if (std::any_of(std::begin(state.is_close), std::end(state.is_close), is_close))
         keep_better(block, scheme, shape, loops, state);
-    if (scheme.symmetric) std::fill(std::begin(state.super_zero_point), std::end(state.super_zero_point), 0.0F);
+    if (scheme.symmetric)
+        std::fill(std::begin(state.super_zero_point), std::end(state.super_zero_point), 0.0F);
 }
 
 }  // namespace octet::quant

@@ -34,7 +34,8 @@ void widen(Dtype dtype, const std::byte* source, std::size_t count, float* out) 
     }
 }
 
-void narrow(const float* values, std::size_t count, Dtype dtype, std::byte* out, kernels::Narrowing& narrowing) {
+void narrow(const float* values, std::size_t count, Dtype dtype, std::byte* out,
+            kernels::Narrowing& narrowing) {
     const kernels::Kernels& k = active_kernels();
     switch (dtype) {
         case Dtype::kF16:
@@ -67,17 +68,19 @@ void for_each_block(Dtype dtype, std::span<const std::byte> source, Visit visit)
 
 void add_range(Dtype dtype, std::span<const std::byte> source, kernels::Range& range) {
     const kernels::Kernels& k = active_kernels();
-    if (dtype == Dtype::kF32) return k.range_f32(source.data(), source.size() / sizeof(float), range);
-    for_each_block(dtype, source,
-                   [&](std::size_t, std::size_t size, const float* values) { k.range_f32(values, size, range); });
+    if (dtype == Dtype::kF32)
+        return k.range_f32(source.data(), source.size() / sizeof(float), range);
+    for_each_block(dtype, source, [&](std::size_t, std::size_t size, const float* values) {
+        k.range_f32(values, size, range);
+    });
 }
 
-void convert_values(Dtype from, std::span<const std::byte> source, Dtype to, std::span<std::byte> target,
-                    kernels::Narrowing& narrowing) {
+void convert_values(Dtype from, std::span<const std::byte> source, Dtype to,
+                    std::span<std::byte> target, kernels::Narrowing& narrowing) {
     const bool are_floats = reinterpret_cast<std::uintptr_t>(source.data()) % alignof(float) == 0;
     if (from == Dtype::kF32 && are_floats)
-        return narrow(reinterpret_cast<const float*>(source.data()), source.size() / sizeof(float), to, target.data(),
-                      narrowing);
+        return narrow(reinterpret_cast<const float*>(source.data()), source.size() / sizeof(float),
+                      to, target.data(), narrowing);
     for_each_block(from, source, [&](std::size_t first, std::size_t size, const float* values) {
         narrow(values, size, to, target.data() + first * bytes_each(to), narrowing);
     });
@@ -89,7 +92,8 @@ std::optional<NonFinite> first_non_finite(Dtype dtype, std::span<const std::byte
         for (std::size_t i = 0; i < size && !found; ++i) {
             if (std::isfinite(values[i])) continue;
             double exact = static_cast<double>(values[i]);
-            if (dtype == Dtype::kF64) std::memcpy(&exact, source.data() + (first + i) * sizeof(double), sizeof(double));
+            if (dtype == Dtype::kF64)
+                std::memcpy(&exact, source.data() + (first + i) * sizeof(double), sizeof(double));
             found = NonFinite{first + i, exact};
         }
     });

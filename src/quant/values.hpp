@@ -1,5 +1,6 @@
-// A run of elements of any float dtype: its range, conversion to another dtype, what is not finite. Works on memory only; F16, BF16
-// and F64 pass through a block of float32 that stays in the first-level cache.
+// A run of elements of any float dtype: its range, conversion to another dtype, what is not finite.
+// Works on memory only; F16, BF16 and F64 pass through a block of float32 that stays in the
+// first-level cache.
 #pragma once
 
 #include <cstddef>
@@ -16,10 +17,11 @@ namespace octet::quant {
 void add_range(Dtype dtype, std::span<const std::byte> source, kernels::Range& range);
 
 /// Converts elements between quantizable dtypes by way of float32.
-void convert_values(Dtype from, std::span<const std::byte> source, Dtype to, std::span<std::byte> target,
-                    kernels::Narrowing& narrowing);
+void convert_values(Dtype from, std::span<const std::byte> source, Dtype to,
+                    std::span<std::byte> target, kernels::Narrowing& narrowing);
 
-/// A value that is not finite as float32: which element, and "nan", "inf" or "-inf" ("1e+300" for an F64 out of range).
+/// A value that is not finite as float32: which element, and "nan", "inf" or "-inf" ("1e+300" for
+/// an F64 out of range).
 struct NonFinite {
     std::uint64_t element;
     double value;

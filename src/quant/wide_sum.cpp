@@ -29,7 +29,8 @@ double fraction_of(const WideSum& sum) {
 /// The square root of value * 2^exponent as a number times 2^exponent.
 WideSum root_of(const WideSum& sum) {
     const bool odd = sum.exponent % 2 != 0;
-    return WideSum::scaled(std::sqrt(odd ? sum.value * 2 : sum.value), (odd ? sum.exponent - 1 : sum.exponent) / 2);
+    return WideSum::scaled(std::sqrt(odd ? sum.value * 2 : sum.value),
+                           (odd ? sum.exponent - 1 : sum.exponent) / 2);
 }
 
 }  // namespace
@@ -57,7 +58,9 @@ WideSum& WideSum::operator+=(const WideSum& other) noexcept {
         return *this;
     }
     const int unit = std::max(place_of(*this), place_of(other));
-    return *this = scaled(std::ldexp(value, exponent - unit) + std::ldexp(other.value, other.exponent - unit), unit);
+    return *this = scaled(
+               std::ldexp(value, exponent - unit) + std::ldexp(other.value, other.exponent - unit),
+               unit);
 }
 
 double WideSum::as_double() const noexcept {
@@ -75,11 +78,13 @@ WideSum times_square(double number, double factor) noexcept {
 WideSum times_decibels(const WideSum& sum, double decibels) noexcept {
     const double binary = decibels / 10 * std::log2(10.0);
     const double whole = std::floor(binary);
-    return WideSum::scaled(sum.value * std::exp2(binary - whole), sum.exponent + static_cast<int>(whole));
+    return WideSum::scaled(sum.value * std::exp2(binary - whole),
+                           sum.exponent + static_cast<int>(whole));
 }
 
 bool is_less(const WideSum& a, const WideSum& b) noexcept {
-    if ((a.exponent == 0 && b.exponent == 0) || !is_number(a) || !is_number(b)) return a.value < b.value;
+    if ((a.exponent == 0 && b.exponent == 0) || !is_number(a) || !is_number(b))
+        return a.value < b.value;
     if (place_of(a) != place_of(b)) return place_of(a) < place_of(b);
     return fraction_of(a) < fraction_of(b);
 }

@@ -2,6 +2,7 @@
 #include "base/text.hpp"
 #include "octet/octet.hpp"
 #include "report/json_parts.hpp"
+#include "report/model_report.hpp"
 #include "report/report_options.hpp"
 
 namespace octet::report {
@@ -38,15 +39,29 @@ void write_names(JsonWriter& writer, std::string_view key, const std::vector<std
     writer.end_array();
 }
 
+void write_judgement(JsonWriter& writer, const TextJudgement& judgement) {
+    writer.key("evaluation").begin_object();
+    if (judgement.evaluation) write_evaluation(writer, *judgement.evaluation);
+    if (!judgement.evaluation) writer.key("not_run").string(json_path(judgement.not_run));
+    writer.end_object();
+}
+
 }  // namespace
 
-std::string compare_json(const CompareReport& report, const TextSink& sink) {
+std::string compare_json(const CompareReport& report, const TextSink& sink,
+                         const TextJudgement* judgement) {
     std::string text;
     JsonWriter writer(text, JsonWriter::Style::kLines, printable_sink(sink));
     writer.begin_object();
     writer.key("command").string("compare").key("version").string(version());
-    writer.key("input").string(json_path(report.input)).key("output").string(json_path(report.output));
-    writer.key("input_format").string(report.input_format).key("output_format").string(report.output_format);
+    writer.key("input")
+        .string(json_path(report.input))
+        .key("output")
+        .string(json_path(report.output));
+    writer.key("input_format")
+        .string(report.input_format)
+        .key("output_format")
+        .string(report.output_format);
     write_totals(writer, report.totals);
     writer.key("tensors").begin_array();
     for (const TensorComparison& tensor : report.tensors) write_tensor(writer, tensor);
@@ -56,8 +71,14 @@ std::string compare_json(const CompareReport& report, const TextSink& sink) {
     write_names(writer, "dropped", report.dropped);
     writer.key("changed").begin_array();
     for (const TensorChange& change : report.changed)
-        writer.begin_object().key("name").string(change.name).key("what").string(change.what).end_object();
+        writer.begin_object()
+            .key("name")
+            .string(change.name)
+            .key("what")
+            .string(change.what)
+            .end_object();
     writer.end_array();
+    if (judgement != nullptr) write_judgement(writer, *judgement);
     write_checks(writer, report.checks);
     writer.key("seconds").statistic(report.seconds);
     write_failure(writer, failure(report));

@@ -1,11 +1,12 @@
 // The report of compare for people: what is missing, extra and changed, a table of the worst pairs
 // (all with --verbose), and totals.
 #include <algorithm>
-#include <cmath>
 
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "report/compare_parts.hpp"
+#include "report/model_report.hpp"
 #include "report/report_options.hpp"
 #include "report/text_parts.hpp"
 
@@ -20,42 +21,32 @@ std::size_t shown_of(std::size_t count, bool all) {
 }
 
 void add_more(Lines& lines, std::size_t count, std::size_t shown) {
-    if (count > shown) lines.fact("", fmt::format("and {} more; --verbose lists them", with_commas(count - shown)));
+    if (count > shown)
+        lines.fact("",
+                   fmt::format("and {} more; --verbose lists them", with_commas(count - shown)));
 }
 
 void add_structure(Lines& lines, const CompareReport& report, bool all) {
     const auto add_names = [&](std::string_view fact, const std::vector<std::string>& names) {
         const std::size_t shown = shown_of(names.size(), all);
-        const std::size_t width = name_width({names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown)}, 66);
+        const std::size_t width =
+            name_width({names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown)}, 66);
         for (std::size_t i = 0; i < shown; ++i) lines.fact(fact, fitted(names[i], width));
         add_more(lines, names.size(), shown);
     };
     add_names("missing", report.missing);
     add_names("extra", report.extra);
     if (!report.dropped.empty())
-        lines.fact("dropped",
-                   fmt::format("{} that the format has no place for: {}{}", counted(report.dropped.size(), "tensor"),
-                               fitted(report.dropped.front(), 36), report.dropped.size() > 1 ? ", ..." : ""));
+        lines.fact("dropped", fmt::format("{} that the format has no place for: {}{}",
+                                          counted(report.dropped.size(), "tensor"),
+                                          fitted(report.dropped.front(), 36),
+                                          report.dropped.size() > 1 ? ", ..." : ""));
     const std::size_t shown = shown_of(report.changed.size(), all);
     for (std::size_t i = 0; i < shown; ++i) {
         lines.fact("changed", fitted(report.changed[i].name, 66));
         lines.fact("", report.changed[i].what);
     }
     add_more(lines, report.changed.size(), shown);
-}
-
-/// Tensors with figures, worst SQNR first; those that do not differ only with `all`.
-std::vector<const TensorComparison*> worst_first(const CompareReport& report, bool all) {
-    std::vector<const TensorComparison*> order;
-    for (const TensorComparison& t : report.tensors) {
-        if (t.differences && (all || t.differences->max_abs_error > 0)) order.push_back(&t);
-    }
-    const auto rank = [](const TensorComparison* t) {
-        const double sqnr_db = t->differences->sqnr_db;
-        return std::isnan(sqnr_db) ? std::pair(0, 0.0) : std::pair(1, sqnr_db);
-    };
-    std::stable_sort(order.begin(), order.end(), [&](const auto* a, const auto* b) { return rank(a) < rank(b); });
-    return order;
 }
 
 void add_table(Lines& lines, const CompareReport& report, bool all) {
@@ -66,12 +57,13 @@ void add_table(Lines& lines, const CompareReport& report, bool all) {
     std::vector<std::string_view> names;
     for (std::size_t i = 0; i < shown; ++i) names.push_back(order[i]->name);
     const std::size_t column = name_width(names, 32);
-    lines.line(
-        fmt::format("  {:<{}} {:>8} {:>11} {:>11} {:>9}", "tensor", column, "SQNR dB", "RMSE", "max error", "cosine"));
+    lines.line(fmt::format("  {:<{}} {:>8} {:>11} {:>11} {:>9}", "tensor", column, "SQNR dB",
+                           "RMSE", "max error", "cosine"));
     for (std::size_t i = 0; i < shown; ++i) {
         const Differences& d = *order[i]->differences;
-        lines.line(fmt::format("  {:<{}} {:>8.2f} {:>11.5g} {:>11.5g} {:>9.6g}", fitted(order[i]->name, column), column,
-                               d.sqnr_db, d.rmse, d.max_abs_error, d.cosine));
+        lines.line(fmt::format("  {:<{}} {:>8.2f} {:>11.5g} {:>11.5g} {:>9.6g}",
+                               fitted(order[i]->name, column), column, d.sqnr_db, d.rmse,
+                               d.max_abs_error, d.cosine));
     }
     add_more(lines, order.size(), shown);
 }
@@ -88,24 +80,34 @@ void add_totals(Lines& lines, const CompareReport& report) {
         zeros += tensor.differences->to_zero;
     }
     lines.heading("in all");
-    lines.fact("compared", fmt::format("{}, {} parameters", counted(t.tensors, "tensor"), with_commas(t.parameters)));
+    lines.fact("compared", fmt::format("{}, {} parameters", counted(t.tensors, "tensor"),
+                                       with_commas(t.parameters)));
     if (equal > 0) lines.fact("equal", fmt::format("{} of floats", counted(equal, "tensor")));
     if (t.sqnr_db) lines.fact("SQNR", decibels(*t.sqnr_db));
     if (t.max_abs_error) lines.fact("max error", fmt::format("{:.6g}", *t.max_abs_error));
+    const auto of_values = [](std::uint64_t count) {
+        return count == 0 ? "none" : with_commas(count);
+    };
     if (flips + zeros > 0)
-        lines.fact("values", fmt::format("{} changed sign, {} became 0", with_commas(flips), with_commas(zeros)));
+        lines.fact("values",
+                   fmt::format("{} changed sign, {} became 0", of_values(flips), of_values(zeros)));
 }
 
-std::string_view what_it_is(bool is_set, const std::string& format) {
-    if (format == "gguf") return "a GGUF file";
-    return is_set ? "a quantized set" : "a checkpoint";
+void add_text(Lines& lines, const CompareReport& report, const TextJudgement& text) {
+    if (!text.evaluation) return lines.fact("not run", text.not_run);
+    lines.heading(
+        fmt::format("against {} on {}", printable(report.input), printable(text.evaluation->text)));
+    lines.fact("tokens", with_commas(text.evaluation->tokens) + " predicted");
+    add_fidelity(lines, *text.evaluation);
 }
 
 }  // namespace
 
-std::string compare_text(const CompareReport& report, const ReportOptions& options) {
+std::string compare_text(const CompareReport& report, const ReportOptions& options,
+                         const TextJudgement* text) {
     Lines lines(options.color);
-    lines.heading(fmt::format("compared {} with {}", printable(report.input), printable(report.output)));
+    lines.heading(
+        fmt::format("compared {} with {}", printable(report.input), printable(report.output)));
     lines.fact("A", fmt::format("{}, {}", what_it_is(report.input_is_set, report.input_format),
                                 full_size(report.totals.source_bytes)));
     lines.fact("B", fmt::format("{}, {}", what_it_is(report.output_is_set, report.output_format),
@@ -113,6 +115,7 @@ std::string compare_text(const CompareReport& report, const ReportOptions& optio
     add_structure(lines, report, options.table);
     add_table(lines, report, options.table);
     add_totals(lines, report);
+    if (text != nullptr) add_text(lines, report, *text);
     add_checks(lines, report.checks);
     lines.line(fmt::format("done in {:.3g} s", report.seconds));
     return lines.take();

@@ -21,14 +21,7 @@ std::string with_error(const Estimate& estimate) {
 
 }  // namespace
 
-std::string evaluation_json(const Evaluation& evaluation, const Report& model) {
-    std::string text;
-    JsonWriter writer(text, JsonWriter::Style::kLines);
-    writer.begin_object();
-    writer.key("command").string("evaluate").key("version").string(version());
-    writer.key("input").string(json_path(evaluation.input)).key("output").string("");
-    write_totals(writer, model.totals);
-    write_tensors(writer, model.tensors);
+void write_evaluation(JsonWriter& writer, const Evaluation& evaluation) {
     writer.key("text").string(json_path(evaluation.text));
     writer.key("tokens").integer(evaluation.tokens);
     write_estimate(writer, "loss", evaluation.loss);
@@ -49,6 +42,17 @@ std::string evaluation_json(const Evaluation& evaluation, const Report& model) {
         write_estimate(writer, "mean_delta_p", found.delta_p);
         writer.key("rms_delta_p").statistic(found.rms_delta_p);
     }
+}
+
+std::string evaluation_json(const Evaluation& evaluation, const Report& model) {
+    std::string text;
+    JsonWriter writer(text, JsonWriter::Style::kLines);
+    writer.begin_object();
+    writer.key("command").string("evaluate").key("version").string(version());
+    writer.key("input").string(json_path(evaluation.input)).key("output").string("");
+    write_totals(writer, model.totals);
+    write_tensors(writer, model.tensors);
+    write_evaluation(writer, evaluation);
     if (!evaluation.ablation.empty()) {
         writer.key("ablation").begin_array();
         for (const Ablation& one : evaluation.ablation) {
@@ -64,27 +68,34 @@ std::string evaluation_json(const Evaluation& evaluation, const Report& model) {
     return printable_json(text) + "\n";
 }
 
+void add_fidelity(Lines& lines, const Evaluation& evaluation) {
+    if (!evaluation.fidelity) return;
+    const Fidelity& found = *evaluation.fidelity;
+    lines.fact("perplexity", fmt::format("{:.6g} there, ratio {:.6g}", found.reference_perplexity,
+                                         found.perplexity_ratio));
+    lines.fact("KL", fmt::format("mean {} nats", with_error(found.kl)));
+    lines.fact("", fmt::format("median {:.4g}, 99 % below {:.4g}, max {:.4g}", found.median_kl,
+                               found.p99_kl, found.max_kl));
+    lines.fact("same top",
+               fmt::format("{:.3f} +- {:.2g} % of the tokens", 100 * found.same_top_1.mean,
+                           100 * found.same_top_1.standard_error));
+    lines.fact("right one",
+               fmt::format("probability {:+.4g} +- {:.2g}, rms {:.4g}", found.delta_p.mean,
+                           found.delta_p.standard_error, found.rms_delta_p));
+}
+
 std::string evaluation_text(const Evaluation& evaluation, bool color) {
     Lines lines(color);
-    lines.heading(fmt::format("evaluated {} on {}", printable(evaluation.input), printable(evaluation.text)));
+    lines.heading(
+        fmt::format("evaluated {} on {}", printable(evaluation.input), printable(evaluation.text)));
     lines.fact("tokens", with_commas(evaluation.tokens) + " predicted");
     lines.fact("loss", with_error(evaluation.loss) + " nats a token");
     lines.fact("perplexity", fmt::format("{:.6g}", evaluation.perplexity));
     if (evaluation.pairs && evaluation.exact)
-        lines.fact("exact", fmt::format("{} of {}", *evaluation.exact, counted(*evaluation.pairs, "answer")));
-    if (evaluation.fidelity) {
-        const Fidelity& found = *evaluation.fidelity;
-        lines.heading("against " + printable(evaluation.reference));
-        lines.fact("perplexity",
-                   fmt::format("{:.6g} there, ratio {:.6g}", found.reference_perplexity, found.perplexity_ratio));
-        lines.fact("KL", fmt::format("mean {} nats", with_error(found.kl)));
-        lines.fact("", fmt::format("median {:.4g}, 99 % below {:.4g}, max {:.4g}", found.median_kl, found.p99_kl,
-                                   found.max_kl));
-        lines.fact("same top", fmt::format("{:.3f} +- {:.2g} % of the tokens", 100 * found.same_top_1.mean,
-                                           100 * found.same_top_1.standard_error));
-        lines.fact("right one", fmt::format("probability {:+.4g} +- {:.2g}, rms {:.4g}", found.delta_p.mean,
-                                            found.delta_p.standard_error, found.rms_delta_p));
-    }
+        lines.fact("exact", fmt::format("{} of {}", *evaluation.exact,
+                                        counted(*evaluation.pairs, "answer")));
+    if (evaluation.fidelity) lines.heading("against " + printable(evaluation.reference));
+    add_fidelity(lines, evaluation);
     if (!evaluation.ablation.empty()) {
         lines.heading("one quantized tensor at a time, worst first");
         std::vector<std::string_view> names;
@@ -92,7 +103,8 @@ std::string evaluation_text(const Evaluation& evaluation, bool color) {
         const std::size_t column = name_width(names, 52);
         lines.line(fmt::format("  {:<{}} {:>12}", "tensor", column, "mean KL"));
         for (const Ablation& one : evaluation.ablation)
-            lines.line(fmt::format("  {:<{}} {:>12.4g}", fitted(one.tensor, column), column, one.mean_kl));
+            lines.line(
+                fmt::format("  {:<{}} {:>12.4g}", fitted(one.tensor, column), column, one.mean_kl));
     }
     add_checks(lines, evaluation.checks);
     lines.line(fmt::format("done in {:.3g} s", evaluation.seconds));
@@ -106,10 +118,11 @@ std::optional<std::string> failure(const Evaluation& evaluation) {
 }
 
 std::string calibration_text(const Calibration& calibration) {
-    return fmt::format("calibrated {} -> {}\n  {} read, the mean squared inputs of {}\ndone in {:.3g} s\n",
-                       printable(calibration.input), printable(calibration.output),
-                       counted(calibration.tokens, "token"), counted(calibration.weights, "weight"),
-                       calibration.seconds);
+    return fmt::format(
+        "calibrated {} -> {}\n  {} read, the mean squared inputs of {}\ndone in {:.3g} s\n",
+        printable(calibration.input), printable(calibration.output),
+        counted(calibration.tokens, "token"), counted(calibration.weights, "weight"),
+        calibration.seconds);
 }
 
 std::string calibration_json(const Calibration& calibration, const Report& model) {
@@ -117,7 +130,10 @@ std::string calibration_json(const Calibration& calibration, const Report& model
     JsonWriter writer(text, JsonWriter::Style::kLines);
     writer.begin_object();
     writer.key("command").string("calibrate").key("version").string(version());
-    writer.key("input").string(json_path(calibration.input)).key("output").string(json_path(calibration.output));
+    writer.key("input")
+        .string(json_path(calibration.input))
+        .key("output")
+        .string(json_path(calibration.output));
     write_totals(writer, model.totals);
     write_tensors(writer, model.tensors);
     writer.key("tokens").integer(calibration.tokens).key("weights").integer(calibration.weights);

@@ -33,7 +33,10 @@ std::string json(const Report& report, const ReportOptions& options, const TextS
     JsonWriter writer(text, JsonWriter::Style::kLines, printable_sink(sink));
     writer.begin_object();
     writer.key("command").string(options.command).key("version").string(version());
-    writer.key("input").string(json_path(report.input)).key("output").string(json_path(report.output));
+    writer.key("input")
+        .string(json_path(report.input))
+        .key("output")
+        .string(json_path(report.output));
     if (!report.format.empty()) writer.key("format").string(report.format);
     if (options.command == "inspect") {
         writer.key("metadata").begin_object();
@@ -64,8 +67,8 @@ std::string json(const Report& report, const ReportOptions& options, const TextS
     return printable_json(text) + "\n";
 }
 
-std::string json_error(const std::string& command, const std::string& input, const std::string& output, int code,
-                       const std::string& message) {
+std::string json_error(const std::string& command, const std::string& input,
+                       const std::string& output, int code, const std::string& message) {
     std::string text;
     JsonWriter writer(text);
     writer.begin_object();

@@ -19,7 +19,8 @@ std::string json_path(const std::string& path);
 TextSink printable_sink(const TextSink& sink);
 
 /// "key": [1, 2, 3]
-void write_numbers(JsonWriter& writer, std::string_view key, const std::vector<std::uint64_t>& numbers);
+void write_numbers(JsonWriter& writer, std::string_view key,
+                   const std::vector<std::uint64_t>& numbers);
 
 /// "totals": {...}
 void write_totals(JsonWriter& writer, const Totals& totals);
@@ -48,7 +49,8 @@ void write_tensors(JsonWriter& writer, const std::vector<TensorReport>& tensors)
 void write_checks(JsonWriter& writer, const std::vector<Check>& checks);
 
 /// "companions": {"copied": [...], "left_out": [...]}
-void write_companions(JsonWriter& writer, const std::vector<std::string>& copied, const std::vector<LeftOut>& left_out);
+void write_companions(JsonWriter& writer, const std::vector<std::string>& copied,
+                      const std::vector<LeftOut>& left_out);
 
 /// "files": [...], what was written, with SHA-256 where it was asked for
 void write_files(JsonWriter& writer, const std::vector<FileReport>& files);

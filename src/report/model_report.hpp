@@ -7,12 +7,19 @@
 #include "octet/model.hpp"
 #include "octet/report.hpp"
 
+namespace octet {
+class JsonWriter;
+}
+
 namespace octet::report {
+
+class Lines;
 
 /// A generation, and beside it another of the same prompt, or null.
 std::string generation_text(const Generation& generation, const Generation* versus, bool color);
 /// `model` here and below: what inspect() says of it, for `totals` and `tensors`.
-std::string generation_json(const Generation& generation, const Report& model, const Generation* versus);
+std::string generation_json(const Generation& generation, const Report& model,
+                            const Generation* versus);
 
 /// "stopped at the end token after 9 tokens, 512.3 tokens/s".
 std::string generation_facts(const Generation& generation);
@@ -21,6 +28,13 @@ std::string generation_facts(const Generation& generation);
 std::optional<std::size_t> first_difference(const Generation& a, const Generation& b);
 
 std::string evaluation_text(const Evaluation& evaluation, bool color);
+
+/// The facts about how far the predictions are from the reference's; nothing without one.
+void add_fidelity(Lines& lines, const Evaluation& evaluation);
+
+/// The members of an object, from `text` to the figures against the reference.
+void write_evaluation(JsonWriter& writer, const Evaluation& evaluation);
+
 std::string evaluation_json(const Evaluation& evaluation, const Report& model);
 
 /// The error line of an evaluation with gates that failed; nothing when all held.

@@ -13,10 +13,18 @@ void write_tensor(JsonWriter& writer, const TensorReport& t, const PlanReason& w
     write_identity(writer, t);
     if (!t.stored_name.empty()) writer.key("stored_name").string(t.stored_name);
     if (!t.same_as.empty()) writer.key("same_as").string(t.same_as);
-    writer.key("rule").string(why.rule).key("reason").string(why.reason).key("change").string(why.change);
+    writer.key("rule")
+        .string(why.rule)
+        .key("reason")
+        .string(why.reason)
+        .key("change")
+        .string(why.change);
     writer.key("source_bytes").integer(t.source_bytes).key("output_bytes").integer(t.output_bytes);
     if (t.statistics) {
-        writer.key("sqnr_db").statistic(t.statistics->sqnr_db).key("rmse").statistic(t.statistics->rmse);
+        writer.key("sqnr_db")
+            .statistic(t.statistics->sqnr_db)
+            .key("rmse")
+            .statistic(t.statistics->rmse);
         writer.key("max_abs_error").statistic(t.statistics->max_abs_error);
     }
     if (const auto bits = bits_per_weight(t)) writer.key("bits_per_weight").statistic(*bits);

@@ -8,7 +8,8 @@
 
 namespace octet::report {
 
-/// Every tensor, then the reasons by number, then the totals. A sink, where there is one, gets the text as it is made, but for the end of it.
+/// Every tensor, then the reasons by number, then the totals. A sink, where there is one, gets the
+/// text as it is made, but for the end of it.
 std::string plan_text(const PlanReport& report, bool color, const TextSink& sink = {});
 
 /// One JSON object (docs/cli.md); the sink as above.

@@ -18,12 +18,14 @@ std::string scheme_of(const TensorReport& tensor) {
     return tensor.scheme ? scheme_name(*tensor.scheme) : "keep";
 }
 
-/// Of each reason the first that reads like it: those that differ in the name of a weight are one here.
+/// Of each reason the first that reads like it: those that differ in the name of a weight are one
+/// here.
 std::vector<std::uint32_t> first_alike(const std::vector<PlanReason>& reasons) {
     std::vector<std::uint32_t> first(reasons.size());
     std::map<std::tuple<std::string, std::string, std::string>, std::uint32_t> known;
     for (std::uint32_t i = 0; i < reasons.size(); ++i) {
-        const auto key = std::tuple(reasons[i].rule, short_reason(reasons[i].reason), reasons[i].change);
+        const auto key =
+            std::tuple(reasons[i].rule, short_reason(reasons[i].reason), reasons[i].change);
         first[i] = known.emplace(key, static_cast<std::uint32_t>(known.size())).first->second;
     }
     return first;
@@ -38,28 +40,31 @@ void add_table(Lines& lines, const PlanReport& report, const std::vector<std::ui
         width = std::max(width, scheme_of(tensor).size());
     }
     const std::size_t column = name_width(names, 32);
-    const auto row = [&](std::string_view name, std::string_view scheme, std::string_view bytes, std::string_view bits,
-                         std::string_view why) {
-        lines.line(fmt::format("  {:<{}} {:<{}} {:>13} {:>7} {:>4}", name, column, scheme, width, bytes, bits, why));
+    const auto row = [&](std::string_view name, std::string_view scheme, std::string_view bytes,
+                         std::string_view bits, std::string_view why) {
+        lines.line(fmt::format("  {:<{}} {:<{}} {:>13} {:>7} {:>4}", name, column, scheme, width,
+                               bytes, bits, why));
     };
     row("tensor", "scheme", "bytes", "bits", "why");
     for (std::size_t i = 0; i < report.tensors.size(); ++i) {
         const TensorReport& tensor = report.tensors[i];
         const std::optional<double> bits = bits_per_weight(tensor);
         row(fitted(tensor.name, column), scheme_of(tensor), with_commas(tensor.output_bytes),
-            bits ? fmt::format("{:.5g}", *bits) : "-", fmt::format("[{}]", numbers[report.reason_of[i]] + 1));
+            bits ? fmt::format("{:.5g}", *bits) : "-",
+            fmt::format("[{}]", numbers[report.reason_of[i]] + 1));
     }
 }
 
-void add_reasons(Lines& lines, const PlanReport& report, const std::vector<std::uint32_t>& numbers) {
+void add_reasons(Lines& lines, const PlanReport& report,
+                 const std::vector<std::uint32_t>& numbers) {
     std::vector<std::uint64_t> counts(report.reasons.size());
     for (const std::uint32_t number : report.reason_of) ++counts[numbers[number]];
     std::uint32_t next = 0;
     for (std::size_t i = 0; i < report.reasons.size(); ++i) {
         if (numbers[i] != next) continue;
         const PlanReason& why = report.reasons[i];
-        lines.line(fmt::format("  [{}] {}, {}: {}", next + 1, counted(counts[next], "tensor"), why.rule,
-                               short_reason(why.reason)));
+        lines.line(fmt::format("  [{}] {}, {}: {}", next + 1, counted(counts[next], "tensor"),
+                               why.rule, short_reason(why.reason)));
         lines.line(fmt::format("      what changes it: {}", why.change));
         ++next;
     }
@@ -84,11 +89,12 @@ void add_curve(Lines& lines, const PlannerReport& planner, std::uint64_t chosen_
 }
 
 void add_planner(Lines& lines, const PlannerReport& planner, bool has_buffers) {
-    lines.fact("planner",
-               decibels(planner.sqnr_db) + " over all quantized values" + (has_buffers ? " but buffers" : ""));
+    lines.fact("planner", decibels(planner.sqnr_db) + " over all quantized values" +
+                              (has_buffers ? " but buffers" : ""));
     if (planner.over_bound)
-        lines.fact("", fmt::format("its error is at most {:.2g} % above the least possible among its {}",
-                                   100 * *planner.over_bound, has_buffers ? "schemes" : "types"));
+        lines.fact(
+            "", fmt::format("its error is at most {:.2g} % above the least possible among its {}",
+                            100 * *planner.over_bound, has_buffers ? "schemes" : "types"));
 }
 
 }  // namespace
@@ -105,23 +111,27 @@ std::string plan_text(const PlanReport& report, bool color, const TextSink& sink
     }
     if (report.planner) add_curve(lines, *report.planner, t.output_bytes);
     lines.heading("in all");
-    lines.fact("source", fmt::format("{}, {}, {} parameters", full_size(t.source_bytes), counted(t.tensors, "tensor"),
-                                     with_commas(t.parameters)));
+    lines.fact("source", fmt::format("{}, {}, {} parameters", full_size(t.source_bytes),
+                                     counted(t.tensors, "tensor"), with_commas(t.parameters)));
     for (const FileReport& file : report.output_files) {
-        lines.fact("writes", fmt::format("{:<39} {:>15} bytes", fitted(file.name, 39), with_commas(file.byte_count)));
+        lines.fact("writes", fmt::format("{:<39} {:>15} bytes", fitted(file.name, 39),
+                                         with_commas(file.byte_count)));
     }
     lines.fact("together", full_size(t.output_bytes));
-    const std::string bits = t.bits_per_weight ? fmt::format(", {:.4g} bits per weight", *t.bits_per_weight) : "";
-    lines.fact("codes", fmt::format("{} quantized, {} kept, {} bytes of state{}", t.quantized, t.kept,
-                                    with_commas(t.state_bytes), bits));
+    const std::string bits =
+        t.bits_per_weight ? fmt::format(", {:.4g} bits per weight", *t.bits_per_weight) : "";
+    lines.fact("codes", fmt::format("{} quantized, {} kept, {} bytes of state{}", t.quantized,
+                                    t.kept, with_commas(t.state_bytes), bits));
     add_sqnr(lines, t);
     if (report.planner) add_planner(lines, *report.planner, report.format.empty());
     lines.fact("free space", full_size(report.free_space_bytes) +
-                                 (report.format.empty() ? " needed, sidecar and companions included" : " needed"));
+                                 (report.format.empty() ? " needed, sidecar and companions included"
+                                                        : " needed"));
     lines.fact("framework", full_size(t.framework_bytes) + " as a framework counts its memory");
     if (report.scanned) lines.fact("values", "read: this is what quantize does");
     if (report.depends_on_values)
-        lines.fact("values", "not read, and they decide: not finite, or tied and equal; --scan reads them");
+        lines.fact("values",
+                   "not read, and they decide: not finite, or tied and equal; --scan reads them");
     lines.line(fmt::format("done in {:.3g} s", report.seconds));
     return lines.take();
 }

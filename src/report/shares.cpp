@@ -17,7 +17,8 @@ void add(Share& share, const TensorReport& tensor) {
 
 /// Of a quantized tensor: its codes'.
 Dtype stored_dtype(const TensorReport& tensor) {
-    return tensor.scheme ? quant::stored_parts(*tensor.scheme, tensor.shape).front().dtype : tensor.dtype;
+    return tensor.scheme ? quant::stored_parts(*tensor.scheme, tensor.shape).front().dtype
+                         : tensor.dtype;
 }
 
 template <std::size_t N, typename NameOf>
@@ -46,7 +47,8 @@ void add_types(const Report& report, Shares& shares) {
 Shares shares_by_dtype(const Report& report) {
     std::array<Share, kDtypeCount> shares{};
     for (const TensorReport& tensor : report.tensors) {
-        if (tensor.type.empty()) add(shares[static_cast<std::size_t>(stored_dtype(tensor))], tensor);
+        if (tensor.type.empty())
+            add(shares[static_cast<std::size_t>(stored_dtype(tensor))], tensor);
     }
     Shares result = named(shares, [](std::size_t i) { return dtype_name(static_cast<Dtype>(i)); });
     add_types(report, result);
@@ -55,7 +57,8 @@ Shares shares_by_dtype(const Report& report) {
 
 Shares shares_by_kind(const Report& report) {
     std::array<Share, kKindCount> shares{};
-    for (const TensorReport& tensor : report.tensors) add(shares[static_cast<std::size_t>(tensor.kind)], tensor);
+    for (const TensorReport& tensor : report.tensors)
+        add(shares[static_cast<std::size_t>(tensor.kind)], tensor);
     return named(shares, [](std::size_t i) { return kind_name(static_cast<Kind>(i)); });
 }
 

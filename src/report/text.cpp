@@ -15,12 +15,6 @@ namespace {
 
 constexpr std::size_t kWorstShown = 5;
 
-std::string ratio_text(std::uint64_t before, std::uint64_t after) {
-    if (after == 0 || before == 0) return "";
-    const double ratio = static_cast<double>(before) / static_cast<double>(after);
-    return ratio >= 1 ? fmt::format("{:.2f} x smaller", ratio) : fmt::format("{:.2f} x larger", 1 / ratio);
-}
-
 /// Quantized tensors, worst SQNR first, those in `shown`.
 std::vector<std::uint32_t> worst_tensors(const Report& report) {
     std::vector<std::uint32_t> order;
@@ -34,13 +28,15 @@ std::vector<std::uint32_t> worst_tensors(const Report& report) {
     return order;
 }
 
-std::vector<std::string_view> names_of(const Report& report, const std::vector<std::uint32_t>& order) {
+std::vector<std::string_view> names_of(const Report& report,
+                                       const std::vector<std::uint32_t>& order) {
     std::vector<std::string_view> names;
     for (const std::uint32_t i : order) names.push_back(report.tensors[i].name);
     return names;
 }
 
-void add_quality_table(Lines& lines, const Report& report, const std::vector<std::uint32_t>& order) {
+void add_quality_table(Lines& lines, const Report& report,
+                       const std::vector<std::uint32_t>& order) {
     const std::size_t column = name_width(names_of(report, order), 34);
     const auto scheme_of = [&](std::uint32_t i) {
         const TensorReport& t = report.tensors[i];
@@ -49,9 +45,10 @@ void add_quality_table(Lines& lines, const Report& report, const std::vector<std
     };
     std::size_t width = 9;
     for (const std::uint32_t i : order) width = std::max(width, scheme_of(i).size());
-    const auto row = [&](std::string_view name, std::string_view scheme, std::string_view sqnr, std::string_view error,
-                         std::string_view bound) {
-        lines.line(fmt::format("  {:<{}} {:<{}} {:>8} {:>11} {:>11}", name, column, scheme, width, sqnr, error, bound));
+    const auto row = [&](std::string_view name, std::string_view scheme, std::string_view sqnr,
+                         std::string_view error, std::string_view bound) {
+        lines.line(fmt::format("  {:<{}} {:<{}} {:>8} {:>11} {:>11}", name, column, scheme, width,
+                               sqnr, error, bound));
     };
     row("tensor", "scheme", "SQNR dB", "max error", "bound");
     for (const std::uint32_t i : order) {
@@ -62,8 +59,8 @@ void add_quality_table(Lines& lines, const Report& report, const std::vector<std
             continue;
         }
         const TensorStatistics& s = *t.statistics;
-        row(name, scheme_of(i), fmt::format("{:.2f}", s.sqnr_db), fmt::format("{:.5g}", s.max_abs_error),
-            fmt::format("{:.5g}", s.bound));
+        row(name, scheme_of(i), fmt::format("{:.2f}", s.sqnr_db),
+            fmt::format("{:.5g}", s.max_abs_error), fmt::format("{:.5g}", s.bound));
     }
 }
 
@@ -75,14 +72,16 @@ void add_kept(Lines& lines, const Report& report) {
         if (count++ == 0) first = t.name;
     }
     for (const auto& [reason, kept] : reasons) {
-        const std::string more = kept.first > 1 ? fmt::format(" and {} more", with_commas(kept.first - 1)) : "";
+        const std::string more =
+            kept.first > 1 ? fmt::format(" and {} more", with_commas(kept.first - 1)) : "";
         lines.fact("kept", fmt::format("{}: {}{}", reason, fitted(kept.second, 36), more));
     }
 }
 
 void add_files(Lines& lines, const Report& report) {
     for (const FileReport& file : report.output_files) {
-        lines.fact("wrote", fmt::format("{:<40} {:>15} bytes", fitted(file.name, 40), with_commas(file.byte_count)));
+        lines.fact("wrote", fmt::format("{:<40} {:>15} bytes", fitted(file.name, 40),
+                                        with_commas(file.byte_count)));
     }
 }
 
@@ -97,17 +96,21 @@ void add_error_facts(Lines& lines, const Report& report) {
 void add_run_report(Lines& lines, const Report& report, const ReportOptions& options) {
     const Totals& t = report.totals;
     const bool quantized = options.command == "quantize";
-    const std::string_view done = !report.written ? "not written:" : quantized ? "quantized" : "restored";
-    lines.heading(fmt::format("{} {} -> {}", done, printable(report.input), printable(report.output)));
-    lines.fact("read", fmt::format("{}, {}, {} parameters", full_size(t.source_bytes), counted(t.tensors, "tensor"),
-                                   with_commas(t.parameters)));
+    const std::string_view done = !report.written ? "not written:"
+                                  : quantized     ? "quantized"
+                                                  : "restored";
+    lines.heading(
+        fmt::format("{} {} -> {}", done, printable(report.input), printable(report.output)));
+    lines.fact("read", fmt::format("{}, {}, {} parameters", full_size(t.source_bytes),
+                                   counted(t.tensors, "tensor"), with_commas(t.parameters)));
     const std::string ratio = ratio_text(t.source_bytes, t.output_bytes);
     lines.fact(report.written ? "written" : "would be",
                full_size(t.output_bytes) + (ratio.empty() ? "" : ", " + ratio));
     if (quantized) {
-        const std::string bits = t.bits_per_weight ? fmt::format(", {:.4g} bits per weight", *t.bits_per_weight) : "";
-        lines.fact("codes", fmt::format("{} quantized, {} kept, {} bytes of state{}", t.quantized, t.kept,
-                                        with_commas(t.state_bytes), bits));
+        const std::string bits =
+            t.bits_per_weight ? fmt::format(", {:.4g} bits per weight", *t.bits_per_weight) : "";
+        lines.fact("codes", fmt::format("{} quantized, {} kept, {} bytes of state{}", t.quantized,
+                                        t.kept, with_commas(t.state_bytes), bits));
     }
     add_error_facts(lines, report);
     if (quantized) add_kept(lines, report);
@@ -129,30 +132,33 @@ void add_metadata(Lines& lines, const Report& report) {
         lines.fact(i == 0 ? "metadata" : "", fitted(key, kWidth) + ": " + fitted(value, kWidth));
     }
     if (report.metadata.size() > kMost)
-        lines.fact("", fmt::format("and {} more, which --json has", with_commas(report.metadata.size() - kMost)));
+        lines.fact("", fmt::format("and {} more, which --json has",
+                                   with_commas(report.metadata.size() - kMost)));
 }
 
 void add_inspect_table(Lines& lines, const Report& report, const ReportOptions& options) {
     if (report.is_set) return add_quality_table(lines, report, options.shown);
     const std::size_t column = name_width(names_of(report, options.shown), 38);
-    lines.line(fmt::format("  {:<{}} {:<5} {:<18} {:>13}", "tensor", column, "dtype", "shape", "bytes"));
+    lines.line(
+        fmt::format("  {:<{}} {:<5} {:<18} {:>13}", "tensor", column, "dtype", "shape", "bytes"));
     for (const std::uint32_t i : options.shown) {
         const TensorReport& t = report.tensors[i];
         lines.line(fmt::format("  {:<{}} {:<5} {:<18} {:>13}", fitted(t.name, column), column,
-                               t.type.empty() ? dtype_name(t.dtype) : std::string_view(t.type), shape_text(t.shape),
-                               with_commas(t.output_bytes)));
+                               t.type.empty() ? dtype_name(t.dtype) : std::string_view(t.type),
+                               shape_text(t.shape), with_commas(t.output_bytes)));
     }
 }
 
 void add_shares(Lines& lines, std::string_view title, const Shares& shares) {
-    lines.line(
-        fmt::format("  {:<12} {:>8} {:>16} {:>18} {:>10}", title, "tensors", "parameters", "bytes", "bits each"));
+    lines.line(fmt::format("  {:<12} {:>8} {:>16} {:>18} {:>10}", title, "tensors", "parameters",
+                           "bytes", "bits each"));
     for (const auto& [name, share] : shares) {
-        const double bits = share.parameters == 0
-                                ? 0.0
-                                : 8.0 * static_cast<double>(share.byte_count) / static_cast<double>(share.parameters);
-        lines.line(fmt::format("  {:<12} {:>8} {:>16} {:>18} {:>10.4g}", name, with_commas(share.tensors),
-                               with_commas(share.parameters), with_commas(share.byte_count), bits));
+        const double bits = share.parameters == 0 ? 0.0
+                                                  : 8.0 * static_cast<double>(share.byte_count) /
+                                                        static_cast<double>(share.parameters);
+        lines.line(fmt::format("  {:<12} {:>8} {:>16} {:>18} {:>10.4g}", name,
+                               with_commas(share.tensors), with_commas(share.parameters),
+                               with_commas(share.byte_count), bits));
     }
 }
 
@@ -163,13 +169,17 @@ void add_sizes(Lines& lines, const Report& report) {
     lines.fact("files", full_size(t.output_bytes));
     if (report.is_set) {
         const std::string ratio = ratio_text(t.source_bytes, t.output_bytes);
-        lines.fact("source", full_size(t.source_bytes) + (ratio.empty() ? "" : ", the set is " + ratio));
-        lines.fact("state", fmt::format("{} bytes of scales and zero points", with_commas(t.state_bytes)));
+        lines.fact("source",
+                   full_size(t.source_bytes) + (ratio.empty() ? "" : ", the set is " + ratio));
+        lines.fact("state",
+                   fmt::format("{} bytes of scales and zero points", with_commas(t.state_bytes)));
         if (t.bits_per_weight)
-            lines.fact("weights", fmt::format("{:.6g} bits per weight, state included", *t.bits_per_weight));
+            lines.fact("weights",
+                       fmt::format("{:.6g} bits per weight, state included", *t.bits_per_weight));
     }
     lines.fact("framework", full_size(t.framework_bytes) + " as a framework counts its memory");
-    if (t.source_framework_bytes) lines.fact("", full_size(*t.source_framework_bytes) + " before quantizing");
+    if (t.source_framework_bytes)
+        lines.fact("", full_size(*t.source_framework_bytes) + " before quantizing");
 }
 
 void add_inspection(Lines& lines, const Report& report, const ReportOptions& options) {
@@ -179,10 +189,11 @@ void add_inspection(Lines& lines, const Report& report, const ReportOptions& opt
                               report.is_set ? "a quantized set"
                               : is_gguf     ? "a GGUF file"
                                             : "a checkpoint"));
-    lines.fact("holds", fmt::format("{}, {} parameters, {}", counted(t.tensors, "tensor"), with_commas(t.parameters),
-                                    full_size(t.output_bytes)));
-    const std::string bits =
-        is_gguf && t.bits_per_weight ? fmt::format(", {:.4g} bits per weight", *t.bits_per_weight) : "";
+    lines.fact("holds", fmt::format("{}, {} parameters, {}", counted(t.tensors, "tensor"),
+                                    with_commas(t.parameters), full_size(t.output_bytes)));
+    const std::string bits = is_gguf && t.bits_per_weight
+                                 ? fmt::format(", {:.4g} bits per weight", *t.bits_per_weight)
+                                 : "";
     if (report.is_set || is_gguf)
         lines.fact("codes", fmt::format("{} quantized, {} kept{}", t.quantized, t.kept, bits));
     add_error_facts(lines, report);

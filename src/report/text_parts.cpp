@@ -31,8 +31,11 @@ std::string decibels(double value) {
 std::string fitted(std::string_view name, std::size_t width) {
     const std::string text = printable(name);
     if (text.size() <= width) return text;
-    // Half a character on either side of the cut would be bytes that some terminals take for control characters.
-    const auto continues = [&](std::size_t at) { return (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U; };
+    // Half a character on either side of the cut would be bytes that some terminals take for
+    // control characters.
+    const auto continues = [&](std::size_t at) {
+        return (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U;
+    };
     const std::size_t tail = (width - 2) * 2 / 3;
     std::size_t head_end = width - 2 - tail;
     std::size_t tail_begin = text.size() - tail;
@@ -50,7 +53,8 @@ std::size_t name_width(const std::vector<std::string_view>& names, std::size_t l
     for (const std::string_view name : names) longest = std::max(longest, printable(name).size());
     const std::set<std::string_view> different(names.begin(), names.end());
     std::size_t width = std::min(longest, kWidestName);
-    for (; width < longest && width < kWidestNameOfTwins; width = std::min(2 * width, kWidestNameOfTwins)) {
+    for (; width < longest && width < kWidestNameOfTwins;
+         width = std::min(2 * width, kWidestNameOfTwins)) {
         std::set<std::string> cut;
         for (const std::string_view name : different) cut.insert(fitted(name, width));
         if (cut.size() == different.size()) break;
@@ -58,18 +62,27 @@ std::size_t name_width(const std::vector<std::string_view>& names, std::size_t l
     return std::min(width, longest);
 }
 
+std::string ratio_text(std::uint64_t before, std::uint64_t after) {
+    if (after == 0 || before == 0) return "";
+    const double ratio = static_cast<double>(before) / static_cast<double>(after);
+    return ratio >= 1 ? fmt::format("{:.2f} x smaller", ratio)
+                      : fmt::format("{:.2f} x larger", 1 / ratio);
+}
+
 void add_sqnr(Lines& lines, const Totals& t) {
-    const std::string_view what =
-        t.sqnr_db_with_buffers ? " over all quantized values but buffers" : " over all quantized values";
+    const std::string_view what = t.sqnr_db_with_buffers ? " over all quantized values but buffers"
+                                                         : " over all quantized values";
     if (t.sqnr_db) lines.fact("SQNR", decibels(*t.sqnr_db) + std::string(what));
-    if (t.sqnr_db_with_buffers) lines.fact("", decibels(*t.sqnr_db_with_buffers) + " with the buffers");
+    if (t.sqnr_db_with_buffers)
+        lines.fact("", decibels(*t.sqnr_db_with_buffers) + " with the buffers");
 }
 
 void add_checks(Lines& lines, const std::vector<Check>& checks) {
     if (checks.empty()) return;
     lines.heading("gates");
     for (const Check& check : checks) {
-        const std::string limit = check.passed ? fmt::format(": --{} {}", check.name, check.limit) : "";
+        const std::string limit =
+            check.passed ? fmt::format(": --{} {}", check.name, check.limit) : "";
         lines.fact(check.passed ? "passed" : "failed", check.detail + limit);
     }
 }

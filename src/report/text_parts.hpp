@@ -1,4 +1,5 @@
-// What the text reports of several commands share: lines with headings and facts, names cut to a column.
+// What the text reports of several commands share: lines with headings and facts, names cut to a
+// column.
 #pragma once
 
 #include <string>
@@ -41,14 +42,17 @@ class Lines {
 /// "49.24 dB".
 std::string decibels(double value);
 
+/// "3.98 x smaller"; nothing where either is 0 bytes.
+std::string ratio_text(std::uint64_t before, std::uint64_t after);
+
 /// The name in `width` columns, cut in the middle when it is longer.
 std::string fitted(std::string_view name, std::size_t width);
 
 /// A reason to keep, without the name of the weight whose state a tensor is: such tensors are many.
 std::string short_reason(const std::string& reason);
 
-/// The width of a column for these names: that of the longest, from `least` to 60; more, to 240 at most, where names that differ would
-/// look the same when cut.
+/// The width of a column for these names: that of the longest, from `least` to 60; more, to 240 at
+/// most, where names that differ would look the same when cut.
 std::size_t name_width(const std::vector<std::string_view>& names, std::size_t least);
 
 /// The SQNR of all quantized values, buffers left out; where some are quantized, also with them.

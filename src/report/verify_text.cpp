@@ -15,9 +15,11 @@ std::string verify_failure(const VerifyReport& report) {
 
 std::string verify_text(const VerifyReport& report, bool color) {
     Lines lines(color);
-    lines.heading(fmt::format("{} {}", report.findings.empty() ? "verified" : "not whole:", printable(report.input)));
+    lines.heading(fmt::format(
+        "{} {}", report.findings.empty() ? "verified" : "not whole:", printable(report.input)));
     for (const Finding& finding : report.findings) {
-        const std::string tensor = finding.tensor.empty() ? "" : " tensor " + in_quotes(finding.tensor);
+        const std::string tensor =
+            finding.tensor.empty() ? "" : " tensor " + in_quotes(finding.tensor);
         const std::string file = finding.file.empty() ? "" : printable(finding.file);
         lines.line(fmt::format("  {}{}: {}", file, tensor, finding.what));
     }
@@ -30,11 +32,13 @@ std::string verify_text(const VerifyReport& report, bool color) {
     if (report.has_checksums) {
         lines.fact("whole", size + ": every byte is as it was written");
     } else {
-        lines.fact("sound",
-                   size + ": the structure is right; octet did not write it, so there are no checksums of its data");
+        lines.fact("sound", size +
+                                ": the structure is right; octet did not write it, so there are no "
+                                "checksums of its data");
     }
     if (!report.source.empty()) {
-        lines.fact("promise", fmt::format("every value within its bound of {}", printable(report.source)));
+        lines.fact("promise",
+                   fmt::format("every value within its bound of {}", printable(report.source)));
     }
     lines.line(fmt::format("done in {:.3g} s", report.seconds));
     return lines.take();

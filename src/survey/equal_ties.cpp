@@ -10,7 +10,8 @@
 namespace octet::survey {
 namespace {
 
-/// The numbers of the tensors that tensor `i` may be stored with, by all that headers and options say.
+/// The numbers of the tensors that tensor `i` may be stored with, by all that headers and options
+/// say.
 std::vector<std::vector<std::size_t>> possible_ties(const checkpoint::Checkpoint& checkpoint,
                                                     const std::vector<TensorReport>& tensors) {
     auto ties = checkpoint::tie_candidates(checkpoint::detect_family(tensors), tensors);
@@ -50,7 +51,8 @@ std::vector<std::optional<std::uint32_t>> equal_ties(const checkpoint::Checkpoin
     for (std::size_t i = 0; i < ties.size(); ++i) {
         for (const std::size_t other : ties[i]) {
             if (equal[i]) break;
-            if (have_equal_bytes(checkpoint, checkpoint.tensors[i], checkpoint.tensors[other], options))
+            if (have_equal_bytes(checkpoint, checkpoint.tensors[i], checkpoint.tensors[other],
+                                 options))
                 equal[i] = static_cast<std::uint32_t>(other);
         }
     }
@@ -72,7 +74,8 @@ void tie_equal(const checkpoint::Checkpoint& checkpoint, std::vector<TensorRepor
 
 bool may_tie(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors) {
     const auto ties = possible_ties(checkpoint, tensors);
-    return std::any_of(ties.begin(), ties.end(), [](const auto& others) { return !others.empty(); });
+    return std::any_of(ties.begin(), ties.end(),
+                       [](const auto& others) { return !others.empty(); });
 }
 
 }  // namespace octet::survey

@@ -1,5 +1,6 @@
-// Tied tensors that need not be stored twice: an embedding and a head, say, of which a family knows that they may be one, of the same file,
-// with the same scheme and the same bytes. Bytes are compared before anything is laid out, as the layout depends on it.
+// Tied tensors that need not be stored twice: an embedding and a head, say, of which a family knows
+// that they may be one, of the same file, with the same scheme and the same bytes. Bytes are
+// compared before anything is laid out, as the layout depends on it.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,8 @@
 
 namespace octet::survey {
 
-/// For each tensor the number of the other one with which it is stored, where there is one. Reads both of each pair that headers and options
-/// allow. kIo, kInterrupted.
+/// For each tensor the number of the other one with which it is stored, where there is one. Reads
+/// both of each pair that headers and options allow. kIo, kInterrupted.
 std::vector<std::optional<std::uint32_t>> equal_ties(const checkpoint::Checkpoint& checkpoint,
                                                      const std::vector<TensorReport>& tensors,
                                                      const WriteOptions& options);

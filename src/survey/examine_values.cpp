@@ -27,11 +27,14 @@ std::vector<std::optional<kernels::Range>> ranges_of(const checkpoint::Checkpoin
                                                      const std::vector<TensorReport>& tensors,
                                                      const WriteOptions& options) {
     std::vector<std::optional<kernels::Range>> ranges(tensors.size());
-    const codecs::TakeResult take = [&](std::size_t i, codecs::TensorResult&& result) { ranges[i] = result.range; };
+    const codecs::TakeResult take = [&](std::size_t i, codecs::TensorResult&& result) {
+        ranges[i] = result.range;
+    };
     codecs::TaskList tasks;
     for (std::size_t i = 0; i < tensors.size(); ++i) {
         if (tensors[i].scheme && tensors[i].same_as.empty())
-            tasks.add<codecs::ScanTask>(source_of(checkpoint, i), checkpoint.tensors[i].dtype, i, take);
+            tasks.add<codecs::ScanTask>(source_of(checkpoint, i), checkpoint.tensors[i].dtype, i,
+                                        take);
     }
     tasks.run(options);
     return ranges;
@@ -46,14 +49,17 @@ RangeIssue issue_of(const kernels::Range& range, const Scheme& scheme, Dtype dty
     constexpr float kMostF16 = 32'000;
     const float magnitude = std::max(range.max, -range.min);
     const bool is_far = quant::is_far_from_infinite(magnitude, dtype);
-    return is_far && (scheme.scale_dtype == ScaleDtype::kF32 || magnitude < kMostF16) ? RangeIssue::kNone
-                                                                                      : RangeIssue::kMayBeTooWide;
+    return is_far && (scheme.scale_dtype == ScaleDtype::kF32 || magnitude < kMostF16)
+               ? RangeIssue::kNone
+               : RangeIssue::kMayBeTooWide;
 }
 
 /// Of a tensor alone, by trying it.
-bool can_be_quantized(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
-                      std::size_t number, const plan::Importance* importance, const WriteOptions& options) {
-    plan::SchemeLists tries{{{}, {*tensors[number].scheme}}, std::vector<std::uint32_t>(tensors.size())};
+bool can_be_quantized(const checkpoint::Checkpoint& checkpoint,
+                      const std::vector<TensorReport>& tensors, std::size_t number,
+                      const plan::Importance* importance, const WriteOptions& options) {
+    plan::SchemeLists tries{{{}, {*tensors[number].scheme}},
+                            std::vector<std::uint32_t>(tensors.size())};
     tries.of[number] = 1;
     WriteOptions quiet = options;
     quiet.progress = {};
@@ -72,14 +78,16 @@ bool can_be_quantized(const checkpoint::Checkpoint& checkpoint, const std::vecto
 CodeInputs code_inputs(const QuantizeOptions& options) {
     CodeInputs inputs;
     if (options.max_size && options.target_sqnr_db)
-        throw Error(ErrorCode::kUsage, "--max-size and --target-sqnr", "each says how far to go; give one of the two");
+        throw Error(ErrorCode::kUsage, "--max-size and --target-sqnr",
+                    "each says how far to go; give one of the two");
     if (options.target_sqnr_db && !std::isfinite(*options.target_sqnr_db))
         throw Error(ErrorCode::kUsage, "--target-sqnr",
                     fmt::format("{} is no target; give a finite number", *options.target_sqnr_db));
     for (const TensorRule& rule : options.rules) {
         if (!rule.type.empty())
-            throw Error(ErrorCode::kUsage, "rule " + in_quotes(rule_text(rule)),
-                        "is a type of GGUF files, which --type and an output that ends in .gguf make");
+            throw Error(
+                ErrorCode::kUsage, "rule " + in_quotes(rule_text(rule)),
+                "is a type of GGUF files, which --type and an output that ends in .gguf make");
     }
     inputs.options.preset = options.preset;
     inputs.options.max_size = options.max_size;
@@ -93,13 +101,15 @@ CodeInputs code_inputs(const QuantizeOptions& options) {
     return inputs;
 }
 
-std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint,
+                                  const std::vector<TensorReport>& tensors,
                                   const plan::Importance* importance, const WriteOptions& options) {
     const auto ranges = ranges_of(checkpoint, tensors, options);
     std::vector<bool> found;
     for (std::size_t i = 0; i < ranges.size(); ++i) {
-        const RangeIssue issue =
-            ranges[i] ? issue_of(*ranges[i], *tensors[i].scheme, tensors[i].dtype) : RangeIssue::kNone;
+        const RangeIssue issue = ranges[i]
+                                     ? issue_of(*ranges[i], *tensors[i].scheme, tensors[i].dtype)
+                                     : RangeIssue::kNone;
         found.push_back(issue == RangeIssue::kMayBeTooWide
                             ? !can_be_quantized(checkpoint, tensors, i, importance, options)
                             : issue != RangeIssue::kNone);
@@ -107,13 +117,15 @@ std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, cons
     return found;
 }
 
-void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
-                       const plan::Importance* importance, const WriteOptions& options) {
+void refuse_not_finite(const checkpoint::Checkpoint& checkpoint,
+                       const std::vector<TensorReport>& tensors, const plan::Importance* importance,
+                       const WriteOptions& options) {
     const auto ranges = ranges_of(checkpoint, tensors, options);
     plan::SchemeLists tries{{{}}, std::vector<std::uint32_t>(tensors.size())};
     for (std::size_t i = 0; i < ranges.size(); ++i) {
-        const RangeIssue issue =
-            ranges[i] ? issue_of(*ranges[i], *tensors[i].scheme, tensors[i].dtype) : RangeIssue::kNone;
+        const RangeIssue issue = ranges[i]
+                                     ? issue_of(*ranges[i], *tensors[i].scheme, tensors[i].dtype)
+                                     : RangeIssue::kNone;
         if (issue == RangeIssue::kNone) continue;
         tries.of[i] = static_cast<std::uint32_t>(tries.lists.size());
         tries.lists.push_back({*tensors[i].scheme});
@@ -121,7 +133,8 @@ void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vect
     }
     WriteOptions quiet = options;
     quiet.progress = {};
-    measure(checkpoint, tries, importance, quiet, [](std::size_t, const TensorStatistics&, const quant::WideSum&) {});
+    measure(checkpoint, tries, importance, quiet,
+            [](std::size_t, const TensorStatistics&, const quant::WideSum&) {});
 }
 
 }  // namespace octet::survey

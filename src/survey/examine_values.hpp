@@ -1,4 +1,5 @@
-// What quantize and plan do alike before anything is written: options that decide codes, tensors that cannot be quantized, companions.
+// What quantize and plan do alike before anything is written: options that decide codes, tensors
+// that cannot be quantized, companions.
 #pragma once
 
 #include <cstdint>
@@ -23,13 +24,16 @@ struct CodeInputs {
 /// kUsage for an impossible scheme; kBadInput, kIo of the importance file.
 CodeInputs code_inputs(const QuantizeOptions& options);
 
-/// One more read of the data: which tensors, among those with a scheme, hold values that cannot be quantized. `threads` and `stop_requested`
-/// of `options` apply, and `progress`.
-std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
+/// One more read of the data: which tensors, among those with a scheme, hold values that cannot be
+/// quantized. `threads` and `stop_requested` of `options` apply, and `progress`.
+std::vector<bool> find_not_finite(const checkpoint::Checkpoint& checkpoint,
+                                  const std::vector<TensorReport>& tensors,
                                   const plan::Importance* importance, const WriteOptions& options);
 
-/// The same read where such tensors are refused: throws the error that quantize would, for the same tensor. Ties are marked.
-void refuse_not_finite(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors,
-                       const plan::Importance* importance, const WriteOptions& options);
+/// The same read where such tensors are refused: throws the error that quantize would, for the same
+/// tensor. Ties are marked.
+void refuse_not_finite(const checkpoint::Checkpoint& checkpoint,
+                       const std::vector<TensorReport>& tensors, const plan::Importance* importance,
+                       const WriteOptions& options);
 
 }  // namespace octet::survey

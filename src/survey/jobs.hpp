@@ -10,8 +10,9 @@ namespace octet::survey {
 /// Where a tensor's bytes lie.
 pipeline::Stretch source_of(const checkpoint::Checkpoint& checkpoint, std::size_t tensor);
 
-/// How a tensor of the checkpoint is to be quantized; `importance` may be null. All that is given outlives the job.
-codecs::QuantizeJob quantize_job(const checkpoint::Checkpoint& checkpoint, std::size_t tensor, const Scheme& scheme,
-                                 const plan::Importance* importance);
+/// How a tensor of the checkpoint is to be quantized; `importance` may be null. All that is given
+/// outlives the job.
+codecs::QuantizeJob quantize_job(const checkpoint::Checkpoint& checkpoint, std::size_t tensor,
+                                 const Scheme& scheme, const plan::Importance* importance);
 
 }  // namespace octet::survey

@@ -25,7 +25,8 @@ struct Part {
     std::uint64_t source_bytes = 0;  ///< each as often as it is tried
 };
 
-Part part_from(std::size_t first, const checkpoint::Checkpoint& checkpoint, const plan::SchemeLists& schemes) {
+Part part_from(std::size_t first, const checkpoint::Checkpoint& checkpoint,
+               const plan::SchemeLists& schemes) {
     Part part{first, first, 0};
     std::size_t tries = 0;
     for (; part.end < schemes.of.size() && tries < kMostTries; ++part.end) {
@@ -35,21 +36,25 @@ Part part_from(std::size_t first, const checkpoint::Checkpoint& checkpoint, cons
     return part;
 }
 
-/// Of the tries of one tensor. A scheme that cannot hold its values is one that loses everything; one that some scheme holds is no bad input.
+/// Of the tries of one tensor. A scheme that cannot hold its values is one that loses everything;
+/// one that some scheme holds is no bad input.
 void tell(std::size_t tensor, std::uint64_t elements, std::span<const codecs::Measured> tries,
           const OnMeasured& on_measured) {
     const auto holds = [](const codecs::Measured& one) { return one.problem.empty(); };
     const auto held = std::find_if(tries.begin(), tries.end(), holds);
-    if (held == tries.end() && !tries.empty()) throw Error(ErrorCode::kBadInput, tries.back().problem);
+    if (held == tries.end() && !tries.empty())
+        throw Error(ErrorCode::kBadInput, tries.back().problem);
     for (const codecs::Measured& one : tries) {
-        TensorStatistics statistics = quant::tensor_statistics(one.made.sums, elements, one.made.bound);
+        TensorStatistics statistics =
+            quant::tensor_statistics(one.made.sums, elements, one.made.bound);
         if (!holds(one)) statistics = {.sqnr_db = -plan::kCannotHold, .rmse = plan::kCannotHold};
         on_measured(tensor, statistics, held->made.sums.signal);
     }
 }
 
-void measure_part(const Part& part, const checkpoint::Checkpoint& checkpoint, const plan::SchemeLists& schemes,
-                  const plan::Importance* importance, const WriteOptions& options, const OnMeasured& on_measured) {
+void measure_part(const Part& part, const checkpoint::Checkpoint& checkpoint,
+                  const plan::SchemeLists& schemes, const plan::Importance* importance,
+                  const WriteOptions& options, const OnMeasured& on_measured) {
     std::vector<codecs::Measured> results;
     const codecs::TakeMeasured take = [&](std::size_t number, codecs::Measured&& measured) {
         results[number] = std::move(measured);
@@ -58,8 +63,8 @@ void measure_part(const Part& part, const checkpoint::Checkpoint& checkpoint, co
     std::size_t count = 0;
     for (std::size_t i = part.first; i < part.end; ++i) {
         for (const Scheme& scheme : schemes[i])
-            tasks.add<codecs::MeasureTask>(quantize_job(checkpoint, i, scheme, importance), source_of(checkpoint, i),
-                                           count++, take);
+            tasks.add<codecs::MeasureTask>(quantize_job(checkpoint, i, scheme, importance),
+                                           source_of(checkpoint, i), count++, take);
     }
     results.resize(count);
     tasks.run(options);
@@ -73,7 +78,8 @@ void measure_part(const Part& part, const checkpoint::Checkpoint& checkpoint, co
 }  // namespace
 
 void measure(const checkpoint::Checkpoint& checkpoint, const plan::SchemeLists& schemes,
-             const plan::Importance* importance, const WriteOptions& options, const OnMeasured& on_measured) {
+             const plan::Importance* importance, const WriteOptions& options,
+             const OnMeasured& on_measured) {
     std::uint64_t total_bytes = 0;
     for (std::size_t i = 0; i < schemes.of.size(); ++i)
         total_bytes += checkpoint.tensors[i].byte_count * schemes[i].size();

@@ -1,5 +1,6 @@
-// GPT-2's tokenizer (A. Radford et al., "Language Models are Unsupervised Multitask Learners", 2019): a pattern cuts the text into
-// words, each word is a row of bytes, and neighbours merge in the order of their ranks.
+// GPT-2's tokenizer (A. Radford et al., "Language Models are Unsupervised Multitask Learners",
+// 2019): a pattern cuts the text into words, each word is a row of bytes, and neighbours merge in
+// the order of their ranks.
 #include <queue>
 
 #include <fmt/format.h>
@@ -17,7 +18,8 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMostFileBytes = 256U << 20U;
 
-/// The symbols of a word as a linked list, and a queue of the pairs that could merge: n log n for a word of n bytes.
+/// The symbols of a word as a linked list, and a queue of the pairs that could merge: n log n for a
+/// word of n bytes.
 class Word {
   public:
     Word(std::string_view bytes, const BpeTables& tables) : tables_(tables) {
@@ -25,7 +27,8 @@ class Word {
             const auto token = tables.byte_tokens[static_cast<unsigned char>(byte)];
             if (!token) {
                 throw Error(ErrorCode::kBadInput,
-                            fmt::format("the text: byte 0x{:02x} has no token in the model's vocabulary; leave it out",
+                            fmt::format("the text: byte 0x{:02x} has no token in the model's "
+                                        "vocabulary; leave it out",
                                         static_cast<unsigned char>(byte)));
             }
             symbols_.push_back({*token, symbols_.size() - 1, symbols_.size() + 1, true});
@@ -38,7 +41,8 @@ class Word {
             const Candidate best = queue_.top();
             queue_.pop();
             Symbol& left = symbols_[best.left];
-            if (!left.alive || left.token != best.left_token || left.next >= symbols_.size()) continue;
+            if (!left.alive || left.token != best.left_token || left.next >= symbols_.size())
+                continue;
             Symbol& right = symbols_[left.next];
             if (right.token != best.right_token) continue;
             left.token = best.merged;
@@ -53,7 +57,8 @@ class Word {
     }
 
     void append_to(Ids& ids) const {
-        for (std::size_t i = 0; i < symbols_.size(); i = symbols_[i].next) ids.push_back(symbols_[i].token);
+        for (std::size_t i = 0; i < symbols_.size(); i = symbols_[i].next)
+            ids.push_back(symbols_[i].token);
     }
 
   private:
@@ -79,7 +84,8 @@ class Word {
         const std::uint32_t a = symbols_[left].token;
         const std::uint32_t b = symbols_[symbols_[left].next].token;
         const std::uint32_t rank = tables_.merges.rank_of(a, b);
-        if (rank < tables_.merges.size()) queue_.push({rank, left, a, b, tables_.merges[rank].merged});
+        if (rank < tables_.merges.size())
+            queue_.push({rank, left, a, b, tables_.merges[rank].merged});
     }
 
     const BpeTables& tables_;
@@ -125,10 +131,11 @@ std::unique_ptr<Tokenizer> open_byte_level_bpe(const fs::path& folder) {
     if (io::exists(vocab) && io::exists(merges))
         return make_byte_level_bpe(read_vocab_and_merges(vocab, merges, kMostFileBytes));
     if (io::exists(joined))
-        return make_byte_level_bpe(parse_tokenizer_json(io::read_text_file(joined, kMostFileBytes), joined.native()));
-    throw Error(
-        ErrorCode::kBadInput, printable(folder.native()),
-        "has no tokenizer: neither vocab.json and merges.txt nor tokenizer.json; fetch them, or give token ids");
+        return make_byte_level_bpe(
+            parse_tokenizer_json(io::read_text_file(joined, kMostFileBytes), joined.native()));
+    throw Error(ErrorCode::kBadInput, printable(folder.native()),
+                "has no tokenizer: neither vocab.json and merges.txt nor tokenizer.json; fetch "
+                "them, or give token ids");
 }
 
 }  // namespace octet::tokenize

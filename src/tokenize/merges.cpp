@@ -20,8 +20,9 @@ using nlohmann::json;
     throw Error(ErrorCode::kBadInput, printable(name), what + "; fetch the tokenizer again");
 }
 
-/// GPT-2's alphabet: every byte stands for a printable character. Those that are printable in Latin-1 stand for
-/// themselves, the other 68 for U+0100 and up, in order. By character; -1: of no byte.
+/// GPT-2's alphabet: every byte stands for a printable character. Those that are printable in
+/// Latin-1 stand for themselves, the other 68 for U+0100 and up, in order. By character; -1: of no
+/// byte.
 constexpr std::size_t kCharacters = 0x100 + 68;
 
 std::array<int, kCharacters> bytes_of_characters() {
@@ -29,7 +30,8 @@ std::array<int, kCharacters> bytes_of_characters() {
     bytes.fill(-1);
     std::size_t next = 0x100;
     for (std::size_t byte = 0; byte < 256; ++byte) {
-        const bool printable_byte = (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+        const bool printable_byte =
+            (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
         bytes[printable_byte ? byte : next++] = static_cast<int>(byte);
     }
     return bytes;
@@ -43,23 +45,28 @@ class Vocabulary {
     /// `number` is empty where none that a token could have was given.
     void add(std::string_view token, std::optional<std::uint64_t> number) {
         if (!number || *number >= kMostTokens)
-            fail(name_, fmt::format("token {} has no number below {}", in_quotes(token), with_commas(kMostTokens)));
+            fail(name_, fmt::format("token {} has no number below {}", in_quotes(token),
+                                    with_commas(kMostTokens)));
         const auto id = static_cast<std::uint32_t>(*number);
         switch (tables_.tokens.add(token, id)) {
             case TokenTable::Added::kNew:
                 break;
             case TokenTable::Added::kNumberTaken:
-                fail(name_, fmt::format("token {} has the number {} of another", in_quotes(token), id));
+                fail(name_,
+                     fmt::format("token {} has the number {} of another", in_quotes(token), id));
             case TokenTable::Added::kTextTwice:
                 fail(name_, fmt::format("token {} stands there twice", in_quotes(token)));
         }
-        constexpr std::size_t kMostOfOneByte = 2;  // all characters of the alphabet are below U+0800
+        constexpr std::size_t kMostOfOneByte =
+            2;  // all characters of the alphabet are below U+0800
         if (token.size() > kMostOfOneByte) return;
         const std::string bytes = bytes_of_token(token);
         if (bytes.size() == 1) tables_.byte_tokens[static_cast<unsigned char>(bytes[0])] = id;
     }
 
-    [[noreturn]] void refuse() const { fail(name_, "the vocabulary is not a JSON object of tokens and numbers"); }
+    [[noreturn]] void refuse() const {
+        fail(name_, "the vocabulary is not a JSON object of tokens and numbers");
+    }
 
   private:
     std::string_view name_;
@@ -94,7 +101,9 @@ class VocabularyEvents : public nlohmann::json_sax<json> {
     }
     bool start_array(std::size_t) override { return value({}); }
     bool end_array() override { return true; }
-    bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+    bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+        return false;
+    }
 
   private:
     bool value(std::optional<std::uint64_t> number) {
@@ -117,8 +126,9 @@ class Merges {
     void add(std::string_view left, std::string_view right) {
         const auto number = [&](std::optional<std::uint32_t> found, std::string_view token) {
             if (!found)
-                fail(name_, fmt::format("merge {} of {} and {}: the vocabulary has no {}", tables_.merges.size() + 1,
-                                        in_quotes(left), in_quotes(right), in_quotes(token)));
+                fail(name_, fmt::format("merge {} of {} and {}: the vocabulary has no {}",
+                                        tables_.merges.size() + 1, in_quotes(left),
+                                        in_quotes(right), in_quotes(token)));
             return *found;
         };
         Merge merge;
@@ -127,7 +137,8 @@ class Merges {
         both_.assign(left).append(right);
         // A vocabulary has, as a rule, the tokens that merges make in their order.
         merge.merged = number(tables_.tokens.find_next(both_), both_);
-        if (!tables_.merges.insert(merge)) fail(name_, "has more merges than there are numbers for");
+        if (!tables_.merges.insert(merge))
+            fail(name_, "has more merges than there are numbers for");
     }
 
   private:
@@ -137,7 +148,8 @@ class Merges {
 };
 
 void read_merges(std::string_view merges_txt, std::string_view name, BpeTables& tables) {
-    tables.merges.reserve(static_cast<std::size_t>(std::count(merges_txt.begin(), merges_txt.end(), '\n')));
+    tables.merges.reserve(
+        static_cast<std::size_t>(std::count(merges_txt.begin(), merges_txt.end(), '\n')));
     Merges merges(name, tables);
     std::size_t line_number = 0;
     while (!merges_txt.empty()) {
@@ -155,7 +167,8 @@ void read_merges(std::string_view merges_txt, std::string_view name, BpeTables& 
     }
 }
 
-/// Tokens and merges of so many bytes of text, where these are as GPT-2's: 20 bytes a token, 9 a merge.
+/// Tokens and merges of so many bytes of text, where these are as GPT-2's: 20 bytes a token, 9 a
+/// merge.
 std::size_t usual_tokens(std::size_t vocabulary_bytes) {
     return vocabulary_bytes / 20;
 }
@@ -196,8 +209,10 @@ std::string BpeTables::bytes_of(std::uint32_t token) const {
     return bytes_of_token(tokens.text_of(token));
 }
 
-std::unique_ptr<BpeTables> parse_vocab_and_merges(std::string_view vocab_json, std::string_view vocab_name,
-                                                  std::string_view merges_txt, std::string_view merges_name) {
+std::unique_ptr<BpeTables> parse_vocab_and_merges(std::string_view vocab_json,
+                                                  std::string_view vocab_name,
+                                                  std::string_view merges_txt,
+                                                  std::string_view merges_name) {
     auto tables = std::make_unique<BpeTables>(vocab_json.size(), merges_txt.size());
     read_vocabulary(vocab_json, vocab_name, *tables);
     read_merges(merges_txt, merges_name, *tables);
@@ -205,7 +220,8 @@ std::unique_ptr<BpeTables> parse_vocab_and_merges(std::string_view vocab_json, s
 }
 
 std::unique_ptr<BpeTables> read_vocab_and_merges(const std::filesystem::path& vocab_json,
-                                                 const std::filesystem::path& merges_txt, std::uint64_t most_bytes) {
+                                                 const std::filesystem::path& merges_txt,
+                                                 std::uint64_t most_bytes) {
     const io::File vocab = io::open_text_file(vocab_json, most_bytes);
     const io::File merges = io::open_text_file(merges_txt, most_bytes);
     return parse_vocab_and_merges(io::read_text_file(vocab, most_bytes), vocab.name(),
@@ -217,10 +233,11 @@ std::unique_ptr<BpeTables> parse_tokenizer_json(std::string_view text, std::stri
     if (!file.is_object()) fail(name, "is not a JSON object");
     if (!file.contains("model") || !file["model"].is_object()) fail(name, "has no \"model\"");
     const json& model = file["model"];
-    const bool is_bpe = model.value("type", json()) == "BPE" && model.contains("vocab") && model.contains("merges") &&
-                        model["merges"].is_array();
+    const bool is_bpe = model.value("type", json()) == "BPE" && model.contains("vocab") &&
+                        model.contains("merges") && model["merges"].is_array();
     const json splitter = file.value("pre_tokenizer", json());
-    const bool is_byte_level = splitter.is_object() && splitter.value("type", json()) == "ByteLevel" &&
+    const bool is_byte_level = splitter.is_object() &&
+                               splitter.value("type", json()) == "ByteLevel" &&
                                splitter.value("add_prefix_space", json(false)) == false &&
                                splitter.value("use_regex", json(true)) == true;
     const auto is_unset = [&](const char* key) {  // null, or what does the same
@@ -232,14 +249,17 @@ std::unique_ptr<BpeTables> parse_tokenizer_json(std::string_view text, std::stri
                           is_unset("continuing_subword_prefix");
     if (!is_bpe || !is_byte_level || !is_plain) {
         throw Error(ErrorCode::kBadInput, printable(name),
-                    "is not a byte-level BPE as GPT-2 has it (model BPE, pre_tokenizer ByteLevel without prefix space, "
-                    "no normalizer, dropout, ignored merges, prefixes or suffixes of words); octet knows no other");
+                    "is not a byte-level BPE as GPT-2 has it (model BPE, pre_tokenizer ByteLevel "
+                    "without prefix space, "
+                    "no normalizer, dropout, ignored merges, prefixes or suffixes of words); octet "
+                    "knows no other");
     }
     auto tables = std::make_unique<BpeTables>(text.size(), text.size() / 2);
     Vocabulary vocabulary(name, *tables);
     if (!model["vocab"].is_object()) vocabulary.refuse();
     for (const auto& [token, value] : model["vocab"].items()) {
-        vocabulary.add(token, value.is_number_unsigned() ? std::optional(value.get<std::uint64_t>()) : std::nullopt);
+        vocabulary.add(token, value.is_number_unsigned() ? std::optional(value.get<std::uint64_t>())
+                                                         : std::nullopt);
     }
     Merges merges(name, *tables);
     for (const json& merge : model["merges"]) {
@@ -249,7 +269,8 @@ std::unique_ptr<BpeTables> parse_tokenizer_json(std::string_view text, std::stri
             left = merge[0].get_ref<const std::string&>();
             right = merge[1].get_ref<const std::string&>();
         } else {
-            const std::string_view pair = merge.is_string() ? merge.get_ref<const std::string&>() : std::string_view();
+            const std::string_view pair =
+                merge.is_string() ? merge.get_ref<const std::string&>() : std::string_view();
             const std::size_t space = pair.find(' ');
             if (space == pair.npos || space == 0 || space + 1 == pair.size()) {
                 fail(name, fmt::format("merge {} is not two tokens", tables->merges.size() + 1));

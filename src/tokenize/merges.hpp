@@ -1,4 +1,5 @@
-// The tables of a byte-level BPE, read from its files: which number a token has, and which pairs of tokens merge first.
+// The tables of a byte-level BPE, read from its files: which number a token has, and which pairs of
+// tokens merge first.
 #pragma once
 
 #include <array>
@@ -15,13 +16,14 @@
 
 namespace octet::tokenize {
 
-/// The bytes that a token of the vocabulary stands for; empty if it has characters that are not of the alphabet, as special tokens may.
+/// The bytes that a token of the vocabulary stands for; empty if it has characters that are not of
+/// the alphabet, as special tokens may.
 std::string bytes_of_token(std::string_view token);
 
 class BpeTables {
   public:
-    /// With memory for the tables of a vocabulary and merges of so many bytes of text; if it does not suffice there is more. Throws
-    /// std::bad_alloc.
+    /// With memory for the tables of a vocabulary and merges of so many bytes of text; if it does
+    /// not suffice there is more. Throws std::bad_alloc.
     BpeTables(std::size_t vocabulary_bytes, std::size_t merges_bytes);
 
     BpeTables(const BpeTables&) = delete;
@@ -40,14 +42,17 @@ class BpeTables {
     MergeTable merges;
 };
 
-/// From vocab.json ({"token": number}) and merges.txt (a pair a line, in order of rank). Malformed, a number twice, a merge of
-/// tokens that the vocabulary lacks: kBadInput naming file and place.
-std::unique_ptr<BpeTables> parse_vocab_and_merges(std::string_view vocab_json, std::string_view vocab_name,
-                                                  std::string_view merges_txt, std::string_view merges_name);
+/// From vocab.json ({"token": number}) and merges.txt (a pair a line, in order of rank). Malformed,
+/// a number twice, a merge of tokens that the vocabulary lacks: kBadInput naming file and place.
+std::unique_ptr<BpeTables> parse_vocab_and_merges(std::string_view vocab_json,
+                                                  std::string_view vocab_name,
+                                                  std::string_view merges_txt,
+                                                  std::string_view merges_name);
 
 /// The same from files of at most `most_bytes` each.
 std::unique_ptr<BpeTables> read_vocab_and_merges(const std::filesystem::path& vocab_json,
-                                                 const std::filesystem::path& merges_txt, std::uint64_t most_bytes);
+                                                 const std::filesystem::path& merges_txt,
+                                                 std::uint64_t most_bytes);
 
 /// From tokenizer.json; anything but a byte-level BPE as GPT-2 has it: kBadInput.
 std::unique_ptr<BpeTables> parse_tokenizer_json(std::string_view text, std::string_view name);

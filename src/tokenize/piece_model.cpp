@@ -29,11 +29,14 @@ struct Field {
     std::size_t at = 0;        ///< in the file
 };
 
-/// The fields of a message (https://protobuf.dev/programming-guides/encoding), one by one, none beyond its end.
+/// The fields of a message (https://protobuf.dev/programming-guides/encoding), one by one, none
+/// beyond its end.
 class Message {
   public:
     Message(std::string_view file, std::string_view content, std::string_view name)
-        : content_(content), start_(static_cast<std::size_t>(content.data() - file.data())), name_(name) {}
+        : content_(content),
+          start_(static_cast<std::size_t>(content.data() - file.data())),
+          name_(name) {}
 
     /// The next field; false at the end.
     bool next(Field& field) {
@@ -63,11 +66,16 @@ class Message {
     }
 
     /// What a field of that type holds.
-    std::string_view content(const Field& field) const { return of_type(field, WireType::kBytes).content; }
-    std::uint64_t number(const Field& field) const { return of_type(field, WireType::kVarint).value; }
+    std::string_view content(const Field& field) const {
+        return of_type(field, WireType::kBytes).content;
+    }
+    std::uint64_t number(const Field& field) const {
+        return of_type(field, WireType::kVarint).value;
+    }
     bool flag(const Field& field) const { return number(field) != 0; }
     float decimal(const Field& field) const {
-        return std::bit_cast<float>(static_cast<std::uint32_t>(of_type(field, WireType::kFixed32).value));
+        return std::bit_cast<float>(
+            static_cast<std::uint32_t>(of_type(field, WireType::kFixed32).value));
     }
 
   private:
@@ -93,14 +101,16 @@ class Message {
     std::string_view take(std::uint64_t size) {
         const std::size_t left = content_.size() - at_;
         if (size > left)
-            refuse(start_ + at_, counted(size, "byte") + " should follow, and " + with_commas(left) + " are left");
+            refuse(start_ + at_, counted(size, "byte") + " should follow, and " +
+                                     with_commas(left) + " are left");
         at_ += size;
         return content_.substr(at_ - size, size);
     }
 
     static std::uint64_t little_endian(std::string_view bytes) {
         std::uint64_t value = 0;
-        for (std::size_t i = bytes.size(); i-- > 0;) value = value << 8U | static_cast<unsigned char>(bytes[i]);
+        for (std::size_t i = bytes.size(); i-- > 0;)
+            value = value << 8U | static_cast<unsigned char>(bytes[i]);
         return value;
     }
 
@@ -168,7 +178,8 @@ class Parser {
         }
         if (piece.text.empty()) refuse("has no text");
         if (piece.text.size() > kMostPieceBytes)
-            refuse("has " + counted(piece.text.size(), "byte") + ", more than " + with_commas(kMostPieceBytes));
+            refuse("has " + counted(piece.text.size(), "byte") + ", more than " +
+                   with_commas(kMostPieceBytes));
         if (piece.text.find('\0') != piece.text.npos) refuse("holds a zero byte");
         if (!is_utf8(piece.text)) refuse("is not valid UTF-8");
         if (!std::isfinite(piece.score)) refuse("has a score that is not finite");
@@ -195,7 +206,8 @@ class Parser {
                     break;
                 case 44: {
                     const std::string_view surface = message.content(field);
-                    model_.unknown_surface = surface.substr(0, surface.find('\0'));  // as SentencePiece has it
+                    model_.unknown_surface =
+                        surface.substr(0, surface.find('\0'));  // as SentencePiece has it
                     break;
                 }
                 default:
@@ -226,11 +238,13 @@ class Parser {
         }
     }
 
-    /// What only the whole file tells: one unknown piece, something that a text can have, and bytes all or none.
+    /// What only the whole file tells: one unknown piece, something that a text can have, and bytes
+    /// all or none.
     void check_kinds() {
         if (type_ != static_cast<std::uint64_t>(algorithm_))
             refuse_piece_model(name_, "its type is " + type_name() + ", and octet reads " +
-                                          (algorithm_ == PieceAlgorithm::kBpe ? "BPE" : "unigram") + " models");
+                                          (algorithm_ == PieceAlgorithm::kBpe ? "BPE" : "unigram") +
+                                          " models");
         std::uint32_t unknown = kNone;
         std::vector<std::uint32_t> bytes(256, kNone);
         bool has_text = false;
@@ -238,12 +252,15 @@ class Parser {
             const Piece& piece = model_.pieces[id];
             switch (piece.kind) {
                 case PieceKind::kUnknown:
-                    if (unknown != kNone) refuse("is a second unknown piece, after piece " + with_commas(unknown), id);
+                    if (unknown != kNone)
+                        refuse("is a second unknown piece, after piece " + with_commas(unknown),
+                               id);
                     unknown = id;
                     break;
                 case PieceKind::kByte: {
                     const int byte = byte_of_piece(piece.text);
-                    if (!has_byte_fallback_ || byte < 0) refuse("is a byte where the model has none such", id);
+                    if (!has_byte_fallback_ || byte < 0)
+                        refuse("is a byte where the model has none such", id);
                     bytes[static_cast<std::size_t>(byte)] = id;
                     break;
                 }
@@ -281,12 +298,14 @@ class Parser {
         }
         std::sort(keys.begin(), keys.end(), [this](const auto& left, const auto& right) {
             if (left.first != right.first) return left.first < right.first;
-            const int order = model_.pieces[left.second].text.compare(model_.pieces[right.second].text);
+            const int order =
+                model_.pieces[left.second].text.compare(model_.pieces[right.second].text);
             return order != 0 ? order < 0 : left.second < right.second;
         });
         model_.order.reserve(keys.size());
         for (const auto& [key, id] : keys) {
-            if (!model_.order.empty() && model_.pieces[model_.order.back()].text == model_.pieces[id].text)
+            if (!model_.order.empty() &&
+                model_.pieces[model_.order.back()].text == model_.pieces[id].text)
                 refuse("is the same as piece " + with_commas(model_.order.back()), id);
             model_.order.push_back(id);
         }
@@ -307,7 +326,8 @@ class Parser {
 
 }  // namespace
 
-PieceModel parse_piece_model(std::string_view file, std::string_view name, PieceAlgorithm algorithm) {
+PieceModel parse_piece_model(std::string_view file, std::string_view name,
+                             PieceAlgorithm algorithm) {
     return Parser(file, name, algorithm).parse();
 }
 
@@ -320,7 +340,8 @@ int byte_of_piece(std::string_view text) {
 }
 
 void refuse_piece_model(std::string_view name, const std::string& why) {
-    throw Error(ErrorCode::kBadInput, printable(name), "is not a SentencePiece model (" + why + "); fetch it again");
+    throw Error(ErrorCode::kBadInput, printable(name),
+                "is not a SentencePiece model (" + why + "); fetch it again");
 }
 
 }  // namespace octet::tokenize

@@ -14,8 +14,8 @@ struct Range {
 
 std::size_t common_size(std::string_view left, std::string_view right) {
     const std::size_t most = std::min(left.size(), right.size());
-    return static_cast<std::size_t>(std::mismatch(left.begin(), left.begin() + most, right.begin()).first -
-                                    left.begin());
+    return static_cast<std::size_t>(
+        std::mismatch(left.begin(), left.begin() + most, right.begin()).first - left.begin());
 }
 
 }  // namespace

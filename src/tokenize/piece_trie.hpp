@@ -1,6 +1,7 @@
-// Which pieces a text begins with: a trie in which a node that nothing leaves or ends at is part of the next one, so there are
-// at most two nodes for each piece, however long the pieces are. The children of a node lie behind each other, by their first
-// byte. A look at a text takes as many steps as its bytes agree with some piece, kMostPieceBytes at most.
+// Which pieces a text begins with: a trie in which a node that nothing leaves or ends at is part of
+// the next one, so there are at most two nodes for each piece, however long the pieces are. The
+// children of a node lie behind each other, by their first byte. A look at a text takes as many
+// steps as its bytes agree with some piece, kMostPieceBytes at most.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +16,8 @@ namespace octet::tokenize {
 
 class PieceTrie {
   public:
-    /// Of the pieces with these ids, which are in the order of PieceModel::order. Views their texts, which outlive it.
+    /// Of the pieces with these ids, which are in the order of PieceModel::order. Views their
+    /// texts, which outlive it.
     PieceTrie(const PieceModel& model, const std::vector<std::uint32_t>& ids);
 
     /// Calls `call` with size and id of each piece that the text begins with, the shortest first.
@@ -44,12 +46,14 @@ class PieceTrie {
     const Node* child(const Node& node, std::uint8_t byte) const {
         const Node* const first = nodes_.data() + node.first_child;
         const Node* const end = first + node.children;
-        const Node* const found =
-            std::lower_bound(first, end, byte, [](const Node& one, std::uint8_t wanted) { return one.byte < wanted; });
+        const Node* const found = std::lower_bound(
+            first, end, byte,
+            [](const Node& one, std::uint8_t wanted) { return one.byte < wanted; });
         return found != end && found->byte == byte ? found : nullptr;
     }
 
-    std::vector<Node> nodes_;  ///< the children of each before those of the next; the first is the root
+    std::vector<Node>
+        nodes_;  ///< the children of each before those of the next; the first is the root
 };
 
 }  // namespace octet::tokenize

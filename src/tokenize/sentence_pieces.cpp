@@ -1,7 +1,8 @@
-// T5's tokenizer: SentencePiece's unigram model (T. Kudo, "Subword regularization", 2018). Of all ways to write the normalized
-// text as pieces, encode takes the one with the largest sum of scores (Viterbi); a character that is no piece costs 10 more than
-// the worst piece. Sums are float and candidates double, compared in the order of SentencePiece 0.2.0, so equal scores are
-// decided as there. Time is in proportion to the text, kMostPieceBytes steps a byte at most.
+// T5's tokenizer: SentencePiece's unigram model (T. Kudo, "Subword regularization", 2018). Of all
+// ways to write the normalized text as pieces, encode takes the one with the largest sum of scores
+// (Viterbi); a character that is no piece costs 10 more than the worst piece. Sums are float and
+// candidates double, compared in the order of SentencePiece 0.2.0, so equal scores are decided as
+// there. Time is in proportion to the text, kMostPieceBytes steps a byte at most.
 #include <algorithm>
 #include <limits>
 #include <vector>
@@ -17,12 +18,14 @@
 namespace octet::tokenize {
 namespace {
 
-constexpr std::uint64_t kMostFileBytes = 32U << 20U;  ///< T5's has 0.8 MB, a model of 250,000 pieces 5
-constexpr std::string_view kSpace = "\xE2\x96\x81";   // U+2581
+constexpr std::uint64_t kMostFileBytes = 32U
+                                         << 20U;  ///< T5's has 0.8 MB, a model of 250,000 pieces 5
+constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 constexpr float kUnknownPenalty = 10.0F;
 
-/// The ids, in order, of pieces that a text can have and that are of the kinds that `is_wanted` takes.
+/// The ids, in order, of pieces that a text can have and that are of the kinds that `is_wanted`
+/// takes.
 template <typename IsWanted>
 std::vector<std::uint32_t> ids_of(const PieceModel& model, IsWanted is_wanted) {
     std::vector<std::uint32_t> ids;
@@ -32,7 +35,8 @@ std::vector<std::uint32_t> ids_of(const PieceModel& model, IsWanted is_wanted) {
 }
 
 bool is_text(PieceKind kind) {
-    return kind == PieceKind::kNormal || kind == PieceKind::kUserDefined || kind == PieceKind::kUnused;
+    return kind == PieceKind::kNormal || kind == PieceKind::kUserDefined ||
+           kind == PieceKind::kUnused;
 }
 
 bool is_symbol(PieceKind kind) {
@@ -72,7 +76,8 @@ class SentencePieces : public Tokenizer {
             const bool is_unknown = id == model_.unknown;
             if (is_unknown && !model_.bytes.empty()) {
                 for (std::size_t i = 0; i < ends[end].size; ++i)
-                    ids.push_back(model_.bytes[static_cast<unsigned char>(normalized[end - 1 - i])]);
+                    ids.push_back(
+                        model_.bytes[static_cast<unsigned char>(normalized[end - 1 - i])]);
             } else if (!is_unknown || !is_after_unknown) {  // a run of unknown characters is one
                 ids.push_back(id);
             }
@@ -89,7 +94,8 @@ class SentencePieces : public Tokenizer {
         bool took_space = false;
         const NormalizerSpec& spec = model_.normalizer;
         for (const std::uint32_t id : ids) {
-            if (id >= model_.pieces.size() || model_.pieces[id].kind == PieceKind::kControl) continue;
+            if (id >= model_.pieces.size() || model_.pieces[id].kind == PieceKind::kControl)
+                continue;
             std::string_view piece = model_.pieces[id].text;
             if (model_.pieces[id].kind == PieceKind::kByte) {
                 bytes += static_cast<char>(byte_of_piece(piece));
@@ -102,14 +108,17 @@ class SentencePieces : public Tokenizer {
                 text += model_.unknown_surface;
                 continue;
             }
-            if (is_start && (spec.has_dummy_prefix || spec.removes_extra_spaces) && piece.starts_with(kSpace)) {
+            if (is_start && (spec.has_dummy_prefix || spec.removes_extra_spaces) &&
+                piece.starts_with(kSpace)) {
                 piece.remove_prefix(kSpace.size());
-                took_space = !spec.removes_extra_spaces;  // which takes those of the next pieces, too
+                took_space =
+                    !spec.removes_extra_spaces;  // which takes those of the next pieces, too
             }
             append_spaced(text, piece);
         }
         append_bytes(text, bytes);
-        return mended_utf8(model_.denormalizer.rules.empty() ? text : denormalizer_.normalize(text));
+        return mended_utf8(model_.denormalizer.rules.empty() ? text
+                                                             : denormalizer_.normalize(text));
     }
 
   private:
@@ -136,7 +145,8 @@ class SentencePieces : public Tokenizer {
                 offer(score_of(id, size) + static_cast<double>(here), id, size);
                 has_character |= size == character;
             });
-            if (!has_character) offer(least_score_ - kUnknownPenalty + here, model_.unknown, character);
+            if (!has_character)
+                offer(least_score_ - kUnknownPenalty + here, model_.unknown, character);
             start += character;
         }
         return ends;
@@ -161,7 +171,8 @@ class SentencePieces : public Tokenizer {
     }
 
     static void append_spaced(std::string& text, std::string_view piece) {
-        for (std::size_t at = 0; (at = piece.find(kSpace)) != piece.npos; piece.remove_prefix(at + kSpace.size()))
+        for (std::size_t at = 0; (at = piece.find(kSpace)) != piece.npos;
+             piece.remove_prefix(at + kSpace.size()))
             text.append(piece.substr(0, at)).append(1, ' ');
         text += piece;
     }

@@ -33,7 +33,8 @@ std::size_t character_size(std::string_view text) {
 
 }  // namespace
 
-NormalizationRules::NormalizationRules(std::string_view rules, std::string_view name) : name_(name) {
+NormalizationRules::NormalizationRules(std::string_view rules, std::string_view name)
+    : name_(name) {
     if (rules.empty()) return;
     read(rules);
     check_trie();
@@ -43,29 +44,33 @@ NormalizationRules::NormalizationRules(std::string_view rules, std::string_view 
 void NormalizationRules::read(std::string_view rules) {
     static_assert(std::endian::native == std::endian::little);
     std::uint32_t bytes = 0;
-    if (rules.size() < sizeof bytes) refuse_piece_model(name_, "its normalization rules are cut off");
+    if (rules.size() < sizeof bytes)
+        refuse_piece_model(name_, "its normalization rules are cut off");
     std::memcpy(&bytes, rules.data(), sizeof bytes);
     rules.remove_prefix(sizeof bytes);
     if (bytes % sizeof bytes != 0 || bytes == 0 || bytes > rules.size())
-        refuse_piece_model(name_, "its normalization rules have a trie of " + counted(bytes, "byte") + " in " +
-                                      with_commas(rules.size()));
+        refuse_piece_model(name_, "its normalization rules have a trie of " +
+                                      counted(bytes, "byte") + " in " + with_commas(rules.size()));
     units_.resize(bytes / sizeof bytes);
     std::memcpy(units_.data(), rules.data(), bytes);
     replacements_ = rules.substr(bytes);
 }
 
-/// Whatever byte follows, and whatever unit was reached by it, the next one lies in the array. A search begins at the first
-/// one and goes on from none that is a leaf.
+/// Whatever byte follows, and whatever unit was reached by it, the next one lies in the array. A
+/// search begins at the first one and goes on from none that is a leaf.
 void NormalizationRules::check_trie() const {
-    if ((units_[0] & kIsLeaf) != 0) refuse_piece_model(name_, "the trie of its normalization rules begins with a leaf");
+    if ((units_[0] & kIsLeaf) != 0)
+        refuse_piece_model(name_, "the trie of its normalization rules begins with a leaf");
     for (std::size_t place = 0; place < units_.size(); ++place) {
         const std::uint32_t unit = units_[place];
         if ((unit & kIsLeaf) != 0) continue;
         const std::size_t base = place ^ offset(unit);
         const auto refuse = [&](const std::string& why) {
-            refuse_piece_model(name_, "unit " + with_commas(place) + " of its normalization rules " + why);
+            refuse_piece_model(name_,
+                               "unit " + with_commas(place) + " of its normalization rules " + why);
         };
-        if ((base | 0xFFU) >= units_.size()) refuse("leads out of their " + with_commas(units_.size()));
+        if ((base | 0xFFU) >= units_.size())
+            refuse("leads out of their " + with_commas(units_.size()));
         if ((unit & kHasLeaf) == 0) continue;
         const std::size_t replacement = units_[base] & ~kIsLeaf;
         if ((units_[base] & kIsLeaf) == 0 || replacement >= replacements_.size())
@@ -78,12 +83,14 @@ void NormalizationRules::check_trie() const {
 void NormalizationRules::check_replacements() const {
     if (replacements_.empty()) return;
     if (replacements_.back() != '\0' || !is_utf8(replacements_))
-        refuse_piece_model(name_, "the replacements of its normalization rules are no UTF-8 texts with ends");
+        refuse_piece_model(
+            name_, "the replacements of its normalization rules are no UTF-8 texts with ends");
     for (std::size_t begin = 0; begin < replacements_.size();) {
         const std::size_t end = replacements_.find('\0', begin);
         if (end - begin > kMostBytes)
-            refuse_piece_model(name_, "a replacement of its normalization rules has " + counted(end - begin, "byte") +
-                                          ", more than " + with_commas(kMostBytes));
+            refuse_piece_model(name_, "a replacement of its normalization rules has " +
+                                          counted(end - begin, "byte") + ", more than " +
+                                          with_commas(kMostBytes));
         begin = end + 1;
     }
 }
@@ -98,7 +105,8 @@ NormalizationRules::Match NormalizationRules::longest(std::string_view text) con
         const std::uint32_t unit = units_[place];
         if (label(unit) != byte) break;
         if (at == kMostBytes)
-            refuse_piece_model(name_, "a normalization rule takes more than " + counted(kMostBytes, "byte"));
+            refuse_piece_model(
+                name_, "a normalization rule takes more than " + counted(kMostBytes, "byte"));
         base = place ^ offset(unit);
         if ((unit & kHasLeaf) == 0) continue;
         const std::string_view rest = replacements_.substr(units_[base] & ~kIsLeaf);
@@ -107,9 +115,13 @@ NormalizationRules::Match NormalizationRules::longest(std::string_view text) con
     return match;
 }
 
-TextNormalizer::TextNormalizer(const NormalizerSpec& spec, bool space_is_suffix, const PieceTrie& symbols,
-                               std::string_view name)
-    : spec_(spec), space_is_suffix_(space_is_suffix), symbols_(symbols), rules_(spec.rules, name), name_(name) {}
+TextNormalizer::TextNormalizer(const NormalizerSpec& spec, bool space_is_suffix,
+                               const PieceTrie& symbols, std::string_view name)
+    : spec_(spec),
+      space_is_suffix_(space_is_suffix),
+      symbols_(symbols),
+      rules_(spec.rules, name),
+      name_(name) {}
 
 TextNormalizer::Prefix TextNormalizer::first(std::string_view text) const {
     std::size_t symbol = 0;

@@ -1,11 +1,14 @@
-// SentencePiece's normalizer: each text goes through rules, such as NFKC, of which the longest that fits is taken at each
-// place, and white space becomes U+2581. Its rules ("precompiled_charsmap") lie in the model file as
+// SentencePiece's normalizer: each text goes through rules, such as NFKC, of which the longest that
+// fits is taken at each place, and white space becomes U+2581. Its rules ("precompiled_charsmap")
+// lie in the model file as
 //
-//   bytes of the trie (32 bits) | trie: units of 32 bits | replacements, each with a zero byte behind it
+//   bytes of the trie (32 bits) | trie: units of 32 bits | replacements, each with a zero byte
+//     behind it
 //
-// all little-endian. The trie is a double array (S. Yata's Darts-clone): from the unit at place p, the children begin at
-// b = p ^ offset(unit), and byte c leads to the unit at b ^ c if that has the label c. A unit with a leaf has the place of its
-// replacement in the unit at b. All of it is checked once, so that no text leads out of the array or the replacements.
+// all little-endian. The trie is a double array (S. Yata's Darts-clone): from the unit at place p,
+// the children begin at b = p ^ offset(unit), and byte c leads to the unit at b ^ c if that has the
+// label c. A unit with a leaf has the place of its replacement in the unit at b. All of it is
+// checked once, so that no text leads out of the array or the replacements.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +31,8 @@ class NormalizationRules {
         std::string_view replacement;  ///< UTF-8, kMostBytes at most
     };
 
-    /// The longest rule that the text begins with. kBadInput where one would take more than kMostBytes, as in a trie that
-    /// leads back to itself.
+    /// The longest rule that the text begins with. kBadInput where one would take more than
+    /// kMostBytes, as in a trie that leads back to itself.
     Match longest(std::string_view text) const;
 
     /// U+FDFA, the longest of NFKC, becomes 33 bytes.
@@ -47,11 +50,13 @@ class NormalizationRules {
 
 class TextNormalizer {
   public:
-    /// `symbols` is the trie of the pieces that stay as they are, user-defined ones; it and the bytes behind `spec` outlive it.
-    TextNormalizer(const NormalizerSpec& spec, bool space_is_suffix, const PieceTrie& symbols, std::string_view name);
+    /// `symbols` is the trie of the pieces that stay as they are, user-defined ones; it and the
+    /// bytes behind `spec` outlive it.
+    TextNormalizer(const NormalizerSpec& spec, bool space_is_suffix, const PieceTrie& symbols,
+                   std::string_view name);
 
-    /// Valid UTF-8; a byte of no character becomes U+FFFD. kBadInput where rules make a text so long that only an attack
-    /// explains it.
+    /// Valid UTF-8; a byte of no character becomes U+FFFD. kBadInput where rules make a text so
+    /// long that only an attack explains it.
     std::string normalize(std::string_view text) const;
 
   private:

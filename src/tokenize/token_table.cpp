@@ -41,7 +41,8 @@ std::uint64_t bytes_or_hash(std::string_view text) noexcept {
     std::uint64_t all = 0;
     if (size > 8) {
         all = loaded<std::uint64_t>(bytes + size - 8);
-        for (std::size_t i = 0; i + 8 < size; i += 8) all = mixed(all) ^ loaded<std::uint64_t>(bytes + i);
+        for (std::size_t i = 0; i + 8 < size; i += 8)
+            all = mixed(all) ^ loaded<std::uint64_t>(bytes + i);
     } else if (size >= 4) {
         all = loaded<std::uint32_t>(bytes) | loaded<std::uint32_t>(bytes + size - 4) << 32U;
     } else if (size > 0) {
@@ -85,7 +86,8 @@ std::optional<std::uint32_t> TokenTable::find(std::string_view text) const noexc
 }
 
 std::optional<std::uint32_t> TokenTable::find_next(std::string_view text) noexcept {
-    if (next_ < tokens_.size() && text_of_token(tokens_[next_]) == text) return tokens_[next_++].number;
+    if (next_ < tokens_.size() && text_of_token(tokens_[next_]) == text)
+        return tokens_[next_++].number;
     const std::optional<std::uint32_t> number = find(text);
     if (number) next_ = place_of(*number);
     return number;
@@ -148,7 +150,8 @@ std::uint32_t MergeTable::rank_of(std::uint32_t left, std::uint32_t right) const
     return slots_.empty() ? kNone : slots_[slot_of(left, right, hash_of(left, right))].rank;
 }
 
-std::size_t MergeTable::slot_of(std::uint32_t left, std::uint32_t right, std::uint64_t hash) const noexcept {
+std::size_t MergeTable::slot_of(std::uint32_t left, std::uint32_t right,
+                                std::uint64_t hash) const noexcept {
     const std::size_t last = slots_.size() - 1;
     const auto high = static_cast<std::uint32_t>(hash >> 32U);
     std::size_t at = hash & last;

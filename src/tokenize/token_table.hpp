@@ -1,5 +1,6 @@
-// Tokens by their text and by their number, and merges by their pair: open addressing, as every start fills and asks these
-// tables some 300,000 times before a first token comes. No token has memory of its own, and a short one lies in its slot.
+// Tokens by their text and by their number, and merges by their pair: open addressing, as every
+// start fills and asks these tables some 300,000 times before a first token comes. No token has
+// memory of its own, and a short one lies in its slot.
 #pragma once
 
 #include <array>
@@ -20,19 +21,22 @@ inline constexpr std::uint32_t kMostTokens = 1U << 24U;
 class TokenTable {
   public:
     /// `memory` outlives it.
-    explicit TokenTable(std::pmr::memory_resource* memory) : slots_(memory), tokens_(memory), texts_(memory) {}
+    explicit TokenTable(std::pmr::memory_resource* memory)
+        : slots_(memory), tokens_(memory), texts_(memory) {}
 
     /// Room for so many, so that none moves; more fit all the same.
     void reserve(std::size_t tokens, std::size_t text_bytes);
 
     enum class Added { kNew, kNumberTaken, kTextTwice };
 
-    /// `number` < kMostTokens; all texts together have less than 4 GiB. Nothing is added of what is not new.
+    /// `number` < kMostTokens; all texts together have less than 4 GiB. Nothing is added of what is
+    /// not new.
     Added add(std::string_view text, std::uint32_t number);
 
     std::optional<std::uint32_t> find(std::string_view text) const noexcept;
 
-    /// The same, where the token behind the last one found this way is so often asked for that it is looked at first.
+    /// The same, where the token behind the last one found this way is so often asked for that it
+    /// is looked at first.
     std::optional<std::uint32_t> find_next(std::string_view text) noexcept;
 
     /// Empty of a number that no token has.
@@ -63,8 +67,9 @@ class TokenTable {
     std::pmr::vector<Slot> slots_;  ///< a power of two
     std::pmr::vector<Token> tokens_;
     std::pmr::string texts_;
-    std::array<std::unique_ptr<NumberPage>, kMostTokens / kPage> places_;  ///< by number: in tokens_, + 1; 0: none
-    std::size_t next_ = 0;                                                 ///< where find_next() looks first
+    std::array<std::unique_ptr<NumberPage>, kMostTokens / kPage>
+        places_;            ///< by number: in tokens_, + 1; 0: none
+    std::size_t next_ = 0;  ///< where find_next() looks first
 };
 
 struct Merge {
@@ -80,10 +85,12 @@ class MergeTable {
 
     void reserve(std::size_t merges);
 
-    /// With the next rank, unless the pair has a lower one already. False where there is no room for more: 2^32 - 1.
+    /// With the next rank, unless the pair has a lower one already. False where there is no room
+    /// for more: 2^32 - 1.
     bool insert(const Merge& merge);
 
-    /// The rank of the merge of these two, the lowest of which goes first; it is below size() where they merge.
+    /// The rank of the merge of these two, the lowest of which goes first; it is below size() where
+    /// they merge.
     std::uint32_t rank_of(std::uint32_t left, std::uint32_t right) const noexcept;
 
     const Merge& operator[](std::uint32_t rank) const noexcept { return merges_[rank]; }

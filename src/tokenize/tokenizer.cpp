@@ -8,12 +8,16 @@
 namespace octet::tokenize {
 namespace {
 
-/// Bytes of the character at the start of `text`, or of the longest part of one that could have gone on there; 1 where none begins.
-/// (The Unicode Standard, version 15, section 3.9, "U+FFFD substitution of maximal subparts".)
+/// Bytes of the character at the start of `text`, or of the longest part of one that could have
+/// gone on there; 1 where none begins. (The Unicode Standard, version 15, section 3.9, "U+FFFD
+/// substitution of maximal subparts".)
 std::size_t character_or_part(std::string_view text) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     const unsigned lead = byte(0);
-    const std::size_t whole = lead < 0xC2 || lead > 0xF4 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    const std::size_t whole = lead < 0xC2 || lead > 0xF4 ? 1
+                              : lead < 0xE0              ? 2
+                              : lead < 0xF0              ? 3
+                                                         : 4;
     std::size_t size = 1;
     for (; size < whole && size < text.size(); ++size) {
         const unsigned least = size > 1 ? 0x80 : lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
@@ -30,7 +34,8 @@ bool has_file(const std::filesystem::path& folder, const char* name) {
 }  // namespace
 
 bool may_have_tokenizer(const std::filesystem::path& folder) {
-    return has_file(folder, "vocab.json") || has_file(folder, "tokenizer.json") || has_file(folder, "spiece.model");
+    return has_file(folder, "vocab.json") || has_file(folder, "tokenizer.json") ||
+           has_file(folder, "spiece.model");
 }
 
 bool has_tokenizer_files(const std::filesystem::path& folder, checkpoint::Family family) {
@@ -39,8 +44,10 @@ bool has_tokenizer_files(const std::filesystem::path& folder, checkpoint::Family
     return (has("vocab.json") && has("merges.txt")) || has("tokenizer.json");
 }
 
-std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, checkpoint::Family family) {
-    return family == checkpoint::Family::kT5 ? open_sentence_pieces(folder) : open_byte_level_bpe(folder);
+std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder,
+                                          checkpoint::Family family) {
+    return family == checkpoint::Family::kT5 ? open_sentence_pieces(folder)
+                                             : open_byte_level_bpe(folder);
 }
 
 std::string mended_utf8(std::string_view text) {

@@ -1,5 +1,6 @@
-// Text to token ids and back. Two kinds: GPT-2's byte-level BPE and SentencePiece, each in a file of its own. Text that looks like a
-// special token is plain text. Tokenizers do not change after they are opened; encode and decode may run in any number of threads.
+// Text to token ids and back. Two kinds: GPT-2's byte-level BPE and SentencePiece, each in a file
+// of its own. Text that looks like a special token is plain text. Tokenizers do not change after
+// they are opened; encode and decode may run in any number of threads.
 #pragma once
 
 #include <cstdint>
@@ -21,11 +22,12 @@ class Tokenizer {
   public:
     virtual ~Tokenizer() = default;
 
-    /// The ids of a text in valid UTF-8, without start and end. kBadInput where the vocabulary lacks what the text needs.
+    /// The ids of a text in valid UTF-8, without start and end. kBadInput where the vocabulary
+    /// lacks what the text needs.
     virtual Ids encode(std::string_view text) const = 0;
 
-    /// The text of the ids, as UTF-8: a character that is cut off becomes U+FFFD. Ids of no text (control tokens, beyond the
-    /// vocabulary) say nothing.
+    /// The text of the ids, as UTF-8: a character that is cut off becomes U+FFFD. Ids of no text
+    /// (control tokens, beyond the vocabulary) say nothing.
     virtual std::string decode(std::span<const std::uint32_t> ids) const = 0;
 };
 
@@ -48,7 +50,8 @@ bool may_have_tokenizer(const std::filesystem::path& folder);
 bool has_tokenizer_files(const std::filesystem::path& folder, checkpoint::Family family);
 
 /// The tokenizer of a model of that family. Missing or malformed files: kBadInput naming them.
-std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder, checkpoint::Family family);
+std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& folder,
+                                          checkpoint::Family family);
 
 /// `text` with each part of a character, and each byte of none, replaced by U+FFFD.
 std::string mended_utf8(std::string_view text);

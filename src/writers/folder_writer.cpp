@@ -29,19 +29,23 @@ namespace octet::writers {
 namespace {
 
 /// SHA-256 of each of the files where they were built.
-void add_sha256(std::vector<FileReport>& reports, const io::Output& output, const WriteOptions& options) {
+void add_sha256(std::vector<FileReport>& reports, const io::Output& output,
+                const WriteOptions& options) {
     if (!options.sha256) return;
-    for (FileReport& report : reports) report.sha256 = io::sha256_of(output.open(report.name), options.stop_requested);
+    for (FileReport& report : reports)
+        report.sha256 = io::sha256_of(output.open(report.name), options.stop_requested);
 }
 
-/// Checksums of the data files: of the pieces that were hashed while they were written, and of those that were not.
+/// Checksums of the data files: of the pieces that were hashed while they were written, and of
+/// those that were not.
 void hash_files(std::vector<FileReport>& reports, const std::vector<io::File>& files,
                 std::vector<pipeline::FileHasher>& hashers, const WriteOptions& options) {
     std::vector<pipeline::Region> regions;
     for (const io::File& file : files) {
         regions.push_back({{&file, 0, file.size()}, {}});
-        const auto hasher = std::find_if(hashers.begin(), hashers.end(),
-                                         [&](const pipeline::FileHasher& one) { return &one.file() == &file; });
+        const auto hasher =
+            std::find_if(hashers.begin(), hashers.end(),
+                         [&](const pipeline::FileHasher& one) { return &one.file() == &file; });
         if (hasher != hashers.end()) regions.back().known = hasher->take_pieces();
     }
     WriteOptions quiet = options;  // the progress of a run is that of its source
@@ -52,16 +56,20 @@ void hash_files(std::vector<FileReport>& reports, const std::vector<io::File>& f
 
 }  // namespace
 
-/// Takes what tasks find out over into the reports, from any worker. A hundred thousand results would take more room than what they come to.
+/// Takes what tasks find out over into the reports, from any worker. A hundred thousand results
+/// would take more room than what they come to.
 class FolderWriter::Results {
   public:
-    Results(const checkpoint::Checkpoint& checkpoint, const Target& target, std::vector<TensorReport>& tensors)
+    Results(const checkpoint::Checkpoint& checkpoint, const Target& target,
+            std::vector<TensorReport>& tensors)
         : checkpoint_(checkpoint), target_(target), tensors_(tensors), signals_(tensors.size()) {}
 
     void take(std::size_t number, codecs::TensorResult&& result) {
         TensorReport& tensor = tensors_[number];
-        take_checksum(survey::source_of(checkpoint_, number), std::move(result.source_pieces), tensor.source_checksum);
-        take_checksum(target_.stretch_of(number), std::move(result.stored_pieces), tensor.stored_checksum);
+        take_checksum(survey::source_of(checkpoint_, number), std::move(result.source_pieces),
+                      tensor.source_checksum);
+        take_checksum(target_.stretch_of(number), std::move(result.stored_pieces),
+                      tensor.stored_checksum);
         if (!tensor.scheme) return;
         const std::uint64_t elements = element_count(tensor.shape).value_or(0);
         tensor.statistics = quant::tensor_statistics(result.sums, elements, result.bound);
@@ -71,7 +79,8 @@ class FolderWriter::Results {
         if (!tensor.scheme->symmetric) tensor.zero_point = result.state.zero_point;
     }
 
-    /// Hashes what nobody hashed on the way, and gives tied tensors what the others have. Returns the sum of squares of the quantized values.
+    /// Hashes what nobody hashed on the way, and gives tied tensors what the others have. Returns
+    /// the sum of squares of the quantized values.
     double finish(const WriteOptions& options) {
         WriteOptions quiet = options;  // the progress of a run is that of its source
         quiet.progress = {};
@@ -102,7 +111,8 @@ class FolderWriter::Results {
     std::vector<std::optional<Checksum>*> places_;
 };
 
-FolderWriter::FolderWriter(const Order& order, const FolderKind& kind) : order_(order), kind_(kind) {}
+FolderWriter::FolderWriter(const Order& order, const FolderKind& kind)
+    : order_(order), kind_(kind) {}
 
 FolderWriter::~FolderWriter() = default;
 
@@ -116,9 +126,11 @@ void FolderWriter::decide() {
     decide_with({}, {});
 }
 
-void FolderWriter::decide_with(const std::vector<bool>& keep, const std::vector<std::optional<Scheme>>& chosen) {
+void FolderWriter::decide_with(const std::vector<bool>& keep,
+                               const std::vector<std::optional<Scheme>>& chosen) {
     decisions_ = {};  // not both at a time
     decisions_ = plan::decide(checkpoint(), inputs_.options, keep, chosen);
+    adapt(decisions_);
     check_schemes(decisions_.tensors);
 }
 
@@ -127,7 +139,8 @@ WriteOptions FolderWriter::examine() {
     if (options().on_non_finite == OnNonFinite::kKeep) {
         WriteOptions quiet = options().write;
         quiet.progress = {};
-        keep = survey::find_not_finite(checkpoint(), decisions_.tensors, inputs_.importance.get(), quiet);
+        keep = survey::find_not_finite(checkpoint(), decisions_.tensors, inputs_.importance.get(),
+                                       quiet);
         decide_with(keep, {});
     }
     if (inputs_.importance) inputs_.importance->check(decisions_.tensors);
@@ -154,7 +167,8 @@ void FolderWriter::choose(const std::vector<bool>& keep, WriteOptions& writing) 
     };
     writing.progress = part_from(0);
     const plan::Plan choice =
-        survey::make_choice(format(), checkpoint(), decisions_, inputs_.options, inputs_.importance.get(), writing)
+        survey::make_choice(format(), checkpoint(), decisions_, inputs_.options,
+                            inputs_.importance.get(), writing)
             .plan;
     decide_with(keep, choice.chosen);
     writing.progress = part_from(measured_bytes);
@@ -183,18 +197,21 @@ std::uint64_t FolderWriter::bytes_needed(const formats::OutputPlan& plan) const 
     return formats::bytes_needed(plan.files, beside, tensors_.size());
 }
 
-void FolderWriter::add_task(std::size_t number, const pipeline::Stretch& target, const codecs::TakeResult& take,
-                            codecs::TaskList& tasks) {
+void FolderWriter::add_task(std::size_t number, const pipeline::Stretch& target,
+                            const codecs::TakeResult& take, codecs::TaskList& tasks) {
     const pipeline::Stretch source = survey::source_of(checkpoint(), number);
     const std::optional<Scheme>& scheme = tensors_[number].scheme;
     if (!scheme) return tasks.add<codecs::CopyTask>(source, target, number, take);
-    tasks.add<codecs::QuantizeTask>(survey::quantize_job(checkpoint(), number, *scheme, inputs_.importance.get()),
-                                    source, target, format(), number, take);
+    tasks.add<codecs::QuantizeTask>(
+        survey::quantize_job(checkpoint(), number, *scheme, inputs_.importance.get()), source,
+        target, format(), number, take);
 }
 
 void FolderWriter::add_tasks(const Target& target, codecs::TaskList& tasks) {
     results_ = std::make_unique<Results>(checkpoint(), target, tensors_);
-    take_ = [this](std::size_t number, codecs::TensorResult&& result) { results_->take(number, std::move(result)); };
+    take_ = [this](std::size_t number, codecs::TensorResult&& result) {
+        results_->take(number, std::move(result));
+    };
     tasks.reserve(tensors_.size());
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
         if (tensors_[i].same_as.empty()) add_task(i, target.stretch_of(i), take_, tasks);
@@ -212,10 +229,12 @@ Report FolderWriter::finish(const Target& target, io::Output& output) {
     for (const checkpoint::Shard& shard : checkpoint().shards)
         contents.source_files.push_back({shard.base_name, shard.file.size()});
     contents.tensors = std::move(tensors_);
-    contents.source_framework_bytes = checkpoint::framework_bytes(checkpoint::detect_family(contents.tensors),
-                                                                  contents.tensors, checkpoint::Counted::kSource);
+    contents.source_framework_bytes =
+        checkpoint::framework_bytes(checkpoint::detect_family(contents.tensors), contents.tensors,
+                                    checkpoint::Counted::kSource);
     contents.sum_of_squares = sum_of_squares_;
-    for (const formats::FilePlan& file : target.plan.files) contents.files.push_back({file.name, file.byte_count});
+    for (const formats::FilePlan& file : target.plan.files)
+        contents.files.push_back({file.name, file.byte_count});
     hash_files(contents.files, target.files, hashers_, options().write);
     contents.companions = write_companions(output);
     add_sha256(contents.files, output, options().write);
@@ -228,7 +247,8 @@ Report FolderWriter::finish(const Target& target, io::Output& output) {
 }
 
 bool FolderWriter::is_rewritten(std::string_view companion) const {
-    return std::any_of(texts_.begin(), texts_.end(), [&](const TextFile& text) { return text.name == companion; });
+    return std::any_of(texts_.begin(), texts_.end(),
+                       [&](const TextFile& text) { return text.name == companion; });
 }
 
 /// Copies companions, writes texts, and hashes what was written.
@@ -255,7 +275,8 @@ std::vector<FileReport> FolderWriter::write_companions(io::Output& output) const
 }
 
 /// Every part of every tensor by its name.
-FileReport FolderWriter::write_index(const formats::OutputPlan& plan, const std::vector<TensorReport>& tensors,
+FileReport FolderWriter::write_index(const formats::OutputPlan& plan,
+                                     const std::vector<TensorReport>& tensors,
                                      io::Output& output) const {
     std::vector<std::pair<std::string, std::string>> weights;
     const formats::NameOfPart name_of = format().part_names(tensors);
@@ -264,10 +285,11 @@ FileReport FolderWriter::write_index(const formats::OutputPlan& plan, const std:
         bytes += plan.placements[i].byte_count;
         if (!tensors[i].same_as.empty()) continue;
         for (const quant::StoredPart& part : format().parts_of(tensors[i], tensors[i].scheme))
-            weights.emplace_back(name_of(tensors[i].name, part.suffix), plan.files[plan.placements[i].file].name);
+            weights.emplace_back(name_of(tensors[i].name, part.suffix),
+                                 plan.files[plan.placements[i].file].name);
     }
-    const std::string text =
-        checkpoint::index_text_of(checkpoint::with_total_size(checkpoint().index->metadata, bytes), weights);
+    const std::string text = checkpoint::index_text_of(
+        checkpoint::with_total_size(checkpoint().index->metadata, bytes), weights);
     const io::File file = output.create(std::string(kind_.index_file), text.size());
     io::write_text(file, text, options().write.sync);
     FileReport written = pipeline::whole_file_checksum(file);
@@ -282,13 +304,17 @@ Report FolderWriter::report_of(FolderContents contents, std::uint64_t last_bytes
     report.totals.source_bytes = octet_set::total_bytes(contents.source_files);
     report.totals.output_bytes = octet_set::total_bytes(contents.files);
     report.totals.source_framework_bytes = contents.source_framework_bytes;
-    report.totals.framework_bytes = checkpoint::framework_bytes(
-        checkpoint::detect_family(contents.tensors), contents.tensors, checkpoint::counted_as(options().preset));
+    report.totals.framework_bytes =
+        checkpoint::framework_bytes(checkpoint::detect_family(contents.tensors), contents.tensors,
+                                    checkpoint::counted_as(options().preset));
     report.output_files = std::move(contents.files);
-    if (contents.index) report.output_files.push_back({contents.index->name, contents.index->byte_count});
+    if (contents.index)
+        report.output_files.push_back({contents.index->name, contents.index->byte_count});
     report.output_files.push_back({std::string(kind_.last_file), last_bytes});
-    report.output_files.insert(report.output_files.end(), contents.companions.begin(), contents.companions.end());
-    for (const FileReport& companion : contents.companions) report.companions.push_back(companion.name);
+    report.output_files.insert(report.output_files.end(), contents.companions.begin(),
+                               contents.companions.end());
+    for (const FileReport& companion : contents.companions)
+        report.companions.push_back(companion.name);
     report.input_files = std::move(contents.source_files);
     report.tensors = std::move(contents.tensors);
     report.left_out = companions_.left_out;
@@ -296,8 +322,9 @@ Report FolderWriter::report_of(FolderContents contents, std::uint64_t last_bytes
 }
 
 std::vector<std::string> FolderWriter::names_of_old(const std::filesystem::path& folder) const {
-    return formats::file_names_of(io::read_held(
-        folder, [&](const io::HeldFolder& held) { return formats::read_folder_report(held, order_.links); }));
+    return formats::file_names_of(io::read_held(folder, [&](const io::HeldFolder& held) {
+        return formats::read_folder_report(held, order_.links);
+    }));
 }
 
 std::uint64_t FolderWriter::write_last(FolderContents& contents, io::Output& output) {
@@ -310,14 +337,17 @@ std::uint64_t FolderWriter::write_last(FolderContents& contents, io::Output& out
     report.companions = contents.companions;
     if (contents.index) report.companions.push_back(*contents.index);
     const std::string text = formats::folder_report_text(report);
-    io::write_text(output.create(std::string(kind_.last_file), text.size()), text, options().write.sync);
+    io::write_text(output.create(std::string(kind_.last_file), text.size()), text,
+                   options().write.sync);
     return text.size();
 }
 
 void FolderWriter::add_notes(const Report& report, std::vector<std::string>& lines) const {
     lines.insert(lines.end(), checkpoint().notes.begin(), checkpoint().notes.end());
-    if (std::string line = checkpoint::left_out_line(report.left_out); !line.empty()) lines.push_back(std::move(line));
-    checkpoint::note_came_quantized(report.tensors, checkpoint::config_of(checkpoint(), order_.links), lines);
+    if (std::string line = checkpoint::left_out_line(report.left_out); !line.empty())
+        lines.push_back(std::move(line));
+    checkpoint::note_came_quantized(report.tensors,
+                                    checkpoint::config_of(checkpoint(), order_.links), lines);
 }
 
 }  // namespace octet::writers

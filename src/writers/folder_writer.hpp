@@ -1,8 +1,10 @@
-// A format that is a folder of safetensors files: the checkpoint's shards under other names, companions, an index where the source had one, text
-// files of the format's own, and last the file that lists all others with their checksums and so makes the folder what it is.
+// A format that is a folder of safetensors files: the checkpoint's shards under other names,
+// companions, an index where the source had one, text files of the format's own, and last the file
+// that lists all others with their checksums and so makes the folder what it is.
 //
-// All of it is here but what formats differ in: the names and bytes of tensors (formats::Format), the schemes that have a place, the texts, and
-// the last file. Tensors are decided by presets, schemes, rules and the planner, as `octet plan` shows them.
+// All of it is here but what formats differ in: the names and bytes of tensors (formats::Format),
+// the schemes that have a place, the texts, and the last file. Tensors are decided by presets,
+// schemes, rules and the planner, as `octet plan` shows them.
 #pragma once
 
 #include <memory>
@@ -39,8 +41,9 @@ struct FolderContents {
     std::vector<FileReport> files;       ///< data files, with their checksums
     std::vector<FileReport> companions;  ///< copies and texts, with their checksums
     std::optional<FileReport> index;     ///< of several data files
-    std::vector<TensorReport> tensors;   ///< parallel to the checkpoint's; results and checksums filled in
-    double sum_of_squares = 0;           ///< of the quantized values, six digits
+    std::vector<TensorReport>
+        tensors;                ///< parallel to the checkpoint's; results and checksums filled in
+    double sum_of_squares = 0;  ///< of the quantized values, six digits
 };
 
 class FolderWriter : public Writer {
@@ -65,17 +68,25 @@ class FolderWriter : public Writer {
     /// Names, parts and bytes of tensors.
     virtual const formats::Format& format() const = 0;
 
-    /// Refuses what has no place in the format, naming tensor, scheme and cure; called whenever schemes were decided. kUsage.
+    /// Changes what was decided to what the format can hold: a group size that follows from the
+    /// shape, a tensor that is kept or left out. Called before check_schemes(). kUsage, kBadInput.
+    virtual void adapt(plan::Decisions& /*decisions*/) const {}
+
+    /// Refuses what has no place in the format, naming tensor, scheme and cure; called whenever
+    /// schemes were decided. kUsage.
     virtual void check_schemes(const std::vector<TensorReport>& /*tensors*/) const {}
 
-    /// The task that makes one tensor's stored form: a copy of what is kept, and QuantizeTask with the format's encoder.
-    virtual void add_task(std::size_t number, const pipeline::Stretch& target, const codecs::TakeResult& take,
-                          codecs::TaskList& tasks);
+    /// The task that makes one tensor's stored form: a copy of what is kept, and QuantizeTask with
+    /// the format's encoder.
+    virtual void add_task(std::size_t number, const pipeline::Stretch& target,
+                          const codecs::TakeResult& take, codecs::TaskList& tasks);
 
-    /// Texts that follow from what was decided: config.json, a map of modules. One with a companion's name takes its place.
+    /// Texts that follow from what was decided: config.json, a map of modules. One with a
+    /// companion's name takes its place.
     virtual std::vector<TextFile> text_files() const { return {}; }
 
-    /// Writes the last file, and returns its length. Here, and in names_of_old(), it is `octet_report.json` (formats/folder_report.hpp).
+    /// Writes the last file, and returns its length. Here, and in names_of_old(), it is
+    /// `octet_report.json` (formats/folder_report.hpp).
     virtual std::uint64_t write_last(FolderContents& contents, io::Output& output);
 
     const checkpoint::Checkpoint& checkpoint() const noexcept { return order_.checkpoint; }
@@ -87,11 +98,12 @@ class FolderWriter : public Writer {
     class Results;
 
     void choose(const std::vector<bool>& keep, WriteOptions& writing);
-    void decide_with(const std::vector<bool>& keep, const std::vector<std::optional<Scheme>>& chosen);
+    void decide_with(const std::vector<bool>& keep,
+                     const std::vector<std::optional<Scheme>>& chosen);
     bool is_rewritten(std::string_view companion) const;
     std::vector<FileReport> write_companions(io::Output& output) const;
-    FileReport write_index(const formats::OutputPlan& plan, const std::vector<TensorReport>& tensors,
-                           io::Output& output) const;
+    FileReport write_index(const formats::OutputPlan& plan,
+                           const std::vector<TensorReport>& tensors, io::Output& output) const;
     Report report_of(FolderContents contents, std::uint64_t last_bytes) const;
 
     const Order order_;

@@ -22,7 +22,8 @@ namespace fs = std::filesystem;
 }
 
 std::string name_of(const fs::path& given) {
-    return given.has_filename() ? given.filename().native() : given.parent_path().filename().native();
+    return given.has_filename() ? given.filename().native()
+                                : given.parent_path().filename().native();
 }
 
 bool is_there(const fs::path& given) {
@@ -45,14 +46,20 @@ std::string_view file_ending(std::string_view name) {
 void check_set_name(const fs::path& given) {
     const std::string name = name_of(given);
     if (given == "-")
-        refuse(given, "is no folder: a set is several files and cannot go to standard output; name a folder");
+        refuse(
+            given,
+            "is no folder: a set is several files and cannot go to standard output; name a folder");
     constexpr std::string_view kPlain = ".safetensors";
     if (is_gguf_name(given) && io::kind_at(given) != io::EntryKind::kFolder)
-        refuse(given, "is the name of a GGUF file, which needs a type; give one, such as --type q4_k_m");
-    const std::string_view ending = name.ends_with(kPlain) && name.size() > kPlain.size() ? kPlain : file_ending(name);
+        refuse(given,
+               "is the name of a GGUF file, which needs a type; give one, such as --type q4_k_m");
+    const std::string_view ending =
+        name.ends_with(kPlain) && name.size() > kPlain.size() ? kPlain : file_ending(name);
     if (ending.empty() || io::kind_at(given) != io::EntryKind::kNothing) return;
-    refuse(given, fmt::format("reads like the name of a {} file, but a set is a folder; name one, such as {}", ending,
-                              in_quotes(name.substr(0, name.size() - ending.size()))));
+    refuse(
+        given,
+        fmt::format("reads like the name of a {} file, but a set is a folder; name one, such as {}",
+                    ending, in_quotes(name.substr(0, name.size() - ending.size()))));
 }
 
 bool is_gguf_name(const fs::path& given) {
@@ -60,21 +67,25 @@ bool is_gguf_name(const fs::path& given) {
 }
 
 void check_gguf_name(const fs::path& given) {
-    if (given == "-") refuse(given, "is no place: a GGUF file cannot go to standard output; name a file");
-    if (!is_gguf_name(given)) refuse(given, "does not end in .gguf, as the name of a file of --type has to");
+    if (given == "-")
+        refuse(given, "is no place: a GGUF file cannot go to standard output; name a file");
+    if (!is_gguf_name(given))
+        refuse(given, "does not end in .gguf, as the name of a file of --type has to");
 }
 
 void check_restored_name(const fs::path& given) {
     const std::string name = name_of(given);
     if (given == "-")
-        refuse(given, "is no place: a checkpoint cannot go to standard output; name a .safetensors file or a folder");
+        refuse(given,
+               "is no place: a checkpoint cannot go to standard output; name a .safetensors file "
+               "or a folder");
     const std::string_view ending = file_ending(name);
     if (ending.empty() || is_there(given)) return;
     if (io::kind_at(given) != io::EntryKind::kNothing) return;  // a file, which is refused for that
-    refuse(given,
-           fmt::format("reads like the name of a {} file, which octet does not write; name a .safetensors file or a "
-                       "folder",
-                       ending));
+    refuse(given, fmt::format("reads like the name of a {} file, which octet does not write; name "
+                              "a .safetensors file or a "
+                              "folder",
+                              ending));
 }
 
 }  // namespace octet::writers

@@ -5,7 +5,8 @@
 
 namespace octet::writers {
 
-/// Throws kUsage, saying what is meant, where quantize would make a folder of such a name. A folder that is there is taken as it is.
+/// Throws kUsage, saying what is meant, where quantize would make a folder of such a name. A folder
+/// that is there is taken as it is.
 void check_set_name(const std::filesystem::path& given);
 
 /// The same where quantize writes a GGUF file.

@@ -1,13 +1,18 @@
-// What an output format is to quantize: one object that writes one checkpoint, step by step, as commands/quantize.cpp asks for the steps.
+// What an output format is to quantize: one object that writes one checkpoint, step by step, as
+// commands/quantize.cpp asks for the steps.
 //
-//   place, names_of_old        what the output is, a folder or files, and what of an old one may be replaced
-//   decide, examine            what becomes of each tensor, from headers and options; then from values
-//   lay_out, file_names        every file, and where in it each tensor goes; a pure function of what was decided
+//   place, names_of_old        what the output is, a folder or files, and what of an old one may be
+//                              replaced
+//   decide, examine            what becomes of each tensor, from headers and options; then from
+//                              values
+//   lay_out, file_names        every file, and where in it each tensor goes; a pure function of
+//                              what was decided
 //   add_tasks                  who makes each tensor (codecs/)
 //   complete, finish           what can be written only when the tensors are known; the report
 //
-// The road owns everything else: opening, free space, creating files, running, syncing, gates, publishing. A format that is a folder of
-// safetensors files derives from FolderWriter (writers/folder_writer.hpp), which has all of these steps. The formats are one table
+// The road owns everything else: opening, free space, creating files, running, syncing, gates,
+// publishing. A format that is a folder of safetensors files derives from FolderWriter
+// (writers/folder_writer.hpp), which has all of these steps. The formats are one table
 // (writers/registry.cpp).
 #pragma once
 
@@ -34,9 +39,11 @@ inline constexpr std::size_t kManyTensors = 10'000;
 /// Where an output stands, and by what it is known again.
 struct Place {
     io::Output::Kind kind = io::Output::Kind::kFolder;
-    std::string last_file = {};  ///< of a folder: whose presence makes it one of these, as it is written last
-    std::string noun = {};       ///< of a folder, for messages: "set"
-    bool is_named = true;  ///< of a file: the target is one of the files, rather than what their names are made of
+    std::string last_file =
+        {};  ///< of a folder: whose presence makes it one of these, as it is written last
+    std::string noun = {};  ///< of a folder, for messages: "set"
+    bool is_named = true;   ///< of a file: the target is one of the files, rather than what their
+                            ///< names are made of
 };
 
 /// What is being written: data files, created in full size, and who lies where.
@@ -57,31 +64,35 @@ class Writer {
 
     virtual Place place() const = 0;
 
-    /// Of a folder: the files of such an output at `folder`, as its last file lists them; --force may replace these. kBadInput where that is
-    /// broken.
+    /// Of a folder: the files of such an output at `folder`, as its last file lists them; --force
+    /// may replace these. kBadInput where that is broken.
     virtual std::vector<std::string> names_of_old(const std::filesystem::path& folder) const = 0;
 
-    /// What becomes of each tensor, from headers, small files and options. A tensor or scheme that the format has no place for is refused here,
-    /// by name, with what to do: kUsage, kBadInput.
+    /// What becomes of each tensor, from headers, small files and options. A tensor or scheme that
+    /// the format has no place for is refused here, by name, with what to do: kUsage, kBadInput.
     virtual void decide() = 0;
 
-    /// The same from values, where the options ask for it: what is not finite, what is equal, the planner's choice. Returns options for the run:
-    /// its progress may be a part of the whole. kBadInput, kIo, kCheckFailed.
+    /// The same from values, where the options ask for it: what is not finite, what is equal, the
+    /// planner's choice. Returns options for the run: its progress may be a part of the whole.
+    /// kBadInput, kIo, kCheckFailed.
     virtual WriteOptions examine() = 0;
 
     /// Where every tensor goes. The plan's headers may refer to this object.
     virtual formats::OutputPlan lay_out() = 0;
 
-    /// Every file that there will be, those in `plan` among them; files are published in this order.
+    /// Every file that there will be, those in `plan` among them; files are published in this
+    /// order.
     virtual std::vector<std::string> file_names(const formats::OutputPlan& plan) const = 0;
 
     /// Free space that the output takes, at most.
     virtual std::uint64_t bytes_needed(const formats::OutputPlan& plan) const = 0;
 
-    /// A task for each tensor, in the order of the files; results come to this object. What is known without a task is written at once.
+    /// A task for each tensor, in the order of the files; results come to this object. What is
+    /// known without a task is written at once.
     virtual void add_tasks(const Target& target, codecs::TaskList& tasks) = 0;
 
-    /// All tasks have run: joins what they found out, and writes what of the data files depends on it.
+    /// All tasks have run: joins what they found out, and writes what of the data files depends on
+    /// it.
     virtual void complete(const Target& target, std::vector<pipeline::FileHasher> hashers) = 0;
 
     /// Writes all that is not data, and gives the report; the road adds paths, gates and time.
@@ -108,12 +119,14 @@ struct Order {
 /// An output format: a row of the table.
 struct OutputFormat {
     std::string_view name;  ///< as Report::format has it
-    /// Options that have no meaning for it, and names that can hardly be meant: kUsage. Asked before anything is opened.
+    /// Options that have no meaning for it, and names that can hardly be meant: kUsage. Asked
+    /// before anything is opened.
     void (*check)(const QuantizeOptions& options, const std::filesystem::path& given);
     std::unique_ptr<Writer> (*make)(const Order& order);
-    /// What it would hold, for `octet plan`; null: as commands/plan.cpp plans octet's set. Notes are for stderr.
-    PlanReport (*plan)(const std::filesystem::path& input, const QuantizeOptions& options, bool scan,
-                       std::vector<std::string>& notes) = nullptr;
+    /// What it would hold, for `octet plan`; null: as commands/plan.cpp plans octet's set. Notes
+    /// are for stderr.
+    PlanReport (*plan)(const std::filesystem::path& input, const QuantizeOptions& options,
+                       bool scan, std::vector<std::string>& notes) = nullptr;
 };
 
 /// The one that the options ask for.

@@ -121,7 +121,7 @@ class ProcessLimits(OctetCase):
             if made:
                 self.assertFalse(made.exists())
 
-        for mib in (12, 16, 24, 40, 64, 96, 160, 256, 400):
+        for mib in (16, 20, 24, 40, 64, 96, 160, 256, 400):
             with self.subTest(mib):
                 self.everything(check, preexec_fn=limits((resource.RLIMIT_AS, mib << 20)))
                 for path in list(self.dir.glob("expected-*")) + [self.dir / "made"]:

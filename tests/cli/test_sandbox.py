@@ -40,7 +40,8 @@ class Sandbox(OctetCase):
         self.octet("quantize", "in", "place/set")
         gpt2, t5 = TESTDATA / "tiny-gpt2", TESTDATA / "tiny-flan-t5"
         for command in (("quantize", "in", "place/set", "--force"), ("quantize", "in/model.safetensors", "place/other"),
-                        ("plan", "in"), ("verify", "place/set"), ("verify", "place/set", "--source", "in"), ("inspect", "place/set"),
+                        ("plan", "in"), ("verify", "place/set"), ("quantize", "in", "place/more", "--report", "place/r.md", "--report=r.html"),
+                        ("verify", "place/set", "--source", "in"), ("inspect", "place/set"),
                         ("compare", "in", "place/set"), ("dequantize", "place/set", "place/back"),
                         ("dequantize", "place/set", "place/back.safetensors", "--sha256"),
                         ("generate", gpt2, "--prompt", "The", "--max-new-tokens", "2"),

@@ -1,5 +1,6 @@
-// octet_judge FOLDER: reads files from its input, each as 8 bytes of length (little-endian) and the bytes, and answers one line
-// a file: "accept", or "refuse " and what octet says of its header. So that hundreds of thousands can be judged quickly.
+// octet_judge FOLDER: reads files from its input, each as 8 bytes of length (little-endian) and the
+// bytes, and answers one line a file: "accept", or "refuse " and what octet says of its header. So
+// that hundreds of thousands can be judged quickly.
 #include <array>
 #include <cstdio>
 #include <filesystem>
@@ -34,10 +35,12 @@ int main(int argc, char** argv) {
     std::string bytes;
     while (read_exactly(length.data(), length.size())) {
         std::size_t size = 0;
-        for (std::size_t i = length.size(); i-- > 0;) size = size << 8U | static_cast<unsigned char>(length[i]);
+        for (std::size_t i = length.size(); i-- > 0;)
+            size = size << 8U | static_cast<unsigned char>(length[i]);
         bytes.resize(size);
         if (!read_exactly(bytes.data(), size)) return 2;
-        std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(size));
+        std::ofstream(path, std::ios::binary)
+            .write(bytes.data(), static_cast<std::streamsize>(size));
         std::puts(verdict(path).c_str());
     }
     std::filesystem::remove(path);

@@ -1,14 +1,21 @@
-// A shared object for LD_PRELOAD that makes single system calls of an unchanged octet fail, be interrupted, come up short, or kill the
-// process. Calls are numbered from 1 as they come, calls of the dynamic loader and of the C library itself not among them.
+// A shared object for LD_PRELOAD that makes single system calls of an unchanged octet fail, be
+// interrupted, come up short, or kill the process. Calls are numbered from 1 as they come, calls of
+// the dynamic loader and of the C library itself not among them.
 //
-//   OCTET_FAULT=CLASS:N:ACTION    what happens to call N of a class. CLASS: open read map write reserve sync rename remove mkdir lock, or any
-//                                 of these; look (stat and its kin), follow (realpath, readlink), thread (pthread_create). N = 0: all of them.
-//                                 ACTION: a number (the call fails with that errno), kill (SIGKILL before the call), stop (SIGSTOP, the call
-//                                 comes after SIGCONT), short (half of what was asked for, at least one byte)
-//   OCTET_FAULT_NO_EXCHANGE=1     renameat2() fails with EINVAL, as on a file system that has no such thing
+//   OCTET_FAULT=CLASS:N:ACTION    what happens to call N of a class. CLASS: open read map write
+//                                 reserve sync rename remove mkdir lock, or any of these; look
+//                                 (stat and its kin), follow (realpath, readlink), thread
+//                                 (pthread_create). N = 0: all of them. ACTION: a number (the call
+//                                 fails with that errno), kill (SIGKILL before the call), stop
+//                                 (SIGSTOP, the call comes after SIGCONT), short (half of what was
+//                                 asked for, at least one byte)
+//   OCTET_FAULT_NO_EXCHANGE=1     renameat2() fails with EINVAL, as on a file system that has no
+//                                 such thing
 //   OCTET_FAULT_NO_LIBCRYPTO=1    dlopen() finds nothing, as where OpenSSL is not installed
-//   OCTET_FAULT_ESCAPE=FILE       at the first read of data: tries to read FILE, to write beside it, to make a socket and to start a program, and says
-//                                 on stderr how that went: "escape: read 13 write 13 socket 1 exec 1" are the errnos, 0 is success
+//   OCTET_FAULT_ESCAPE=FILE       at the first read of data: tries to read FILE, to write beside
+//                                 it, to make a socket and to start a program, and says on stderr
+//                                 how that went: "escape: read 13 write 13 socket 1 exec 1" are the
+//                                 errnos, 0 is success
 //   OCTET_FAULT_LOG=FILE          at the end: a line "CLASS COUNT" for each class
 #include <dirent.h>
 #include <dlfcn.h>
@@ -49,9 +56,9 @@ enum Class {
     kThread,
     kClasses
 };
-constexpr std::array<const char*, kClasses> kNames = {"open", "read",   "map",    "write", "reserve",
-                                                      "sync", "rename", "remove", "mkdir", "lock",
-                                                      "any",  "look",   "follow", "thread"};
+constexpr std::array<const char*, kClasses> kNames = {
+    "open",   "read",  "map",  "write", "reserve", "sync",   "rename",
+    "remove", "mkdir", "lock", "any",   "look",    "follow", "thread"};
 
 enum class Fate { kLive, kFail, kShort };
 
@@ -69,7 +76,8 @@ Plan read_plan() {
     const char* const text = std::getenv("OCTET_FAULT");
     char name[16] = {};
     char action[16] = {};
-    if (text == nullptr || std::sscanf(text, "%15[a-z]:%lu:%15s", name, &plan.number, action) != 3) return plan;
+    if (text == nullptr || std::sscanf(text, "%15[a-z]:%lu:%15s", name, &plan.number, action) != 3)
+        return plan;
     for (int i = 0; i < kClasses; ++i) {
         if (std::strcmp(kNames[static_cast<std::size_t>(i)], name) == 0) plan.where = i;
     }
@@ -92,8 +100,8 @@ Fate fate_of(Class what) {
     const unsigned long number = ++counts[what];
     const unsigned long number_of_any = what < kAny ? ++counts[kAny] : 0;
     const Plan& p = plan();
-    const bool is_the_one =
-        (p.where == what && (p.number == number || p.number == 0)) || (p.where == kAny && p.number == number_of_any);
+    const bool is_the_one = (p.where == what && (p.number == number || p.number == 0)) ||
+                            (p.where == kAny && p.number == number_of_any);
     if (!is_the_one) return Fate::kLive;
     if (p.kills) std::raise(SIGKILL);
     if (p.stops) std::raise(SIGSTOP);
@@ -122,7 +130,8 @@ struct Log {
 
     ~Log() {
         if (file == nullptr) return;
-        for (std::size_t i = 0; i < kClasses; ++i) std::fprintf(file, "%s %lu\n", kNames[i], counts[i].load());
+        for (std::size_t i = 0; i < kClasses; ++i)
+            std::fprintf(file, "%s %lu\n", kNames[i], counts[i].load());
         std::fclose(file);
     }
 } log_at_the_end;
@@ -136,11 +145,13 @@ void try_to_escape() {
     const int reading = outcome(::syscall(SYS_openat, AT_FDCWD, path, O_RDONLY));
     std::array<char, 4096> beside{};
     std::snprintf(beside.data(), beside.size(), "%s.escaped", path);
-    const int writing = outcome(::syscall(SYS_openat, AT_FDCWD, beside.data(), O_WRONLY | O_CREAT, 0600));
+    const int writing =
+        outcome(::syscall(SYS_openat, AT_FDCWD, beside.data(), O_WRONLY | O_CREAT, 0600));
     const int connecting = outcome(::syscall(SYS_socket, AF_INET, SOCK_STREAM, 0));
     std::array<char*, 1> none{};
     const int starting = outcome(::syscall(SYS_execve, "/bin/true", none.data(), none.data()));
-    std::fprintf(stderr, "escape: read %d write %d socket %d exec %d\n", reading, writing, connecting, starting);
+    std::fprintf(stderr, "escape: read %d write %d socket %d exec %d\n", reading, writing,
+                 connecting, starting);
 }
 
 /// The mode that follows in an open() that creates.
@@ -233,7 +244,8 @@ long syscall(long number, ...) noexcept {
     va_end(arguments);
     if (number == SYS_renameat2) {
         if (fate_of(kRename) == Fate::kFail) return -1;
-        if (std::getenv("OCTET_FAULT_NO_EXCHANGE") != nullptr) {  // nor the other flag: an old network file system
+        if (std::getenv("OCTET_FAULT_NO_EXCHANGE") !=
+            nullptr) {  // nor the other flag: an old network file system
             errno = EINVAL;
             return -1;
         }
@@ -273,8 +285,8 @@ int fstatat(int folder, const char* path, struct stat* status, int flags) noexce
 
 int statx(int folder, const char* path, int flags, unsigned mask, struct statx* status) noexcept {
     if (fate_of(kLook) == Fate::kFail) return -1;
-    return real<int (*)(int, const char*, int, unsigned, struct statx*)>(nullptr, "statx")(folder, path, flags, mask,
-                                                                                           status);
+    return real<int (*)(int, const char*, int, unsigned, struct statx*)>(nullptr, "statx")(
+        folder, path, flags, mask, status);
 }
 
 char* realpath(const char* path, char* resolved) noexcept {

@@ -47,7 +47,8 @@ void expect(bool condition, std::string_view what) {
 void expect_refusal(const Error& error) {
     const std::string_view message = error.what();
     const bool about_input = error.code() == ErrorCode::kBadInput;
-    if (!about_input) std::fprintf(stderr, "fuzz: code %d: %s\n", static_cast<int>(error.code()), error.what());
+    if (!about_input)
+        std::fprintf(stderr, "fuzz: code %d: %s\n", static_cast<int>(error.code()), error.what());
     expect(about_input, "a refusal of hostile input has another code than 3");
     expect(!message.empty() && message.size() < 4000, "a refusal is empty or endless");
     expect(message.find('\n') == message.npos, "a refusal has more than one line");
@@ -80,21 +81,23 @@ std::optional<std::uint64_t> announced_bytes(std::string_view json) {
     return end <= kMost ? std::optional(end) : std::nullopt;
 }
 
-std::string safetensors_file(std::string_view json, Parts& material, std::optional<std::uint64_t> file_bytes) {
+std::string safetensors_file(std::string_view json, Parts& material,
+                             std::optional<std::uint64_t> file_bytes) {
     const std::uint64_t data = announced_bytes(json).value_or(16);
     std::uint64_t padding = 0;
     if (file_bytes && *file_bytes > 8 + json.size() + data)
         padding = std::min<std::uint64_t>(*file_bytes - 8 - json.size() - data, 1U << 16U);
     std::string bytes(8, '\0');
-    for (std::size_t i = 0; i < 8; ++i) bytes[i] = static_cast<char>(((json.size() + padding) >> (8 * i)) & 0xFFU);
+    for (std::size_t i = 0; i < 8; ++i)
+        bytes[i] = static_cast<char>(((json.size() + padding) >> (8 * i)) & 0xFFU);
     bytes += json;
     bytes.append(padding, ' ');
     return bytes + material.bytes(data);
 }
 
 bool can_be_written(std::string_view name) {
-    return !name.empty() && name.size() < 200 && name != "." && name != ".." && name.find('/') == name.npos &&
-           name.find('\0') == name.npos;
+    return !name.empty() && name.size() < 200 && name != "." && name != ".." &&
+           name.find('/') == name.npos && name.find('\0') == name.npos;
 }
 
 MemoryFolder::MemoryFolder() {
@@ -114,7 +117,8 @@ void MemoryFolder::clear() const {
 }
 
 void write_file(const fs::path& path, std::string_view bytes) {
-    std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    std::ofstream(path, std::ios::binary)
+        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
 void expect_report(const Report& report, const std::string& command) {

@@ -1,5 +1,6 @@
-// A hostile GGUF file, inspected, verified, restored and read as a model. What is inspected can be restored, but for values that
-// overflow a dtype; what is restored octet itself reads; verify calls what is broken a finding.
+// A hostile GGUF file, inspected, verified, restored and read as a model. What is inspected can be
+// restored, but for values that overflow a dtype; what is restored octet itself reads; verify calls
+// what is broken a finding.
 #include "fuzz_support.hpp"
 #include "model/gguf_model.hpp"
 #include "octet/compare.hpp"
@@ -39,18 +40,24 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     folder.clear();
     const unsigned control = (size > 0 ? data[0] : 0U) ^ unsigned { '0' };
     const fs::path file = folder / "f.gguf";
-    fuzz::write_file(file, std::string_view(reinterpret_cast<const char*>(data), size).substr(size > 0 ? 1 : 0));
+    fuzz::write_file(
+        file, std::string_view(reinterpret_cast<const char*>(data), size).substr(size > 0 ? 1 : 0));
 
     VerifyOptions verifying;
     verifying.threads = 1;
-    for (const Finding& finding : verify(file, verifying).findings) fuzz::expect_printable(finding.what);
+    for (const Finding& finding : verify(file, verifying).findings)
+        fuzz::expect_printable(finding.what);
     const bool whole = fuzz::accepted([&] { fuzz::expect_report(inspect(file), "inspect"); });
-    const fs::path restored = (control & kSingle) != 0 ? folder / "back.safetensors" : folder / "back";
-    const bool written =
-        fuzz::accepted([&] { fuzz::expect_report(dequantize(file, restored, options_of(control)), "dequantize"); });
+    const fs::path restored =
+        (control & kSingle) != 0 ? folder / "back.safetensors" : folder / "back";
+    const bool written = fuzz::accepted([&] {
+        fuzz::expect_report(dequantize(file, restored, options_of(control)), "dequantize");
+    });
     fuzz::expect(whole || !written, "a file that cannot be inspected is restored");
-    fuzz::expect(!whole || written || (control & kF16) != 0, "a file that can be inspected is not restored");
-    fuzz::expect(written == fs::exists(restored), "what was restored is there exactly when no error said otherwise");
+    fuzz::expect(!whole || written || (control & kF16) != 0,
+                 "a file that can be inspected is not restored");
+    fuzz::expect(written == fs::exists(restored),
+                 "what was restored is there exactly when no error said otherwise");
     if (written) {
         inspect(restored);
         CompareOptions comparing;

@@ -1,5 +1,5 @@
-// The header of a safetensors file: the input is its JSON. What is accepted has to be what the format promises, and the header
-// that octet writes of it has to read back the same.
+// The header of a safetensors file: the input is its JSON. What is accepted has to be what the
+// format promises, and the header that octet writes of it has to read back the same.
 #include <algorithm>
 
 #include "formats/safetensors/header.hpp"
@@ -11,7 +11,8 @@ namespace {
 
 std::optional<safetensors::Header> parsed(std::string_view json, std::uint64_t data_bytes) {
     std::optional<safetensors::Header> header;
-    fuzz::accepted([&] { header = safetensors::parse_header(json, 8 + json.size() + data_bytes, "f\x1b"); });
+    fuzz::accepted(
+        [&] { header = safetensors::parse_header(json, 8 + json.size() + data_bytes, "f\x1b"); });
     return header;
 }
 
@@ -37,16 +38,19 @@ std::vector<safetensors::TensorEntry> in_header_order(const safetensors::Header&
 
 void expect_reads_back(const safetensors::Header& header, std::uint64_t data_bytes) {
     safetensors::HeaderWriter writer(header.metadata);
-    for (const auto& t : in_header_order(header)) writer.add(t.name, t.dtype, t.shape, t.begin, t.end);
+    for (const auto& t : in_header_order(header))
+        writer.add(t.name, t.dtype, t.shape, t.begin, t.end);
     const std::string bytes = writer.finish("out");
-    const auto again = safetensors::parse_header(std::string_view(bytes).substr(8), bytes.size() + data_bytes, "again");
+    const auto again = safetensors::parse_header(std::string_view(bytes).substr(8),
+                                                 bytes.size() + data_bytes, "again");
     fuzz::expect(again.metadata == header.metadata && again.tensors.size() == header.tensors.size(),
                  "a written header reads back with other members");
     for (std::size_t i = 0; i < again.tensors.size(); ++i) {
         const safetensors::TensorEntry& a = header.tensors[i];
         const safetensors::TensorEntry& b = again.tensors[i];
-        fuzz::expect(a.name == b.name && a.dtype == b.dtype && a.shape == b.shape && a.begin == b.begin &&
-                         a.end == b.end && a.header_position == b.header_position,
+        fuzz::expect(a.name == b.name && a.dtype == b.dtype && a.shape == b.shape &&
+                         a.begin == b.begin && a.end == b.end &&
+                         a.header_position == b.header_position,
                      "a written header reads back with another tensor");
     }
 }

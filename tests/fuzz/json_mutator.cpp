@@ -1,5 +1,6 @@
-// Mutations that know JSON: numbers become interesting numbers, strings become other strings of the same text, members are
-// doubled, dropped and moved. Half of all mutations are libFuzzer's own, with its dictionary.
+// Mutations that know JSON: numbers become interesting numbers, strings become other strings of the
+// same text, members are doubled, dropped and moved. Half of all mutations are libFuzzer's own,
+// with its dictionary.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -96,7 +97,8 @@ std::size_t string_end(std::string_view text, std::size_t at) {
     return text.size();
 }
 
-/// The end of the value that begins at `at`: a string, a number, a word, or everything up to the matching bracket.
+/// The end of the value that begins at `at`: a string, a number, a word, or everything up to the
+/// matching bracket.
 std::size_t value_end(std::string_view text, std::size_t at) {
     int depth = 0;
     for (std::size_t i = at; i < text.size();) {
@@ -108,7 +110,8 @@ std::size_t value_end(std::string_view text, std::size_t at) {
             if (depth < 0 || (depth == 0 && (c == ',' || c == ':' || c == '\0'))) return i;
             ++i;
         }
-        if (depth == 0 && i < text.size() && (text[i] == ',' || text[i] == '}' || text[i] == ']' || text[i] == ':'))
+        if (depth == 0 && i < text.size() &&
+            (text[i] == ',' || text[i] == '}' || text[i] == ']' || text[i] == ':'))
             return i;
     }
     return text.size();
@@ -136,7 +139,8 @@ Piece some_number(std::string_view text, Random& random) {
 
 /// `"key":value` or an element of an array, without the comma.
 Piece some_member(std::string_view text, Random& random) {
-    std::size_t at = find_from(text, random, [](char c) { return c == '{' || c == '[' || c == ','; });
+    std::size_t at =
+        find_from(text, random, [](char c) { return c == '{' || c == '[' || c == ','; });
     if (at == text.size()) return {at, at};
     while (++at < text.size() && text[at] == ' ') {
     }
@@ -155,7 +159,8 @@ void replace(std::string& text, Piece piece, const std::string& with) {
 
 /// A number near the one that stands there, or an interesting one.
 std::string other_number(std::string_view number, Random& random) {
-    if (random() % 2 == 0 || number.size() > 18 || number.find_first_not_of("0123456789") != number.npos)
+    if (random() % 2 == 0 || number.size() > 18 ||
+        number.find_first_not_of("0123456789") != number.npos)
         return std::string(kNumbers[random() % kNumbers.size()]);
     std::uint64_t value = 0;
     for (const char c : number) value = value * 10 + static_cast<std::uint64_t>(c - '0');
@@ -192,12 +197,15 @@ void mutate_member(std::string& text, Random& random) {
             return replace(text, {other.end, other.end}, "," + member);
         }
         case 4: {  // another value
-            const std::size_t colon = member.find(':', member.starts_with('"') ? string_end(member, 0) : 0);
-            const Piece value{colon == member.npos ? piece.begin : piece.begin + colon + 1, piece.end};
+            const std::size_t colon =
+                member.find(':', member.starts_with('"') ? string_end(member, 0) : 0);
+            const Piece value{colon == member.npos ? piece.begin : piece.begin + colon + 1,
+                              piece.end};
             return replace(text, value, std::string(kValues[random() % kValues.size()]));
         }
         default:  // deeper
-            return replace(text, piece, random() % 2 == 0 ? "[" + member + "]" : "{" + member + "}");
+            return replace(text, piece,
+                           random() % 2 == 0 ? "[" + member + "]" : "{" + member + "}");
     }
 }
 
@@ -207,13 +215,15 @@ void mutate_string(std::string& text, Random& random) {
         return Piece{at, at == text.size() ? at : string_end(text, at)};
     };
     const Piece piece = some_string();
-    const std::string other(random() % 2 == 0 ? of(text, some_string()) : kValues[random() % kValues.size()]);
+    const std::string other(random() % 2 == 0 ? of(text, some_string())
+                                              : kValues[random() % kValues.size()]);
     replace(text, piece, other);
 }
 
 }  // namespace
 
-extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t most, unsigned seed) {
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t most, unsigned seed) {
     Random random(seed);
     if (random() % 2 == 0) return LLVMFuzzerMutate(data, size, most);
     std::string text(reinterpret_cast<const char*>(data), size);

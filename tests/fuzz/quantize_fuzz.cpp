@@ -1,5 +1,5 @@
-// The whole way: a hostile checkpoint (one file, or an index and shards) is inspected and quantized. What comes out of an
-// accepted one is a whole set that keeps its promise and goes back.
+// The whole way: a hostile checkpoint (one file, or an index and shards) is inspected and
+// quantized. What comes out of an accepted one is a whole set that keeps its promise and goes back.
 #include "checkpoint/index.hpp"
 #include "fuzz_support.hpp"
 #include "octet/octet.hpp"
@@ -26,13 +26,16 @@ void write_shards(const fs::path& folder, fuzz::Parts& parts) {
     constexpr std::size_t kMostShards = 4;
     const std::string_view text = parts.text();
     fuzz::write_file(folder / "model.safetensors.index.json", text);
-    std::vector<std::string> names = {"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"};
+    std::vector<std::string> names = {"model-00001-of-00002.safetensors",
+                                      "model-00002-of-00002.safetensors"};
     fuzz::accepted([&] { names = checkpoint::parse_index(std::string(text), "f").shard_names; });
     std::vector<std::string_view> headers;
-    for (std::size_t i = 0; i < std::min(names.size(), kMostShards); ++i) headers.push_back(parts.text());
+    for (std::size_t i = 0; i < std::min(names.size(), kMostShards); ++i)
+        headers.push_back(parts.text());
     for (std::size_t i = 0; i < headers.size(); ++i) {
         if (fuzz::can_be_written(names[i]) && names[i] != "model.safetensors.index.json")
-            fuzz::write_file(folder / names[i], fuzz::safetensors_file(headers[i], parts, std::nullopt));
+            fuzz::write_file(folder / names[i],
+                             fuzz::safetensors_file(headers[i], parts, std::nullopt));
     }
 }
 
@@ -78,7 +81,8 @@ void expect_whole(const fs::path& set, const fs::path& input) {
     options.threads = 1;
     options.source = input;
     const VerifyReport report = verify(set, options);
-    if (!report.findings.empty()) std::fprintf(stderr, "fuzz: %s\n", report.findings.front().what.c_str());
+    if (!report.findings.empty())
+        std::fprintf(stderr, "fuzz: %s\n", report.findings.front().what.c_str());
     fuzz::expect(report.findings.empty(), "verify has a finding about a set that was just written");
 }
 
@@ -104,8 +108,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const fs::path input = write_checkpoint(folder / "in", control, parts);
     if (!fuzz::accepted([&] { fuzz::expect_report(inspect(input), "inspect"); })) return 0;
     const fs::path set = folder / "set";
-    if (!fuzz::accepted([&] { fuzz::expect_report(quantize(input, set, options_of(control)), "quantize"); })) return 0;
+    if (!fuzz::accepted(
+            [&] { fuzz::expect_report(quantize(input, set, options_of(control)), "quantize"); }))
+        return 0;
     expect_whole(set, input);
-    expect_goes_back(set, input, (control & kFolder) != 0 ? folder / "back" : folder / "back.safetensors");
+    expect_goes_back(set, input,
+                     (control & kFolder) != 0 ? folder / "back" : folder / "back.safetensors");
     return 0;
 }

@@ -1,6 +1,7 @@
-// The sidecar: the input is its text without the last member, the seal, which is put there so that a mutation does not end at
-// it; or, by the control byte, the whole text. What is accepted is written and read again without a change; what is read without the JSON
-// library is read as with it.
+// The sidecar: the input is its text without the last member, the seal, which is put there so that
+// a mutation does not end at it; or, by the control byte, the whole text. What is accepted is
+// written and read again without a change; what is read without the JSON library is read as with
+// it.
 #include "../sidecar_text.hpp"
 #include "fuzz_support.hpp"
 
@@ -22,7 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::string spaced = text.substr(0, text.rfind(",\n  \"xxh3_128\": "));
     spaced.insert(spaced.find(kOpening) + kOpening.size(), " ");
     spaced = test::sealed_text(spaced);
-    fuzz::expect(!octet_set::parse_plain_sidecar(spaced), "a form that octet does not write is taken for its own");
+    fuzz::expect(!octet_set::parse_plain_sidecar(spaced),
+                 "a form that octet does not write is taken for its own");
     fuzz::expect(test::sidecar_text(octet_set::parse_sidecar(spaced, "spaced")) == written,
                  "a sidecar is read without the JSON library as another");
     return 0;

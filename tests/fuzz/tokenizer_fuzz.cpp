@@ -1,5 +1,6 @@
-// GPT-2's tokenizer. The input: a control byte, then vocab.json and merges.txt, or with its lowest bit tokenizer.json, then a text, cut by
-// NUL bytes. Of what is accepted, a text whose bytes all have tokens comes back from its ids as it was.
+// GPT-2's tokenizer. The input: a control byte, then vocab.json and merges.txt, or with its lowest
+// bit tokenizer.json, then a text, cut by NUL bytes. Of what is accepted, a text whose bytes all
+// have tokens comes back from its ids as it was.
 #include "base/text.hpp"
 #include "fuzz_support.hpp"
 #include "tokenize/tokenizer.hpp"

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """One idea a file: at most 400 lines, or a reason at its top ("longer than 400 lines because ..."). main.cpp: 60. A command reads like its
-documentation: src/commands/NAME.cpp has at most 150."""
+documentation: src/commands/NAME.cpp has at most 165."""
 import sys
 from pathlib import Path
 
-LIMIT, MAIN_LIMIT, COMMAND_LIMIT, REASON = 400, 60, 150, "longer than 400 lines because"
+LIMIT, MAIN_LIMIT, COMMAND_LIMIT, REASON = 400, 60, 165, "longer than 400 lines because"
 COMMANDS = {"quantize", "dequantize", "verify", "compare", "plan", "inspect"}
 
 root = Path(sys.argv[1])

@@ -1,10 +1,13 @@
-// A disk whose every write and flush is recorded: a FUSE file system with one file, `disk`, on which a loop device is put. The kernel sees a
-// disk with a write cache: what it wrote is safe once a flush that came later has returned.
+// A disk whose every write and flush is recorded: a FUSE file system with one file, `disk`, on
+// which a loop device is put. The kernel sees a disk with a write cache: what it wrote is safe once
+// a flush that came later has returned.
 //
-//   recording_disk IMAGE LOG MOUNT_POINT      in the foreground, until it is unmounted; IMAGE keeps what is written
+//   recording_disk IMAGE LOG MOUNT_POINT      in the foreground, until it is unmounted; IMAGE keeps
+//                                             what is written
 //
-// LOG: one record after the other, in the order in which the disk took them: offset (u64), size (u32), then the bytes; a flush has
-// offset 2^64 - 1 and no bytes. Little endian, as the machine is. One thread, so the order is that of the answers.
+// LOG: one record after the other, in the order in which the disk took them: offset (u64), size
+// (u32), then the bytes; a flush has offset 2^64 - 1 and no bytes. Little endian, as the machine
+// is. One thread, so the order is that of the answers.
 #define FUSE_USE_VERSION 31
 #include <fcntl.h>
 #include <fuse3/fuse.h>
@@ -57,7 +60,8 @@ int read_file(const char*, char* buffer, std::size_t size, off_t offset, fuse_fi
 }
 
 int write_file(const char*, const char* buffer, std::size_t size, off_t offset, fuse_file_info*) {
-    if (!record(static_cast<std::uint64_t>(offset), buffer, static_cast<std::uint32_t>(size))) return -EIO;
+    if (!record(static_cast<std::uint64_t>(offset), buffer, static_cast<std::uint32_t>(size)))
+        return -EIO;
     const ssize_t put = ::pwrite(image, buffer, size, offset);
     return put < 0 ? -errno : static_cast<int>(put);
 }
@@ -66,7 +70,8 @@ int flush_disk(const char*, int, fuse_file_info*) {
     return record(~std::uint64_t{0}, "", 0) ? 0 : -EIO;
 }
 
-/// A discarded block reads as zeros; the kernel is told that there is no such thing, so that all it does is written.
+/// A discarded block reads as zeros; the kernel is told that there is no such thing, so that all it
+/// does is written.
 int no_discard(const char*, int, off_t, off_t, fuse_file_info*) {
     return -EOPNOTSUPP;
 }

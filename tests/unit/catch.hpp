@@ -1,6 +1,7 @@
-// Catch2, version 2 (Debian 12: one header) or 3 (Ubuntu 24.04, or fetched: many). Tests use what both have: TEST_CASE,
-// SECTION, REQUIRE*, GENERATE, TEMPLATE_TEST_CASE, Catch::Matchers::WithinAbs, WithinRel, WithinULP, Equals. Not Approx
-// (it lives in different namespaces), not BENCHMARK (Debian's library is built without).
+// Catch2, version 2 (Debian 12: one header) or 3 (Ubuntu 24.04, or fetched: many). Tests use what
+// both have: TEST_CASE, SECTION, REQUIRE*, GENERATE, TEMPLATE_TEST_CASE,
+// Catch::Matchers::WithinAbs, WithinRel, WithinULP, Equals. Not Approx (it lives in different
+// namespaces), not BENCHMARK (Debian's library is built without).
 #pragma once
 
 #if __has_include(<catch2/catch_test_macros.hpp>)

@@ -1,4 +1,5 @@
-// Checksums: XXH3-128 as published, the same on every instruction set, and the hash of the hashes of pieces.
+// Checksums: XXH3-128 as published, the same on every instruction set, and the hash of the hashes
+// of pieces.
 #include <algorithm>
 #include <limits>
 
@@ -17,7 +18,8 @@ std::vector<std::byte> random_bytes(unsigned seed, std::size_t size) {
 }
 
 /// The hash of `bytes` given to the kernels in parts of at most `part` bytes.
-std::string hash_in_parts(const kernels::Kernels& table, std::span<const std::byte> bytes, std::size_t part) {
+std::string hash_in_parts(const kernels::Kernels& table, std::span<const std::byte> bytes,
+                          std::size_t part) {
     kernels::HashState state;
     table.hash_begin(state);
     for (std::size_t at = 0; at < bytes.size(); at += part)
@@ -43,7 +45,8 @@ TEST_CASE("the known hashes of XXH3-128 come out of every instruction set") {
         {100000, "4e53faeda1b5812bb25cea78018497ff"},
     };
     std::vector<std::byte> bytes(100'000);
-    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * 7 + i / 256);
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        bytes[i] = static_cast<std::byte>(i * 7 + i / 256);
     for (const kernels::Kernels* table : available_kernels()) {
         for (const Known& k : known) {
             INFO(table->name << " " << k.size);
@@ -58,7 +61,8 @@ TEST_CASE("hashes are the same on every instruction set and in any parts") {
         const auto run = std::span(bytes).subspan(size % 4, size);
         const std::string expected = hash_in_parts(*available_kernels().front(), run, 5000);
         for (const kernels::Kernels* table : available_kernels()) {
-            if (hash_in_parts(*table, run, 5000) != expected) FAIL(table->name << " differs at size " << size);
+            if (hash_in_parts(*table, run, 5000) != expected)
+                FAIL(table->name << " differs at size " << size);
             if (size > 0 && hash_in_parts(*table, run, 1 + size % 700) != expected)
                 FAIL(table->name << " differs in parts at size " << size);
         }
@@ -87,8 +91,8 @@ TEST_CASE("values hashed while their range is taken have the hash and the range 
                 table->hash_begin(state);
                 kernels::Range found = quant::empty_range();
                 for (std::size_t at = 0; at < count; at += part)
-                    table->range_and_hash_f32(place.data() + at * sizeof(float), std::min(part, count - at), found,
-                                              state);
+                    table->range_and_hash_f32(place.data() + at * sizeof(float),
+                                              std::min(part, count - at), found, state);
                 INFO(table->name << ", " << count << " values in parts of " << part);
                 REQUIRE(checksum_text(quant::end_hash(*table, state)) == expected);
                 REQUIRE(found.finite);
@@ -103,7 +107,8 @@ TEST_CASE("a value that is not finite is seen wherever it stands while values ar
     std::vector<float> values(1500, 1.0F);
     for (const kernels::Kernels* table : available_kernels()) {
         for (std::size_t at = 0; at < values.size(); ++at) {
-            for (const float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+            for (const float bad : {std::numeric_limits<float>::infinity(),
+                                    std::numeric_limits<float>::quiet_NaN()}) {
                 values[at] = bad;
                 kernels::HashState state;
                 table->hash_begin(state);
@@ -120,18 +125,23 @@ TEST_CASE("a value that is not finite is seen wherever it stands while values ar
 TEST_CASE("a checksum by pieces is the hash of the hashes of 4 MiB each") {
     const std::vector<std::byte> bytes = random_bytes(82, 2 * quant::kPieceBytes + 5);
     const std::span<const std::byte> all(bytes);
-    for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{1}, quant::kPieceBytes - 1, quant::kPieceBytes,
-                                     quant::kPieceBytes + 1, 2 * quant::kPieceBytes + 5}) {
+    for (const std::uint64_t size :
+         {std::uint64_t{0}, std::uint64_t{1}, quant::kPieceBytes - 1, quant::kPieceBytes,
+          quant::kPieceBytes + 1, 2 * quant::kPieceBytes + 5}) {
         std::vector<std::byte> hashes;
         for (std::uint64_t at = 0; at < size; at += quant::kPieceBytes) {
-            const Checksum piece = quant::checksum_of(all.subspan(at, std::min(quant::kPieceBytes, size - at)));
-            for (const unsigned char byte : piece.bytes) hashes.push_back(static_cast<std::byte>(byte));
+            const Checksum piece =
+                quant::checksum_of(all.subspan(at, std::min(quant::kPieceBytes, size - at)));
+            for (const unsigned char byte : piece.bytes)
+                hashes.push_back(static_cast<std::byte>(byte));
         }
         const Checksum expected = quant::checksum_of(hashes);
-        for (const std::uint64_t part : {quant::kPieceBytes / 3, quant::kPieceBytes, std::uint64_t{bytes.size()}}) {
+        for (const std::uint64_t part :
+             {quant::kPieceBytes / 3, quant::kPieceBytes, std::uint64_t{bytes.size()}}) {
             INFO(size << " bytes in parts of " << part);
             quant::PieceHasher hasher;
-            for (std::uint64_t at = 0; at < size; at += part) hasher.add(all.subspan(at, std::min(part, size - at)));
+            for (std::uint64_t at = 0; at < size; at += part)
+                hasher.add(all.subspan(at, std::min(part, size - at)));
             REQUIRE(quant::checksum_of_pieces(hasher.take_pieces()) == expected);
             REQUIRE(hasher.take_pieces().empty());
         }

@@ -1,4 +1,5 @@
-// The planner's optimisation against every combination there is, and against what no combination can beat.
+// The planner's optimisation against every combination there is, and against what no combination
+// can beat.
 #include <algorithm>
 #include <cmath>
 
@@ -14,23 +15,26 @@ using plan::Selection;
 using Items = std::vector<std::vector<Choice>>;
 
 plan::Items view_of(const Items& items) {
-    return {items.size(), [&](std::size_t i) { return static_cast<std::uint32_t>(items[i].size()); },
+    return {items.size(),
+            [&](std::size_t i) { return static_cast<std::uint32_t>(items[i].size()); },
             [&](std::size_t i, std::uint32_t number) { return items[i][number]; }};
 }
 
-/// Items as tensors are: choices of 2 to 8 bits a weight whose losses fall by four a bit, roughly, and often one without any loss. Sizes
-/// and power differ by up to so many powers of two.
-Items random_items(std::mt19937_64& random, std::size_t count, std::size_t most_choices, double spread = 16) {
+/// Items as tensors are: choices of 2 to 8 bits a weight whose losses fall by four a bit, roughly,
+/// and often one without any loss. Sizes and power differ by up to so many powers of two.
+Items random_items(std::mt19937_64& random, std::size_t count, std::size_t most_choices,
+                   double spread = 16) {
     std::uniform_real_distribution<double> unit(0.0, 1.0);
     Items items(count);
     for (auto& item : items) {
         const double weights = std::exp2(4 + spread * unit(random));
         const double power = weights * std::exp2(-spread / 2 * unit(random));
-        const std::size_t choices = 2 + static_cast<std::size_t>(unit(random) * static_cast<double>(most_choices - 1));
+        const std::size_t choices =
+            2 + static_cast<std::size_t>(unit(random) * static_cast<double>(most_choices - 1));
         for (std::size_t i = 0; i < choices; ++i) {
             const double bits = 2 + 6 * unit(random);
-            item.push_back(
-                {std::floor(weights * bits / 8), power * std::exp2(-2 * bits) * (0.5 + unit(random)), power});
+            item.push_back({std::floor(weights * bits / 8),
+                            power * std::exp2(-2 * bits) * (0.5 + unit(random)), power});
         }
         if (unit(random) < 0.7) item.back() = {weights * 4, 0, 0};
     }
@@ -77,7 +81,9 @@ void check_sums(const Items& items, const Selection& selection) {
 double most_cost(const Items& items) {
     double sum = 0;
     for (const auto& item : items)
-        sum += std::max_element(item.begin(), item.end(), [](auto& a, auto& b) { return a.cost < b.cost; })->cost;
+        sum += std::max_element(item.begin(), item.end(), [](auto& a, auto& b) {
+                   return a.cost < b.cost;
+               })->cost;
     return sum;
 }
 

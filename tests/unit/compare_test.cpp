@@ -35,7 +35,8 @@ TEST_CASE("the sums of a difference are those of its definition") {
     REQUIRE(s.max_element == 101);
     REQUIRE(s.sign_flips == 2);
     REQUIRE(s.to_zero == 1);
-    REQUIRE_THAT(quant::cosine(s), Catch::Matchers::WithinRel(13.25 / std::sqrt(30.25 * 23.5), 1e-15));
+    REQUIRE_THAT(quant::cosine(s),
+                 Catch::Matchers::WithinRel(13.25 / std::sqrt(30.25 * 23.5), 1e-15));
 }
 
 TEST_CASE("the first of several equal errors is the one that is named") {
@@ -50,23 +51,28 @@ TEST_CASE("the first of several equal errors is the one that is named") {
 }
 
 TEST_CASE("the histogram's bins begin at their edges") {
-    const std::vector<float> errors = {0, 0.25F, 0.4999F, 0.5F, 1.0F, 1.9999F, 2.0F, 3.99F, 4.0F, 7.99F, 8.0F, 1e30F};
+    const std::vector<float> errors = {0,    0.25F, 0.4999F, 0.5F,  1.0F, 1.9999F,
+                                       2.0F, 3.99F, 4.0F,    7.99F, 8.0F, 1e30F};
     const auto s = sums_of(errors, std::vector<float>(errors.size()), 2.0);
-    REQUIRE(s.histogram == std::array<std::uint64_t, quant::kHistogramBins>{1, 2, 1, 0, 1, 0, 0, 1, 2, 2, 2});
+    REQUIRE(s.histogram ==
+            std::array<std::uint64_t, quant::kHistogramBins>{1, 2, 1, 0, 1, 0, 0, 1, 2, 2, 2});
     REQUIRE(sums_of(errors, std::vector<float>(errors.size())).histogram ==
             std::array<std::uint64_t, quant::kHistogramBins>{});
 }
 
-TEST_CASE("NaN equals NaN, an infinity itself, and any other pair with them is infinitely far off") {
-    const auto same = sums_of<float>({kNan, kInfinity, -kInfinity, 2}, {-kNan, kInfinity, -kInfinity, 2}, 1.0);
+TEST_CASE(
+    "NaN equals NaN, an infinity itself, and any other pair with them is infinitely far off") {
+    const auto same =
+        sums_of<float>({kNan, kInfinity, -kInfinity, 2}, {-kNan, kInfinity, -kInfinity, 2}, 1.0);
     REQUIRE(same.noise == 0);
     REQUIRE(same.signal == 4);
     REQUIRE(same.max_abs_error == 0);
     REQUIRE(same.to_zero == 0);
     REQUIRE(same.histogram.front() == 4);
 
-    const std::pair<float, float> pairs[] = {
-        {1, kNan}, {kNan, 1}, {0, kInfinity}, {kInfinity, -kInfinity}, {-kInfinity, kNan}, {-kInfinity, 0}};
+    const std::pair<float, float> pairs[] = {{1, kNan},          {kNan, 1},
+                                             {0, kInfinity},     {kInfinity, -kInfinity},
+                                             {-kInfinity, kNan}, {-kInfinity, 0}};
     for (const auto& [a, b] : pairs) {
         INFO(a << " " << b);
         const auto s = sums_of<float>({5, a, 6}, {5, b, 6}, 1.0);
@@ -81,9 +87,11 @@ TEST_CASE("NaN equals NaN, an infinity itself, and any other pair with them is i
     }
 }
 
-TEMPLATE_TEST_CASE("squares of the smallest and of the largest values neither vanish nor overflow", "", float, double) {
+TEMPLATE_TEST_CASE("squares of the smallest and of the largest values neither vanish nor overflow",
+                   "", float, double) {
     using Limits = std::numeric_limits<TestType>;
-    for (const TestType value : {Limits::denorm_min() * 1024, Limits::min(), TestType(1), TestType(1e37)}) {
+    for (const TestType value :
+         {Limits::denorm_min() * 1024, Limits::min(), TestType(1), TestType(1e37)}) {
         const std::vector<TestType> a(600, value);
         const std::vector<TestType> b(600, value / 2);
         const auto s = sums_of(a, b);
@@ -160,7 +168,8 @@ void write_items(const std::filesystem::path& path, const std::vector<Item>& ite
 
 class Files {
   public:
-    CompareReport compared(const std::vector<Item>& a, const std::vector<Item>& b, const CompareOptions& options = {}) {
+    CompareReport compared(const std::vector<Item>& a, const std::vector<Item>& b,
+                           const CompareOptions& options = {}) {
         write_items(folder_ / "a.safetensors", a);
         write_items(folder_ / "b.safetensors", b);
         return compare(folder_ / "a.safetensors", folder_ / "b.safetensors", options);
@@ -173,7 +182,9 @@ class Files {
 TEST_CASE("what is missing, extra and of another shape is found") {
     Files files;
     const auto report =
-        files.compared({floats("x", {1, 2}), floats("gone", {1}), {"s", Dtype::kF32, {2, 1}, bytes_of<float>({1, 2})}},
+        files.compared({floats("x", {1, 2}),
+                        floats("gone", {1}),
+                        {"s", Dtype::kF32, {2, 1}, bytes_of<float>({1, 2})}},
                        {floats("new", {1}), floats("s", {1, 2}), floats("x", {1, 2})});
     REQUIRE(report.missing == std::vector<std::string>{"gone"});
     REQUIRE(report.extra == std::vector<std::string>{"new"});
@@ -189,8 +200,9 @@ TEST_CASE("what is missing, extra and of another shape is found") {
 
 TEST_CASE("another float dtype is reported and compared") {
     Files files;
-    const auto report = files.compared({floats("x", {1, -2, 0.5F})},
-                                       {{"x", Dtype::kBF16, {3}, bytes_of<std::uint16_t>({0x3F80, 0xC000, 0x3F80})}});
+    const auto report = files.compared(
+        {floats("x", {1, -2, 0.5F})},
+        {{"x", Dtype::kBF16, {3}, bytes_of<std::uint16_t>({0x3F80, 0xC000, 0x3F80})}});
     REQUIRE(report.changed.size() == 1);
     REQUIRE(report.changed[0].what == "dtype F32 in A, BF16 in B");
     REQUIRE(report.changed[0].dtype_only);
@@ -204,12 +216,14 @@ TEST_CASE("what is no float is compared byte for byte") {
     Files files;
     const Item same{"same", Dtype::kI64, {1}, bytes_of<std::int64_t>({5})};
     const Item u8{"u8", Dtype::kU8, {4}, "abcd"};
-    const auto report = files.compared(
-        {same, u8, {"bool", Dtype::kBool, {2}, std::string("\0\1", 2)}, {"wide", Dtype::kI32, {1}, "abcd"}},
-        {same,
-         {"u8", Dtype::kU8, {4}, "aXcY"},
-         {"bool", Dtype::kU8, {2}, std::string("\0\1", 2)},
-         {"wide", Dtype::kF64, {1}, "abcdefgh"}});
+    const auto report = files.compared({same,
+                                        u8,
+                                        {"bool", Dtype::kBool, {2}, std::string("\0\1", 2)},
+                                        {"wide", Dtype::kI32, {1}, "abcd"}},
+                                       {same,
+                                        {"u8", Dtype::kU8, {4}, "aXcY"},
+                                        {"bool", Dtype::kU8, {2}, std::string("\0\1", 2)},
+                                        {"wide", Dtype::kF64, {1}, "abcdefgh"}});
     REQUIRE(report.changed.size() == 3);
     REQUIRE(report.changed[0].what == "2 of 4 bytes differ, the first at 1");
     REQUIRE_FALSE(report.changed[0].dtype_only);
@@ -223,8 +237,10 @@ TEST_CASE("what is no float is compared byte for byte") {
 
 TEST_CASE("scalars and empty tensors have figures too") {
     Files files;
-    const std::vector<Item> a = {{"scalar", Dtype::kF32, {}, bytes_of<float>({2})}, {"empty", Dtype::kF32, {3, 0}, ""}};
-    const std::vector<Item> b = {{"scalar", Dtype::kF32, {}, bytes_of<float>({1})}, {"empty", Dtype::kF32, {3, 0}, ""}};
+    const std::vector<Item> a = {{"scalar", Dtype::kF32, {}, bytes_of<float>({2})},
+                                 {"empty", Dtype::kF32, {3, 0}, ""}};
+    const std::vector<Item> b = {{"scalar", Dtype::kF32, {}, bytes_of<float>({1})},
+                                 {"empty", Dtype::kF32, {3, 0}, ""}};
     const auto report = files.compared(a, b);
     REQUIRE(report.tensors.size() == 2);
     const auto& scalar = report.tensors[0].name == "scalar" ? report.tensors[0] : report.tensors[1];
@@ -247,8 +263,9 @@ TEST_CASE("a comparison does not depend on the number of workers", "[pipeline]")
         b[i] = a[i] * 1.001F;
     }
     std::vector<double> doubles(a.begin(), a.begin() + 9000);
-    const std::vector<Item> items_a = {
-        floats("big", a), floats("small", {1, 2, 3}), {"wide", Dtype::kF64, {9000}, bytes_of(doubles)}};
+    const std::vector<Item> items_a = {floats("big", a),
+                                       floats("small", {1, 2, 3}),
+                                       {"wide", Dtype::kF64, {9000}, bytes_of(doubles)}};
     const std::vector<Item> items_b = {
         floats("big", b),
         floats("small", {1, 2, 4}),
@@ -283,7 +300,8 @@ TEST_CASE("patterns, limits and stopping", "[pipeline]") {
             "2 --tensors: 'z*' matches no tensor; octet inspect PATH lists their names");
     options.tensors.clear();
     options.gates.min_sqnr = std::numeric_limits<double>::quiet_NaN();
-    REQUIRE(error_of([&] { files.compared(a, a, options); }) == "2 --min-sqnr: nan is no limit; give a finite number");
+    REQUIRE(error_of([&] { files.compared(a, a, options); }) ==
+            "2 --min-sqnr: nan is no limit; give a finite number");
     options.gates.min_sqnr.reset();
     options.read.stop_requested = [] { return true; };
     REQUIRE(error_of([&] { files.compared(a, a, options); }).starts_with("128 interrupted"));

@@ -29,20 +29,26 @@ double value_of(std::uint16_t bits, const Format& format) {
     const double sign = (bits & 0x8000U) != 0 ? -1.0 : 1.0;
     if (exponent == (1 << format.exponent_bits) - 1) {
         const bool nan = mantissa != 0;
-        return nan ? std::numeric_limits<double>::quiet_NaN() : sign * std::numeric_limits<double>::infinity();
+        return nan ? std::numeric_limits<double>::quiet_NaN()
+                   : sign * std::numeric_limits<double>::infinity();
     }
-    if (exponent == 0) return sign * std::ldexp(mantissa, format.smallest_exponent() - format.mantissa_bits);
-    return sign * std::ldexp((1 << format.mantissa_bits) + mantissa, exponent - format.bias() - format.mantissa_bits);
+    if (exponent == 0)
+        return sign * std::ldexp(mantissa, format.smallest_exponent() - format.mantissa_bits);
+    return sign * std::ldexp((1 << format.mantissa_bits) + mantissa,
+                             exponent - format.bias() - format.mantissa_bits);
 }
 
-/// The nearest value of the format, ties to even, in double: infinity beyond the last one's half step.
+/// The nearest value of the format, ties to even, in double: infinity beyond the last one's half
+/// step.
 double rounded(double value, const Format& format) {
     if (value == 0.0 || !std::isfinite(value)) return value;
     const int exponent = std::max(std::ilogb(value), format.smallest_exponent());
     const double step = std::ldexp(1.0, exponent - format.mantissa_bits);
     const double result = std::nearbyint(value / step) * step;
     const double limit = std::ldexp(2.0, format.largest_exponent());
-    return std::fabs(result) >= limit ? std::copysign(std::numeric_limits<double>::infinity(), value) : result;
+    return std::fabs(result) >= limit
+               ? std::copysign(std::numeric_limits<double>::infinity(), value)
+               : result;
 }
 
 using Widen = void (*)(const void*, std::size_t, float*);
@@ -66,7 +72,8 @@ void check_widening(Widen widen, Narrow narrow, const Format& format) {
         const bool same = std::isnan(expected)
                               ? std::isnan(wide[i]) && std::isnan(value_of(back[i], format))
                               : static_cast<double>(wide[i]) == expected &&
-                                    std::signbit(wide[i]) == std::signbit(expected) && back[i] == all[i];
+                                    std::signbit(wide[i]) == std::signbit(expected) &&
+                                    back[i] == all[i];
         if (!same) FAIL("input " << i << " widened to " << wide[i] << ", expected " << expected);
     }
     REQUIRE(narrowing.max_abs_difference == 0.0F);
@@ -86,13 +93,15 @@ void check_narrowing(Narrow narrow, const std::vector<float>& values, const Form
         const bool same = narrowed == expected && std::signbit(narrowed) == std::signbit(exact);
         if (!same) FAIL("value " << std::hexfloat << values[i] << " narrowed to bits " << out[i]);
         overflowed = overflowed || (std::isinf(expected) && std::isfinite(exact));
-        if (std::isfinite(exact)) largest = std::max(largest, static_cast<float>(std::fabs(exact - expected)));
+        if (std::isfinite(exact))
+            largest = std::max(largest, static_cast<float>(std::fabs(exact - expected)));
     }
     REQUIRE(narrowing.max_abs_difference == largest);
     REQUIRE(narrowing.overflowed == overflowed);
 }
 
-/// Every value of the format with its neighbours, the middle to the next one, and the middle's neighbours.
+/// Every value of the format with its neighbours, the middle to the next one, and the middle's
+/// neighbours.
 std::vector<float> around_every_value(const Format& format) {
     std::vector<float> values;
     for (std::uint32_t i = 0; i < 65535; ++i) {
@@ -180,7 +189,8 @@ TEST_CASE("F16 overflows from 65520 on and not before") {
 
 TEST_CASE("NaN stays a quiet NaN whatever its payload") {
     for (const kernels::Kernels* table : available_kernels()) {
-        for (const std::uint32_t bits : {0x7F800001U, 0x7FC00000U, 0xFFFFFFFFU, 0x7F80FFFFU, 0xFF812345U}) {
+        for (const std::uint32_t bits :
+             {0x7F800001U, 0x7FC00000U, 0xFFFFFFFFU, 0x7F80FFFFU, 0xFF812345U}) {
             const float nan = float_of(bits);
             std::uint16_t half = 0;
             kernels::Narrowing narrowing{};
@@ -197,9 +207,11 @@ TEST_CASE("NaN stays a quiet NaN whatever its payload") {
 
 TEST_CASE("float64 narrows to the nearest float32 with ties to even and widens exactly") {
     std::mt19937_64 random(13);
-    std::vector<double> values{1.0 + 0x1p-24, 1.0 + 3 * 0x1p-24, 0x1p-150, 3e-46, 1e300, -1e300, 3.4028235677973366e38};
+    std::vector<double> values{1.0 + 0x1p-24, 1.0 + 3 * 0x1p-24,    0x1p-150, 3e-46, 1e300,
+                               -1e300,        3.4028235677973366e38};
     for (int i = 0; i < 20'000; ++i)
-        values.push_back(std::ldexp(static_cast<double>(random()) + 0.5, static_cast<int>(random() % 280) - 204));
+        values.push_back(std::ldexp(static_cast<double>(random()) + 0.5,
+                                    static_cast<int>(random() % 280) - 204));
     for (const kernels::Kernels* table : available_kernels()) {
         std::vector<unsigned char> shifted(values.size() * sizeof(double) + 1);
         std::memcpy(shifted.data() + 1, values.data(), values.size() * sizeof(double));
@@ -213,7 +225,8 @@ TEST_CASE("float64 narrows to the nearest float32 with ties to even and widens e
         std::vector<double> wide(values.size());
         table->widen_to_f64(out.data(), out.size(), wide.data());
         for (std::size_t i = 0; i < values.size(); ++i)
-            REQUIRE(bits_as<std::uint64_t>(wide[i]) == bits_as<std::uint64_t>(static_cast<double>(out[i])));
+            REQUIRE(bits_as<std::uint64_t>(wide[i]) ==
+                    bits_as<std::uint64_t>(static_cast<double>(out[i])));
     }
 }
 
@@ -230,18 +243,22 @@ TEST_CASE("conversions give the same bits on every instruction set at every size
                     kernels::Narrowing narrowing{};
                     kernels::Narrowing scalar_narrowing{};
                     narrow(values.data() + size * 3, size, out.data() + shift, narrowing);
-                    (f16 ? scalar.narrow_to_f16 : scalar.narrow_to_bf16)(values.data() + size * 3, size,
-                                                                         expected.data(), scalar_narrowing);
+                    (f16 ? scalar.narrow_to_f16 : scalar.narrow_to_bf16)(
+                        values.data() + size * 3, size, expected.data(), scalar_narrowing);
                     INFO(table->name << " size " << size << " shift " << shift);
                     REQUIRE(std::memcmp(out.data() + shift, expected.data(), size * 2) == 0);
                     REQUIRE(out[shift + size * 2] == 0x5A);
-                    REQUIRE(bits_of(narrowing.max_abs_difference) == bits_of(scalar_narrowing.max_abs_difference));
+                    REQUIRE(bits_of(narrowing.max_abs_difference) ==
+                            bits_of(scalar_narrowing.max_abs_difference));
                     REQUIRE(narrowing.overflowed == scalar_narrowing.overflowed);
                     std::vector<float> wide(size + 1, 7.0F);
                     std::vector<float> wide_scalar(size + 1, 7.0F);
-                    (f16 ? table->widen_f16 : table->widen_bf16)(out.data() + shift, size, wide.data());
-                    (f16 ? scalar.widen_f16 : scalar.widen_bf16)(expected.data(), size, wide_scalar.data());
-                    REQUIRE(std::memcmp(wide.data(), wide_scalar.data(), wide.size() * sizeof(float)) == 0);
+                    (f16 ? table->widen_f16 : table->widen_bf16)(out.data() + shift, size,
+                                                                 wide.data());
+                    (f16 ? scalar.widen_f16 : scalar.widen_bf16)(expected.data(), size,
+                                                                 wide_scalar.data());
+                    REQUIRE(std::memcmp(wide.data(), wide_scalar.data(),
+                                        wide.size() * sizeof(float)) == 0);
                 }
             }
         }

@@ -1,4 +1,5 @@
-// Searches among counts instead of values: near the best range, whatever the values look like; order statistics by halves of keys.
+// Searches among counts instead of values: near the best range, whatever the values look like;
+// order statistics by halves of keys.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -32,7 +33,8 @@ std::vector<float> values_like(Shape shape, std::size_t count, std::mt19937& ran
 }
 
 /// Sum of squared errors as the codec restores.
-double noise_of(const std::vector<float>& values, const Scheme& scheme, const quant::BlockState& state) {
+double noise_of(const std::vector<float>& values, const Scheme& scheme,
+                const quant::BlockState& state) {
     const bool integer = !scheme.symmetric && scheme.zero_point == ZeroPoint::kInteger;
     const float largest = quant::largest_code(scheme);
     const float added = scheme.symmetric || integer ? 0.0F : state.zero_point;
@@ -68,7 +70,8 @@ quant::BlockState searched(const std::vector<float>& values, const Scheme& schem
     const quant::SearchedState found = quant::search_state(scheme, bins, whole);
     if (!bins.is_coarse_for(found.state)) return found.state;
     const quant::Zoom zoom = bins.zoom_around(found.range);
-    const auto inside = std::accumulate(counts.begin() + zoom.first, counts.begin() + zoom.last, std::size_t{0});
+    const auto inside =
+        std::accumulate(counts.begin() + zoom.first, counts.begin() + zoom.last, std::size_t{0});
     std::fill(counts.begin(), counts.end(), 0U);
     quant::count_values(values, window, zoom, counts.data());
     REQUIRE(std::accumulate(counts.begin(), counts.end(), std::size_t{0}) == inside);
@@ -76,7 +79,8 @@ quant::BlockState searched(const std::vector<float>& values, const Scheme& schem
     return quant::search_state(scheme, bins, found.range).state;
 }
 
-/// The least noise of ranges between all pairs of ends out of `each` places on each side, denser near the values' own ends and near the middle.
+/// The least noise of ranges between all pairs of ends out of `each` places on each side, denser
+/// near the values' own ends and near the middle.
 double best_of_grid(const std::vector<float>& values, const Scheme& scheme, int each) {
     std::vector<float> sorted = values;
     std::sort(sorted.begin(), sorted.end());
@@ -89,33 +93,38 @@ double best_of_grid(const std::vector<float>& values, const Scheme& scheme, int 
         for (int j = scheme.symmetric ? i : 0; j < (scheme.symmetric ? i + 1 : each); ++j) {
             const double above = middle + high * std::pow(0.97, i);
             const double below = scheme.symmetric ? -above : middle + low * std::pow(0.97, j);
-            const quant::BlockState state =
-                quant::block_state(scheme, {static_cast<float>(below), static_cast<float>(above), true});
+            const quant::BlockState state = quant::block_state(
+                scheme, {static_cast<float>(below), static_cast<float>(above), true});
             if (std::isnormal(state.scale)) best = std::min(best, noise_of(values, scheme, state));
         }
     }
     return best;
 }
 
-TEST_CASE("a range searched among all values is within 2 percent of the best of a grid of 25,000 ranges or better") {
+TEST_CASE(
+    "a range searched among all values is within 2 percent of the best of a grid of 25,000 ranges "
+    "or better") {
     std::mt19937 random(41);
-    for (const char* name :
-         {"u8-mse", "u4-mse", "u2-mse", "s8-mse", "s4-mse", "s2-mse", "u4-intzp-mse", "u8-intzp-mse"}) {
+    for (const char* name : {"u8-mse", "u4-mse", "u2-mse", "s8-mse", "s4-mse", "s2-mse",
+                             "u4-intzp-mse", "u8-intzp-mse"}) {
         const Scheme scheme = parse_scheme(name).value();
         for (const Shape shape : kShapes) {
             const std::vector<float> values = values_like(shape, 900, random);
             const double found = noise_of(values, scheme, searched(values, scheme, false));
             const double best = best_of_grid(values, scheme, 160);
-            const double plain = noise_of(values, scheme, quant::block_state(scheme, whole_of(values)));
-            INFO(name << " shape " << static_cast<int>(shape) << " to best " << found / best << " to plain "
-                      << found / plain);
+            const double plain =
+                noise_of(values, scheme, quant::block_state(scheme, whole_of(values)));
+            INFO(name << " shape " << static_cast<int>(shape) << " to best " << found / best
+                      << " to plain " << found / plain);
             CHECK(found <= best * 1.02);
             CHECK(found <= plain);
         }
     }
 }
 
-TEST_CASE("the noise of few values has the same bits on every instruction set, and is that of the codec") {
+TEST_CASE(
+    "the noise of few values has the same bits on every instruction set, and is that of the "
+    "codec") {
     std::mt19937 random(46);
     for (const char* name : {"u8-mse", "u4-mse", "s8-mse", "s3-mse", "u8-intzp-mse"}) {
         const Scheme scheme = parse_scheme(name).value();
@@ -128,18 +137,21 @@ TEST_CASE("the noise of few values has the same bits on every instruction set, a
             if (!scheme.symmetric) fit = {state.scale, state.zero_point, 0.0F, largest};
             if (scheme.zero_point == ZeroPoint::kInteger && !scheme.symmetric)
                 fit = {state.scale, 0.0F, -state.zero_point, largest - state.zero_point};
-            const double scalar = available_kernels().front()->noise_of_points(values.data(), count, fit);
+            const double scalar =
+                available_kernels().front()->noise_of_points(values.data(), count, fit);
             for (const kernels::Kernels* loops : available_kernels()) {
                 INFO(name << " " << count << " values, " << loops->name);
                 CHECK(loops->noise_of_points(values.data(), count, fit) == scalar);
             }
-            const double noise = scalar * static_cast<double>(state.scale) * static_cast<double>(state.scale);
+            const double noise =
+                scalar * static_cast<double>(state.scale) * static_cast<double>(state.scale);
             CHECK(std::fabs(noise - noise_of(values, scheme, state)) <= 1e-4 * noise);
         }
     }
 }
 
-TEST_CASE("a whole tensor of few values is searched in its tile, never worse than its plain range") {
+TEST_CASE(
+    "a whole tensor of few values is searched in its tile, never worse than its plain range") {
     std::mt19937 random(47);
     for (const char* name : {"u8-mse", "u4-mse", "s4-mse", "u3-intzp-mse"}) {
         const Scheme scheme = parse_scheme(name).value();
@@ -157,11 +169,13 @@ TEST_CASE("a whole tensor of few values is searched in its tile, never worse tha
     }
     const Scheme scheme = parse_scheme("u8-mse").value();
     const std::vector<float> same(40, 1.5F);
-    const quant::BlockState state = quant::search_points(scheme, {4, 10, same.data(), nullptr}, {1.5F, 1.5F, true});
+    const quant::BlockState state =
+        quant::search_points(scheme, {4, 10, same.data(), nullptr}, {1.5F, 1.5F, true});
     CHECK(state.scale == 0.0F);
     CHECK(state.zero_point == 1.5F);
     const std::vector<float> wide = {-3e38F, 3e38F};
-    CHECK(std::isinf(quant::search_points(scheme, {1, 2, wide.data(), nullptr}, {-3e38F, 3e38F, true}).scale));
+    CHECK(std::isinf(
+        quant::search_points(scheme, {1, 2, wide.data(), nullptr}, {-3e38F, 3e38F, true}).scale));
 }
 
 TEST_CASE("bins lead to the same noise as the values themselves, within 1 percent") {
@@ -180,31 +194,37 @@ TEST_CASE("bins lead to the same noise as the values themselves, within 1 percen
     }
 }
 
-TEST_CASE("channels searched 16 at a time lose no more than 5 percent to a search among each one's sorted values") {
+TEST_CASE(
+    "channels searched 16 at a time lose no more than 5 percent to a search among each one's "
+    "sorted values") {
     std::mt19937 random(44);
     constexpr std::size_t kInputs = 768;
-    for (const char* name : {"u8-channel-axis1-mse", "u4-channel-axis1-mse", "u2-channel-axis1-mse",
-                             "s8-channel-axis1-mse", "s4-channel-axis1-mse", "u4-channel-axis1-intzp-mse"}) {
+    for (const char* name :
+         {"u8-channel-axis1-mse", "u4-channel-axis1-mse", "u2-channel-axis1-mse",
+          "s8-channel-axis1-mse", "s4-channel-axis1-mse", "u4-channel-axis1-intzp-mse"}) {
         const Scheme scheme = parse_scheme(name).value();
-        for (const Shape shape : {Shape::kNormal, Shape::kOutliers, Shape::kOneSided, Shape::kTwoHills}) {
+        for (const Shape shape :
+             {Shape::kNormal, Shape::kOutliers, Shape::kOneSided, Shape::kTwoHills}) {
             std::vector<std::vector<float>> columns;
             std::vector<float> block(kInputs * kernels::kBlockColumns);
             for (std::size_t c = 0; c < kernels::kBlockColumns; ++c) {
                 columns.push_back(values_like(shape, kInputs, random));
-                for (std::size_t i = 0; i < kInputs; ++i) block[i * kernels::kBlockColumns + c] = columns[c][i];
+                for (std::size_t i = 0; i < kInputs; ++i)
+                    block[i * kernels::kBlockColumns + c] = columns[c][i];
             }
-            const auto found =
-                quant::search_range({block.data(), nullptr, kInputs}, scheme, *available_kernels().back());
+            const auto found = quant::search_range({block.data(), nullptr, kInputs}, scheme,
+                                                   *available_kernels().back());
             double noise = 0;
             double best = 0;
             double plain = 0;
             for (std::size_t c = 0; c < columns.size(); ++c) {
                 noise += noise_of(columns[c], scheme, {found.scale[c], found.zero_point[c]});
                 best += noise_of(columns[c], scheme, searched(columns[c], scheme, false));
-                plain += noise_of(columns[c], scheme, quant::block_state(scheme, whole_of(columns[c])));
+                plain +=
+                    noise_of(columns[c], scheme, quant::block_state(scheme, whole_of(columns[c])));
             }
-            INFO(name << " shape " << static_cast<int>(shape) << " to best " << noise / best << " to plain "
-                      << noise / plain);
+            INFO(name << " shape " << static_cast<int>(shape) << " to best " << noise / best
+                      << " to plain " << noise / plain);
             CHECK(noise <= best * 1.05);
             CHECK(noise <= plain);
         }
@@ -213,7 +233,8 @@ TEST_CASE("channels searched 16 at a time lose no more than 5 percent to a searc
 
 TEST_CASE("a channel whose squares overflow keeps its plain range") {
     std::mt19937 random(45);
-    for (const char* name : {"u8-channel-axis1-mse", "s4-channel-axis1-mse", "u4-channel-axis1-intzp-mse"}) {
+    for (const char* name :
+         {"u8-channel-axis1-mse", "s4-channel-axis1-mse", "u4-channel-axis1-intzp-mse"}) {
         const Scheme scheme = parse_scheme(name).value();
         std::vector<float> block(100 * kernels::kBlockColumns);
         for (float& value : block) value = static_cast<float>(random() % 1000) * 1e33F - 3e35F;
@@ -221,10 +242,12 @@ TEST_CASE("a channel whose squares overflow keeps its plain range") {
             const auto found = quant::search_range({block.data(), nullptr, 100}, scheme, *loops);
             for (std::size_t c = 0; c < kernels::kBlockColumns; ++c) {
                 std::vector<float> column;
-                for (std::size_t i = 0; i < 100; ++i) column.push_back(block[i * kernels::kBlockColumns + c]);
+                for (std::size_t i = 0; i < 100; ++i)
+                    column.push_back(block[i * kernels::kBlockColumns + c]);
                 const quant::BlockState plain = quant::block_state(scheme, whole_of(column));
                 REQUIRE(std::fabs(found.scale[c] - plain.scale) <= 1e-6F * plain.scale);
-                REQUIRE(std::fabs(found.zero_point[c] - plain.zero_point) <= 1e-6F * std::fabs(plain.zero_point));
+                REQUIRE(std::fabs(found.zero_point[c] - plain.zero_point) <=
+                        1e-6F * std::fabs(plain.zero_point));
             }
         }
     }

@@ -69,7 +69,8 @@ void force_reader(const char* reader) {
     ::setenv("OCTET_READER", reader, 1);
 }
 
-/// Twelve tensors of float32 and one larger than the memory of the pipeline, in a file that is mostly holes.
+/// Twelve tensors of float32 and one larger than the memory of the pipeline, in a file that is
+/// mostly holes.
 class Road {
   public:
     Road(const Road&) = delete;
@@ -81,7 +82,8 @@ class Road {
         std::uint64_t source = 3;  // unaligned, as in GPT-2's own file
         std::uint64_t target = 0;
         for (int i = 0; i < 13; ++i) {
-            const std::uint64_t elements = i == 6 ? (pipeline::kBufferBytes + (26U << 20U)) / 4 + 77 : 400'000;
+            const std::uint64_t elements =
+                i == 6 ? (pipeline::kBufferBytes + (26U << 20U)) / 4 + 77 : 400'000;
             shapes_.push_back({elements});
             sources_.push_back({nullptr, source, elements * sizeof(float)});
             targets_.push_back({nullptr, target, elements});
@@ -112,8 +114,9 @@ class Road {
         for (std::size_t i = 0; i < shapes_.size(); ++i) {
             sources_[i].file = &source;
             targets_[i].file = &target;
-            tasks.add<codecs::QuantizeTask>(codecs::QuantizeJob{Dtype::kF32, scheme, "t", shapes_[i]}, sources_[i],
-                                            targets_[i], format, i, take);
+            tasks.add<codecs::QuantizeTask>(
+                codecs::QuantizeJob{Dtype::kF32, scheme, "t", shapes_[i]}, sources_[i], targets_[i],
+                format, i, take);
         }
         WriteOptions options;
         options.threads = threads;
@@ -146,7 +149,8 @@ TEST_CASE("one failing read anywhere is one clear error", "[pipeline]") {
             calls_left = call;
             INFO("call " << call << ", " << threads << " threads");
             REQUIRE(road.run(threads) ==
-                    "4 " + road.source_name() + ": cannot read: Input/output error; check the disk and try again");
+                    "4 " + road.source_name() +
+                        ": cannot read: Input/output error; check the disk and try again");
         }
     }
 }
@@ -159,10 +163,11 @@ TEST_CASE("one failing write anywhere is one clear error", "[pipeline]") {
         for (const unsigned threads : {1U, 2U, 3U, 8U}) {
             calls_left = call;
             INFO("call " << call << ", " << threads << " threads");
-            REQUIRE(road.run(threads) ==
-                    "4 " + road.target_name() +
-                        ": cannot write: No space left on device; free some space or choose another "
-                        "target");
+            REQUIRE(
+                road.run(threads) ==
+                "4 " + road.target_name() +
+                    ": cannot write: No space left on device; free some space or choose another "
+                    "target");
         }
     }
 }
@@ -176,7 +181,8 @@ TEST_CASE("every call failing is still one error", "[pipeline]") {
     };
     for (const unsigned threads : {1U, 2U, 3U, 8U})
         REQUIRE(road.run(threads) ==
-                "4 " + road.source_name() + ": cannot read: Input/output error; check the disk and try again");
+                "4 " + road.source_name() +
+                    ": cannot read: Input/output error; check the disk and try again");
 }
 
 TEST_CASE("short and interrupted reads and writes change nothing", "[pipeline]") {
@@ -197,7 +203,8 @@ TEST_CASE("a write that takes nothing is an error instead of a loop", "[pipeline
     const SystemCallsGuard guard;
     Road road;
     io::system_calls().pwrite = refusing_pwrite;
-    REQUIRE(road.run(2).rfind("4 " + road.target_name() + ": cannot write: No space left on device", 0) == 0);
+    REQUIRE(road.run(2).rfind("4 " + road.target_name() + ": cannot write: No space left on device",
+                              0) == 0);
 }
 
 TEST_CASE("a source that ends while it is read is named with the byte", "[pipeline]") {
@@ -212,14 +219,16 @@ TEST_CASE("a source that was cut meanwhile is an error at any number of threads"
     Road road;
     force_reader(GENERATE("pread", "mapped"));
     const std::uint64_t whole = road.source_bytes();
-    for (const std::uint64_t left : {std::uint64_t{0}, std::uint64_t{1'000'000}, whole / 2, whole - 1}) {
+    for (const std::uint64_t left :
+         {std::uint64_t{0}, std::uint64_t{1'000'000}, whole / 2, whole - 1}) {
         for (const unsigned threads : {1U, 2U, 3U, 8U}) {
             road.before_run([&] { std::filesystem::resize_file(road.source_name(), left); });
             const std::string error = road.run(threads);
             std::filesystem::resize_file(road.source_name(), whole);
             INFO(left << " bytes left, " << threads << " threads: " << error);
             REQUIRE(error.rfind("4 " + road.source_name() + ": ended at byte ", 0) == 0);
-            REQUIRE(error.find(" while it was read; let nothing write to it and try again") != error.npos);
+            REQUIRE(error.find(" while it was read; let nothing write to it and try again") !=
+                    error.npos);
         }
     }
 }

@@ -26,7 +26,8 @@ using pipeline::Stretch;
 
 const Scheme kPlain = {};
 
-/// Tensors that lie one behind the other in one source file and go one behind the other into one target.
+/// Tensors that lie one behind the other in one source file and go one behind the other into one
+/// target.
 class Pipe {
   public:
     /// One tensor: where it lies, and how its task is made.
@@ -36,43 +37,49 @@ class Pipe {
         Scheme scheme;
         Stretch source;
         Stretch target;
-        std::function<void(const Tensor&, std::size_t, const codecs::TakeResult&, codecs::TaskList&)> add_task;
-        std::function<std::string(std::string_view)> in_one_piece;  ///< its target's bytes, from its source's
+        std::function<void(const Tensor&, std::size_t, const codecs::TakeResult&,
+                           codecs::TaskList&)>
+            add_task;
+        /// Its target's bytes, from its source's.
+        std::function<std::string(std::string_view)> in_one_piece;
     };
 
     explicit Pipe(const std::filesystem::path& folder) : folder_(folder) {}
 
     template <typename T>
     void copy(const std::vector<T>& values) {
-        add(values, values.size() * sizeof(T)).add_task = [](const Tensor& t, std::size_t i, const auto& take,
-                                                             auto& tasks) {
+        add(values, values.size() * sizeof(T)).add_task = [](const Tensor& t, std::size_t i,
+                                                             const auto& take, auto& tasks) {
             tasks.template add<codecs::CopyTask>(t.source, t.target, i, take);
         };
         tensors_.back().in_one_piece = [](std::string_view source) { return std::string(source); };
     }
 
     template <typename T>
-    void quantize(Dtype dtype, const std::vector<T>& values, Rounding rounding = Rounding::kNearest) {
+    void quantize(Dtype dtype, const std::vector<T>& values,
+                  Rounding rounding = Rounding::kNearest) {
         Tensor& tensor = add(values, values.size());
         tensor.scheme.rounding = rounding;
         tensor.add_task = [=, this](const Tensor& t, std::size_t i, const auto& take, auto& tasks) {
-            tasks.template add<codecs::QuantizeTask>(codecs::QuantizeJob{dtype, t.scheme, t.name, t.shape}, t.source,
-                                                     t.target, format_, i, take);
+            tasks.template add<codecs::QuantizeTask>(
+                codecs::QuantizeJob{dtype, t.scheme, t.name, t.shape}, t.source, t.target, format_,
+                i, take);
         };
-        tensor.in_one_piece = [=](std::string_view source) { return quantized(dtype, rounding, source); };
+        tensor.in_one_piece = [=](std::string_view s) { return quantized(dtype, rounding, s); };
     }
 
     template <typename T>
     void convert(Dtype from, Dtype to, const std::vector<T>& values) {
         Tensor& tensor = add(values, values.size() * (dtype_bits(to) / 8));
         tensor.add_task = [=](const Tensor& t, std::size_t i, const auto& take, auto& tasks) {
-            tasks.template add<codecs::ConvertTask>(codecs::ConvertJob{t.source, t.target, from, to, t.name}, i, take);
+            tasks.template add<codecs::ConvertTask>(
+                codecs::ConvertJob{t.source, t.target, from, to, t.name}, i, take);
         };
         tensor.in_one_piece = [=](std::string_view source) {
             std::string target(source.size() / (dtype_bits(from) / 8) * (dtype_bits(to) / 8), '\0');
             kernels::Narrowing narrowing{};
-            quant::convert_values(from, std::as_bytes(std::span(source)), to, std::as_writable_bytes(std::span(target)),
-                                  narrowing);
+            quant::convert_values(from, std::as_bytes(std::span(source)), to,
+                                  std::as_writable_bytes(std::span(target)), narrowing);
             return target;
         };
     }
@@ -81,12 +88,14 @@ class Pipe {
         Tensor& tensor = add(codes, codes.size() * (dtype_bits(to) / 8));
         tensor.add_task = [=](const Tensor& t, std::size_t i, const auto& take, auto& tasks) {
             tasks.template add<codecs::RestoreTask>(
-                codecs::RestoreJob{t.source, t.target, kPlain, state, to, t.name, &t.shape}, i, take);
+                codecs::RestoreJob{t.source, t.target, kPlain, state, to, t.name, &t.shape}, i,
+                take);
         };
         tensor.in_one_piece = [=](std::string_view source) {
             std::vector<float> values(source.size());
             for (std::size_t i = 0; i < values.size(); ++i) {
-                const float product = static_cast<float>(static_cast<std::uint8_t>(source[i])) * state.scale;
+                const float product =
+                    static_cast<float>(static_cast<std::uint8_t>(source[i])) * state.scale;
                 values[i] = product + state.zero_point;
             }
             std::string target(values.size() * (dtype_bits(to) / 8), '\0');
@@ -99,7 +108,8 @@ class Pipe {
 
     template <typename T>
     void scan(Dtype dtype, const std::vector<T>& values) {
-        add(values, 0).add_task = [=](const Tensor& t, std::size_t i, const auto& take, auto& tasks) {
+        add(values, 0).add_task = [=](const Tensor& t, std::size_t i, const auto& take,
+                                      auto& tasks) {
             tasks.template add<codecs::ScanTask>(t.source, dtype, i, take);
         };
     }
@@ -146,7 +156,8 @@ class Pipe {
   private:
     template <typename T>
     Tensor& add(const std::vector<T>& values, std::uint64_t target_bytes) {
-        const std::string bytes(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+        const std::string bytes(reinterpret_cast<const char*>(values.data()),
+                                values.size() * sizeof(T));
         Tensor tensor;
         tensor.name = "t" + std::to_string(tensors_.size());
         tensor.shape = {values.size()};
@@ -218,26 +229,31 @@ void fill(Pipe& pipe, std::size_t large) {
     pipe.restore(Dtype::kF64, random_words<std::uint8_t>(66, 999, 0xFF), {0.5F, 3.0F});
     pipe.convert(Dtype::kF32, Dtype::kF16, normal_floats(67, large / 3));
     pipe.copy(random_words<std::uint8_t>(68, large, 0xFF));
-    pipe.quantize(Dtype::kBF16, random_words<std::uint16_t>(69, large / 2, 0xBFFF), Rounding::kTruncate);
+    pipe.quantize(Dtype::kBF16, random_words<std::uint16_t>(69, large / 2, 0xBFFF),
+                  Rounding::kTruncate);
     pipe.quantize(Dtype::kF32, std::vector<float>{});
     pipe.quantize(Dtype::kF32, std::vector<float>(70'000, 1.0F));
     // Up to one tile takes the short road, one element more the long one.
-    for (const std::size_t one_tile : {codecs::kTargetTileElements, codecs::kTargetTileElements + 1}) {
+    for (const std::size_t one_tile :
+         {codecs::kTargetTileElements, codecs::kTargetTileElements + 1}) {
         pipe.quantize(Dtype::kF32, normal_floats(71, one_tile));
         pipe.quantize(Dtype::kF32, normal_floats(72, one_tile - 1), Rounding::kTruncate);
         pipe.quantize(Dtype::kBF16, random_words<std::uint16_t>(73, one_tile, 0xBFFF));
     }
 }
 
-TEST_CASE("the result does not depend on the number of threads or the way of reading", "[pipeline]") {
+TEST_CASE("the result does not depend on the number of threads or the way of reading",
+          "[pipeline]") {
     const TemporaryFolder folder;
     Pipe pipe(folder.path());
     fill(pipe, kLargeElements);
     pipe.run(1);
     const std::string expected = pipe.output();
     std::vector<std::string> expected_results;
-    for (const TensorResult& result : pipe.results()) expected_results.push_back(codecs::result_text(result));
-    const std::pair<unsigned, const char*> runs[] = {{2, ""}, {1, "pread"}, {3, "pread"}, {1, "mapped"}, {8, "mapped"}};
+    for (const TensorResult& result : pipe.results())
+        expected_results.push_back(codecs::result_text(result));
+    const std::pair<unsigned, const char*> runs[] = {
+        {2, ""}, {1, "pread"}, {3, "pread"}, {1, "mapped"}, {8, "mapped"}};
     for (const auto& [threads, reader] : runs) {
         ::setenv("OCTET_READER", reader, 1);
         pipe.run(threads);
@@ -261,21 +277,26 @@ TEST_CASE("every byte is where one piece at a time would put it", "[pipeline]") 
     for (std::size_t i = 0; i < pipe.tensors().size(); ++i) {
         const Pipe::Tensor& tensor = pipe.tensors()[i];
         INFO(tensor.name);
-        const auto bytes = std::string_view(source).substr(tensor.source.offset, tensor.source.byte_count);
+        const auto bytes =
+            std::string_view(source).substr(tensor.source.offset, tensor.source.byte_count);
         const std::string expected = tensor.in_one_piece(bytes);
         REQUIRE((output.substr(tensor.target.offset, tensor.target.byte_count) == expected));
         for (std::size_t piece = 0; piece < pipe.results()[i].stored_pieces.size(); ++piece) {
-            const auto part = std::string_view(expected).substr(piece * quant::kPieceBytes, quant::kPieceBytes);
-            REQUIRE(pipe.results()[i].stored_pieces[piece] == quant::checksum_of(std::as_bytes(std::span(part))));
+            const auto part =
+                std::string_view(expected).substr(piece * quant::kPieceBytes, quant::kPieceBytes);
+            REQUIRE(pipe.results()[i].stored_pieces[piece] ==
+                    quant::checksum_of(std::as_bytes(std::span(part))));
         }
         for (std::size_t piece = 0; piece < pipe.results()[i].source_pieces.size(); ++piece) {
             const auto part = bytes.substr(piece * quant::kPieceBytes, quant::kPieceBytes);
-            REQUIRE(pipe.results()[i].source_pieces[piece] == quant::checksum_of(std::as_bytes(std::span(part))));
+            REQUIRE(pipe.results()[i].source_pieces[piece] ==
+                    quant::checksum_of(std::as_bytes(std::span(part))));
         }
     }
 }
 
-TEST_CASE("tensors beyond a worker's memory are cut in pieces and small ones are not", "[pipeline]") {
+TEST_CASE("tensors beyond a worker's memory are cut in pieces and small ones are not",
+          "[pipeline]") {
     const TemporaryFolder folder;
     Pipe pipe(folder.path());
     fill(pipe, kLargeElements);
@@ -328,7 +349,8 @@ TEST_CASE("a scan finds ranges and values that are not finite without an error",
     }
 }
 
-TEST_CASE("of several bad tensors the first in file order is named at any number of threads", "[pipeline]") {
+TEST_CASE("of several bad tensors the first in file order is named at any number of threads",
+          "[pipeline]") {
     const TemporaryFolder folder;
     for (const std::size_t size : {std::size_t{1000}, kLargeElements}) {
         Pipe pipe(folder.path());
@@ -344,13 +366,14 @@ TEST_CASE("of several bad tensors the first in file order is named at any number
                 REQUIRE(error_of([&] { pipe.run(threads); }) ==
                         "3 " + pipe.source_path().native() + ": tensor 't5' holds -inf at [" +
                             std::to_string(size - 7) +
-                            "], which is not a finite float32; --on-non-finite keep copies such tensors");
+                            "], which is not a finite float32; --on-non-finite keep copies "
+                            "such tensors");
             }
         }
     }
 }
 
-TEST_CASE("a range that overflows float32 is refused and so is a value that overflows the target", "[pipeline]") {
+TEST_CASE("ranges that overflow float32 or the target's dtype are refused", "[pipeline]") {
     const TemporaryFolder folder;
     for (const std::size_t size : {std::size_t{10}, kLargeElements}) {
         for (const unsigned threads : {1U, 3U}) {
@@ -358,11 +381,10 @@ TEST_CASE("a range that overflows float32 is refused and so is a value that over
             std::vector<float> values(size, -3e38F);
             values.back() = 3e38F;
             wide.quantize(Dtype::kF32, values);
-            REQUIRE(
-                error_of([&] { wide.run(threads); }) ==
-                "3 " + wide.source_path().native() +
-                    ": tensor 't0' spans -3e+38 to 3e+38, a range that overflows float32; --on-non-finite keep copies "
-                    "such tensors");
+            REQUIRE(error_of([&] { wide.run(threads); }) ==
+                    "3 " + wide.source_path().native() +
+                        ": tensor 't0' spans -3e+38 to 3e+38, a range that overflows float32; "
+                        "--on-non-finite keep copies such tensors");
             Pipe narrow(folder.path());
             std::fill(values.begin(), values.end(), 1.0F);
             values.back() = 65520.0F;

@@ -1,4 +1,5 @@
-// The promise |x - x'| <= bound, measured in double over many distributions, and what quantizing again does.
+// The promise |x - x'| <= bound, measured in double over many distributions, and what quantizing
+// again does.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -27,7 +28,8 @@ Source source_of(Dtype dtype, const std::vector<double>& values) {
     }
     quant::convert_values(Dtype::kF64, doubles, dtype, source.bytes, narrowing);
     source.exact.resize(values.size());
-    quant::convert_values(dtype, source.bytes, Dtype::kF64, std::as_writable_bytes(std::span(source.exact)), narrowing);
+    quant::convert_values(dtype, source.bytes, Dtype::kF64,
+                          std::as_writable_bytes(std::span(source.exact)), narrowing);
     return source;
 }
 
@@ -42,10 +44,11 @@ void check_bound(const Source& source, Rounding rounding, const std::string& lab
     for (std::size_t i = 0; i < source.exact.size(); ++i) {
         const double error = std::fabs(source.exact[i] - static_cast<double>(result.restored[i]));
         if (error > bound) {
-            FAIL(label << " " << dtype_name(source.dtype) << (rounding == Rounding::kNearest ? " nearest" : " truncate")
-                       << ": value " << std::hexfloat << source.exact[i] << " restored as " << result.restored[i]
-                       << " in " << result.range.min << " .. " << result.range.max << " is off by " << error
-                       << ", bound " << bound);
+            FAIL(label << " " << dtype_name(source.dtype)
+                       << (rounding == Rounding::kNearest ? " nearest" : " truncate") << ": value "
+                       << std::hexfloat << source.exact[i] << " restored as " << result.restored[i]
+                       << " in " << result.range.min << " .. " << result.range.max << " is off by "
+                       << error << ", bound " << bound);
         }
     }
 }
@@ -82,7 +85,8 @@ std::vector<double> draw_tensor(int distribution, std::mt19937_64& random) {
                 value = 1e-40 * normal(random);
                 break;
             case 7:  // scales around the smallest normal number
-                value = 255.0 * 0x1p-126 * (uniform(random) - 0.5) * (1.0 + static_cast<double>(random() % 4));
+                value = 255.0 * 0x1p-126 * (uniform(random) - 0.5) *
+                        (1.0 + static_cast<double>(random() % 4));
                 break;
             case 8:  // heavy tails
                 value = scale * normal(random) / (0.01 + std::fabs(normal(random)));
@@ -109,8 +113,8 @@ TEST_CASE("no error exceeds the bound in random tensors of many distributions") 
     }
 }
 
-/// The worst that four thousand million values next to the borders between codes gave: 2.992 (nearest) and 1.453
-/// (truncate) ulp of the larger end beyond scale/2 and scale.
+/// The worst that four thousand million values next to the borders between codes gave: 2.992
+/// (nearest) and 1.453 (truncate) ulp of the larger end beyond scale/2 and scale.
 TEST_CASE("the worst known ranges stay within the bound") {
     struct Worst {
         double min;
@@ -127,7 +131,8 @@ TEST_CASE("the worst known ranges stay within the bound") {
         {-0x1.f87adap+2, 0x1.fb4282p+6, 0x1.e83e64p+6, Rounding::kTruncate},
         {-0x1.9d24d8p+20, -0x1.5a66f6p+20, -0x1.5cc1fep+20, Rounding::kTruncate},
     };
-    for (const Worst& w : worst) check_bound(source_of(Dtype::kF32, {w.min, w.max, w.value}), w.rounding, "worst");
+    for (const Worst& w : worst)
+        check_bound(source_of(Dtype::kF32, {w.min, w.max, w.value}), w.rounding, "worst");
 }
 
 /// The float32 values around the border between two codes, where the error is largest.
@@ -147,10 +152,14 @@ TEST_CASE("no error exceeds the bound next to the border between two codes") {
     std::uniform_real_distribution<float> uniform(0.0F, 1.0F);
     for (int round = 0; round < 60'000; ++round) {
         const float high = 1.0F + uniform(random);
-        const float low = round % 3 == 0 ? -1.0F - uniform(random) : round % 3 == 1 ? -uniform(random) : 0.999F;
+        const float low = round % 3 == 0   ? -1.0F - uniform(random)
+                          : round % 3 == 1 ? -uniform(random)
+                                           : 0.999F;
         const auto code = static_cast<double>(random() % 255);
-        check_bound(source_of(Dtype::kF32, around_border(low, high, code + 0.5)), Rounding::kNearest, "border");
-        check_bound(source_of(Dtype::kF32, around_border(low, high, code + 1.0)), Rounding::kTruncate, "border");
+        check_bound(source_of(Dtype::kF32, around_border(low, high, code + 0.5)),
+                    Rounding::kNearest, "border");
+        check_bound(source_of(Dtype::kF32, around_border(low, high, code + 1.0)),
+                    Rounding::kTruncate, "border");
     }
 }
 
@@ -168,18 +177,21 @@ std::vector<std::uint8_t> coded_again(const quant::BlockState& state, Rounding r
     quant::active_kernels().restore_block(all.data(), all.size(), loop, restored.data());
     kernels::BlockSums sums{};
     std::vector<std::uint8_t> again(all.size());
-    quant::active_kernels().quantize_block(restored.data(), 1, all.size(), loop, again.data(), sums);
+    quant::active_kernels().quantize_block(restored.data(), 1, all.size(), loop, again.data(),
+                                           sums);
     return again;
 }
 
-/// By the same scale and zero point; a range found anew may differ, since code 255 need not restore to max.
+/// By the same scale and zero point; a range found anew may differ, since code 255 need not restore
+/// to max.
 TEST_CASE("what was restored gets the same nearest codes again when the scale is 8 ulp or more") {
     std::mt19937_64 random(33);
     int checked = 0;
     int smaller_and_different = 0;
     for (int round = 0; round < 20'000; ++round) {
         std::uniform_real_distribution<float> uniform(-2.0F, 2.0F);
-        const float offset = round % 2 == 0 ? 0.0F : std::ldexp(1.0F, static_cast<int>(random() % 22));
+        const float offset =
+            round % 2 == 0 ? 0.0F : std::ldexp(1.0F, static_cast<int>(random() % 22));
         const float a = offset + uniform(random);
         const float b = offset + uniform(random);
         const kernels::Range range{std::min(a, b), std::max(a, b), true};
@@ -191,12 +203,14 @@ TEST_CASE("what was restored gets the same nearest codes again when the scale is
         bool at_most_one_less = true;
         for (std::size_t code = 0; code < 256; ++code) {
             same = same && nearest[code] == code;
-            at_most_one_less = at_most_one_less && (truncated[code] == code || truncated[code] + 1U == code);
+            at_most_one_less =
+                at_most_one_less && (truncated[code] == code || truncated[code] + 1U == code);
         }
         if (!wide) smaller_and_different += same ? 0 : 1;
         if (!wide) continue;
         ++checked;
-        INFO("range " << std::hexfloat << range.min << " to " << range.max << " scale " << state.scale);
+        INFO("range " << std::hexfloat << range.min << " to " << range.max << " scale "
+                      << state.scale);
         REQUIRE(same);
         REQUIRE(at_most_one_less);
     }
@@ -210,7 +224,8 @@ TEST_CASE("a round trip keeps the minimum and nearest rounding keeps its code 0"
         const Source source = source_of(Dtype::kF32, draw_tensor(distribution, random));
         const PlainTensor result = round_trip(source, Rounding::kNearest);
         INFO("distribution " << distribution);
-        REQUIRE(*std::min_element(result.restored.begin(), result.restored.end()) == result.range.min);
+        REQUIRE(*std::min_element(result.restored.begin(), result.restored.end()) ==
+                result.range.min);
     }
 }
 

@@ -1,5 +1,6 @@
-// Every float32 there is, through every instruction set: hidden, because it takes about a minute an instruction set. Run it with
-// `octet_tests [exhaustive]`; a sample of the same runs with the others.
+// Every float32 there is, through every instruction set: hidden, because it takes about a minute an
+// instruction set. Run it with `octet_tests [exhaustive]`; a sample of the same runs with the
+// others.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -13,7 +14,8 @@ namespace {
 constexpr std::uint64_t kBlock = 1U << 16U;
 constexpr std::uint64_t kPatterns = std::uint64_t{1} << 32U;
 
-/// The float of that pattern; what lies outside of the range counts as its nearest end, NaN as the minimum.
+/// The float of that pattern; what lies outside of the range counts as its nearest end, NaN as the
+/// minimum.
 float in_range(std::uint32_t pattern, const kernels::Range& range) {
     const float x = float_of(pattern);
     return std::isnan(x) ? range.min : std::clamp(x, range.min, range.max);
@@ -24,13 +26,14 @@ struct Outcome {
     kernels::BlockSums sums{};
 };
 
-void quantize(const kernels::Kernels& table, const std::vector<float>& values, const kernels::BlockLoop& loop,
-              Outcome& outcome) {
+void quantize(const kernels::Kernels& table, const std::vector<float>& values,
+              const kernels::BlockLoop& loop, Outcome& outcome) {
     outcome.sums = {};
     table.quantize_block(values.data(), 1, values.size(), loop, outcome.codes.data(), outcome.sums);
 }
 
-/// Compares blocks of consecutive patterns, every `step`-th block; returns how many patterns were compared.
+/// Compares blocks of consecutive patterns, every `step`-th block; returns how many patterns were
+/// compared.
 std::uint64_t compare_blocks(kernels::Range range, std::uint64_t step) {
     quant::BlockState state = plain_state(range);
     const quant::SumFactors factors = quant::sum_factors(one_block(range, state, kBlock));
@@ -50,8 +53,9 @@ std::uint64_t compare_blocks(kernels::Range range, std::uint64_t step) {
             quantize(*tables.front(), values, loop, expected);
             for (std::size_t k = 1; k < tables.size(); ++k) {
                 quantize(*tables[k], values, loop, outcome);
-                const bool same = outcome.codes == expected.codes &&
-                                  std::memcmp(&outcome.sums, &expected.sums, sizeof(outcome.sums)) == 0;
+                const bool same =
+                    outcome.codes == expected.codes &&
+                    std::memcmp(&outcome.sums, &expected.sums, sizeof(outcome.sums)) == 0;
                 if (!same) FAIL(tables[k]->name << " differs in block " << block);
             }
         }
@@ -60,7 +64,8 @@ std::uint64_t compare_blocks(kernels::Range range, std::uint64_t step) {
     return compared;
 }
 
-TEST_CASE("all float32 patterns give the same codes and sums on every instruction set", "[.][exhaustive]") {
+TEST_CASE("all float32 patterns give the same codes and sums on every instruction set",
+          "[.][exhaustive]") {
     REQUIRE(compare_blocks({-3.70001F, 5.1234567F, true}, 1) == kPatterns);
 }
 

@@ -1,4 +1,5 @@
-// Values at the ends of what floats hold: states under which they come back finite, sums that neither overflow nor vanish, and totals.
+// Values at the ends of what floats hold: states under which they come back finite, sums that
+// neither overflow nor vanish, and totals.
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -46,14 +47,16 @@ TEST_CASE("the largest float in a symmetric block comes back finite") {
 }
 
 TEST_CASE(
-    "a state of codes that are truncated never changes: it is refused where the largest value comes back infinite") {
+    "a state of codes that are truncated never changes: it is refused where the largest value "
+    "comes back infinite") {
     int refused = 0;
-    for (const char* name :
-         {"u8-trunc", "s8-trunc", "u8-intzp-trunc", "u8-group16-trunc-bf16", "u4-group16-trunc-f16"}) {
+    for (const char* name : {"u8-trunc", "s8-trunc", "u8-intzp-trunc", "u8-group16-trunc-bf16",
+                             "u4-group16-trunc-f16"}) {
         const Scheme scheme = scheme_of(name);
         for (int i = 0; i < 200; ++i) {
             const float least = -kMostF16 + static_cast<float>(i) * 32.0F;
-            const kernels::Range range = range_of(least, kMostF16 - static_cast<float>(i / 2) * 32.0F);
+            const kernels::Range range =
+                range_of(least, kMostF16 - static_cast<float>(i / 2) * 32.0F);
             const quant::BlockState before = quant::block_state(scheme, range);
             if (std::isinf(before.scale)) continue;
             quant::BlockState state = before;
@@ -67,7 +70,9 @@ TEST_CASE(
     REQUIRE(refused > 0);
 }
 
-TEST_CASE("a zero point that its dtype rounds beyond the end of F16 is refused, as no scale brings it back") {
+TEST_CASE(
+    "a zero point that its dtype rounds beyond the end of F16 is refused, as no scale brings it "
+    "back") {
     const Scheme scheme = scheme_of("u8-group16-bf16");
     const kernels::Range range = range_of(-kMostF16, 1.0F);
     quant::BlockState state = quant::block_state(scheme, range);
@@ -78,14 +83,18 @@ TEST_CASE("a zero point that its dtype rounds beyond the end of F16 is refused, 
 
 TEST_CASE("a scale is lowered number by number, no further than the values need") {
     std::mt19937 random(3);
-    const auto any = [&](double from, double to) { return std::uniform_real_distribution(from, to)(random); };
+    const auto any = [&](double from, double to) {
+        return std::uniform_real_distribution(from, to)(random);
+    };
     int lowered = 0;
-    for (const char* name :
-         {"u8", "s8", "u4", "s2", "u2-intzp", "u8-intzp", "u8-group16-f16", "u2-group16-f16", "s4-group16-f16",
-          "u4-group16-bf16", "s8-channel-bf16", "u3-group16-intzp-f16", "u2-channel-intzp-bf16"}) {
+    for (const char* name : {"u8", "s8", "u4", "s2", "u2-intzp", "u8-intzp", "u8-group16-f16",
+                             "u2-group16-f16", "s4-group16-f16", "u4-group16-bf16",
+                             "s8-channel-bf16", "u3-group16-intzp-f16", "u2-channel-intzp-bf16"}) {
         const Scheme scheme = scheme_of(name);
         for (const Dtype source : {Dtype::kF16, Dtype::kBF16, Dtype::kF32}) {
-            const float most = source == Dtype::kF16 ? kMostF16 : source == Dtype::kBF16 ? kMostBF16 : kMost;
+            const float most = source == Dtype::kF16    ? kMostF16
+                               : source == Dtype::kBF16 ? kMostBF16
+                                                        : kMost;
             for (int i = 0; i < 300; ++i) {
                 const double near = i % 3 == 0 ? 1.0 : any(0.98, 1.0);
                 const kernels::Range range =
@@ -102,7 +111,8 @@ TEST_CASE("a scale is lowered number by number, no further than the values need"
                 ++lowered;
                 float scale = first.scale;
                 for (int step = 0; step < 3000 && scale != state.scale; ++step) {
-                    REQUIRE_FALSE(quant::restores_finite(scheme, {scale, state.zero_point}, range, source));
+                    REQUIRE_FALSE(
+                        quant::restores_finite(scheme, {scale, state.zero_point}, range, source));
                     scale = number_below(scale, scheme.scale_dtype);
                     REQUIRE(scale >= state.scale);
                 }
@@ -119,11 +129,13 @@ struct Coded {
     std::vector<std::uint8_t> codes;
     quant::ErrorSums sums;
 
-    Coded(const char* name, std::uint64_t rows, std::vector<float> made, const double* exact = nullptr)
+    Coded(const char* name, std::uint64_t rows, std::vector<float> made,
+          const double* exact = nullptr)
         : values(std::move(made)), codes(values.size()) {
         const Scheme scheme = scheme_of(name);
         const std::uint64_t columns = values.size() / rows;
-        quant::Blocks blocks = quant::blocks_of(quant::grid_of(scheme, {rows, columns, columns}), rows, columns);
+        quant::Blocks blocks =
+            quant::blocks_of(quant::grid_of(scheme, {rows, columns, columns}), rows, columns);
         for (auto* all : {&min, &max, &scale, &zero_point}) all->resize(blocks.count);
         blocks.min = min.data();
         blocks.max = max.data();
@@ -145,7 +157,8 @@ TEST_CASE("what subnormal weights lose is counted, though their squares vanish i
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 5) * 1e-45F;
     const Coded coded("u8-group16-axis0", 1, values);
     double squares = 0;
-    for (const float value : values) squares += static_cast<double>(value) * static_cast<double>(value);
+    for (const float value : values)
+        squares += static_cast<double>(value) * static_cast<double>(value);
     REQUIRE(coded.scale == std::vector<float>(4, 0.0F));
     REQUIRE_THAT(coded.sums.signal.as_double(), Catch::Matchers::WithinRel(squares, 1e-12));
     REQUIRE(coded.sums.noise == coded.sums.signal);
@@ -155,7 +168,8 @@ TEST_CASE("what subnormal weights lose is counted, though their squares vanish i
 TEST_CASE("a small error beside a scale of 1e27 is counted") {
     const Coded coded("u8", 1, {0.0F, 1e-10F, 255e27F});
     REQUIRE(coded.codes == std::vector<std::uint8_t>{0, 0, 255});
-    const double last = static_cast<double>(coded.values[2]) - static_cast<double>(coded.scale[0] * 255.0F);
+    const double last =
+        static_cast<double>(coded.values[2]) - static_cast<double>(coded.scale[0] * 255.0F);
     REQUIRE(last == 0.0);
     REQUIRE_THAT(coded.sums.noise.as_double(), Catch::Matchers::WithinRel(1e-20, 1e-6));
 }
@@ -178,7 +192,8 @@ TEST_CASE("float64 values below 1e-160 have an SQNR, and errors are counted from
     double squares = 0;
     for (std::size_t i = 1; i <= exact.size(); ++i) squares += static_cast<double>(i * i);
     const TensorStatistics statistics = quant::tensor_statistics(coded.sums, exact.size(), 1.0);
-    REQUIRE_THAT(statistics.rmse, Catch::Matchers::WithinRel(std::sqrt(squares / 40) * 1e-200, 1e-5));
+    REQUIRE_THAT(statistics.rmse,
+                 Catch::Matchers::WithinRel(std::sqrt(squares / 40) * 1e-200, 1e-5));
 }
 
 TEST_CASE("sums of squares of any float64 numbers add up, and ordinary ones as doubles do") {
@@ -192,7 +207,8 @@ TEST_CASE("sums of squares of any float64 numbers add up, and ordinary ones as d
     REQUIRE_THAT(quant::root_of_mean(tiny, 7.0), Catch::Matchers::WithinRel(1e-200, 1e-12));
     WideSum huge = quant::times_square(1e200, 1.0);
     REQUIRE_THAT(quant::root_of_mean(huge, 1.0), Catch::Matchers::WithinRel(1e200, 1e-12));
-    REQUIRE_THAT(quant::sqnr_db(huge, tiny), Catch::Matchers::WithinRel(8000.0 - 10 * std::log10(7.0), 1e-12));
+    REQUIRE_THAT(quant::sqnr_db(huge, tiny),
+                 Catch::Matchers::WithinRel(8000.0 - 10 * std::log10(7.0), 1e-12));
     REQUIRE(quant::is_less(tiny, huge));
     REQUIRE(quant::is_less(tiny, 1e-300));
     REQUIRE_FALSE(quant::is_less(huge, huge));
@@ -210,8 +226,10 @@ TEST_CASE("checkpoints of float64 numbers that no square of a double holds are c
         const quant::DifferenceSums sums = tile.sums();
         REQUIRE_THAT(quant::sqnr_db(sums.signal, sums.noise),
                      Catch::Matchers::WithinRel(10 * std::log10(25.0 / 4), 1e-9));
-        REQUIRE_THAT(quant::root_of_mean(sums.noise, 1.0), Catch::Matchers::WithinRel(2 * unit, 1e-12));
-        REQUIRE_THAT(quant::cosine(sums), Catch::Matchers::WithinRel(17.0 / (5 * std::sqrt(13.0)), 1e-12));
+        REQUIRE_THAT(quant::root_of_mean(sums.noise, 1.0),
+                     Catch::Matchers::WithinRel(2 * unit, 1e-12));
+        REQUIRE_THAT(quant::cosine(sums),
+                     Catch::Matchers::WithinRel(17.0 / (5 * std::sqrt(13.0)), 1e-12));
     }
 }
 
@@ -264,14 +282,16 @@ TEST_CASE("two levels lower the scale that their groups share") {
     blocks.super_scale = &super_scale;
     blocks.super_zero_point = &super_zero_point;
     const float before = super_scale;
-    REQUIRE_FALSE(quant::restores_finite(scheme, {scale[0], zero_point[0]}, range_of(min[0], max[0]), Dtype::kF16));
+    REQUIRE_FALSE(quant::restores_finite(scheme, {scale[0], zero_point[0]},
+                                         range_of(min[0], max[0]), Dtype::kF16));
     quant::SumFactors factors = quant::sum_factors(blocks);
     REQUIRE(quant::settle_states(scheme, blocks, Dtype::kF16, factors) == 2);
     REQUIRE(super_scale < before);
     REQUIRE(super_scale == 138.625F);
     for (int i = 0; i < 2; ++i) {
         REQUIRE(scale[i] == small_scale[i] * super_scale);
-        REQUIRE(quant::restores_finite(scheme, {scale[i], zero_point[i]}, range_of(min[i], max[i]), Dtype::kF16));
+        REQUIRE(quant::restores_finite(scheme, {scale[i], zero_point[i]}, range_of(min[i], max[i]),
+                                       Dtype::kF16));
     }
 }
 
@@ -280,7 +300,8 @@ TEST_CASE("of two levels a zero point beyond the end goes toward 0") {
     float small_scale = 1;
     float small_zero_point = 31;
     float super_scale = 130.0F;
-    float super_zero_point = 2114.0F;  // 31 times it 65,534, which F16 takes for infinite; the next is 2,112
+    float super_zero_point =
+        2114.0F;  // 31 times it 65,534, which F16 takes for infinite; the next is 2,112
     float min = 65504.0F;
     float max = 65504.0F;
     float scale = super_scale;
@@ -309,7 +330,8 @@ TEST_CASE("with scale 0 the bound holds for the difference as float32 rounds it"
     int rounded_up = 0;
     for (int i = 0; i < 100; ++i) {
         const float value = std::uniform_real_distribution<float>(1e8F, 4e8F)(random);
-        const quant::BlockState state = {0.0F, -std::uniform_real_distribution<float>(1.0F, 1e4F)(random)};
+        const quant::BlockState state = {
+            0.0F, -std::uniform_real_distribution<float>(1.0F, 1e4F)(random)};
         const double bound = quant::block_bound(scheme, state, range_of(value, value), Dtype::kF32);
         REQUIRE(static_cast<double>(value - state.zero_point) <= bound);
         const double exact = static_cast<double>(value) - static_cast<double>(state.zero_point);

@@ -7,11 +7,13 @@ namespace octet::test {
 namespace {
 
 double bits_a_weight(const Scheme& scheme, const Shape& shape) {
-    return static_cast<double>(quant::stored_bytes(scheme, shape)) * 8 / static_cast<double>(shape[0] * shape[1]);
+    return static_cast<double>(quant::stored_bytes(scheme, shape)) * 8 /
+           static_cast<double>(shape[0] * shape[1]);
 }
 
 TEST_CASE("budget presets keep their budget for every width from 32 on and either axis") {
-    const std::pair<Preset, double> presets[] = {{Preset::kQ8, 8.5}, {Preset::kQ6, 6.5625}, {Preset::kQ4, 4.5}};
+    const std::pair<Preset, double> presets[] = {
+        {Preset::kQ8, 8.5}, {Preset::kQ6, 6.5625}, {Preset::kQ4, 4.5}};
     for (const auto& [preset, budget] : presets) {
         for (std::uint64_t inputs = 32; inputs <= 4096; inputs += inputs < 300 ? 8 : 96) {
             for (const OutputAxis axis : {OutputAxis::k0, OutputAxis::k1}) {
@@ -45,8 +47,11 @@ TEST_CASE("budget presets take the smallest groups that fit") {
         for (const std::uint64_t inputs : {128U, 512U, 768U, 1024U, 3072U}) {
             const Shape shape = {64, inputs};
             Scheme smaller = plan::fitting_scheme(preset, shape, OutputAxis::k0).value();
-            const double budget = preset == Preset::kQ8 ? 8.5 : preset == Preset::kQ6 ? 6.5625 : 4.5;
-            while (smaller.group_size-- > kLeastGroupSize) REQUIRE(bits_a_weight(smaller, shape) > budget);
+            const double budget = preset == Preset::kQ8   ? 8.5
+                                  : preset == Preset::kQ6 ? 6.5625
+                                                          : 4.5;
+            while (smaller.group_size-- > kLeastGroupSize)
+                REQUIRE(bits_a_weight(smaller, shape) > budget);
         }
     }
 }

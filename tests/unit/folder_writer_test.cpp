@@ -1,5 +1,6 @@
-// The seam of output formats, by a format made here: a folder whose weights are 8-bit codes and scales under other names. It is written by the
-// steps of quantize, its octet_report.json tells every change, and it says which files may be replaced.
+// The seam of output formats, by a format made here: a folder whose weights are 8-bit codes and
+// scales under other names. It is written by the steps of quantize, its octet_report.json tells
+// every change, and it says which files may be replaced.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -23,7 +24,8 @@ namespace fs = std::filesystem;
 /// The bytes of octet's own set under other names.
 class OtherNames final : public formats::Format {
   public:
-    std::unique_ptr<formats::TensorEncoder> encoder_of(const Scheme& scheme, const Shape& shape) const override {
+    std::unique_ptr<formats::TensorEncoder> encoder_of(const Scheme& scheme,
+                                                       const Shape& shape) const override {
         return octet_.encoder_of(scheme, shape);
     }
     std::vector<quant::StoredPart> parts_of(const TensorReport& tensor,
@@ -31,9 +33,12 @@ class OtherNames final : public formats::Format {
         return octet_.parts_of(tensor, scheme);
     }
     formats::NameOfPart part_names(const std::vector<TensorReport>& /*tensors*/) const override {
-        return [](std::string_view tensor, std::string_view part) { return fmt::format("model.{}{}", tensor, part); };
+        return [](std::string_view tensor, std::string_view part) {
+            return fmt::format("model.{}{}", tensor, part);
+        };
     }
-    std::vector<formats::DataFile> data_files(const checkpoint::Checkpoint& /*checkpoint*/) const override {
+    std::vector<formats::DataFile> data_files(
+        const checkpoint::Checkpoint& /*checkpoint*/) const override {
         return {{"model.safetensors", {{"format", "other"}}}};
     }
 
@@ -51,18 +56,21 @@ class OtherWriter final : public writers::FolderWriter {
     void check_schemes(const std::vector<TensorReport>& tensors) const override {
         for (const TensorReport& tensor : tensors) {
             if (tensor.scheme && tensor.scheme->bits != 8)
-                throw Error(ErrorCode::kUsage, "tensor " + tensor.name, "has no 8 bits; leave out --bits");
+                throw Error(ErrorCode::kUsage, "tensor " + tensor.name,
+                            "has no 8 bits; leave out --bits");
         }
     }
     std::vector<writers::TextFile> text_files() const override {
-        return {{"config.json", "{\"quantized\": true}\n"}, {"map.json", fmt::format("[{}]\n", tensors().size())}};
+        return {{"config.json", "{\"quantized\": true}\n"},
+                {"map.json", fmt::format("[{}]\n", tensors().size())}};
     }
 
     const OtherNames format_;
 };
 
 /// As quantize() does it.
-Report write(const checkpoint::Checkpoint& checkpoint, const fs::path& out, const QuantizeOptions& options) {
+Report write(const checkpoint::Checkpoint& checkpoint, const fs::path& out,
+             const QuantizeOptions& options) {
     std::vector<std::string> notes;
     OtherWriter writer({checkpoint, options, io::Links::kOwn, out});
     writer.decide();
@@ -83,22 +91,26 @@ Report write(const checkpoint::Checkpoint& checkpoint, const fs::path& out, cons
 
 std::vector<std::string> names_in(const fs::path& folder) {
     std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename().native());
+    for (const auto& entry : fs::directory_iterator(folder))
+        names.push_back(entry.path().filename().native());
     std::sort(names.begin(), names.end());
     return names;
 }
 
 std::vector<std::string> findings_of(const fs::path& folder) {
     std::vector<std::string> findings;
-    for (const Finding& finding : verify(folder, {}).findings) findings.push_back(finding.file + ": " + finding.what);
+    for (const Finding& finding : verify(folder, {}).findings)
+        findings.push_back(finding.file + ": " + finding.what);
     return findings;
 }
 
 }  // namespace
 
-TEST_CASE("a folder format is written by the steps of quantize, and its report tells every change") {
+TEST_CASE(
+    "a folder format is written by the steps of quantize, and its report tells every change") {
     const TemporaryFolder folder;
-    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(fs::path(OCTET_TESTDATA_DIR) / "tiny-gpt2");
+    const checkpoint::Checkpoint checkpoint =
+        checkpoint::open_checkpoint(fs::path(OCTET_TESTDATA_DIR) / "tiny-gpt2");
     QuantizeOptions options;
     options.write.sync = false;
     const fs::path out = folder.path() / "out";
@@ -106,12 +118,14 @@ TEST_CASE("a folder format is written by the steps of quantize, and its report t
     REQUIRE(report.format == "other");
     REQUIRE(report.totals.quantized > 0);
     const std::vector<std::string> names = names_in(out);
-    for (const char* const name : {"config.json", "map.json", "model.safetensors", "octet_report.json"})
+    for (const char* const name :
+         {"config.json", "map.json", "model.safetensors", "octet_report.json"})
         REQUIRE(std::binary_search(names.begin(), names.end(), std::string(name)));
     REQUIRE(read_file(out / "config.json") == "{\"quantized\": true}\n");
     const checkpoint::Checkpoint written = checkpoint::open_checkpoint(out / "model.safetensors");
-    REQUIRE(std::all_of(written.tensors.begin(), written.tensors.end(),
-                        [](const checkpoint::Tensor& tensor) { return tensor.name.starts_with("model."); }));
+    REQUIRE(std::all_of(
+        written.tensors.begin(), written.tensors.end(),
+        [](const checkpoint::Tensor& tensor) { return tensor.name.starts_with("model."); }));
     REQUIRE(findings_of(out).empty());
     REQUIRE(verify(out, {}).format == "other");
 
@@ -129,32 +143,40 @@ TEST_CASE("a folder format is written by the steps of quantize, and its report t
     std::string text = read_file(out / "octet_report.json");
     text[text.find("other")] = 'O';
     write_file(out / "octet_report.json", text);
-    REQUIRE(findings_of(out).front().starts_with("octet_report.json: does not match its own checksum"));
+    REQUIRE(
+        findings_of(out).front().starts_with("octet_report.json: does not match its own checksum"));
 }
 
 TEST_CASE("a folder format replaces what its report lists, and nothing else") {
     const TemporaryFolder folder;
-    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(fs::path(OCTET_TESTDATA_DIR) / "tiny-gpt2");
+    const checkpoint::Checkpoint checkpoint =
+        checkpoint::open_checkpoint(fs::path(OCTET_TESTDATA_DIR) / "tiny-gpt2");
     QuantizeOptions options;
     options.write.sync = false;
     const fs::path out = folder.path() / "out";
     write(checkpoint, out, options);
-    REQUIRE(error_of([&] { write(checkpoint, out, options); }).ends_with("holds a model already; --force replaces it"));
+    REQUIRE(error_of([&] {
+                write(checkpoint, out, options);
+            }).ends_with("holds a model already; --force replaces it"));
     options.write.force = true;
     write(checkpoint, out, options);
     REQUIRE(findings_of(out).empty());
     write_file(out / "mine.txt", "kept");
-    REQUIRE(error_of([&] { write(checkpoint, out, options); }).find("'mine.txt', which is not part of the model") !=
-            std::string::npos);
+    REQUIRE(error_of([&] {
+                write(checkpoint, out, options);
+            }).find("'mine.txt', which is not part of the model") != std::string::npos);
     REQUIRE(read_file(out / "mine.txt") == "kept");
 }
 
 TEST_CASE("a folder format refuses a scheme before anything is made") {
     const TemporaryFolder folder;
-    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(fs::path(OCTET_TESTDATA_DIR) / "tiny-gpt2");
+    const checkpoint::Checkpoint checkpoint =
+        checkpoint::open_checkpoint(fs::path(OCTET_TESTDATA_DIR) / "tiny-gpt2");
     QuantizeOptions options;
     options.scheme.bits = 4;
-    REQUIRE(error_of([&] { write(checkpoint, folder.path() / "out", options); }).ends_with("leave out --bits"));
+    REQUIRE(error_of([&] {
+                write(checkpoint, folder.path() / "out", options);
+            }).ends_with("leave out --bits"));
     REQUIRE(names_in(folder.path()).empty());
 }
 
@@ -168,7 +190,9 @@ TEST_CASE("a format is asked for by its name") {
         options.type = type;
         return error_of([&] { quantize(input, folder.path() / "out.gguf", options); });
     };
-    REQUIRE(error_with("octt", "") == "2 --format: 'octt' is not one of octet; did you mean octet?");
+    REQUIRE(error_with("octt", "") ==
+            "2 --format: 'octt' is not one of octet, mlx, compressed-tensors, quanto; did you mean "
+            "octet?");
     REQUIRE(error_with("gguf", "").starts_with("2 --format: names folders; --type"));
     REQUIRE(error_with("octet", "q8_0").starts_with("2 --type and --format: "));
     REQUIRE(names_in(folder.path()).empty());
@@ -178,7 +202,8 @@ TEST_CASE("a format is asked for by its name") {
     quantize(input, folder.path() / "unnamed", options);
     REQUIRE(names_in(folder.path() / "named") == names_in(folder.path() / "unnamed"));
     for (const std::string& name : names_in(folder.path() / "named"))
-        REQUIRE(read_file(folder.path() / "named" / name) == read_file(folder.path() / "unnamed" / name));
+        REQUIRE(read_file(folder.path() / "named" / name) ==
+                read_file(folder.path() / "unnamed" / name));
 }
 
 TEST_CASE("the report of a folder reads back what was written, and nothing that is broken") {
@@ -198,7 +223,9 @@ TEST_CASE("the report of a folder reads back what was written, and nothing that 
         std::string changed = text;
         changed[i] ^= 2;
         REQUIRE(error_of([&] { formats::parse_folder_report(changed, "r"); }).starts_with("3 r: "));
-        REQUIRE(error_of([&] { formats::parse_folder_report(text.substr(0, i), "r"); }).starts_with("3 r: "));
+        REQUIRE(error_of([&] {
+                    formats::parse_folder_report(text.substr(0, i), "r");
+                }).starts_with("3 r: "));
     }
 }
 

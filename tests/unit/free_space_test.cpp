@@ -31,7 +31,8 @@ TEST_CASE("what does not fit is refused with both numbers") {
     report(100, 10, 4096);
     REQUIRE(checked(40960) == "nothing");
     REQUIRE(checked(40961) ==
-            "4 out: needs 40.96 kB (40,961 bytes), and its file system has 40.96 kB (40,960 bytes) free; free some "
+            "4 out: needs 40.96 kB (40,961 bytes), and its file system has 40.96 kB (40,960 bytes) "
+            "free; free some "
             "space or choose "
             "another target");
     report(100, 0, 4096);

@@ -1,5 +1,5 @@
-// Limits: sizes and numbers as the user writes them, what passes, what fails and how it is said, and a set that is not
-// written.
+// Limits: sizes and numbers as the user writes them, what passes, what fails and how it is said,
+// and a set that is not written.
 #include <limits>
 
 #include "base/text.hpp"
@@ -13,7 +13,8 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-std::vector<Check> checks_of(const Gates& gates, const std::vector<commands::TensorFigures>& tensors,
+std::vector<Check> checks_of(const Gates& gates,
+                             const std::vector<commands::TensorFigures>& tensors,
                              const Totals& totals = {}) {
     return commands::check_gates(gates, tensors, totals);
 }
@@ -88,7 +89,8 @@ TEST_CASE("a limit that nothing can be held against is refused") {
     REQUIRE(error_of([] { commands::check_limits({.max_abs_error = -0.5}); }) ==
             "2 --max-abs-error: -0.5 is negative; no error is below 0");
     REQUIRE(error_of([] {
-                commands::check_limits({.min_sqnr_tensor = -10.0, .min_sqnr = 0.0, .max_abs_error = 0.0});
+                commands::check_limits(
+                    {.min_sqnr_tensor = -10.0, .min_sqnr = 0.0, .max_abs_error = 0.0});
             }) == "nothing");
 }
 
@@ -106,7 +108,8 @@ TEST_CASE("a figure exactly at its limit passes, the next one does not") {
 }
 
 TEST_CASE("a check names the worst tensor, how far it missed, and how many more did") {
-    const std::vector<commands::TensorFigures> tensors = {{"good", 60, 0.001}, {"bad", 30, 0.25}, {"poor", 35, 0.125}};
+    const std::vector<commands::TensorFigures> tensors = {
+        {"good", 60, 0.001}, {"bad", 30, 0.25}, {"poor", 35, 0.125}};
     Totals totals;
     totals.sqnr_db = 33.25;
     totals.output_bytes = 1'234'567;
@@ -115,13 +118,16 @@ TEST_CASE("a check names the worst tensor, how far it missed, and how many more 
     REQUIRE(checks[0].name == "min-sqnr-tensor");
     REQUIRE(checks[0].limit == 40);
     REQUIRE(checks[0].value == 30);
-    REQUIRE(checks[0].detail == "tensor 'bad' has 30 dB, 10 dB below --min-sqnr-tensor 40 (and 1 more tensor)");
+    REQUIRE(checks[0].detail ==
+            "tensor 'bad' has 30 dB, 10 dB below --min-sqnr-tensor 40 (and 1 more tensor)");
     REQUIRE(checks[1].name == "min-sqnr");
     REQUIRE(checks[1].detail == "the SQNR is 33.25 dB, 6.75 dB below --min-sqnr 40");
     REQUIRE(checks[2].name == "max-abs-error");
-    REQUIRE(checks[2].detail == "tensor 'bad' is off by 0.25, 0.15 above --max-abs-error 0.1 (and 1 more tensor)");
+    REQUIRE(checks[2].detail ==
+            "tensor 'bad' is off by 0.25, 0.15 above --max-abs-error 0.1 (and 1 more tensor)");
     REQUIRE(checks[3].name == "max-output-size");
-    REQUIRE(checks[3].detail == "the output has 1,234,567 bytes, 234,567 above --max-output-size 1,000,000");
+    REQUIRE(checks[3].detail ==
+            "the output has 1,234,567 bytes, 234,567 above --max-output-size 1,000,000");
 }
 
 TEST_CASE("NaN passes no gate and is the worst there is") {
@@ -149,7 +155,8 @@ std::string small_checkpoint() {
     std::string data;
     for (const float value : {0.0F, 1.0F, 0.3F, 0.7F, 0.1F, 0.9F, 0.5F, 0.25F}) {
         const auto bits = bits_of(value);
-        for (unsigned shift = 0; shift < 32; shift += 8) data += static_cast<char>((bits >> shift) & 0xFFU);
+        for (unsigned shift = 0; shift < 32; shift += 8)
+            data += static_cast<char>((bits >> shift) & 0xFFU);
     }
     std::string header = R"({"w":{"dtype":"F32","shape":[8],"data_offsets":[0,32]}})";
     header.resize((header.size() + 7) / 8 * 8, ' ');

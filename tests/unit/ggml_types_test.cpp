@@ -16,7 +16,8 @@ TEST_CASE("every type of ggml is found by number and by name, in small letters a
         REQUIRE(ggml::find_type(static_cast<std::uint32_t>(traits.type)) == &traits);
         REQUIRE(ggml::find_type(traits.name) == &traits);
         std::string large(traits.name);
-        for (char& letter : large) letter = letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 32) : letter;
+        for (char& letter : large)
+            letter = letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 32) : letter;
         REQUIRE(ggml::find_type(large) == &traits);
     }
     REQUIRE(ggml::find_type("q4_k")->type == ggml::Type::kQ4_K);
@@ -33,7 +34,8 @@ TEST_CASE("bytes of rows of ggml's blocks, and rows that are none") {
     REQUIRE(ggml::row_bytes(ggml::Type::kF16, 0) == 0);
     REQUIRE(ggml::fits_row(ggml::Type::kQ4_K, 512));
     REQUIRE_FALSE(ggml::fits_row(ggml::Type::kQ4_K, 128));
-    REQUIRE(error_of([] { ggml::row_bytes(ggml::Type::kQ4_K, 128); }) == "5 q4_k: no row has 128 elements");
+    REQUIRE(error_of([] { ggml::row_bytes(ggml::Type::kQ4_K, 128); }) ==
+            "5 q4_k: no row has 128 elements");
     const std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
     REQUIRE(error_of([&] { ggml::row_bytes(ggml::Type::kF32, most); }).find("5 f32: no row") == 0);
 }

@@ -1,4 +1,5 @@
-// Every tensor's type in every mixture is the one that llama-quantize itself gives it: testdata/gguf_types.json was made by running it.
+// Every tensor's type in every mixture is the one that llama-quantize itself gives it:
+// testdata/gguf_types.json was made by running it.
 #include <fstream>
 #include <string>
 #include <vector>
@@ -39,13 +40,15 @@ TEST_CASE("mixtures choose the types that llama-quantize chooses", "[gguf]") {
             for (std::size_t i = 0; i < names.size(); ++i) {
                 INFO(architecture << " " << name << " " << names[i]);
                 const ggml::Type type = gguf::fallback_of(types[i], shapes[i].back());
-                CHECK(ggml::traits_of(type).name == type_names[static_cast<std::size_t>(wanted[i] - 'a')]);
+                CHECK(ggml::traits_of(type).name ==
+                      type_names[static_cast<std::size_t>(wanted[i] - 'a')]);
             }
         }
     }
 }
 
-TEST_CASE("rows that are no whole blocks have the type that llama-quantize falls back to", "[gguf]") {
+TEST_CASE("rows that are no whole blocks have the type that llama-quantize falls back to",
+          "[gguf]") {
     using ggml::Type;
     CHECK(gguf::fallback_of(Type::kQ4_K, 512) == Type::kQ4_K);
     CHECK(gguf::fallback_of(Type::kQ4_K, 96) == Type::kQ5_0);

@@ -1,4 +1,5 @@
-// A GGUF file as a source of floats: any run of elements is that part of the whole, whatever the layout, the type and the dtype asked for.
+// A GGUF file as a source of floats: any run of elements is that part of the whole, whatever the
+// layout, the type and the dtype asked for.
 #include <algorithm>
 #include <cmath>
 
@@ -18,7 +19,8 @@ struct Stored {
 };
 
 /// Two architectures' worth of layouts, in types with blocks of 1, 32 and 256.
-std::string file_of(const std::string& architecture, const std::vector<Stored>& tensors, std::mt19937& random) {
+std::string file_of(const std::string& architecture, const std::vector<Stored>& tensors,
+                    std::mt19937& random) {
     gguf::Keys keys;
     keys.push_back({"general.architecture", architecture});
     keys.push_back({architecture + ".attention.head_count", std::uint32_t{4}});
@@ -26,23 +28,26 @@ std::string file_of(const std::string& architecture, const std::vector<Stored>& 
     std::vector<gguf::TensorInfo> infos;
     std::string data;
     for (const Stored& tensor : tensors) {
-        const std::uint64_t bytes =
-            ggml::row_bytes(tensor.type, tensor.shape.back()) * (tensor.shape.size() > 1 ? tensor.shape.front() : 1);
-        infos.push_back({tensor.name, tensor.shape, static_cast<std::uint32_t>(tensor.type), data.size()});
-        for (std::uint64_t i = 0; i < gguf::aligned(bytes); ++i) data += static_cast<char>(random() & 0x3FU);
+        const std::uint64_t bytes = ggml::row_bytes(tensor.type, tensor.shape.back()) *
+                                    (tensor.shape.size() > 1 ? tensor.shape.front() : 1);
+        infos.push_back(
+            {tensor.name, tensor.shape, static_cast<std::uint32_t>(tensor.type), data.size()});
+        for (std::uint64_t i = 0; i < gguf::aligned(bytes); ++i)
+            data += static_cast<char>(random() & 0x3FU);
     }
     return gguf::header_text(keys, infos).bytes + data;
 }
 
-std::vector<float> read(const gguf::GgufSource& source, std::size_t tensor, std::uint64_t first, std::uint64_t count) {
+std::vector<float> read(const gguf::GgufSource& source, std::size_t tensor, std::uint64_t first,
+                        std::uint64_t count) {
     std::vector<float> values(count);
     std::vector<std::byte> scratch(count * formats::FloatSource::kScratchBytes);
     source.read(tensor, first, std::span(values), scratch);
     return values;
 }
 
-std::vector<double> read_wide(const gguf::GgufSource& source, std::size_t tensor, std::uint64_t first,
-                              std::uint64_t count) {
+std::vector<double> read_wide(const gguf::GgufSource& source, std::size_t tensor,
+                              std::uint64_t first, std::uint64_t count) {
     std::vector<double> values(count);
     std::vector<std::byte> scratch(count * formats::FloatSource::kScratchBytes);
     source.read(tensor, first, std::span(values), scratch);
@@ -56,8 +61,9 @@ TEST_CASE("any run of a GGUF tensor is that part of the whole") {
     const TemporaryFolder folder;
     for (const std::string architecture : {"gpt2", "llama", "none"}) {
         std::vector<Stored> tensors;
-        for (const ggml::Type type : {ggml::Type::kF32, ggml::Type::kF16, ggml::Type::kBF16, ggml::Type::kQ8_0,
-                                      ggml::Type::kQ4_0, ggml::Type::kQ4_K, ggml::Type::kQ6_K}) {
+        for (const ggml::Type type :
+             {ggml::Type::kF32, ggml::Type::kF16, ggml::Type::kBF16, ggml::Type::kQ8_0,
+              ggml::Type::kQ4_0, ggml::Type::kQ4_K, ggml::Type::kQ6_K}) {
             const std::string block = "blk." + std::to_string(tensors.size()) + ".";
             tensors.push_back({block + "attn_qkv.weight", {24, 512}, type});
             tensors.push_back({block + "attn_q.weight", {24, 256}, type});
@@ -75,7 +81,8 @@ TEST_CASE("any run of a GGUF tensor is that part of the whole") {
             bool is_part = true;
             for (int k = 0; k < 60; ++k) {
                 const std::uint64_t first = random() % elements;
-                const std::uint64_t count = random() % std::min<std::uint64_t>(elements - first + 1, 700);
+                const std::uint64_t count =
+                    random() % std::min<std::uint64_t>(elements - first + 1, 700);
                 const std::vector<float> part = read(source, i, first, count);
                 const std::vector<double> wide = read_wide(source, i, first, count);
                 for (std::uint64_t j = 0; j < count; ++j)
@@ -105,7 +112,8 @@ TEST_CASE("layouts of a GGUF file are undone") {
         for (std::uint64_t i = 0; i < stored.size(); ++i) {
             const std::uint64_t row = i / 32;
             const std::uint64_t of_head = row % 6;  // 4 heads of 6 rows
-            const std::uint64_t moved = row - of_head + (of_head % 2 == 0 ? of_head / 2 : 3 + of_head / 2);
+            const std::uint64_t moved =
+                row - of_head + (of_head % 2 == 0 ? of_head / 2 : 3 + of_head / 2);
             const std::uint64_t place = tensor == 0 ? i % 32 * 6 + row : moved * 32 + i % 32;
             REQUIRE(bits_of(viewed[place]) == bits_of(stored[i]));
         }

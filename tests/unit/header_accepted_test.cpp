@@ -15,7 +15,8 @@ Header parsed(std::string_view json, std::uint64_t data_bytes) {
 }
 
 TEST_CASE("a file without tensors is a checkpoint") {
-    for (const std::string_view json : {"{}", "{ }", "{}      ", "{\"__metadata__\":{}}", "{\n}\t\r\n"}) {
+    for (const std::string_view json :
+         {"{}", "{ }", "{}      ", "{\"__metadata__\":{}}", "{\n}\t\r\n"}) {
         const Header header = parsed(json, 0);
         REQUIRE(header.tensors.empty());
         REQUIRE(header.metadata.empty());
@@ -40,22 +41,25 @@ TEST_CASE("scalars and empty tensors are tensors") {
 }
 
 TEST_CASE("an empty tensor may have a dimension of any size beside its 0") {
-    const Header header = parsed(R"({"a":{"dtype":"F32","shape":[0,18446744073709551615],"data_offsets":[0,0]}})", 0);
+    const Header header =
+        parsed(R"({"a":{"dtype":"F32","shape":[0,18446744073709551615],"data_offsets":[0,0]}})", 0);
     REQUIRE(header.tensors[0].shape == Shape{0, 18446744073709551615U});
 }
 
 TEST_CASE("every dtype of the format is known with its size") {
     const std::vector<std::pair<std::string, std::uint64_t>> bytes_of_eight = {
-        {"BOOL", 8},    {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6},     {"U8", 8},   {"I8", 8},
-        {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"I16", 16}, {"F8_E5M2FNUZ", 8},
-        {"U16", 16},    {"F16", 16},    {"BF16", 16},   {"I32", 32},        {"U32", 32}, {"F32", 32},
-        {"C64", 64},    {"F64", 64},    {"I64", 64},    {"U64", 64}};
+        {"BOOL", 8}, {"F4", 4},          {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},
+        {"I8", 8},   {"F8_E5M2", 8},     {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8},
+        {"I16", 16}, {"F8_E5M2FNUZ", 8}, {"U16", 16},    {"F16", 16},    {"BF16", 16},
+        {"I32", 32}, {"U32", 32},        {"F32", 32},    {"C64", 64},    {"F64", 64},
+        {"I64", 64}, {"U64", 64}};
     REQUIRE(bytes_of_eight.size() == kDtypeCount);
     for (const auto& [name, bytes] : bytes_of_eight) {
         INFO(name);
-        const Header header = parsed(
-            "{\"a\":{\"dtype\":\"" + name + "\",\"shape\":[2,4],\"data_offsets\":[0," + std::to_string(bytes) + "]}}",
-            bytes);
+        const Header header =
+            parsed("{\"a\":{\"dtype\":\"" + name + "\",\"shape\":[2,4],\"data_offsets\":[0," +
+                       std::to_string(bytes) + "]}}",
+                   bytes);
         REQUIRE(dtype_name(header.tensors.at(0).dtype) == name);
         REQUIRE(tensor_bytes(header.tensors[0].dtype, {2, 4}) == bytes);
     }
@@ -91,24 +95,28 @@ TEST_CASE("an empty tensor whose header stands before its neighbour lies before 
 }
 
 TEST_CASE("metadata keeps its order and its text") {
-    const Header header = parsed(R"({"__metadata__":{"z":"1","a":"{\"x\": [1]}","é":"\u00e9\n","":""}})", 0);
-    const Metadata expected = {{"z", "1"}, {"a", "{\"x\": [1]}"}, {"\xC3\xA9", "\xC3\xA9\n"}, {"", ""}};
+    const Header header =
+        parsed(R"({"__metadata__":{"z":"1","a":"{\"x\": [1]}","é":"\u00e9\n","":""}})", 0);
+    const Metadata expected = {
+        {"z", "1"}, {"a", "{\"x\": [1]}"}, {"\xC3\xA9", "\xC3\xA9\n"}, {"", ""}};
     REQUIRE(header.metadata == expected);
 }
 
 TEST_CASE("only keys that start with octet and a dot mark a file of codes") {
     REQUIRE(safetensors::has_octet_metadata({{"format", "pt"}, {"octet.version", "0.1.0"}}));
     REQUIRE(safetensors::has_octet_metadata({{"octet.", ""}}));
-    REQUIRE_FALSE(safetensors::has_octet_metadata({{"octets", ""}, {"an.octet.x", ""}, {"octet", ""}}));
+    REQUIRE_FALSE(
+        safetensors::has_octet_metadata({{"octets", ""}, {"an.octet.x", ""}, {"octet", ""}}));
     REQUIRE_FALSE(safetensors::has_octet_metadata({}));
 }
 
 TEST_CASE("names may be escaped or in any script or empty") {
-    const Header header = parsed(R"({"a\"\\\/\b\u0041\ud83d\ude00":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
-                                 R"("权重.ß":{"dtype":"U8","shape":[1],"data_offsets":[1,2]},)"
-                                 R"("":{"dtype":"U8","shape":[1],"data_offsets":[2,3]},)"
-                                 R"("a\u0000b":{"dtype":"U8","shape":[1],"data_offsets":[3,4]}})",
-                                 4);
+    const Header header =
+        parsed(R"({"a\"\\\/\b\u0041\ud83d\ude00":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+               R"("权重.ß":{"dtype":"U8","shape":[1],"data_offsets":[1,2]},)"
+               R"("":{"dtype":"U8","shape":[1],"data_offsets":[2,3]},)"
+               R"("a\u0000b":{"dtype":"U8","shape":[1],"data_offsets":[3,4]}})",
+               4);
     REQUIRE(header.tensors[0].name == "a\"\\/\bA\xF0\x9F\x98\x80");
     REQUIRE(header.tensors[1].name == "权重.ß");
     REQUIRE(header.tensors[2].name.empty());
@@ -160,10 +168,10 @@ TEST_CASE("a written header is compact JSON padded with spaces") {
 
 TEST_CASE("a header beyond the limit of the format is refused before it is written") {
     safetensors::HeaderWriter writer(Metadata{{"big", std::string(100'000'000, 'x')}});
-    REQUIRE(
-        error_of([&] { writer.finish("out"); }) ==
-        "3 out: its header would have 100,000,032 bytes, more than the 100,000,000 that the format allows; use fewer "
-        "tensors a file");
+    REQUIRE(error_of([&] { writer.finish("out"); }) ==
+            "3 out: its header would have 100,000,032 bytes, more than the 100,000,000 that the "
+            "format allows; use fewer "
+            "tensors a file");
 }
 
 }  // namespace

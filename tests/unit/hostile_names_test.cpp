@@ -18,17 +18,19 @@ namespace fs = std::filesystem;
 
 TEST_CASE("a name that is too long for a regular expression is refused and a glob takes it") {
     const std::string name(1'000'000, 'x');
-    REQUIRE(
-        error_of([&] { Pattern("re:(x|y)*", "--tensors").matches(name); }) ==
-        "3 tensor '" + name.substr(0, 80) + "..." + name.substr(0, 30) +
-            "': its name has 1,000,000 bytes, more than the 1,024 that a regular expression is tried on; use a glob");
+    REQUIRE(error_of([&] { Pattern("re:(x|y)*", "--tensors").matches(name); }) ==
+            "3 tensor '" + name.substr(0, 80) + "..." + name.substr(0, 30) +
+                "': its name has 1,000,000 bytes, more than the 1,024 that a regular expression is "
+                "tried on; use a glob");
     REQUIRE(Pattern("re:(x|y)*", "--tensors").matches(name.substr(0, 1024)));
     REQUIRE(Pattern("x*x*x", "--tensors").matches(name));
 }
 
-TEST_CASE("characters beyond ASCII that a terminal acts on are escaped in JSON without changing it") {
+TEST_CASE(
+    "characters beyond ASCII that a terminal acts on are escaped in JSON without changing it") {
     const std::string json = "{\"a\u009b31m\u202e\u00e9\x7f\": \"\u2028\U0001F600\"}\n";
-    REQUIRE(printable_json(json) == "{\"a\\u009b31m\\u202e\u00e9\\u007f\": \"\\u2028\U0001F600\"}\n");
+    REQUIRE(printable_json(json) ==
+            "{\"a\\u009b31m\\u202e\u00e9\\u007f\": \"\\u2028\U0001F600\"}\n");
     REQUIRE(nlohmann::json::parse(printable_json(json)) == nlohmann::json::parse(json));
 }
 
@@ -44,7 +46,8 @@ TEST_CASE("reports of a checkpoint with hostile names hold nothing that a termin
     }
     for (const std::string_view command : {"quantize", "dequantize", "inspect"}) {
         report::ReportOptions options{std::string(command), {0, 1, 2, 3}, true, true, false};
-        for (const std::string& text : {report::text(report, options), report::json(report, options)}) {
+        for (const std::string& text :
+             {report::text(report, options), report::json(report, options)}) {
             std::string plain = text;
             std::erase_if(plain, [](char c) { return c == '\n' || c == '\\'; });
             INFO(text);
@@ -67,10 +70,11 @@ TEST_CASE("a name that does not fit its column is cut between characters") {
 TEST_CASE("messages do not grow with a hostile value") {
     nlohmann::ordered_json sidecar = unsealed_sample();
     sidecar["version"] = std::string(100'000, 'x');
-    REQUIRE(refusal(sealed(sidecar)) ==
-            refused("is of version \"" + std::string(39, 'x') + "; this octet reads versions 1 and 2"));
+    REQUIRE(refusal(sealed(sidecar)) == refused("is of version \"" + std::string(39, 'x') +
+                                                "; this octet reads versions 1 and 2"));
     const std::vector<std::uint64_t> shape(1'000'000, 1);
-    REQUIRE(shape_text(shape) == "[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, and 999,984 more]");
+    REQUIRE(shape_text(shape) ==
+            "[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, and 999,984 more]");
     REQUIRE(shape_text(std::vector<std::uint64_t>(16, 2)).find("more") == std::string::npos);
 }
 
@@ -108,21 +112,25 @@ TEST_CASE("a sidecar that gives two files one name is refused") {
 
 TEST_CASE("a set that would restore to a name of octet's own or to an impossible one is refused") {
     const TemporaryFolder folder;
-    for (const std::string name : {"quantization_state.json", "model.safetensors.index.octet.json", ".octet-old"}) {
+    for (const std::string name :
+         {"quantization_state.json", "model.safetensors.index.octet.json", ".octet-old"}) {
         octet_set::Sidecar sidecar = sample();
         sidecar.source_files[0].name = name;
         REQUIRE(names_refused(folder, sidecar) ==
-                "restores to a file '" + name + "', a name of octet's own; restore the sidecar or quantize again");
+                "restores to a file '" + name +
+                    "', a name of octet's own; restore the sidecar or quantize again");
     }
     octet_set::Sidecar sidecar = sample();
     sidecar.source_files[0].name = std::string(256, 'n');
-    REQUIRE(names_refused(folder, sidecar) == "names the file '" + std::string(80, 'n') + "..." + std::string(30, 'n') +
-                                                  "', whose name has 256 bytes; 255 are the most that a file can have");
+    REQUIRE(names_refused(folder, sidecar) ==
+            "names the file '" + std::string(80, 'n') + "..." + std::string(30, 'n') +
+                "', whose name has 256 bytes; 255 are the most that a file can have");
 }
 
 TEST_CASE("an index without tensors is no checkpoint") {
     REQUIRE(error_of([] { checkpoint::parse_index("{\"weight_map\": {}}", "i"); }) ==
-            "3 i: index: its weight_map is empty, so the checkpoint has no tensors; the index is broken");
+            "3 i: index: its weight_map is empty, so the checkpoint has no tensors; the index is "
+            "broken");
 }
 
 TEST_CASE("an index cannot call itself or a set's sidecar a shard") {
@@ -139,7 +147,8 @@ TEST_CASE("a shard that is named like a companion is only a shard", "[pipeline]"
     const TemporaryFolder folder;
     const fs::path model = folder / "model";
     fs::create_directory(model);
-    write_sparse_checkpoint(model / "tokenizer.bin", R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 8);
+    write_sparse_checkpoint(model / "tokenizer.bin",
+                            R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 8);
     write_file(model / "model.safetensors.index.json", R"({"weight_map": {"a": "tokenizer.bin"}})");
     QuantizeOptions options;
     options.write.sync = false;

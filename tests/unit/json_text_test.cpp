@@ -43,7 +43,8 @@ int significant_digits(const std::string& text) {
     return first == digits.npos ? 1 : static_cast<int>(last - first + 1);
 }
 
-/// True if some decimal of `digits` digits reads back: the nearest of that length or one of its two neighbours.
+/// True if some decimal of `digits` digits reads back: the nearest of that length or one of its two
+/// neighbours.
 bool shorter_exists(float value, int digits) {
     char buffer[64];
     std::snprintf(buffer, sizeof buffer, "%.*e", digits - 1, static_cast<double>(value));
@@ -52,7 +53,8 @@ bool shorter_exists(float value, int digits) {
     const std::size_t e = text.find('e');
     const double step = std::pow(10.0, std::atoi(text.c_str() + e + 1) - (digits - 1));
     for (const double neighbour : {-1.0, 1.0}) {
-        std::snprintf(buffer, sizeof buffer, "%.*e", digits - 1, std::strtod(text.c_str(), nullptr) + neighbour * step);
+        std::snprintf(buffer, sizeof buffer, "%.*e", digits - 1,
+                      std::strtod(text.c_str(), nullptr) + neighbour * step);
         if (reads_back(buffer, value)) return true;
     }
     return false;
@@ -61,17 +63,19 @@ bool shorter_exists(float value, int digits) {
 /// What is rounded, whether it has to be or not.
 std::string rounded_text(double value) {
     char buffer[64];
-    std::string text(buffer, std::to_chars(std::begin(buffer), std::end(buffer), six_digits(value)).ptr);
+    std::string text(buffer,
+                     std::to_chars(std::begin(buffer), std::end(buffer), six_digits(value)).ptr);
     if (text.find_first_of(".e") == text.npos) text += ".0";
     return text;
 }
 
 std::vector<float> sample_floats(std::size_t count) {
     std::mt19937 random(41);
-    std::vector<float> values{0x1p-149F,   0x1.fffffcp-127F, 0x1p-126F,     std::numeric_limits<float>::max(),
-                              0.1F,        1.0F / 3.0F,      16777216.0F,   1e10F,
-                              1e-5F,       123456.0F,        7.038531e-26F, 9.5367431640625e-07F,
-                              8.589973e9F, 1.00000075e-36F};
+    std::vector<float> values{
+        0x1p-149F,   0x1.fffffcp-127F, 0x1p-126F,     std::numeric_limits<float>::max(),
+        0.1F,        1.0F / 3.0F,      16777216.0F,   1e10F,
+        1e-5F,       123456.0F,        7.038531e-26F, 9.5367431640625e-07F,
+        8.589973e9F, 1.00000075e-36F};
     while (values.size() < count) {
         const float value = float_of(static_cast<std::uint32_t>(random()));
         if (std::isfinite(value)) values.push_back(value);
@@ -87,7 +91,8 @@ TEST_CASE("printed floats read back both as float and by way of double") {
 }
 
 TEST_CASE("a float that reads back directly but not by way of double gets more digits") {
-    // The shortest text of this float lies within a double's half ulp of the middle between two floats.
+    // The shortest text of this float lies within a double's half ulp of the middle between two
+    // floats.
     const float known = 7.038531e-26F;
     REQUIRE(std::strtof("7.038531e-26", nullptr) == known);
     REQUIRE(static_cast<float>(std::strtod("7.038531e-26", nullptr)) != known);
@@ -138,7 +143,8 @@ TEST_CASE("statistics have six digits and strings for what is not finite") {
     REQUIRE_FALSE(std::signbit(six_digits(-std::nan(""))));
 }
 
-TEST_CASE("a bound in six digits is not below the bound and less than one in the sixth digit above it") {
+TEST_CASE(
+    "a bound in six digits is not below the bound and less than one in the sixth digit above it") {
     REQUIRE(six_digits_up(0.0) == 0.0);
     REQUIRE(six_digits_up(1.16512) == 1.16512);
     REQUIRE(six_digits_up(1.165121) == 1.16513);
@@ -179,7 +185,8 @@ TEST_CASE("a statistic is printed as it is rounded, whether it was rounded befor
     for (int i = 0; i < 20'000; ++i) {
         values.push_back(bits_as<double>(random()));
         values.push_back(bits_as<double>(random() % (1ULL << (i % 53))));  // subnormal
-        values.push_back(std::ldexp(1.0, i % 2000 - 1000));                // neighbours are nearer below than above
+        values.push_back(
+            std::ldexp(1.0, i % 2000 - 1000));  // neighbours are nearer below than above
         values.push_back(static_cast<double>(random() % 2'000'000) / 1000);
     }
     for (const double value : values) {
@@ -212,9 +219,10 @@ TEST_CASE("compact JSON stands on one line") {
     std::string text;
     JsonWriter writer(text);
     write_sample(writer);
-    REQUIRE(text ==
-            R"({"name": "x", "empty": {}, "list": [1, true, false], "deep": {"inner": {"scale": 0.5, "inf": "inf"}}, )"
-            R"("raw": {"k":null}})");
+    REQUIRE(
+        text ==
+        R"({"name": "x", "empty": {}, "list": [1, true, false], "deep": {"inner": {"scale": 0.5, "inf": "inf"}}, )"
+        R"("raw": {"k":null}})");
 }
 
 TEST_CASE("JSON in lines breaks its outermost two levels") {

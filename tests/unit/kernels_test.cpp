@@ -38,8 +38,10 @@ float draw(Values kind, std::mt19937& random) {
 template <typename T>
 class Unaligned {
   public:
-    Unaligned(const std::vector<T>& values, std::size_t shift) : bytes_(values.size() * sizeof(T) + 64), shift_(shift) {
-        if (!values.empty()) std::memcpy(bytes_.data() + shift_, values.data(), values.size() * sizeof(T));
+    Unaligned(const std::vector<T>& values, std::size_t shift)
+        : bytes_(values.size() * sizeof(T) + 64), shift_(shift) {
+        if (!values.empty())
+            std::memcpy(bytes_.data() + shift_, values.data(), values.size() * sizeof(T));
     }
     const void* data() const { return bytes_.data() + shift_; }
     void* data() { return bytes_.data() + shift_; }
@@ -59,15 +61,18 @@ bool same_bits(const void* a, const void* b, std::size_t byte_count) {
 }
 
 bool same_sums(const kernels::LaneSums& a, const kernels::LaneSums& b) {
-    return same_bits(a.signal, b.signal, sizeof a.signal) && same_bits(a.noise, b.noise, sizeof a.noise) &&
+    return same_bits(a.signal, b.signal, sizeof a.signal) &&
+           same_bits(a.noise, b.noise, sizeof a.noise) &&
            same_bits(&a.max_abs_error, &b.max_abs_error, sizeof a.max_abs_error);
 }
 
-/// Every tail length at several block counts, then the edges of a folding block, then any size up to 2000.
+/// Every tail length at several block counts, then the edges of a folding block, then any size up
+/// to 2000.
 std::vector<std::size_t> sizes(std::mt19937& random) {
     std::vector<std::size_t> result;
     for (std::size_t i = 0; i <= 48; ++i) result.push_back(i);
-    for (const std::size_t i : {495U, 511U, 512U, 513U, 527U, 528U, 1023U, 1024U, 1025U, 1999U, 2000U})
+    for (const std::size_t i :
+         {495U, 511U, 512U, 513U, 527U, 528U, 1023U, 1024U, 1025U, 1999U, 2000U})
         result.push_back(i);
     for (int i = 0; i < 12; ++i) result.push_back(random() % 2001);
     return result;
@@ -93,8 +98,8 @@ struct Sample {
 };
 
 /// The codes of a sample, which `sums` are extended by.
-void quantize(const kernels::Kernels& table, const Sample& sample, Rounding rounding, const void* values,
-              std::uint8_t* codes, kernels::BlockSums& sums) {
+void quantize(const kernels::Kernels& table, const Sample& sample, Rounding rounding,
+              const void* values, std::uint8_t* codes, kernels::BlockSums& sums) {
     table.quantize_block(values, 1, sample.values.size(), sample.loop(rounding), codes, sums);
 }
 
@@ -102,8 +107,8 @@ void quantize(const kernels::Kernels& table, const Sample& sample, Rounding roun
 template <typename Check>
 void for_each_sample(unsigned seed, Check check) {
     std::mt19937 random(seed);
-    for (const Values kind : {Values::kOrdinary, Values::kHuge, Values::kTiny, Values::kSubnormal, Values::kConstant,
-                              Values::kOffset, Values::kWide}) {
+    for (const Values kind : {Values::kOrdinary, Values::kHuge, Values::kTiny, Values::kSubnormal,
+                              Values::kConstant, Values::kOffset, Values::kWide}) {
         for (const std::size_t size : sizes(random)) {
             Sample sample;
             for (std::size_t i = 0; i < size; ++i) sample.values.push_back(draw(kind, random));
@@ -112,8 +117,8 @@ void for_each_sample(unsigned seed, Check check) {
             available_kernels().front()->range_f32(sample.values.data(), size, sample.range);
             sample.state = plain_state(sample.range);
             sample.factors = quant::sum_factors(one_block(sample.range, sample.state, size));
-            sample.label = "kind " + std::to_string(static_cast<int>(kind)) + " size " + std::to_string(size) +
-                           " shift " + std::to_string(sample.shift);
+            sample.label = "kind " + std::to_string(static_cast<int>(kind)) + " size " +
+                           std::to_string(size) + " shift " + std::to_string(sample.shift);
             check(sample);
         }
     }
@@ -123,11 +128,13 @@ TEST_CASE("the scalar loops come first among those available and every table has
     const auto tables = available_kernels();
     REQUIRE(std::string(tables.front()->name) == "scalar");
     const auto isas = quant::available_isas();
-    for (std::size_t i = 0; i < isas.size(); ++i) REQUIRE(std::string(tables[i]->name) == kernels::isa_name(isas[i]));
+    for (std::size_t i = 0; i < isas.size(); ++i)
+        REQUIRE(std::string(tables[i]->name) == kernels::isa_name(isas[i]));
 }
 
 TEST_CASE("every instruction set is found by its name and no other") {
-    for (const kernels::Kernels* table : available_kernels()) REQUIRE(&quant::kernels_named(table->name) == table);
+    for (const kernels::Kernels* table : available_kernels())
+        REQUIRE(&quant::kernels_named(table->name) == table);
     REQUIRE(&quant::kernels_named(nullptr) == available_kernels().back());
     REQUIRE(&quant::kernels_named("") == available_kernels().back());
     const std::string error = error_of([] { quant::kernels_named("avx3"); });
@@ -168,7 +175,8 @@ TEST_CASE("range agrees with the standard library and extends what it is given")
 }
 
 TEST_CASE("a value that is not finite is noticed at every position") {
-    for (const float bad : {kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN(), float_of(0xFF800001U)}) {
+    for (const float bad :
+         {kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN(), float_of(0xFF800001U)}) {
         for (const std::size_t size : {1U, 15U, 16U, 31U, 32U, 47U, 100U}) {
             for (std::size_t position = 0; position < size; ++position) {
                 std::vector<float> values(size, 1.5F);
@@ -201,15 +209,20 @@ TEST_CASE("codes and error sums are the same on every instruction set") {
         for (const Rounding rounding : {Rounding::kNearest, Rounding::kTruncate}) {
             std::vector<std::uint8_t> expected(size);
             kernels::BlockSums expected_sums{};
-            quantize(*available_kernels().front(), sample, rounding, source.data(), expected.data(), expected_sums);
+            quantize(*available_kernels().front(), sample, rounding, source.data(), expected.data(),
+                     expected_sums);
             for (const kernels::Kernels* table : available_kernels()) {
-                INFO(table->name << (rounding == Rounding::kTruncate ? ", truncate, " : ", nearest, ") << sample.label);
+                INFO(table->name << (rounding == Rounding::kTruncate ? ", truncate, "
+                                                                     : ", nearest, ")
+                                 << sample.label);
                 std::vector<std::uint8_t> target(size + 4, 0xA5);
                 kernels::BlockSums sums{};
-                quantize(*table, sample, rounding, source.data(), target.data() + sample.shift, sums);
+                quantize(*table, sample, rounding, source.data(), target.data() + sample.shift,
+                         sums);
                 REQUIRE(same_bits(target.data() + sample.shift, expected.data(), size));
-                REQUIRE(std::all_of(target.begin() + static_cast<std::ptrdiff_t>(sample.shift + size), target.end(),
-                                    [](std::uint8_t byte) { return byte == 0xA5; }));
+                REQUIRE(
+                    std::all_of(target.begin() + static_cast<std::ptrdiff_t>(sample.shift + size),
+                                target.end(), [](std::uint8_t byte) { return byte == 0xA5; }));
                 REQUIRE(same_sums(sums.lanes, expected_sums.lanes));
                 REQUIRE(sums.clipped == expected_sums.clipped);
             }
@@ -264,8 +277,12 @@ TEST_CASE("the error sums are those of the restored values") {
 }
 
 TEST_CASE("restoring is the same on every instruction set for every code") {
-    for (const auto& [scale, zero_point] : std::vector<std::pair<float, float>>{
-             {0.0123F, -1.27F}, {0.0F, 3.5F}, {1e-42F, -1e-40F}, {1.2e36F, -1.5e38F}, {0x1p-149F, 0.0F}}) {
+    for (const auto& [scale, zero_point] :
+         std::vector<std::pair<float, float>>{{0.0123F, -1.27F},
+                                              {0.0F, 3.5F},
+                                              {1e-42F, -1e-40F},
+                                              {1.2e36F, -1.5e38F},
+                                              {0x1p-149F, 0.0F}}) {
         for (std::size_t size = 0; size <= 300; ++size) {
             std::vector<std::uint8_t> codes(size);
             for (std::size_t i = 0; i < size; ++i) codes[i] = static_cast<std::uint8_t>(i * 7);
@@ -296,7 +313,8 @@ TEST_CASE("float64 errors are the same on every instruction set and counted in f
         std::vector<double> values(size);
         std::mt19937 random(static_cast<unsigned>(size));
         for (std::size_t i = 0; i < size; ++i)
-            values[i] = static_cast<double>(sample.values[i]) * (1.0 + 1e-9 * static_cast<double>(random() % 100));
+            values[i] = static_cast<double>(sample.values[i]) *
+                        (1.0 + 1e-9 * static_cast<double>(random() % 100));
         const Unaligned<double> source(values, 1 + sample.shift);
         std::vector<std::uint8_t> codes(size);
         kernels::BlockSums ignored{};

@@ -30,8 +30,9 @@ Kind kind_alone(std::string_view name, const Shape& shape) {
 
 /// GPT-2 with 2 layers of 4 and 8 positions; names begin with `prefix`.
 std::vector<TensorReport> small_gpt2(const std::string& prefix) {
-    std::vector<TensorReport> tensors{tensor(prefix + "wte.weight", {16, 4}), tensor(prefix + "wpe.weight", {8, 4}),
-                                      tensor(prefix + "ln_f.weight", {4}), tensor(prefix + "ln_f.bias", {4})};
+    std::vector<TensorReport> tensors{
+        tensor(prefix + "wte.weight", {16, 4}), tensor(prefix + "wpe.weight", {8, 4}),
+        tensor(prefix + "ln_f.weight", {4}), tensor(prefix + "ln_f.bias", {4})};
     for (const char* layer : {"h.0.", "h.1."}) {
         tensors.push_back(tensor(prefix + layer + "attn.bias", {1, 1, 8, 8}));
         tensors.push_back(tensor(prefix + layer + "attn.c_proj.weight", {4, 4}));
@@ -45,8 +46,8 @@ TEST_CASE("families are told from their tensor names") {
     REQUIRE(checkpoint::detect_family(small_gpt2("")) == Family::kGpt2);
     REQUIRE(checkpoint::detect_family(small_gpt2("transformer.")) == Family::kGpt2);
     REQUIRE(checkpoint::detect_family(
-                {tensor("shared.weight", {4, 4}), tensor("encoder.block.0.layer.0.SelfAttention.q.weight", {4, 4})}) ==
-            Family::kT5);
+                {tensor("shared.weight", {4, 4}),
+                 tensor("encoder.block.0.layer.0.SelfAttention.q.weight", {4, 4})}) == Family::kT5);
     REQUIRE(checkpoint::detect_family({tensor("wpe.weight", {4, 4})}) == Family::kUnknown);
     REQUIRE(checkpoint::detect_family({tensor("shared.weight", {4, 4})}) == Family::kUnknown);
     REQUIRE(checkpoint::detect_family({}) == Family::kUnknown);
@@ -54,7 +55,9 @@ TEST_CASE("families are told from their tensor names") {
 
 TEST_CASE("the tensors of GPT-2 have their kinds with and without the prefix") {
     for (const std::string prefix : {"", "transformer."}) {
-        const auto kind = [&](const std::string& name, const Shape& shape) { return kind_alone(prefix + name, shape); };
+        const auto kind = [&](const std::string& name, const Shape& shape) {
+            return kind_alone(prefix + name, shape);
+        };
         REQUIRE(kind("wte.weight", {16, 4}) == Kind::kEmbedding);
         REQUIRE(kind("wpe.weight", {8, 4}) == Kind::kPosition);
         REQUIRE(kind("ln_f.weight", {4}) == Kind::kNorm);
@@ -69,18 +72,23 @@ TEST_CASE("the tensors of GPT-2 have their kinds with and without the prefix") {
 }
 
 TEST_CASE("the tensors of T5 have their kinds") {
-    const auto kind = [](std::string_view name, const Shape& shape) { return kind_alone(name, shape); };
+    const auto kind = [](std::string_view name, const Shape& shape) {
+        return kind_alone(name, shape);
+    };
     REQUIRE(kind("shared.weight", {16, 4}) == Kind::kEmbedding);
     REQUIRE(kind("encoder.embed_tokens.weight", {16, 4}) == Kind::kEmbedding);
     REQUIRE(kind("lm_head.weight", {16, 4}) == Kind::kHead);
-    REQUIRE(kind("decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight", {32, 6}) == Kind::kPosition);
+    REQUIRE(kind("decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight", {32, 6}) ==
+            Kind::kPosition);
     REQUIRE(kind("decoder.block.0.layer.0.layer_norm.weight", {4}) == Kind::kNorm);
     REQUIRE(kind("encoder.final_layer_norm.weight", {4}) == Kind::kNorm);
     REQUIRE(kind("encoder.block.0.layer.1.DenseReluDense.wi_0.weight", {16, 4}) == Kind::kWeight);
 }
 
 TEST_CASE("names of other architectures are read by their usual words") {
-    const auto kind = [](std::string_view name, const Shape& shape) { return kind_alone(name, shape); };
+    const auto kind = [](std::string_view name, const Shape& shape) {
+        return kind_alone(name, shape);
+    };
     REQUIRE(kind("model.embed_tokens.weight", {16, 4}) == Kind::kEmbedding);
     REQUIRE(kind("model.layers.0.self_attn.q_proj.weight", {4, 4}) == Kind::kWeight);
     REQUIRE(kind("model.layers.0.self_attn.q_proj.bias", {4}) == Kind::kBias);
@@ -99,8 +107,8 @@ TEST_CASE("names of other architectures are read by their usual words") {
 TEST_CASE("kind names are those of the rules") {
     std::vector<std::string> names;
     for (int i = 0; i < kKindCount; ++i) names.emplace_back(kind_name(static_cast<Kind>(i)));
-    REQUIRE(names ==
-            std::vector<std::string>{"weight", "embedding", "head", "position", "norm", "bias", "buffer", "other"});
+    REQUIRE(names == std::vector<std::string>{"weight", "embedding", "head", "position", "norm",
+                                              "bias", "buffer", "other"});
 }
 
 TEST_CASE("the footprint of GPT-2 counts the framework's masks and not those of the file") {
@@ -108,9 +116,11 @@ TEST_CASE("the footprint of GPT-2 counts the framework's masks and not those of 
     const std::uint64_t buffers = 2 * (8 * 8 + 4);
     for (const std::string prefix : {"", "transformer."}) {
         std::vector<TensorReport> tensors = small_gpt2(prefix);
-        REQUIRE(checkpoint::framework_bytes(Family::kGpt2, tensors, Counted::kSource) == parameters + buffers);
+        REQUIRE(checkpoint::framework_bytes(Family::kGpt2, tensors, Counted::kSource) ==
+                parameters + buffers);
         tensors.push_back(tensor("lm_head.weight", {16, 4}));  // tied: counted once
-        REQUIRE(checkpoint::framework_bytes(Family::kGpt2, tensors, Counted::kSource) == parameters + buffers);
+        REQUIRE(checkpoint::framework_bytes(Family::kGpt2, tensors, Counted::kSource) ==
+                parameters + buffers);
         tensors.back().shape = {17, 4};  // another shape is another tensor
         tensors.back().source_bytes = 17 * 4 * 4;
         REQUIRE(checkpoint::framework_bytes(Family::kGpt2, tensors, Counted::kSource) ==
@@ -127,20 +137,24 @@ TEST_CASE("the footprint of a set counts codes but not what the sidecar holds") 
 }
 
 TEST_CASE("copies of T5's shared embedding are counted once") {
-    std::vector<TensorReport> tensors{tensor("shared.weight", {16, 4}), tensor("encoder.embed_tokens.weight", {16, 4}),
-                                      tensor("decoder.embed_tokens.weight", {16, 4}), tensor("lm_head.weight", {16, 4}),
-                                      tensor("encoder.block.0.layer.0.SelfAttention.q.weight", {4, 4})};
-    REQUIRE(checkpoint::framework_bytes(Family::kT5, tensors, Counted::kSource) == 4 * (64 + 64 + 16));
+    std::vector<TensorReport> tensors{
+        tensor("shared.weight", {16, 4}), tensor("encoder.embed_tokens.weight", {16, 4}),
+        tensor("decoder.embed_tokens.weight", {16, 4}), tensor("lm_head.weight", {16, 4}),
+        tensor("encoder.block.0.layer.0.SelfAttention.q.weight", {4, 4})};
+    REQUIRE(checkpoint::framework_bytes(Family::kT5, tensors, Counted::kSource) ==
+            4 * (64 + 64 + 16));
 }
 
-/// Inspects a sparse file with a real model's header; 0 and a warning where the shared data are not there.
+/// Inspects a sparse file with a real model's header; 0 and a warning where the shared data are not
+/// there.
 std::uint64_t real_framework_bytes(const std::string& header_name, std::uint64_t data_bytes) {
     const char* shared = std::getenv("OCTET_SHARED");
     if (shared == nullptr || *shared == '\0') {
         WARN("skipped: OCTET_SHARED is not set");
         return 0;
     }
-    const std::string json = read_file(std::filesystem::path(shared) / "data/headers" / header_name);
+    const std::string json =
+        read_file(std::filesystem::path(shared) / "data/headers" / header_name);
     REQUIRE_FALSE(json.empty());
     const TemporaryFolder folder;
     const auto path = folder / "model.safetensors";

@@ -1,4 +1,5 @@
-// The lesson's arithmetic as torch computed it: testdata/lesson_vectors.json, on every instruction set.
+// The lesson's arithmetic as torch computed it: testdata/lesson_vectors.json, on every instruction
+// set.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -14,7 +15,8 @@ namespace {
 using nlohmann::json;
 
 const json& vectors() {
-    static const json all = json::parse(read_file(std::string(OCTET_TESTDATA_DIR) + "/lesson_vectors.json"));
+    static const json all =
+        json::parse(read_file(std::string(OCTET_TESTDATA_DIR) + "/lesson_vectors.json"));
     return all;
 }
 
@@ -41,12 +43,14 @@ struct Lesson {
     std::vector<float> restored;
 };
 
-/// Bit for bit, except where torch keeps a zero point of -0 and octet stores +0: a restored 0 may differ in its sign.
+/// Bit for bit, except where torch keeps a zero point of -0 and octet stores +0: a restored 0 may
+/// differ in its sign.
 bool same_restored(const std::vector<float>& ours, const Lesson& lesson) {
     constexpr std::uint32_t kMinusZero = 0x80000000U;
     for (std::size_t i = 0; i < ours.size(); ++i) {
-        const bool same = lesson.zero_point_bits == kMinusZero ? ours[i] == lesson.restored[i]
-                                                               : bits_of(ours[i]) == bits_of(lesson.restored[i]);
+        const bool same = lesson.zero_point_bits == kMinusZero
+                              ? ours[i] == lesson.restored[i]
+                              : bits_of(ours[i]) == bits_of(lesson.restored[i]);
         if (!same) return false;
     }
     return ours.size() == lesson.restored.size();
@@ -59,12 +63,13 @@ void check_lesson(const kernels::Kernels& table, const Lesson& lesson) {
     REQUIRE(range.finite);
     const quant::BlockState state = plain_state(range);
     REQUIRE(bits_of(state.scale) == lesson.scale_bits);
-    REQUIRE(bits_of(state.zero_point) == (lesson.zero_point_bits == 0x80000000U ? 0U : lesson.zero_point_bits));
+    REQUIRE(bits_of(state.zero_point) ==
+            (lesson.zero_point_bits == 0x80000000U ? 0U : lesson.zero_point_bits));
 
     std::vector<std::uint8_t> codes(count);
     kernels::BlockSums sums{};
-    table.quantize_block(lesson.values.data(), 1, count, plain_loop(state, count, Rounding::kNearest), codes.data(),
-                         sums);
+    table.quantize_block(lesson.values.data(), 1, count,
+                         plain_loop(state, count, Rounding::kNearest), codes.data(), sums);
     REQUIRE(codes == lesson.nearest);
     const kernels::BlockLoop truncate = plain_loop(state, count, Rounding::kTruncate);
     table.quantize_block(lesson.values.data(), 1, count, truncate, codes.data(), sums);
@@ -114,7 +119,8 @@ TEST_CASE("the 36 printed values of the lesson have the printed codes") {
     const auto values = printout["values"].get<std::vector<std::vector<double>>>();
     const auto codes = printout["codes"].get<std::vector<std::vector<int>>>();
     std::size_t printed = 0;
-    for (std::size_t row = 0; row < values.size(); ++row) printed += std::min(values[row].size(), codes[row].size());
+    for (std::size_t row = 0; row < values.size(); ++row)
+        printed += std::min(values[row].size(), codes[row].size());
     REQUIRE(printed == 36);
     const auto all_consistent = [&](float min, float max) {
         const quant::BlockState state = plain_state({min, max, true});

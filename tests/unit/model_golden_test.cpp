@@ -30,7 +30,8 @@ double largest_difference(const model::Matrix& logits, const json& golden) {
 }
 
 /// Greedy continuation of every prompt of the golden file, and the logits of its first token.
-void check_variant(const fs::path& weights_path, const fs::path& folder, const std::string& variant, unsigned threads) {
+void check_variant(const fs::path& weights_path, const fs::path& folder, const std::string& variant,
+                   unsigned threads) {
     const model::Weights weights = model::Weights::open(weights_path);
     const model::Config config = model::read_config(weights.folder());
     model::ComputeContext compute(threads);
@@ -63,7 +64,8 @@ void check_variant(const fs::path& weights_path, const fs::path& folder, const s
 
 TEST_CASE("tiny models say what torch says of the original weights", "[model]") {
     for (const char* name : {"tiny-gpt2", "tiny-flan-t5"}) {
-        for (const unsigned threads : {1U, 3U}) check_variant(kTestdata / name, kTestdata / name, "original", threads);
+        for (const unsigned threads : {1U, 3U})
+            check_variant(kTestdata / name, kTestdata / name, "original", threads);
     }
 }
 
@@ -133,7 +135,8 @@ TEST_CASE("tiny models say on codes what torch says of the restored weights", "[
     }
 }
 
-TEST_CASE("tiny-flan-t5 says on the codes of its Linear layers what quanto's int8 says", "[model]") {
+TEST_CASE("tiny-flan-t5 says on the codes of its Linear layers what quanto's int8 says",
+          "[model]") {
     const TemporaryFolder folder;
     QuantizeOptions options;
     options.write.sync = false;

@@ -1,5 +1,5 @@
-// Products with codes as they lie in a set: of every scheme, stored either way round, with few tokens and with many, against the same
-// products with the restored weights.
+// Products with codes as they lie in a set: of every scheme, stored either way round, with few
+// tokens and with many, against the same products with the restored weights.
 #include <cmath>
 
 #include <fmt/format.h>
@@ -12,13 +12,15 @@
 namespace octet::test {
 namespace {
 
-constexpr std::uint64_t kRows = 40;  // outputs of "linear", [40, inputs], and of "conv", [inputs, 40]
+constexpr std::uint64_t kRows =
+    40;  // outputs of "linear", [40, inputs], and of "conv", [inputs, 40]
 
 void write_checkpoint(const std::filesystem::path& path, std::uint64_t input_count) {
     const std::uint64_t elements = kRows * input_count;
-    std::string json = fmt::format(R"({{"linear.weight":{{"dtype":"F32","shape":[40,{0}],"data_offsets":[0,{1}]}},)"
-                                   R"("conv.weight":{{"dtype":"F32","shape":[{0},40],"data_offsets":[{1},{2}]}}}})",
-                                   input_count, 4 * elements, 8 * elements);
+    std::string json = fmt::format(
+        R"({{"linear.weight":{{"dtype":"F32","shape":[40,{0}],"data_offsets":[0,{1}]}},)"
+        R"("conv.weight":{{"dtype":"F32","shape":[{0},40],"data_offsets":[{1},{2}]}}}})",
+        input_count, 4 * elements, 8 * elements);
     while (json.size() % 8 != 0) json += ' ';
     std::string file(8, '\0');
     const std::uint64_t size = json.size();
@@ -41,18 +43,21 @@ model::Matrix inputs(std::size_t tokens, std::uint64_t input_count) {
     return x;
 }
 
-/// The largest difference of two products, as a share of the largest value: sums of 2,100 terms round in another order.
+/// The largest difference of two products, as a share of the largest value: sums of 2,100 terms
+/// round in another order.
 double largest_share(const model::Matrix& found, const model::Matrix& expected) {
     double largest = 0;
     double size = 0;
     for (std::size_t i = 0; i < found.values.size(); ++i) {
-        largest = std::max(largest, std::abs(static_cast<double>(found.values[i] - expected.values[i])));
+        largest =
+            std::max(largest, std::abs(static_cast<double>(found.values[i] - expected.values[i])));
         size = std::max(size, std::abs(static_cast<double>(expected.values[i])));
     }
     return largest / size;
 }
 
-/// Products with codes of that scheme, stored either way round, against those with what dequantize restores of them.
+/// Products with codes of that scheme, stored either way round, against those with what dequantize
+/// restores of them.
 void check_products(const std::string& name, std::uint64_t input_count) {
     CAPTURE(name, input_count);
     const TemporaryFolder folder;
@@ -71,7 +76,8 @@ void check_products(const std::string& name, std::uint64_t input_count) {
     model::ComputeContext compute(2);
     for (const std::size_t tokens : {1U, 3U, 8U, 11U}) {
         const model::Matrix x = inputs(tokens, input_count);
-        const auto share_of = [&](const char* tensor, std::uint64_t rows, std::uint64_t columns, model::Layout layout) {
+        const auto share_of = [&](const char* tensor, std::uint64_t rows, std::uint64_t columns,
+                                  model::Layout layout) {
             model::Matrix found;
             model::Matrix expected;
             compute.multiply(x, codes.matrix(tensor, rows, columns), layout, {}, found);
@@ -108,7 +114,8 @@ TEST_CASE("products with codes of every scheme are those with the restored weigh
                              "u4-group1024-axis0-two"}) {
         check_products(name, 2100);
     }
-    for (const char* name : {"u8-group18-two", "u4-group32-two", "s6-group21-two", "u5-group32-axis0-mse-two"})
+    for (const char* name :
+         {"u8-group18-two", "u4-group32-two", "s6-group21-two", "u5-group32-axis0-mse-two"})
         check_products(name, 770);  // one superblock
 }
 

@@ -27,12 +27,14 @@ TEST_CASE("a team does every task of many rounds once", "[model][pipeline]") {
     REQUIRE(error_of([] { model::Team team(1025); }).starts_with("2 --threads: 1025 is more"));
 }
 
-TEST_CASE("what a team was started with is done beside its caller, and before it does anything else",
-          "[model][pipeline]") {
+TEST_CASE(
+    "what a team was started with is done beside its caller, and before it does anything else",
+    "[model][pipeline]") {
     std::vector<std::atomic<int>> counts(100);
     const model::Team::Work count = [&](std::size_t task, unsigned) { ++counts[task]; };
     const auto all_are = [&](int wanted) {
-        return std::all_of(counts.begin(), counts.end(), [&](const auto& times) { return times == wanted; });
+        return std::all_of(counts.begin(), counts.end(),
+                           [&](const auto& times) { return times == wanted; });
     };
     for (const unsigned threads : {1U, 2U, 5U}) {
         for (auto& times : counts) times = 0;
@@ -40,7 +42,8 @@ TEST_CASE("what a team was started with is done beside its caller, and before it
             model::Team team(threads);
             team.start(counts.size(), count);
             const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-            while (threads > 1 && !all_are(1) && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+            while (threads > 1 && !all_are(1) && std::chrono::steady_clock::now() < deadline)
+                std::this_thread::yield();
             REQUIRE(all_are(threads > 1 ? 1 : 0));
             team.finish();
             REQUIRE(all_are(1));
@@ -75,12 +78,14 @@ TEST_CASE("a model file that shrinks while it is read is an error", "[model]") {
     const auto read_pages = [&](std::size_t task, unsigned) {
         read[task] = std::to_integer<int>(mapping.bytes(task * 4000, 1)[0]);
     };
-    REQUIRE(
-        error_of([&] { team.run(read.size(), read_pages); }).starts_with("4 a file of the model could not be read"));
+    REQUIRE(error_of([&] {
+                team.run(read.size(), read_pages);
+            }).starts_with("4 a file of the model could not be read"));
     const model::Team::Work work = read_pages;
     model::Team other(2);
     other.start(read.size(), work);
-    REQUIRE(error_of([&] { other.finish(); }).starts_with("4 a file of the model could not be read"));
+    REQUIRE(
+        error_of([&] { other.finish(); }).starts_with("4 a file of the model could not be read"));
     model::Team last(2);
     last.start(read.size(), work);  // nobody asks
 }

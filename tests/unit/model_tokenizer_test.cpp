@@ -47,7 +47,8 @@ void check_cases(const json& cases, const fs::path& gpt2_folder, const fs::path&
 }  // namespace
 
 TEST_CASE("prompts of the tiny models have the golden ids and texts", "[model]") {
-    check_prompts(*tokenize::open_byte_level_bpe(kTestdata / "tiny-gpt2"), kTestdata / "tiny-gpt2" / "golden.json", 0);
+    check_prompts(*tokenize::open_byte_level_bpe(kTestdata / "tiny-gpt2"),
+                  kTestdata / "tiny-gpt2" / "golden.json", 0);
     check_prompts(*tokenize::open_sentence_pieces(kTestdata / "tiny-flan-t5"),
                   kTestdata / "tiny-flan-t5" / "golden.json", 1);
 }
@@ -87,14 +88,17 @@ TEST_CASE("tokenizer json alone gives the same ids", "[model]") {
                  {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}}};
     file["model"]["vocab"] = json::parse(read_file(kTestdata / "tiny-gpt2" / "vocab.json"));
     write_file(folder / "tokenizer.json", file.dump());
-    check_prompts(*tokenize::open_byte_level_bpe(folder.path()), kTestdata / "tiny-gpt2" / "golden.json", 0);
-    file["model"].update({{"dropout", nullptr}, {"ignore_merges", false}, {"end_of_word_suffix", ""}});
+    check_prompts(*tokenize::open_byte_level_bpe(folder.path()),
+                  kTestdata / "tiny-gpt2" / "golden.json", 0);
+    file["model"].update(
+        {{"dropout", nullptr}, {"ignore_merges", false}, {"end_of_word_suffix", ""}});
     REQUIRE_NOTHROW(tokenize::parse_tokenizer_json(file.dump(), "f"));
     // What would make other ids of some texts.
-    for (const auto& [key, value] : std::vector<std::pair<std::string, json>>{{"dropout", 0.1},
-                                                                              {"ignore_merges", true},
-                                                                              {"end_of_word_suffix", "</w>"},
-                                                                              {"continuing_subword_prefix", "##"}}) {
+    for (const auto& [key, value] :
+         std::vector<std::pair<std::string, json>>{{"dropout", 0.1},
+                                                   {"ignore_merges", true},
+                                                   {"end_of_word_suffix", "</w>"},
+                                                   {"continuing_subword_prefix", "##"}}) {
         json changed = file;
         changed["model"][key] = value;
         CAPTURE(key);
@@ -122,7 +126,8 @@ TEST_CASE("what is cut off in the middle of a character becomes one sign", "[mod
     REQUIRE(tokenize::mended_utf8("a\xC3") == "a\xEF\xBF\xBD");
     REQUIRE(tokenize::mended_utf8("\xC3\xA9\xFFz") == "\xC3\xA9\xEF\xBF\xBDz");
     REQUIRE(tokenize::mended_utf8("\xE2\x82z\xF0\x9F\x98") == "\xEF\xBF\xBDz\xEF\xBF\xBD");
-    REQUIRE(tokenize::mended_utf8("\xE0\x80") == "\xEF\xBF\xBD\xEF\xBF\xBD");  // no character begins so
+    REQUIRE(tokenize::mended_utf8("\xE0\x80") ==
+            "\xEF\xBF\xBD\xEF\xBF\xBD");  // no character begins so
 }
 
 TEST_CASE("tokenizers that are none are refused with their place", "[model]") {
@@ -130,26 +135,37 @@ TEST_CASE("tokenizers that are none are refused with their place", "[model]") {
         return error_of([&] { tokenize::parse_vocab_and_merges(vocab, "v", merges, "m"); });
     };
     CHECK(error("[", "") ==
-          "3 v: the vocabulary is not a JSON object of tokens and numbers; fetch the tokenizer again");
-    CHECK(error(R"({"a": -1})", "") == "3 v: token 'a' has no number below 16,777,216; fetch the tokenizer again");
-    CHECK(error(R"({"a": 1, "b": 1})", "").starts_with("3 v: token 'b' has the number 1 of another"));
-    CHECK(error(R"({"a": 1, "bb": 2, "a": 3, "c": -1})", "").starts_with("3 v: token 'a' stands there twice"));
+          "3 v: the vocabulary is not a JSON object of tokens and numbers; fetch the tokenizer "
+          "again");
+    CHECK(error(R"({"a": -1})", "") ==
+          "3 v: token 'a' has no number below 16,777,216; fetch the tokenizer again");
+    CHECK(
+        error(R"({"a": 1, "b": 1})", "").starts_with("3 v: token 'b' has the number 1 of another"));
+    CHECK(error(R"({"a": 1, "bb": 2, "a": 3, "c": -1})", "")
+              .starts_with("3 v: token 'a' stands there twice"));
     CHECK(error(R"({"a": 1, "a": 2, "c": )", "").starts_with("3 v: token 'a' stands there twice"));
     CHECK(error(R"({"a": 1})", "#version\na\n").starts_with("3 m: line 2 'a' is not two tokens"));
-    CHECK(error(R"({"a": 1})", "a a\n").starts_with("3 m: merge 1 of 'a' and 'a': the vocabulary has no 'aa'"));
-    CHECK(error(R"({"a": 1, "aa": 2})", "a a\naa a\nb\n").starts_with("3 m: merge 2 of 'aa' and 'a': the vocabulary"));
+    CHECK(error(R"({"a": 1})", "a a\n")
+              .starts_with("3 m: merge 1 of 'a' and 'a': the vocabulary has no 'aa'"));
+    CHECK(error(R"({"a": 1, "aa": 2})", "a a\naa a\nb\n")
+              .starts_with("3 m: merge 2 of 'aa' and 'a': the vocabulary"));
     const TemporaryFolder folder;
-    CHECK(error_of([&] { tokenize::open_byte_level_bpe(folder.path()); }).find("has no tokenizer") !=
-          std::string::npos);
-    CHECK(error_of([&] { tokenize::open_sentence_pieces(folder.path()); }).find("no spiece.model") !=
-          std::string::npos);
-    // A model of one piece, of no characters: SentencePiece throws where other models make it say what is wrong.
     CHECK(error_of([&] {
-              tokenize::make_sentence_pieces(std::string("\x0a\x09\x0a\x05<unk>\x18\x02\x0a\x02\x0a\x00", 15), "p");
+              tokenize::open_byte_level_bpe(folder.path());
+          }).find("has no tokenizer") != std::string::npos);
+    CHECK(error_of([&] {
+              tokenize::open_sentence_pieces(folder.path());
+          }).find("no spiece.model") != std::string::npos);
+    // A model of one piece, of no characters: SentencePiece throws where other models make it say
+    // what is wrong.
+    CHECK(error_of([&] {
+              tokenize::make_sentence_pieces(
+                  std::string("\x0a\x09\x0a\x05<unk>\x18\x02\x0a\x02\x0a\x00", 15), "p");
           }).starts_with("3 p: is not a SentencePiece model ("));
     write_file(folder / "spiece.model", "nonsense");
-    CHECK(error_of([&] { tokenize::open_sentence_pieces(folder.path()); }).find("is not a SentencePiece") !=
-          std::string::npos);
+    CHECK(error_of([&] {
+              tokenize::open_sentence_pieces(folder.path());
+          }).find("is not a SentencePiece") != std::string::npos);
 }
 
 }  // namespace octet::test

@@ -1,4 +1,5 @@
-// The rules that rows of the tables of commands and options keep, so that everything made from them is sound.
+// The rules that rows of the tables of commands and options keep, so that everything made from them
+// is sound.
 #include <algorithm>
 #include <set>
 
@@ -26,7 +27,8 @@ TEST_CASE("every row of the table of options is complete and unambiguous", "[cli
         CHECK((row.set != nullptr) + (row.path != nullptr) ==
               (row.name == "--help" || row.name == "--version" ? 0 : 1));
         for (std::size_t j = 0; j < i; ++j) {
-            const bool same = table[j]->name == row.name || (row.letter != 0 && table[j]->letter == row.letter);
+            const bool same =
+                table[j]->name == row.name || (row.letter != 0 && table[j]->letter == row.letter);
             CHECK((!same || (table[j]->commands & row.commands) == 0));
         }
         if (!row.choices.empty() && !row.fallback.empty()) {
@@ -34,8 +36,9 @@ TEST_CASE("every row of the table of options is complete and unambiguous", "[cli
                               [&](const Choice& choice) { return choice.name == row.fallback; }));
         }
         const auto with_it = options_of(row.commands);
-        CHECK((row.needs.empty() || std::any_of(with_it.begin(), with_it.end(),
-                                                [&](const Option* other) { return other->name == row.needs; })));
+        CHECK((row.needs.empty() ||
+               std::any_of(with_it.begin(), with_it.end(),
+                           [&](const Option* other) { return other->name == row.needs; })));
     }
 }
 
@@ -58,7 +61,8 @@ TEST_CASE("the text of an option is taken for what it says or refused with its n
     const auto given = [&](const std::string& text) { return Given{row, text}.count(2, 20'000); };
     CHECK(given("2") == 2);
     CHECK(given("20000") == 20'000);
-    for (const std::string text : {"", "1", "20001", "-3", "3x", " 3", "0x3", "99999999999999999999"}) {
+    for (const std::string text :
+         {"", "1", "20001", "-3", "3x", " 3", "0x3", "99999999999999999999"}) {
         CHECK_THROWS_WITH(given(text), "--it: '" + text + "' is not a number from 2 to 20,000");
     }
 }

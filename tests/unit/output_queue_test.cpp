@@ -1,4 +1,5 @@
-// Output in chunks that come in any order: every byte at its place, and the checksums of what came in order.
+// Output in chunks that come in any order: every byte at its place, and the checksums of what came
+// in order.
 #include <algorithm>
 #include <cerrno>
 #include <thread>
@@ -46,7 +47,8 @@ struct Target {
         for (std::uint64_t done = 0; done < kTensorBytes;) {
             const std::uint64_t size = std::min<std::uint64_t>(100'000, kTensorBytes - done);
             const std::span<std::byte> room = stream.next(size);
-            std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(from + done), size, room.begin());
+            std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(from + done), size,
+                        room.begin());
             done += size;
         }
         stream.finish();
@@ -58,7 +60,9 @@ struct Target {
         return back;
     }
 
-    std::size_t all_pieces() const { return (bytes.size() + quant::kPieceBytes - 1) / quant::kPieceBytes; }
+    std::size_t all_pieces() const {
+        return (bytes.size() + quant::kPieceBytes - 1) / quant::kPieceBytes;
+    }
 
     /// Pieces that were hashed in passing are right; returns how many.
     std::size_t known_pieces(OutputQueue& queue) const {
@@ -69,8 +73,8 @@ struct Target {
         std::size_t known = 0;
         for (std::size_t i = 0; i < pieces.size(); ++i) {
             const std::size_t at = i * quant::kPieceBytes;
-            const auto piece =
-                std::span(bytes).subspan(at, std::min<std::size_t>(quant::kPieceBytes, bytes.size() - at));
+            const auto piece = std::span(bytes).subspan(
+                at, std::min<std::size_t>(quant::kPieceBytes, bytes.size() - at));
             if (!pieces[i]) continue;
             ++known;
             REQUIRE(*pieces[i] == quant::checksum_of(piece));
@@ -106,15 +110,19 @@ TEST_CASE("where memory is short output goes out of order, and only whole pieces
     REQUIRE(target.known_pieces(queue) < target.all_pieces());
 }
 
-TEST_CASE("a stretch has the checksums of its own pieces where it comes in order, and none of those that do not") {
+TEST_CASE(
+    "a stretch has the checksums of its own pieces where it comes in order, and none of those that "
+    "do not") {
     for (const bool in_order : {true, false}) {
         Target target;
         OutputQueue queue = target.queue((in_order ? 16 : 2) * kChunkBytes);
         // Two tensors each; of the second the last tensor never comes.
         const std::uint64_t begins[] = {kStart, kStart + 3 * kTensorBytes};
-        for (const std::uint64_t begin : begins) queue.hash_stretch(target.file, begin, 2 * kTensorBytes);
-        const std::vector<std::uint64_t> order =
-            in_order ? std::vector<std::uint64_t>{1, 0, 2, 3, 5} : std::vector<std::uint64_t>{5, 1, 3, 0, 2};
+        for (const std::uint64_t begin : begins)
+            queue.hash_stretch(target.file, begin, 2 * kTensorBytes);
+        const std::vector<std::uint64_t> order = in_order
+                                                     ? std::vector<std::uint64_t>{1, 0, 2, 3, 5}
+                                                     : std::vector<std::uint64_t>{5, 1, 3, 0, 2};
         for (const std::uint64_t i : order) target.put(queue, i);
         queue.finish();
         std::vector<std::size_t> known;
@@ -122,13 +130,15 @@ TEST_CASE("a stretch has the checksums of its own pieces where it comes in order
             const auto pieces = queue.take_stretch(i);
             const std::span<const std::byte> stretch =
                 std::span<const std::byte>(target.bytes).subspan(begins[i], 2 * kTensorBytes);
-            REQUIRE(pieces.size() == (stretch.size() + quant::kPieceBytes - 1) / quant::kPieceBytes);
+            REQUIRE(pieces.size() ==
+                    (stretch.size() + quant::kPieceBytes - 1) / quant::kPieceBytes);
             known.push_back(0);
             for (std::size_t k = 0; k < pieces.size(); ++k) {
                 if (!pieces[k]) continue;
                 ++known.back();
                 const std::size_t at = k * quant::kPieceBytes;
-                const std::size_t size = std::min<std::size_t>(quant::kPieceBytes, stretch.size() - at);
+                const std::size_t size =
+                    std::min<std::size_t>(quant::kPieceBytes, stretch.size() - at);
                 REQUIRE(*pieces[k] == quant::checksum_of(stretch.subspan(at, size)));
             }
         }
@@ -143,7 +153,8 @@ TEST_CASE("many workers with few chunks write everything", "[pipeline]") {
         OutputQueue queue = target.queue(chunks * kChunkBytes);
         {
             std::vector<std::jthread> workers;
-            for (std::uint64_t i = 0; i < kTensors; ++i) workers.emplace_back([&, i] { target.put(queue, i); });
+            for (std::uint64_t i = 0; i < kTensors; ++i)
+                workers.emplace_back([&, i] { target.put(queue, i); });
         }
         queue.finish();
         REQUIRE(target.written() == target.bytes);

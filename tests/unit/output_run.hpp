@@ -23,7 +23,8 @@ inline std::vector<std::string> content_of(const fs::path& folder) {
         if (entry.is_symlink()) {
             content.push_back(name + "->" + fs::read_symlink(entry.path()).native());
         } else {
-            content.push_back(entry.is_directory() ? name + "/" : name + "=" + read_file(entry.path()));
+            content.push_back(entry.is_directory() ? name + "/"
+                                                   : name + "=" + read_file(entry.path()));
         }
     }
     std::sort(content.begin(), content.end());
@@ -31,7 +32,8 @@ inline std::vector<std::string> content_of(const fs::path& folder) {
 }
 
 inline std::vector<std::string> set_of(const std::string& age) {
-    std::vector<std::string> content{"model.octet.safetensors=" + age, "config.json=" + age, kLast + "=" + age};
+    std::vector<std::string> content{"model.octet.safetensors=" + age, "config.json=" + age,
+                                     kLast + "=" + age};
     std::sort(content.begin(), content.end());
     return content;
 }

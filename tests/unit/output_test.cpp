@@ -1,4 +1,5 @@
-// How output becomes visible: whole or not at all, one run at a time, without leftovers, and without touching what is not octet's.
+// How output becomes visible: whole or not at all, one run at a time, without leftovers, and
+// without touching what is not octet's.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,7 +63,9 @@ TEST_CASE("nobody else can enter the hidden folder and the set has the mode of t
     const fs::path target = folder / "out";
     const mode_t mask = ::umask(0022);
     Run run(target);
-    const auto mode_of = [](const fs::path& path) { return static_cast<unsigned>(fs::status(path).permissions()); };
+    const auto mode_of = [](const fs::path& path) {
+        return static_cast<unsigned>(fs::status(path).permissions());
+    };
     REQUIRE(mode_of(run.output.building().path()) == 0700);
     run.output.publish_folder({});
     ::umask(mask);
@@ -74,8 +77,10 @@ TEST_CASE("where folders cannot be exchanged the files are moved") {
     static int error_number;
     for (const int error : {EINVAL, ENOSYS, ENOTSUP, EXDEV}) {
         error_number = error;
-        io::system_calls().move = [](int from, const char* a, int to, const char* b, io::MoveMode mode) {
-            if (mode != io::MoveMode::kExchange) return io::real_system_calls().move(from, a, to, b, mode);
+        io::system_calls().move = [](int from, const char* a, int to, const char* b,
+                                     io::MoveMode mode) {
+            if (mode != io::MoveMode::kExchange)
+                return io::real_system_calls().move(from, a, to, b, mode);
             errno = error_number;
             return -1;
         };
@@ -103,14 +108,17 @@ TEST_CASE("an exchange that is refused for another reason leaves the old set") {
         Run run(target);
         REQUIRE(error_of([&] { run.output.publish_folder(kOldFiles); }) ==
                 "4 " + target.native() +
-                    ": cannot exchange with the new set: Permission denied; check the permissions of the file and its "
+                    ": cannot exchange with the new set: Permission denied; check the permissions "
+                    "of the file and its "
                     "folder");
     }
     REQUIRE(content_of(target) == before);
     REQUIRE(content_of(folder.path()) == std::vector<std::string>{"out/"});
 }
 
-TEST_CASE("an old set that cannot be removed is an error after the new one stands and the next run removes it") {
+TEST_CASE(
+    "an old set that cannot be removed is an error after the new one stands and the next run "
+    "removes it") {
     const SystemCallsGuard guard;
     const TemporaryFolder folder;
     const fs::path target = folder / "out";
@@ -122,7 +130,8 @@ TEST_CASE("an old set that cannot be removed is an error after the new one stand
             return -1;
         };
         const std::string error = error_of([&] { run.output.publish_folder(kOldFiles); });
-        REQUIRE(error.rfind("4 " + target.native() + ": the new set is whole, but the old one could not be removed: ",
+        REQUIRE(error.rfind("4 " + target.native() +
+                                ": the new set is whole, but the old one could not be removed: ",
                             0) == 0);
         REQUIRE(content_of(target) == set_of("new"));
     }
@@ -145,7 +154,8 @@ TEST_CASE("a move that fails leaves nothing behind") {
     {
         Run run(target);
         REQUIRE(error_of([&] { run.output.publish_folder({}); }) ==
-                "4 " + target.native() + ": cannot move into place: Input/output error; check the disk and try again");
+                "4 " + target.native() +
+                    ": cannot move into place: Input/output error; check the disk and try again");
     }
     REQUIRE(content_of(folder.path()).empty());
 }
@@ -180,8 +190,9 @@ TEST_CASE("the target is claimed until the old set is removed") {
         return io::real_system_calls().unlink(directory, name);
     };
     run.output.publish_folder(kOldFiles);
-    REQUIRE(second_run == "4 " + target.native() +
-                              ": another run of octet is writing it; wait for that run or choose another target");
+    REQUIRE(second_run ==
+            "4 " + target.native() +
+                ": another run of octet is writing it; wait for that run or choose another target");
     REQUIRE(content_of(target) == set_of("new"));
 }
 
@@ -194,9 +205,10 @@ TEST_CASE("a file that comes to the old set while octet works is not lost") {
         write_file(target / late, "mine");
         return error_of([&] { run.output.publish_folder(kOldFiles); });
     };
-    REQUIRE(run_with("late") == "4 " + target.native() +
-                                    ": holds 'late' now, which is not part of the set there; nothing was changed, "
-                                    "move it away and run again");
+    REQUIRE(run_with("late") ==
+            "4 " + target.native() +
+                ": holds 'late' now, which is not part of the set there; nothing was changed, "
+                "move it away and run again");
     REQUIRE(read_file(target / "late") == "mine");
     REQUIRE(read_file(target / kLast) == "old");
     REQUIRE(content_of(folder.path()) == std::vector<std::string>{"out/"});
@@ -211,22 +223,25 @@ TEST_CASE("a file that comes to the old set after the last look stays and is nam
     std::string error;
     {
         Run run(target);
-        io::system_calls().move = [](int from, const char* a, int to, const char* b, io::MoveMode mode) {
+        io::system_calls().move = [](int from, const char* a, int to, const char* b,
+                                     io::MoveMode mode) {
             write_file(target / "late", "mine");
             return io::real_system_calls().move(from, a, to, b, mode);
         };
         error = error_of([&] { run.output.publish_folder(kOldFiles); });
     }
-    REQUIRE(error.rfind("4 " + target.native() + ": the new set is whole, but the old one could not be removed", 0) ==
-            0);
+    REQUIRE(error.rfind("4 " + target.native() +
+                            ": the new set is whole, but the old one could not be removed",
+                        0) == 0);
     REQUIRE(content_of(target) == set_of("new"));
-    const std::string moved = *std::find_if(fs::directory_iterator(folder.path()), {},
-                                            [](const auto& entry) { return fs::exists(entry.path() / "late"); })
-                                          ->path()
-                                          .filename()
-                                          .c_str() == '.'
-                                  ? "hidden"
-                                  : "visible";
+    const std::string moved =
+        *std::find_if(fs::directory_iterator(folder.path()), {},
+                      [](const auto& entry) { return fs::exists(entry.path() / "late"); })
+                    ->path()
+                    .filename()
+                    .c_str() == '.'
+            ? "hidden"
+            : "visible";
     REQUIRE(moved == "hidden");
 }
 
@@ -240,7 +255,8 @@ TEST_CASE("a target that is exchanged for another folder while octet works stays
         write_old_set(target);
         REQUIRE(error_of([&] { run.output.publish_folder(kOldFiles); }) ==
                 "4 " + target.native() +
-                    ": was moved or exchanged for something else while octet worked; nothing was changed there, run "
+                    ": was moved or exchanged for something else while octet worked; nothing was "
+                    "changed there, run "
                     "again");
     }
     REQUIRE(content_of(folder.path()) == std::vector<std::string>{"elsewhere/", "out/"});
@@ -252,7 +268,8 @@ TEST_CASE("what appears at a new target while octet works is not replaced") {
     {
         Run run(target);
         write_file(target, "mine");
-        REQUIRE(error_of([&] { run.output.publish_folder({}); }).rfind("4 " + target.native(), 0) == 0);
+        REQUIRE(error_of([&] { run.output.publish_folder({}); }).rfind("4 " + target.native(), 0) ==
+                0);
     }
     REQUIRE(content_of(folder.path()) == std::vector<std::string>{"out=mine"});
     fs::remove(target);
@@ -260,7 +277,8 @@ TEST_CASE("what appears at a new target while octet works is not replaced") {
     {
         Run run(target);
         write_file(target / "late", "mine");
-        REQUIRE(error_of([&] { run.output.publish_folder({}); }).rfind("4 " + target.native(), 0) == 0);
+        REQUIRE(error_of([&] { run.output.publish_folder({}); }).rfind("4 " + target.native(), 0) ==
+                0);
     }
     REQUIRE(content_of(target) == std::vector<std::string>{"late=mine"});
 }
@@ -278,7 +296,8 @@ TEST_CASE("files go among others one by one and replace only their names") {
         REQUIRE(read_file(folder / "model.safetensors") == "old");
         output.publish_files({"model.safetensors"}, true);
     }
-    REQUIRE(content_of(folder.path()) == std::vector<std::string>{"model.safetensors=new", "other.txt=mine"});
+    REQUIRE(content_of(folder.path()) ==
+            std::vector<std::string>{"model.safetensors=new", "other.txt=mine"});
 }
 
 TEST_CASE("a file that appears while octet works is not replaced unless that was asked for") {
@@ -292,7 +311,8 @@ TEST_CASE("a file that appears while octet works is not replaced unless that was
         write_file(folder / "m.safetensors", "mine");
         REQUIRE(error_of([&] { output.publish_files({"m.safetensors"}, false); }) ==
                 "4 " + (folder / "m.safetensors").native() +
-                    ": cannot move into place: File exists; something else put it there meanwhile; move it away and "
+                    ": cannot move into place: File exists; something else put it there meanwhile; "
+                    "move it away and "
                     "try again");
     }
     REQUIRE(content_of(folder.path()) == std::vector<std::string>{"m.safetensors=mine"});

@@ -1,4 +1,5 @@
-// The planner on real checkpoints: budgets are kept to the byte, more of it never gives more error, and what was measured is what the run does.
+// The planner on real checkpoints: budgets are kept to the byte, more of it never gives more error,
+// and what was measured is what the run does.
 #include <cmath>
 #include <cstdlib>
 
@@ -19,9 +20,11 @@ namespace fs = std::filesystem;
 const octet_set::OctetFormat kFormat;
 const fs::path kTestdata = OCTET_TESTDATA_DIR;
 
-std::uint64_t bytes_of(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors) {
+std::uint64_t bytes_of(const checkpoint::Checkpoint& checkpoint,
+                       const std::vector<TensorReport>& tensors) {
     std::uint64_t bytes = 0;
-    for (const formats::FilePlan& file : formats::lay_out(octet_set::OctetFormat(), checkpoint, tensors).files)
+    for (const formats::FilePlan& file :
+         formats::lay_out(octet_set::OctetFormat(), checkpoint, tensors).files)
         bytes += file.byte_count;
     return bytes;
 }
@@ -37,11 +40,14 @@ void sweep(const fs::path& path, int budgets) {
     REQUIRE(curve.size() >= 10);
     const auto smallest = static_cast<double>(curve.front().byte_count);
     const double largest = static_cast<double>(curve.back().byte_count) * 1.1;
-    REQUIRE(error_of([&] { planner->within(curve.front().byte_count - 1); }).starts_with("1 --max-size: "));
+    REQUIRE(error_of([&] {
+                planner->within(curve.front().byte_count - 1);
+            }).starts_with("1 --max-size: "));
     double before = INFINITY;
     int lower = 0;
     for (int i = 0; i < budgets; ++i) {
-        const auto budget = static_cast<std::uint64_t>(smallest * std::pow(largest / smallest, i / (budgets - 1.0)));
+        const auto budget = static_cast<std::uint64_t>(
+            smallest * std::pow(largest / smallest, i / (budgets - 1.0)));
         const plan::Plan found = planner->within(budget);
         CAPTURE(budget, found.byte_count, found.sqnr_db);
         REQUIRE(found.byte_count <= budget);
@@ -49,7 +55,8 @@ void sweep(const fs::path& path, int budgets) {
         lower += found.loss < before ? 1 : 0;
         before = found.loss;
         if (found.least_loss) REQUIRE(found.loss >= *found.least_loss * 0.999999);
-        std::vector<TensorReport> tensors = plan::decide(checkpoint, options, {}, found.chosen).tensors;
+        std::vector<TensorReport> tensors =
+            plan::decide(checkpoint, options, {}, found.chosen).tensors;
         survey::tie_equal(checkpoint, tensors, {});
         REQUIRE(bytes_of(checkpoint, tensors) == found.byte_count);
     }
@@ -77,7 +84,8 @@ TEST_CASE("what the planner measured is what quantize does") {
         options.write.sync = false;
         options.max_size = fs::file_size(kTestdata / name / "model.safetensors") / 6;
         options.rules = {parse_rule("*norm*=u8-trunc"), parse_rule("*.ln_?.*=u8-trunc")};
-        options.rules.erase(options.rules.begin() + (std::string_view(name) == "tiny-gpt2" ? 0 : 1));
+        options.rules.erase(options.rules.begin() +
+                            (std::string_view(name) == "tiny-gpt2" ? 0 : 1));
         const PlanReport plan = plan_quantize(kTestdata / name, options, false);
         const Report report = quantize(kTestdata / name, folder / name, options);
         REQUIRE(plan.totals.output_bytes == report.totals.output_bytes);
@@ -90,7 +98,8 @@ TEST_CASE("what the planner measured is what quantize does") {
             CAPTURE(made.name);
             REQUIRE(planned.scheme == made.scheme);
             if (!made.scheme) continue;
-            REQUIRE(std::abs(planned.statistics->rmse - made.statistics->rmse) <= 1e-5 * made.statistics->rmse);
+            REQUIRE(std::abs(planned.statistics->rmse - made.statistics->rmse) <=
+                    1e-5 * made.statistics->rmse);
             REQUIRE(planned.statistics->max_abs_error == made.statistics->max_abs_error);
             REQUIRE(planned.statistics->clipped == made.statistics->clipped);
         }
@@ -103,10 +112,11 @@ TEST_CASE("statistics that are measured once more are those that the planner kep
         octet_set::CodeOptions options;
         options.max_size = fs::file_size(kTestdata / name / "model.safetensors") / 6;
         const plan::Decisions decisions = plan::decide(checkpoint, options, {});
-        const plan::Plan found =
-            survey::make_planner(kFormat, checkpoint, decisions, nullptr, {})->within(*options.max_size);
+        const plan::Plan found = survey::make_planner(kFormat, checkpoint, decisions, nullptr, {})
+                                     ->within(*options.max_size);
         REQUIRE(found.statistics.size() == decisions.tensors.size());
-        std::vector<TensorReport> tensors = plan::decide(checkpoint, options, {}, found.chosen).tensors;
+        std::vector<TensorReport> tensors =
+            plan::decide(checkpoint, options, {}, found.chosen).tensors;
         survey::tie_equal(checkpoint, tensors, {});
         REQUIRE(survey::add_statistics(checkpoint, tensors, nullptr, {}) == found.sum_of_squares);
         for (std::size_t i = 0; i < tensors.size(); ++i) {
@@ -126,16 +136,20 @@ TEST_CASE("of more tries than can be kept the errors stay as exact, and the rest
             statistics.rmse = six_digits(std::exp2(static_cast<double>(i % 150) - 75) / 3);
             return statistics;
         };
-        for (std::size_t i = 0; i < tensors; ++i) measured.add(i, statistics_of(i), static_cast<double>(i));
+        for (std::size_t i = 0; i < tensors; ++i)
+            measured.add(i, statistics_of(i), static_cast<double>(i));
         for (std::size_t i = 0; i < tensors; ++i) {
-            if (measured.rmse(i, 0) != statistics_of(i).rmse || measured.signal(i, 0) != static_cast<double>(i))
+            if (measured.rmse(i, 0) != statistics_of(i).rmse ||
+                measured.signal(i, 0) != static_cast<double>(i))
                 FAIL(i);
         }
         REQUIRE((measured.statistics(3, 0) != nullptr) == (tensors == 10));
     }
 }
 
-TEST_CASE("a target is reached in the figure that the run reports, by the fewest bytes of those asked for") {
+TEST_CASE(
+    "a target is reached in the figure that the run reports, by the fewest bytes of those asked "
+    "for") {
     const TemporaryFolder folder;
     std::uint64_t before = 0;
     for (const double target : {12.0, 24.0, 36.0, 42.0, 60.0}) {

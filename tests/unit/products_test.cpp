@@ -1,4 +1,5 @@
-// The loops that run models: every instruction set against sums in double, at every length and alignment that the tails know.
+// The loops that run models: every instruction set against sums in double, at every length and
+// alignment that the tails know.
 #include <cmath>
 
 #include "kernels/products.hpp"
@@ -34,17 +35,22 @@ struct Operands {
     }
 };
 
-/// Random codes, packed in memory that ends with them: what reads beyond is an error under the sanitizers.
+/// Random codes, packed in memory that ends with them: what reads beyond is an error under the
+/// sanitizers.
 struct PackedCodes {
     PackedCodes(unsigned width, bool has_sign, std::size_t rows, std::size_t columns)
-        : bits(width), is_signed(has_sign), pitch(quant::packed_bytes(columns, bits)), packed(rows * pitch) {
+        : bits(width),
+          is_signed(has_sign),
+          pitch(quant::packed_bytes(columns, bits)),
+          packed(rows * pitch) {
         std::mt19937 generator(7);
         std::vector<std::uint8_t> row(columns);
         for (std::size_t r = 0; r < rows; ++r) {
             for (std::uint8_t& code : row) {
                 code = static_cast<std::uint8_t>(generator());
                 const int number = code & ((1 << bits) - 1);
-                values.push_back(is_signed && number >> (bits - 1) != 0 ? number - (1 << bits) : number);
+                values.push_back(is_signed && number >> (bits - 1) != 0 ? number - (1 << bits)
+                                                                        : number);
             }
             quant::pack(row.data(), columns, bits, packed.data() + r * pitch);
         }
@@ -88,7 +94,9 @@ TEST_CASE("sums of products are those of double precision on every instruction s
     }
 }
 
-TEST_CASE("codes of every width times inputs and scales of groups are summed on every instruction set", "[model]") {
+TEST_CASE(
+    "codes of every width times inputs and scales of groups are summed on every instruction set",
+    "[model]") {
     const Operands o;
     for (const kernels::Products* table : available_products()) {
         INFO(table->name);
@@ -98,13 +106,15 @@ TEST_CASE("codes of every width times inputs and scales of groups are summed on 
                     double sum = 0;
                     double size = 1;
                     for (std::size_t i = 0; i < count; ++i) {
-                        const double part =
-                            packed.values[i] * static_cast<double>(o.x[i]) * static_cast<double>(o.weights[i / group]);
+                        const double part = packed.values[i] * static_cast<double>(o.x[i]) *
+                                            static_cast<double>(o.weights[i / group]);
                         sum += part;
                         size += std::abs(part);
                     }
-                    const std::vector<float> scales(o.weights.data(), o.weights.data() + (count + group - 1) / group);
-                    const float found = table->dot_codes(packed.codes(), o.x.data(), count, scales.data(), group);
+                    const std::vector<float> scales(o.weights.data(),
+                                                    o.weights.data() + (count + group - 1) / group);
+                    const float found =
+                        table->dot_codes(packed.codes(), o.x.data(), count, scales.data(), group);
                     CHECK_THAT(found, Catch::Matchers::WithinAbs(sum, 1e-6 * size));
                 }
             });
@@ -125,7 +135,8 @@ TEST_CASE("codes of every width become floats on every instruction set", "[model
                 for (std::size_t i = 0; i < count; ++i) {
                     CHECK(static_cast<double>(floats[i]) == packed.values[i]);
                     const double product = packed.values[i] * static_cast<double>(o.x[i]);
-                    CHECK_THAT(products[i], Catch::Matchers::WithinAbs(1 + product, 2e-5 * (1 + std::abs(product))));
+                    CHECK_THAT(products[i], Catch::Matchers::WithinAbs(
+                                                1 + product, 2e-5 * (1 + std::abs(product))));
                 }
             });
         }
@@ -142,25 +153,30 @@ TEST_CASE("rows are added column by column on every instruction set", "[model]")
                 std::vector<float> floats(columns, 1.0F);
                 std::vector<float> parts = floats;
                 constexpr std::size_t kRowBytes = kPitch * sizeof(float);
-                table->add_rows_f32(o.unaligned.data() + 1, kRowBytes, o.x.data(), rows, floats.data(), columns);
+                table->add_rows_f32(o.unaligned.data() + 1, kRowBytes, o.x.data(), rows,
+                                    floats.data(), columns);
                 const std::size_t half = columns / 2;
-                table->add_rows_f32(o.weights.data(), kRowBytes, o.x.data(), rows, parts.data(), half);
-                table->add_rows_f32(o.weights.data() + half, kRowBytes, o.x.data(), rows, parts.data() + half,
-                                    columns - half);
+                table->add_rows_f32(o.weights.data(), kRowBytes, o.x.data(), rows, parts.data(),
+                                    half);
+                table->add_rows_f32(o.weights.data() + half, kRowBytes, o.x.data(), rows,
+                                    parts.data() + half, columns - half);
                 REQUIRE(floats == parts);
                 for (std::size_t c = 0; c < columns; ++c) {
                     double expected = 1;
                     for (std::size_t r = 0; r < rows; ++r)
-                        expected += static_cast<double>(o.x[r]) * static_cast<double>(o.weights[r * kPitch + c]);
+                        expected += static_cast<double>(o.x[r]) *
+                                    static_cast<double>(o.weights[r * kPitch + c]);
                     CHECK_THAT(floats[c], Catch::Matchers::WithinAbs(expected, 1e-4));
                 }
                 for_all_widths(rows, columns, [&](const PackedCodes& packed) {
                     std::vector<float> sums(columns, 1.0F);
-                    table->add_rows_codes(packed.codes(), packed.pitch, o.x.data(), rows, sums.data(), columns);
+                    table->add_rows_codes(packed.codes(), packed.pitch, o.x.data(), rows,
+                                          sums.data(), columns);
                     for (std::size_t c = 0; c < columns; ++c) {
                         double expected = 1;
                         for (std::size_t r = 0; r < rows; ++r)
-                            expected += static_cast<double>(o.x[r]) * packed.values[r * columns + c];
+                            expected +=
+                                static_cast<double>(o.x[r]) * packed.values[r * columns + c];
                         CHECK_THAT(sums[c], Catch::Matchers::WithinAbs(expected, 2e-3));
                     }
                 });
@@ -182,11 +198,12 @@ TEST_CASE("codes read once for several tokens give each the bits that it gets al
                     std::vector<float> sums(tokens * kPitch, 0.0F);
                     const kernels::Area area{packed.packed.data(), packed.pitch, packed.pitch, 19};
                     table->add_rows_of_tokens({packed.codes(), packed.pitch, 19, columns},
-                                              {tokens, o.x.data(), kXPitch, sums.data(), kPitch}, area);
+                                              {tokens, o.x.data(), kXPitch, sums.data(), kPitch},
+                                              area);
                     for (std::size_t t = 0; t < tokens; ++t) {
                         std::vector<float> alone(kPitch, 0.0F);
-                        table->add_rows_codes(packed.codes(), packed.pitch, o.x.data() + t * kXPitch, 19, alone.data(),
-                                              columns);
+                        table->add_rows_codes(packed.codes(), packed.pitch,
+                                              o.x.data() + t * kXPitch, 19, alone.data(), columns);
                         const auto first = sums.begin() + static_cast<std::ptrdiff_t>(t * kPitch);
                         CHECK(std::equal(alone.begin(), alone.end(), first));
                     }
@@ -196,7 +213,8 @@ TEST_CASE("codes read once for several tokens give each the bits that it gets al
     }
 }
 
-TEST_CASE("codes that are read once for several tokens are restored by the states of their groups", "[model]") {
+TEST_CASE("codes that are read once for several tokens are restored by the states of their groups",
+          "[model]") {
     constexpr std::size_t kColumns = 83;
     constexpr std::size_t kTokens = 9;
     constexpr std::size_t kRows = 23;  // of which the last group has fewer
@@ -210,16 +228,17 @@ TEST_CASE("codes that are read once for several tokens are restored by the state
             for (const std::size_t group : {3U, 6U, 23U}) {
                 CAPTURE(packed.bits, packed.is_signed, group);
                 std::vector<float> sums(kTokens * kColumns, 0.5F);
-                table->add_rows_of_tokens(
-                    {packed.codes(), packed.pitch, kRows, kColumns, scales.data(), offsets.data(), group, kStates},
-                    {kTokens, o.x.data(), kRows, sums.data(), kColumns}, {});
+                table->add_rows_of_tokens({packed.codes(), packed.pitch, kRows, kColumns,
+                                           scales.data(), offsets.data(), group, kStates},
+                                          {kTokens, o.x.data(), kRows, sums.data(), kColumns}, {});
                 for (std::size_t i = 0; i < kTokens * kColumns; ++i) {
                     double expected = 0.5;
                     for (std::size_t r = 0; r < kRows; ++r) {
                         const std::size_t column = i % kColumns;
                         const std::size_t state = r / group * kStates + column;
                         expected += static_cast<double>(o.x[i / kColumns * kRows + r]) *
-                                    (packed.values[r * kColumns + column] * static_cast<double>(scales[state]) +
+                                    (packed.values[r * kColumns + column] *
+                                         static_cast<double>(scales[state]) +
                                      static_cast<double>(offsets[state]));
                     }
                     CHECK_THAT(sums[i], Catch::Matchers::WithinAbs(expected, 2e-3));
@@ -238,20 +257,26 @@ TEST_CASE("the small numbers of two levels become scales and offsets", "[model]"
             for_all_widths(1, count, [&](const PackedCodes& packed) {
                 for (const bool has_zero_points : {false, true}) {
                     const PackedCodes zero_points(packed.bits, true, 1, count);
-                    const float* const supers = has_zero_points ? super_zero_points.data() : nullptr;
+                    const float* const supers =
+                        has_zero_points ? super_zero_points.data() : nullptr;
                     std::vector<float> scales(count + 1, -1.0F);
                     std::vector<float> offsets(count + 1, -1.0F);
                     table->restore_small_states(
-                        {packed.codes(), super_scales.data(), zero_points.codes(), supers, 8.0F}, count, scales.data(),
-                        offsets.data());
+                        {packed.codes(), super_scales.data(), zero_points.codes(), supers, 8.0F},
+                        count, scales.data(), offsets.data());
                     for (std::size_t c = 0; c < count; ++c) {
-                        const double scale = packed.values[c] * static_cast<double>(super_scales[c]);
+                        const double scale =
+                            packed.values[c] * static_cast<double>(super_scales[c]);
                         const double zero_point =
-                            has_zero_points ? zero_points.values[c] * static_cast<double>(super_zero_points[c]) : 0;
-                        CHECK_THAT(scales[c], Catch::Matchers::WithinAbs(scale, 1e-7 * std::abs(scale)));
+                            has_zero_points
+                                ? zero_points.values[c] * static_cast<double>(super_zero_points[c])
+                                : 0;
+                        CHECK_THAT(scales[c],
+                                   Catch::Matchers::WithinAbs(scale, 1e-7 * std::abs(scale)));
                         CHECK_THAT(offsets[c],
-                                   Catch::Matchers::WithinAbs(zero_point - 8 * scale,
-                                                              1e-6 * (std::abs(zero_point) + 8 * std::abs(scale))));
+                                   Catch::Matchers::WithinAbs(
+                                       zero_point - 8 * scale,
+                                       1e-6 * (std::abs(zero_point) + 8 * std::abs(scale))));
                     }
                     CHECK(scales[count] == -1.0F);
                     CHECK(offsets[count] == -1.0F);
@@ -275,9 +300,11 @@ TEST_CASE("outputs of two levels times inputs are summed on every instruction se
             std::vector<float> sums(readable, 0.0F);
             std::vector<std::int32_t> is_next(count);
             std::vector<std::uint32_t> group_of_16;
-            for (std::size_t i = 0; i < count; i += 16) group_of_16.push_back(static_cast<std::uint32_t>(i / group));
+            for (std::size_t i = 0; i < count; i += 16)
+                group_of_16.push_back(static_cast<std::uint32_t>(i / group));
             for (std::size_t i = 0; i < count; ++i) sums[i / group] += o.x[i];
-            for (std::size_t i = 0; i < count; ++i) is_next[i] = i / group == i / 16 * 16 / group ? 0 : 1;
+            for (std::size_t i = 0; i < count; ++i)
+                is_next[i] = i / group == i / 16 * 16 / group ? 0 : 1;
             for_all_widths(kOutputs, count, [&](const PackedCodes& packed) {
                 std::vector<double> expected(kOutputs, 0.25);
                 double size = 1;
@@ -285,7 +312,8 @@ TEST_CASE("outputs of two levels times inputs are summed on every instruction se
                     const std::size_t row = i / count;
                     const std::size_t small = row * readable + i % count / group;
                     const double part =
-                        (packed.values[i] - 8) * scales.values[small] * static_cast<double>(super_scales[row]) +
+                        (packed.values[i] - 8) * scales.values[small] *
+                            static_cast<double>(super_scales[row]) +
                         zero_points.values[small] * static_cast<double>(super_zero_points[row]);
                     expected[row] += part * static_cast<double>(o.x[i % count]);
                     size += std::abs(part * static_cast<double>(o.x[i % count])) / kOutputs;
@@ -295,12 +323,14 @@ TEST_CASE("outputs of two levels times inputs are summed on every instruction se
                         CAPTURE(table->name, count, group, read);
                         std::vector<float> y(kOutputs + 1, 0.25F);
                         table->dots_of_two_levels(
-                            {kOutputs, count, group, groups, read, packed.codes(), packed.pitch, scales.codes(),
-                             scales.pitch, super_scales.data(), zero_points.codes(), zero_points.pitch,
-                             super_zero_points.data(), 8.0F, group_of_16.data(), is_next.data()},
+                            {kOutputs, count, group, groups, read, packed.codes(), packed.pitch,
+                             scales.codes(), scales.pitch, super_scales.data(), zero_points.codes(),
+                             zero_points.pitch, super_zero_points.data(), 8.0F, group_of_16.data(),
+                             is_next.data()},
                             o.x.data(), sums.data(), y.data());
                         for (std::size_t row = 0; row < kOutputs; ++row)
-                            CHECK_THAT(y[row], Catch::Matchers::WithinAbs(expected[row], 4e-6 * size));
+                            CHECK_THAT(y[row],
+                                       Catch::Matchers::WithinAbs(expected[row], 4e-6 * size));
                         CHECK(y[kOutputs] == 0.25F);
                     }
                 }
@@ -316,12 +346,14 @@ TEST_CASE("two products are added on every instruction set", "[model]") {
             std::vector<std::vector<float>> from;
             for (unsigned i = 0; i < 5; ++i) from.push_back(random_floats(count + 1, 20 + i));
             std::vector<float> y = from[4];
-            table->add_two_products(from[0].data(), from[1].data(), from[2].data(), from[3].data(), y.data(), count);
+            table->add_two_products(from[0].data(), from[1].data(), from[2].data(), from[3].data(),
+                                    y.data(), count);
             const auto product = [&](std::size_t a, std::size_t i) {
                 return static_cast<double>(from[a][i]) * static_cast<double>(from[a + 1][i]);
             };
             for (std::size_t i = 0; i < count; ++i) {
-                const double expected = static_cast<double>(from[4][i]) + product(0, i) + product(2, i);
+                const double expected =
+                    static_cast<double>(from[4][i]) + product(0, i) + product(2, i);
                 CHECK_THAT(y[i], Catch::Matchers::WithinAbs(expected, 1e-6));
             }
             CHECK(y[count] == from[4][count]);
@@ -345,7 +377,8 @@ TEST_CASE("panels multiply any number of tokens on every instruction set", "[mod
                 for (std::size_t c = 0; c < kColumns; ++c) {
                     double expected = 0;
                     for (std::size_t k = 0; k < kDepth; ++k)
-                        expected += static_cast<double>(x[t * 50 + k]) * static_cast<double>(panel[k * kColumns + c]);
+                        expected += static_cast<double>(x[t * 50 + k]) *
+                                    static_cast<double>(panel[k * kColumns + c]);
                     CHECK_THAT(out[t * 33 + c], Catch::Matchers::WithinAbs(expected, 1e-4));
                 }
                 REQUIRE(out[t * 33 + 32] == -1.0F);
@@ -355,32 +388,6 @@ TEST_CASE("panels multiply any number of tokens on every instruction set", "[mod
         table->transpose(panel, kDepth, kColumns, turned.data());
         CHECK(turned[3 * kDepth + 44] == panel[44 * kColumns + 3]);
         CHECK(turned[31 * kDepth] == panel[31]);
-    }
-}
-
-TEST_CASE("exponentials and GELU are within a few units in the last place of double precision", "[model]") {
-    for (const kernels::Products* table : available_products()) {
-        INFO(table->name);
-        std::vector<float> values;
-        for (int i = 0; i <= 3003; ++i) values.push_back(static_cast<float>(i) * -0.029F);
-        std::vector<float> exponentials = values;
-        const float sum = table->exponentials(exponentials.data(), exponentials.size(), 0.0F);
-        double expected_sum = 0;
-        for (std::size_t i = 0; i < values.size(); ++i) {
-            const double expected = std::exp(static_cast<double>(values[i]));
-            expected_sum += expected;
-            CHECK_THAT(exponentials[i], Catch::Matchers::WithinAbs(expected, 3e-7 * expected));
-        }
-        CHECK_THAT(sum, Catch::Matchers::WithinRel(expected_sum, 1e-5));
-        values.clear();
-        for (int i = -3000; i <= 3000; ++i) values.push_back(static_cast<float>(i) * 0.0113F);
-        std::vector<float> gelu = values;
-        table->gelu(gelu.data(), gelu.size());
-        for (std::size_t i = 0; i < values.size(); ++i) {
-            const double x = static_cast<double>(values[i]);
-            const double expected = x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-            CHECK_THAT(gelu[i], Catch::Matchers::WithinAbs(expected, 4e-7 * (1 + std::abs(x))));
-        }
     }
 }
 

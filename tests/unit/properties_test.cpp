@@ -1,5 +1,6 @@
-// Properties that hold for any tensor: random shapes, dtypes and values (subnormal, signed zeros, extremes, constants) through
-// the whole of quantize, verify and dequantize, and through the codec alone.
+// Properties that hold for any tensor: random shapes, dtypes and values (subnormal, signed zeros,
+// extremes, constants) through the whole of quantize, verify and dequantize, and through the codec
+// alone.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -12,12 +13,14 @@
 namespace octet::test {
 namespace {
 
-constexpr std::uint32_t kSpecials[] = {0x00000000U, 0x80000000U, 0x00000001U, 0x80000001U, 0x007FFFFFU,
-                                       0x00800000U, 0x7EFFFFFFU, 0xFEFFFFFFU, 0x3F800000U, 0xBF800000U};
+constexpr std::uint32_t kSpecials[] = {0x00000000U, 0x80000000U, 0x00000001U, 0x80000001U,
+                                       0x007FFFFFU, 0x00800000U, 0x7EFFFFFFU, 0xFEFFFFFFU,
+                                       0x3F800000U, 0xBF800000U};
 
 /// Finite floats of one kind: a constant, special values, random bits, or a bell.
 std::vector<float> draw_values(std::size_t count, std::mt19937_64& random) {
-    std::normal_distribution<float> normal(0.0F, std::ldexp(1.0F, static_cast<int>(random() % 60) - 30));
+    std::normal_distribution<float> normal(0.0F,
+                                           std::ldexp(1.0F, static_cast<int>(random() % 60) - 30));
     const std::uint64_t kind = random() % 4;
     const float constant = normal(random);
     std::vector<float> values(count);
@@ -56,7 +59,8 @@ TEST_CASE("permuting the elements of a tensor permutes its codes") {
             if (before.codes.empty()) continue;
             REQUIRE(bits_of(before.state.scale) == bits_of(after.state.scale));
             REQUIRE(bits_of(before.state.zero_point) == bits_of(after.state.zero_point));
-            for (std::size_t i = 0; i < order.size(); ++i) REQUIRE(after.codes[i] == before.codes[order[i]]);
+            for (std::size_t i = 0; i < order.size(); ++i)
+                REQUIRE(after.codes[i] == before.codes[order[i]]);
             ++compared;
         }
     }
@@ -65,7 +69,8 @@ TEST_CASE("permuting the elements of a tensor permutes its codes") {
 
 Shape draw_shape(std::mt19937_64& random) {
     Shape shape(random() % 5);
-    for (std::uint64_t& dimension : shape) dimension = random() % 8 == 0 ? random() % 40 : 1 + random() % 5;
+    for (std::uint64_t& dimension : shape)
+        dimension = random() % 8 == 0 ? random() % 40 : 1 + random() % 5;
     return shape;
 }
 
@@ -75,9 +80,11 @@ void write_random_checkpoint(const std::filesystem::path& path, std::mt19937_64&
     std::string data;
     const std::uint64_t count = 1 + random() % 6;
     for (std::uint64_t i = 0; i < count; ++i) {
-        const Dtype dtype = std::array{Dtype::kF32, Dtype::kF16, Dtype::kBF16, Dtype::kF64}[random() % 4];
+        const Dtype dtype =
+            std::array{Dtype::kF32, Dtype::kF16, Dtype::kBF16, Dtype::kF64}[random() % 4];
         const Shape shape = draw_shape(random);
-        const std::vector<std::byte> bytes = as_dtype(dtype, draw_values(*element_count(shape), random));
+        const std::vector<std::byte> bytes =
+            as_dtype(dtype, draw_values(*element_count(shape), random));
         writer.add("t" + std::to_string(i), dtype, shape, data.size(), data.size() + bytes.size());
         data.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     }
@@ -103,7 +110,8 @@ TEST_CASE("random checkpoints keep their promise and go back with the same tenso
         back.write.sync = false;
         back.write.force = true;
         dequantize(folder / "set", folder / "back.safetensors", back);
-        const CompareReport compared = compare(folder / "m.safetensors", folder / "back.safetensors", {});
+        const CompareReport compared =
+            compare(folder / "m.safetensors", folder / "back.safetensors", {});
         REQUIRE(compared.missing.empty());
         REQUIRE(compared.extra.empty());
         REQUIRE(compared.changed.empty());

@@ -67,7 +67,8 @@ bool overflows(const kernels::Range& range) {
 TEST_CASE("a range overflows float32 only when its difference does") {
     REQUIRE(overflows(range_of(-kMost, kMost)));
     REQUIRE(overflows(range_of(-0x1p127F, 0x1p127F)));
-    // 2^128 - 2^103 lies half way to the number after the largest, which rounds to infinity; a step less does not.
+    // 2^128 - 2^103 lies half way to the number after the largest, which rounds to infinity; a step
+    // less does not.
     REQUIRE(overflows(range_of(-0x1p127F, 0x1.fffffep126F)));
     REQUIRE_FALSE(overflows(range_of(-0x1p127F, 0x1.fffffcp126F)));
     REQUIRE_FALSE(overflows(range_of(0.0F, kMost)));
@@ -92,20 +93,23 @@ TEST_CASE("with a subnormal scale clipping is counted and within the bound") {
     // 255 steps of 1 or of 2 reach less than these spans: the largest values are clipped.
     bool clipped_somewhere = false;
     for (int span = 128; span < 2000; ++span) {
-        const std::vector<float> values{0.0F, static_cast<float>(span) * step, static_cast<float>(span / 2) * step};
+        const std::vector<float> values{0.0F, static_cast<float>(span) * step,
+                                        static_cast<float>(span / 2) * step};
         for (const Rounding rounding : {Rounding::kNearest, Rounding::kTruncate}) {
             const PlainTensor result = plain_tensor(values, rounding);
             std::uint64_t clipped = 0;
             for (const float value : values) {
                 const float quotient = value / result.state.scale;
-                const float code = rounding == Rounding::kNearest ? std::nearbyint(quotient) : std::trunc(quotient);
+                const float code = rounding == Rounding::kNearest ? std::nearbyint(quotient)
+                                                                  : std::trunc(quotient);
                 clipped += result.state.scale != 0.0F && code > 255.0F ? 1 : 0;
             }
             REQUIRE(result.sums.clipped == clipped);
             clipped_somewhere = clipped_somewhere || clipped > 0;
             for (std::size_t i = 0; i < values.size(); ++i) {
                 INFO("span " << span << " element " << i);
-                const double error = static_cast<double>(values[i]) - static_cast<double>(result.restored[i]);
+                const double error =
+                    static_cast<double>(values[i]) - static_cast<double>(result.restored[i]);
                 REQUIRE(std::fabs(error) <= result.bound);
             }
         }
@@ -128,7 +132,8 @@ TEST_CASE("codes of ordinary ranges are never clipped") {
         for (const Rounding rounding : {Rounding::kNearest, Rounding::kTruncate}) {
             std::uint8_t codes[2];
             kernels::BlockSums sums{};
-            available_kernels().front()->quantize_block(ends, 1, 2, plain_loop(state, 2, rounding), codes, sums);
+            available_kernels().front()->quantize_block(ends, 1, 2, plain_loop(state, 2, rounding),
+                                                        codes, sums);
             REQUIRE(sums.clipped == 0);
         }
     }
@@ -188,7 +193,8 @@ TEST_CASE("the lanes of a tile are summed as their exact values up to rounding")
 }
 
 TEST_CASE("statistics have six digits and nothing lost is infinite") {
-    const TensorStatistics statistics = quant::tensor_statistics({1000.0, 0.3, 0.123456789, 2}, 10, 0.987654321);
+    const TensorStatistics statistics =
+        quant::tensor_statistics({1000.0, 0.3, 0.123456789, 2}, 10, 0.987654321);
     REQUIRE(statistics.max_abs_error == 0.123457);
     REQUIRE(statistics.bound == 0.987655);  // upward: it is not to be exceeded
     REQUIRE(statistics.rmse == 0.173205);

@@ -1,4 +1,5 @@
-// Files replaced in place, killed before and after every step that changes the disk, and mended by the next run.
+// Files replaced in place, killed before and after every step that changes the disk, and mended by
+// the next run.
 #include <algorithm>
 #include <cerrno>
 #include <functional>
@@ -16,10 +17,11 @@ const std::string kLast = "quantization_state.json";
 
 int calls_left = 0;
 bool dead = false;
-std::function<void()> look;  ///< called before every change, as another process would look at the target
+std::function<void()>
+    look;  ///< called before every change, as another process would look at the target
 
-/// A call that changes the disk: the process dies before it, or it happens. Once dead nothing changes any more: what still runs, as
-/// clean-up does, meets calls that fail.
+/// A call that changes the disk: the process dies before it, or it happens. Once dead nothing
+/// changes any more: what still runs, as clean-up does, meets calls that fail.
 template <typename Call>
 auto change(Call call) -> decltype(call()) {
     if (look) look();
@@ -51,7 +53,8 @@ void count_changes(int until_death) {
     calls.rmdir = [](int directory, const char* name) {
         return change([&] { return io::real_system_calls().rmdir(directory, name); });
     };
-    calls.pwrite = [](int fd, const void* bytes, std::size_t count, off_t offset) {  // the journal's lines, too
+    calls.pwrite = [](int fd, const void* bytes, std::size_t count,
+                      off_t offset) {  // the journal's lines, too
         return change([&] { return io::real_system_calls().pwrite(fd, bytes, count, offset); });
     };
 }
@@ -60,17 +63,20 @@ std::vector<std::string> files_of(const std::string& age) {
     return {"model.octet.safetensors", "config.json", age == "old" ? "a-old" : "z-new", kLast};
 }
 
-/// The age of the set that stands whole in the folder; "none" without a file, "mixed" if files are missing or of different ages.
+/// The age of the set that stands whole in the folder; "none" without a file, "mixed" if files are
+/// missing or of different ages.
 std::string standing_set(const fs::path& folder) {
     std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename().native());
+    for (const auto& entry : fs::directory_iterator(folder))
+        names.push_back(entry.path().filename().native());
     std::sort(names.begin(), names.end());
     for (const std::string age : {"old", "new"}) {
         std::vector<std::string> expected = files_of(age);
         std::sort(expected.begin(), expected.end());
         if (names != expected) continue;
-        const bool whole = std::all_of(expected.begin(), expected.end(),
-                                       [&](const std::string& name) { return read_file(folder / name) == age; });
+        const bool whole =
+            std::all_of(expected.begin(), expected.end(),
+                        [&](const std::string& name) { return read_file(folder / name) == age; });
         if (whole) return age;
     }
     return names.empty() ? "none" : "mixed";
@@ -99,7 +105,8 @@ void replace(const fs::path& target) {
     io::Output output(target, io::Output::Kind::kFolder, kLast, false, notes);
     output.begin();
     output.build(files_of("new"));
-    for (const std::string& name : files_of("new")) io::write_text(output.create(name, 3), "new", false);
+    for (const std::string& name : files_of("new"))
+        io::write_text(output.create(name, 3), "new", false);
     output.publish_folder(files_of("old"));
 }
 
@@ -144,7 +151,8 @@ TEST_CASE("a sidecar never stands beside files of another set while they are mov
     REQUIRE(looks > 30);
 }
 
-TEST_CASE("a kill at any step of the fallback road leaves no mixture and is mended to a whole set") {
+TEST_CASE(
+    "a kill at any step of the fallback road leaves no mixture and is mended to a whole set") {
     const SystemCallsGuard guard;
     int step = 0;
     int put_back = 0;
@@ -190,8 +198,10 @@ TEST_CASE("a move that fails before the new set stands puts the old one back at 
     for (int failing = 0; failing < 8; ++failing) {  // four old files, four new ones
         const Target target;
         moves_left = failing;
-        io::system_calls().move = [](int from, const char* a, int to, const char* b, io::MoveMode mode) {
-            if (mode == io::MoveMode::kExchange || moves_left-- != 0) return no_exchange(from, a, to, b, mode);
+        io::system_calls().move = [](int from, const char* a, int to, const char* b,
+                                     io::MoveMode mode) {
+            if (mode == io::MoveMode::kExchange || moves_left-- != 0)
+                return no_exchange(from, a, to, b, mode);
             errno = EIO;
             return -1;
         };
@@ -210,8 +220,10 @@ TEST_CASE("when putting back fails as well nothing is thrown away and the next r
     for (int failing = 0; failing < 8; ++failing) {
         const Target target;
         moves_left = failing;
-        io::system_calls().move = [](int from, const char* a, int to, const char* b, io::MoveMode mode) {
-            if (mode == io::MoveMode::kExchange || moves_left-- > 0) return no_exchange(from, a, to, b, mode);
+        io::system_calls().move = [](int from, const char* a, int to, const char* b,
+                                     io::MoveMode mode) {
+            if (mode == io::MoveMode::kExchange || moves_left-- > 0)
+                return no_exchange(from, a, to, b, mode);
             errno = EIO;
             return -1;
         };
@@ -237,7 +249,8 @@ TEST_CASE("what somebody puts into the hidden folders of a killed run stays and 
     const std::vector<std::string> notes = mend(target.path);
     REQUIRE(read_file(hidden / "mine") == "mine");
     REQUIRE(notes.back() ==
-            hidden.native() + " is of an interrupted run and holds something else, too; it was left alone");
+            hidden.native() +
+                " is of an interrupted run and holds something else, too; it was left alone");
 }
 
 }  // namespace

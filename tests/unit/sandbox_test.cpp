@@ -1,4 +1,5 @@
-// A process that is confined and then tries: each case forks, as what is given up does not come back.
+// A process that is confined and then tries: each case forks, as what is given up does not come
+// back.
 #include "io/sandbox.hpp"
 
 #include <fcntl.h>
@@ -53,7 +54,8 @@ TEST_CASE("a confined process opens only what it was allowed", "[sandbox]") {
     std::filesystem::create_symlink(folder / "other", folder / "in/link");
     const auto confined = [&](const std::function<int()>& attempt) {
         return in_child([&] {
-            io::enter_sandbox({{folder / "in", io::Access::kRead}, {folder / "out", io::Access::kWrite}});
+            io::enter_sandbox(
+                {{folder / "in", io::Access::kRead}, {folder / "out", io::Access::kWrite}});
             return attempt();
         });
     };
@@ -61,16 +63,20 @@ TEST_CASE("a confined process opens only what it was allowed", "[sandbox]") {
     CHECK(confined([&] { return errno_of_open(folder / "in/below/a", O_RDWR); }) == EACCES);
     CHECK(confined([&] { return errno_of_open(folder / "in/new", O_WRONLY | O_CREAT); }) == EACCES);
     CHECK(confined([&] { return errno_of_open(folder / "out/b", O_RDWR | O_TRUNC); }) == 0);
-    CHECK(confined([&] { return errno_of_open(folder / "out/new", O_RDWR | O_CREAT | O_EXCL); }) == 0);
+    CHECK(confined([&] { return errno_of_open(folder / "out/new", O_RDWR | O_CREAT | O_EXCL); }) ==
+          0);
     CHECK(confined([&] { return errno_of_open(folder / "other", O_RDONLY); }) == EACCES);
     CHECK(confined([&] { return errno_of_open(folder / "in/link", O_RDONLY); }) == EACCES);
     CHECK(confined([&] { return errno_of_open("/etc/passwd", O_RDONLY); }) == EACCES);
     CHECK(confined([&] { return errno_of_open("/dev/null", O_RDWR); }) == 0);
     CHECK(confined([&] {
               std::filesystem::create_directory(folder / "out/sub");
-              return ::rename((folder / "out/b").c_str(), (folder / "out/sub/b").c_str()) < 0 ? errno : 0;
+              return ::rename((folder / "out/b").c_str(), (folder / "out/sub/b").c_str()) < 0
+                         ? errno
+                         : 0;
           }) == 0);
-    CHECK(confined([&] { return ::unlink((folder / "in/below/a").c_str()) < 0 ? errno : 0; }) == EACCES);
+    CHECK(confined([&] { return ::unlink((folder / "in/below/a").c_str()) < 0 ? errno : 0; }) ==
+          EACCES);
     CHECK(confined([&] {
               int result = -1;  // what it starts is confined, too
               std::thread([&] { result = errno_of_open(folder / "other", O_RDONLY); }).join();

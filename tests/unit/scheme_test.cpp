@@ -41,7 +41,8 @@ void for_each_combination(const std::function<void(const Scheme&)>& visit) {
                s.granularity = Granularity::kGroup;
                s.group_size = 1025;
            }});
-    times({nothing, [](Scheme& s) { s.axis = OutputAxis::k0; }, [](Scheme& s) { s.axis = OutputAxis::k1; }});
+    times({nothing, [](Scheme& s) { s.axis = OutputAxis::k0; },
+           [](Scheme& s) { s.axis = OutputAxis::k1; }});
     times({nothing, [](Scheme& s) { s.batch = true; }, [](Scheme& s) { s.row_packing = true; },
            [](Scheme& s) {
                s.batch = true;
@@ -55,8 +56,9 @@ void for_each_combination(const std::function<void(const Scheme&)>& visit) {
             s.percentile_ppm = ppm;
         };
     };
-    times({nothing, [](Scheme& s) { s.range = RangeSearch::kMse; }, percentile(999'000), percentile(500'001),
-           percentile(990'000), percentile(500'000), [](Scheme& s) { s.percentile_ppm = 999'000; }});
+    times({nothing, [](Scheme& s) { s.range = RangeSearch::kMse; }, percentile(999'000),
+           percentile(500'001), percentile(990'000), percentile(500'000),
+           [](Scheme& s) { s.percentile_ppm = 999'000; }});
     times({nothing, [](Scheme& s) { s.scale_dtype = ScaleDtype::kF16; },
            [](Scheme& s) { s.scale_dtype = ScaleDtype::kBF16; },
            [](Scheme& s) { s.scale_dtype = ScaleDtype::kTwoLevel; }});
@@ -79,9 +81,10 @@ TEST_CASE("scheme names of the whole grid parse back to themselves and impossibl
     });
     REQUIRE(failures == 0);
     REQUIRE(names.size() == possible);  // no two share a name
-    // Bits; per tensor: (symmetric, or affine with either zero point) x (nearest x 5 ranges, or truncated x 4); channels and groups
-    // also x 3 axes x 3 dtypes; groups in two levels: symmetric or affine, nearest. Under 8 bits each with row packing, too; and channels and
-    // groups with an axis as a batch.
+    // Bits; per tensor: (symmetric, or affine with either zero point) x (nearest x 5 ranges, or
+    // truncated x 4); channels and groups also x 3 axes x 3 dtypes; groups in two levels: symmetric
+    // or affine, nearest. Under 8 bits each with row packing, too; and channels and groups with an
+    // axis as a batch.
     const std::size_t tensors = 3 * 9;
     const std::size_t axes = 3 * (3 * 9 * 3) + 2 * 2 * 5;
     REQUIRE(possible == 6 * (tensors + 3 * axes + 2 * axes) + 5 * (tensors + 3 * axes));
@@ -89,9 +92,10 @@ TEST_CASE("scheme names of the whole grid parse back to themselves and impossibl
 
 TEST_CASE("scheme names are those of the command line's contract") {
     for (const char* const name :
-         {"u8", "u8-trunc", "s8-channel", "s8-channel-axis0", "u4-group32-mse-two", "u4-group32-axis1-mse-two",
-          "u2-group1024-axis0-intzp-trunc-pct99.9-f16", "s6-group16-pct50.0001-bf16", "u8-pct99.9999",
-          "s8-channel-axis1-batch", "u4-group32-axis0-rows-mse-two", "u6-rows-mse"}) {
+         {"u8", "u8-trunc", "s8-channel", "s8-channel-axis0", "u4-group32-mse-two",
+          "u4-group32-axis1-mse-two", "u2-group1024-axis0-intzp-trunc-pct99.9-f16",
+          "s6-group16-pct50.0001-bf16", "u8-pct99.9999", "s8-channel-axis1-batch",
+          "u4-group32-axis0-rows-mse-two", "u6-rows-mse"}) {
         CAPTURE(name);
         const auto scheme = parse_scheme(name);
         REQUIRE(scheme);
@@ -174,7 +178,8 @@ TEST_CASE("a scheme without a codec is refused before anything runs") {
     REQUIRE(error_of([] { quant::check_has_codec(*parse_scheme("u8-trunc")); }) == "nothing");
     REQUIRE(error_of([] { quant::check_has_codec(*parse_scheme("u8-mse")); }) == "nothing");
     REQUIRE(error_of([] { quant::check_has_codec(*parse_scheme("u4-group32-pct99-two")); }) ==
-            "2 the scheme u4-group32-pct99-two: two levels have no percentile ranges; leave one of the two out");
+            "2 the scheme u4-group32-pct99-two: two levels have no percentile ranges; leave one of "
+            "the two out");
 }
 
 }  // namespace

@@ -37,12 +37,14 @@ std::string without_seal(const std::string& text) {
 /// What comes of a text: the sidecar's text, or why it is refused.
 std::string outcome(const std::string& text) {
     std::string read;
-    const std::string refusal = error_of([&] { read = sidecar_text(octet_set::parse_sidecar(text, "f")); });
+    const std::string refusal =
+        error_of([&] { read = sidecar_text(octet_set::parse_sidecar(text, "f")); });
     // Where the JSON library stops is shifted by a space before it.
     return refusal == "nothing" ? read : refusal.substr(0, refusal.find("not valid JSON"));
 }
 
-/// The same where a space stands that octet does not write there, so that only the JSON library reads it.
+/// The same where a space stands that octet does not write there, so that only the JSON library
+/// reads it.
 std::string roundabout_outcome(std::string unsealed) {
     const std::size_t at = unsealed.find(kOpening);
     if (at != unsealed.npos) unsealed.insert(at + kOpening.size() - 1, " ");
@@ -111,11 +113,13 @@ TEST_CASE("what only looks like the tensors is none") {
     REQUIRE(!octet_set::parse_plain_sidecar(sealed_text(nested)));
     REQUIRE(outcome(sealed_text(nested)) == refused("the key 'options' stands twice"));
     // Twice, and with the seal of another text.
-    REQUIRE(outcome(sealed_text(without_seal(text) + "," + tensors)) == refused("the key 'tensors' stands twice"));
+    REQUIRE(outcome(sealed_text(without_seal(text) + "," + tensors)) ==
+            refused("the key 'tensors' stands twice"));
     std::string broken = text;
     broken[text.size() - 5] = broken[text.size() - 5] == '0' ? '1' : '0';
     REQUIRE(!octet_set::parse_plain_sidecar(broken));
-    REQUIRE(outcome(broken) == refused("does not match its own checksum: it was changed after it was written"));
+    REQUIRE(outcome(broken) ==
+            refused("does not match its own checksum: it was changed after it was written"));
 }
 
 }  // namespace

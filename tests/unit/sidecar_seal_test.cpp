@@ -7,7 +7,8 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::string_view kBrokenSeal = "does not match its own checksum: it was changed after it was written";
+constexpr std::string_view kBrokenSeal =
+    "does not match its own checksum: it was changed after it was written";
 
 TEST_CASE("the seal is the checksum of everything before it") {
     const std::string text = sidecar_text(sample());
@@ -33,7 +34,8 @@ TEST_CASE("a text with the wrong seal or none is refused") {
     REQUIRE(refusal(other_hex) == refused(kBrokenSeal));
     const std::size_t at = text.rfind("\"xxh3_128\"");
     for (const std::string_view wrong : {"\"12\"", "5", "null"}) {
-        const std::string unfit = text.substr(0, at) + "\"xxh3_128\": " + std::string(wrong) + "\n}\n";
+        const std::string unfit =
+            text.substr(0, at) + "\"xxh3_128\": " + std::string(wrong) + "\n}\n";
         REQUIRE(refusal(unfit) == refused(kBrokenSeal));
     }
     std::string behind = text;

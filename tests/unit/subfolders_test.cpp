@@ -1,4 +1,5 @@
-// Output with files in subfolders: whole or not at all like any other, and nothing in those folders that octet did not list is touched.
+// Output with files in subfolders: whole or not at all like any other, and nothing in those folders
+// that octet did not list is touched.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,7 +12,8 @@
 namespace octet::test {
 namespace {
 
-const std::vector<std::string> kNames{"model.octet.safetensors", "1_Pooling/config.json", "a/b/c", kLast};
+const std::vector<std::string> kNames{"model.octet.safetensors", "1_Pooling/config.json", "a/b/c",
+                                      kLast};
 
 /// Relative paths of everything below a folder, with what files hold.
 std::vector<std::string> tree_of(const fs::path& folder) {
@@ -37,7 +39,8 @@ struct DeepRun {
         : output(target, io::Output::Kind::kFolder, kLast, true, notes) {
         output.begin();
         output.build(kNames);
-        for (const std::string& name : kNames) io::write_text(output.create(name, text.size()), text, true);
+        for (const std::string& name : kNames)
+            io::write_text(output.create(name, text.size()), text, true);
     }
     std::vector<std::string> notes;
     io::Output output;
@@ -46,8 +49,10 @@ struct DeepRun {
 /// While it is there no folder can be exchanged with another.
 struct NoExchange {
     NoExchange() : saved(io::system_calls()) {
-        io::system_calls().move = [](int from, const char* name, int to, const char* to_name, io::MoveMode mode) {
-            if (mode != io::MoveMode::kExchange) return io::real_system_calls().move(from, name, to, to_name, mode);
+        io::system_calls().move = [](int from, const char* name, int to, const char* to_name,
+                                     io::MoveMode mode) {
+            if (mode != io::MoveMode::kExchange)
+                return io::real_system_calls().move(from, name, to, to_name, mode);
             errno = EINVAL;
             return -1;
         };
@@ -67,7 +72,9 @@ TEST_CASE("files in subfolders appear whole and vanish when they are not publish
     REQUIRE(content_of(folder.path()) == std::vector<std::string>{"out/"});
 }
 
-TEST_CASE("a set with subfolders is replaced by the names it lists with and without an exchange of folders") {
+TEST_CASE(
+    "a set with subfolders is replaced by the names it lists with and without an exchange of "
+    "folders") {
     for (const bool exchanges : {true, false}) {
         const TemporaryFolder folder;
         { DeepRun(folder / "out", "old").output.publish_folder({}); }
@@ -95,7 +102,8 @@ TEST_CASE("what lies in a listed subfolder and is not listed bars the replacemen
             REQUIRE(run.output.strangers(kNames) == std::vector<std::string>{plain});
             REQUIRE(error_of([&] { run.output.publish_folder(kNames); }) ==
                     "4 " + (folder / "out").native() + ": holds '" + plain +
-                        "' now, which is not part of the set there; nothing was changed, move it away and run again");
+                        "' now, which is not part of the set there; nothing was changed, move it "
+                        "away and run again");
         }
         REQUIRE(tree_of(folder / "out") == before);
         REQUIRE(content_of(folder.path()) == std::vector<std::string>{"out/"});
@@ -136,7 +144,8 @@ TEST_CASE("a failure while files of subfolders are moved puts the old ones back"
         const io::SystemCalls saved = io::system_calls();
         {
             DeepRun run(folder / "out", "new");
-            io::system_calls().move = [](int from, const char* name, int to, const char* to_name, io::MoveMode mode) {
+            io::system_calls().move = [](int from, const char* name, int to, const char* to_name,
+                                         io::MoveMode mode) {
                 if (mode == io::MoveMode::kExchange) {
                     errno = EINVAL;
                     return -1;
@@ -162,7 +171,8 @@ TEST_CASE("what a killed run left in subfolders is removed by the next") {
     const fs::path kept = aside / "kept";
     {
         DeepRun run(folder / "out",
-                    "new");  // its leftovers as a kill leaves them: copied away while it lives, put back after it
+                    "new");  // its leftovers as a kill leaves them: copied away while it lives, put
+                             // back after it
         fs::copy(folder.path(), kept, fs::copy_options::recursive);
     }
     const std::string journal = read_file(kept / ".out.octet-journal");
@@ -183,8 +193,9 @@ TEST_CASE("what a killed run left in subfolders is removed by the next") {
 
 TEST_CASE("a journal whose names in subfolders lead elsewhere is none of octet's") {
     const TemporaryFolder folder;
-    for (const std::string line : {"file-below a ..", "file-below .. a", "file-below a b%2Fc", "build-below a b",
-                                   "old-below 1 a .", "saved-below 1", "new-below a b", "file-below"}) {
+    for (const std::string line :
+         {"file-below a ..", "file-below .. a", "file-below a b%2Fc", "build-below a b",
+          "old-below 1 a .", "saved-below 1", "new-below a b", "file-below"}) {
         write_file(folder / ".out.octet-journal", "octet-journal 1\n" + line + "\n");
         INFO(line);
         REQUIRE(error_of([&] { const Run run(folder / "out"); }).starts_with("4 "));

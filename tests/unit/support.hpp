@@ -1,4 +1,5 @@
-// What several unit tests need: bit patterns, folders that vanish, errors as text, system calls that can fail.
+// What several unit tests need: bit patterns, folders that vanish, errors as text, system calls
+// that can fail.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +42,8 @@ inline float float_of(std::uint32_t bits) {
 /// The tables that this machine can run, the scalar one first.
 inline std::vector<const kernels::Kernels*> available_kernels() {
     std::vector<const kernels::Kernels*> tables;
-    for (const kernels::Isa isa : quant::available_isas()) tables.push_back(kernels::kernels_for(isa));
+    for (const kernels::Isa isa : quant::available_isas())
+        tables.push_back(kernels::kernels_for(isa));
     return tables;
 }
 
@@ -61,7 +63,8 @@ class TemporaryFolder {
   public:
     TemporaryFolder() {
         std::string name = (std::filesystem::temp_directory_path() / "octet-unit-XXXXXX").native();
-        if (::mkdtemp(name.data()) == nullptr) throw std::system_error(errno, std::generic_category(), name);
+        if (::mkdtemp(name.data()) == nullptr)
+            throw std::system_error(errno, std::generic_category(), name);
         path_ = std::filesystem::canonical(name);
     }
     TemporaryFolder(const TemporaryFolder&) = delete;
@@ -79,7 +82,8 @@ class TemporaryFolder {
 };
 
 inline void write_file(const std::filesystem::path& path, std::string_view text) {
-    std::ofstream(path, std::ios::binary).write(text.data(), static_cast<std::streamsize>(text.size()));
+    std::ofstream(path, std::ios::binary)
+        .write(text.data(), static_cast<std::streamsize>(text.size()));
 }
 
 inline std::string read_file(const std::filesystem::path& path) {
@@ -91,7 +95,8 @@ inline std::string read_file(const std::filesystem::path& path) {
 inline void write_sparse_checkpoint(const std::filesystem::path& path, std::string_view json,
                                     std::uint64_t data_bytes) {
     std::string head(8, '\0');
-    for (std::size_t i = 0; i < 8; ++i) head[i] = static_cast<char>((json.size() >> (8 * i)) & 0xFFU);
+    for (std::size_t i = 0; i < 8; ++i)
+        head[i] = static_cast<char>((json.size() >> (8 * i)) & 0xFFU);
     head += json;
     write_file(path, head);
     std::filesystem::resize_file(path, head.size() + data_bytes);

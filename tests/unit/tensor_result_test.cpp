@@ -22,7 +22,8 @@ TensorResult result_of(double signal, std::optional<std::size_t> piece, std::siz
 }
 
 TEST_CASE("a result comes back from its text as it was") {
-    for (const TensorResult& result : {TensorResult(), result_of(1e-300 / 3, 1, 3), result_of(2.5, std::nullopt, 2)}) {
+    for (const TensorResult& result :
+         {TensorResult(), result_of(1e-300 / 3, 1, 3), result_of(2.5, std::nullopt, 2)}) {
         const std::string text = codecs::result_text(result);
         const auto back = codecs::parse_result(text);
         REQUIRE(back);
@@ -42,7 +43,8 @@ TEST_CASE("results of parts merge to that of the whole") {
     REQUIRE(all.sums.signal == 1.0 + 0.1);
     REQUIRE(all.sums.clipped == 14);
     REQUIRE(all.bound == 1.0);
-    REQUIRE(all.source_pieces == pipeline::PieceChecksums{Checksum{{1, 2, 0}}, std::nullopt, Checksum{{1, 2, 2}}});
+    REQUIRE(all.source_pieces ==
+            pipeline::PieceChecksums{Checksum{{1, 2, 0}}, std::nullopt, Checksum{{1, 2, 2}}});
 }
 
 }  // namespace

@@ -32,10 +32,12 @@ TEST_CASE("bytes that are not UTF-8 are escaped one by one") {
 }
 
 TEST_CASE("valid UTF-8 is told from invalid") {
-    for (const std::string_view good : {"", "a", "é", "权", "😀", "\xF4\x8F\xBF\xBF", "\xED\x9F\xBF", "\xEE\x80\x80"})
+    for (const std::string_view good :
+         {"", "a", "é", "权", "😀", "\xF4\x8F\xBF\xBF", "\xED\x9F\xBF", "\xEE\x80\x80"})
         REQUIRE(is_utf8(good));
-    for (const std::string_view bad : {"\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xBF\xBF", "\xF0\x8F\xBF\xBF",
-                                       "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80", "\xE6\x9D", "\xC3"})
+    for (const std::string_view bad :
+         {"\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xBF\xBF", "\xF0\x8F\xBF\xBF",
+          "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80", "\xE6\x9D", "\xC3"})
         REQUIRE_FALSE(is_utf8(bad));
 }
 
@@ -79,11 +81,12 @@ TEST_CASE("every size shows the four digits nearest to it") {
         if (bytes < 1000) continue;
         const std::string text = si_size(bytes);
         const double shown = std::stod(text);
-        const double unit =
-            std::pow(1000.0, 1.0 + static_cast<double>(std::string("kMGTPE").find(text[text.size() - 2])));
+        const double unit = std::pow(
+            1000.0, 1.0 + static_cast<double>(std::string("kMGTPE").find(text[text.size() - 2])));
         INFO(bytes << " shown as " << text);
         REQUIRE(text.find_first_of(' ') == 5);
-        REQUIRE(std::fabs(shown * unit - static_cast<double>(bytes)) <= 5.001e-4 * static_cast<double>(bytes));
+        REQUIRE(std::fabs(shown * unit - static_cast<double>(bytes)) <=
+                5.001e-4 * static_cast<double>(bytes));
     }
 }
 
@@ -109,7 +112,8 @@ TEST_CASE("the place of an element is one index a dimension") {
 }
 
 TEST_CASE("a misspelt word finds what was meant and nothing far away") {
-    const std::vector<std::string> options = {"--rounding", "--preset", "--threads", "--force", "--json"};
+    const std::vector<std::string> options = {"--rounding", "--preset", "--threads", "--force",
+                                              "--json"};
     REQUIRE(nearest_spelling("--roundign", options) == "--rounding");
     REQUIRE(nearest_spelling("--treads", options) == "--threads");
     REQUIRE(nearest_spelling("--forced", options) == "--force");

@@ -1,5 +1,5 @@
-// Two-level schemes: what the search may choose, that nothing it could have chosen nearby is better, and that every instruction set
-// chooses the same.
+// Two-level schemes: what the search may choose, that nothing it could have chosen nearby is
+// better, and that every instruction set chooses the same.
 #include <algorithm>
 #include <cmath>
 
@@ -33,8 +33,8 @@ struct Quantized {
     std::vector<float> restored;
 };
 
-Quantized quantized(const std::vector<float>& values, const Scheme& scheme, const kernels::Kernels& loops,
-                    const float* weights = nullptr) {
+Quantized quantized(const std::vector<float>& values, const Scheme& scheme,
+                    const kernels::Kernels& loops, const float* weights = nullptr) {
     const std::size_t inputs = values.size() / kColumns;
     const quant::TwoLevelShape shape = quant::two_level_shape(scheme);
     Quantized q;
@@ -61,18 +61,22 @@ Quantized quantized(const std::vector<float>& values, const Scheme& scheme, cons
 }
 
 /// Sum of squared errors, of all columns or of one.
-double noise_of(const std::vector<float>& values, const Quantized& block, const float* weights = nullptr) {
+double noise_of(const std::vector<float>& values, const Quantized& block,
+                const float* weights = nullptr) {
     double noise = 0;
     for (std::size_t i = 0; i < values.size(); ++i) {
-        const double error = static_cast<double>(values[i]) - static_cast<double>(block.restored[i]);
-        noise += error * error * (weights == nullptr ? 1.0 : static_cast<double>(weights[i / kColumns]));
+        const double error =
+            static_cast<double>(values[i]) - static_cast<double>(block.restored[i]);
+        noise +=
+            error * error * (weights == nullptr ? 1.0 : static_cast<double>(weights[i / kColumns]));
     }
     return noise;
 }
 
-const char* const kSchemes[] = {"u4-group18-axis1-mse-two", "u4-group32-axis0-mse-two", "u8-group18-axis1-mse-two",
-                                "u6-group16-axis1-mse-two", "u2-group23-axis1-mse-two", "s4-group32-axis1-mse-two",
-                                "s8-group64-axis1-two",     "u3-group17-axis0-two",     "u5-group1024-axis0-mse-two"};
+const char* const kSchemes[] = {
+    "u4-group18-axis1-mse-two", "u4-group32-axis0-mse-two", "u8-group18-axis1-mse-two",
+    "u6-group16-axis1-mse-two", "u2-group23-axis1-mse-two", "s4-group32-axis1-mse-two",
+    "s8-group64-axis1-two",     "u3-group17-axis0-two",     "u5-group1024-axis0-mse-two"};
 
 TEST_CASE("two-level numbers are the same on every instruction set") {
     std::mt19937 random(3);
@@ -80,7 +84,8 @@ TEST_CASE("two-level numbers are the same on every instruction set") {
         const Scheme scheme = scheme_of(name);
         for (const std::size_t inputs : {1U, 15U, 18U, 100U, 768U, 800U}) {
             for (const float factor : {1.0F, 1e-6F, 1e6F, 1e30F, 0.0F}) {
-                std::vector<float> values = random_block(inputs, random, inputs == 100 ? 1.0F : 0.0F);
+                std::vector<float> values =
+                    random_block(inputs, random, inputs == 100 ? 1.0F : 0.0F);
                 for (float& value : values) value *= factor;
                 // Some columns of one sign, with many zeros, beside others.
                 for (std::size_t i = 0; inputs == 800 && i < values.size(); ++i) {
@@ -91,7 +96,8 @@ TEST_CASE("two-level numbers are the same on every instruction set") {
                 const float* used = inputs == 768 ? weights.data() : nullptr;
                 const auto expected = quantized(values, scheme, *available_kernels().front(), used);
                 for (const kernels::Kernels* loops : available_kernels()) {
-                    INFO(name << " inputs " << inputs << " factor " << factor << " on " << loops->name);
+                    INFO(name << " inputs " << inputs << " factor " << factor << " on "
+                              << loops->name);
                     const auto block = quantized(values, scheme, *loops, used);
                     REQUIRE(block.small_scales == expected.small_scales);
                     REQUIRE(block.small_zero_points == expected.small_zero_points);
@@ -113,12 +119,14 @@ TEST_CASE("two-level numbers fit their bits and super floats are F16 numbers") {
         REQUIRE(shape.superblock % scheme.group_size == 0);
         REQUIRE(shape.superblock / scheme.group_size <= kernels::kMaxSuperblockGroups);
         for (const std::size_t inputs : {1U, 17U, 40U, 768U}) {
-            const std::vector<float> values = random_block(inputs, random, inputs == 40 ? -3.0F : 0.0F);
+            const std::vector<float> values =
+                random_block(inputs, random, inputs == 40 ? -3.0F : 0.0F);
             const Quantized q = quantized(values, scheme, *available_kernels().back());
             const auto scale_limit = static_cast<float>(1U << shape.scale_bits);
             for (const float small : q.small_scales)
                 REQUIRE((small >= 1 && small < scale_limit && small == std::trunc(small)));
-            const float limit = scheme.symmetric ? 1.0F : static_cast<float>(1U << (shape.zero_point_bits - 1));
+            const float limit =
+                scheme.symmetric ? 1.0F : static_cast<float>(1U << (shape.zero_point_bits - 1));
             for (const float small : q.small_zero_points) {
                 REQUIRE((small >= -limit && small < limit && small == std::trunc(small)));
                 if (scheme.symmetric) REQUIRE(small == 0.0F);
@@ -126,7 +134,8 @@ TEST_CASE("two-level numbers fit their bits and super floats are F16 numbers") {
             for (const std::vector<float>& supers : {q.super_scales, q.super_zero_points}) {
                 std::vector<std::uint16_t> halves(kColumns);
                 kernels::Narrowing narrowing = {};
-                available_kernels().front()->narrow_to_f16(supers.data(), kColumns, halves.data(), narrowing);
+                available_kernels().front()->narrow_to_f16(supers.data(), kColumns, halves.data(),
+                                                           narrowing);
                 REQUIRE(narrowing.max_abs_difference == 0.0F);
             }
         }
@@ -158,7 +167,8 @@ TEST_CASE("a two-level search is never worse than the plain ranges and gains muc
 
 TEST_CASE("without a search no value lies beyond the outermost codes") {
     std::mt19937 random(6);
-    for (const char* name : {"u4-group18-axis1-two", "s4-group32-axis1-two", "u8-group16-axis1-two"}) {
+    for (const char* name :
+         {"u4-group18-axis1-two", "s4-group32-axis1-two", "u8-group16-axis1-two"}) {
         const Scheme scheme = scheme_of(name);
         const std::vector<float> values = random_block(300, random);
         const auto block = quantized(values, scheme, *available_kernels().back());
@@ -170,8 +180,8 @@ TEST_CASE("without a search no value lies beyond the outermost codes") {
 }
 
 /// The least noise of one group with any small numbers, the super floats being given.
-double best_noise_by_trying_all(const std::vector<float>& values, std::size_t column, std::size_t start,
-                                std::size_t end, const Quantized& block) {
+double best_noise_by_trying_all(const std::vector<float>& values, std::size_t column,
+                                std::size_t start, std::size_t end, const Quantized& block) {
     double best = HUGE_VAL;
     for (int s = 1; s < 16; ++s) {
         for (int z = -8; z < 8; ++z) {
@@ -191,7 +201,8 @@ double best_noise_by_trying_all(const std::vector<float>& values, std::size_t co
     return best;
 }
 
-TEST_CASE("small numbers are within 3 percent of the best of all 240 pairs for their super floats") {
+TEST_CASE(
+    "small numbers are within 3 percent of the best of all 240 pairs for their super floats") {
     std::mt19937 random(7);
     const Scheme scheme = scheme_of("u4-group18-axis1-mse-two");
     double found = 0;
@@ -202,7 +213,8 @@ TEST_CASE("small numbers are within 3 percent of the best of all 240 pairs for t
         found += noise_of(values, block);
         for (std::size_t column = 0; column < kColumns; ++column) {
             for (std::size_t start = 0; start < 256; start += 18) {
-                best += best_noise_by_trying_all(values, column, start, std::min<std::size_t>(256, start + 18), block);
+                best += best_noise_by_trying_all(values, column, start,
+                                                 std::min<std::size_t>(256, start + 18), block);
             }
         }
     }
@@ -219,11 +231,13 @@ TEST_CASE("weights move the error to inputs that matter less") {
     for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = i % 4 == 0 ? 1.0F : 0.01F;
     const auto& loops = *available_kernels().back();
     const double plain = noise_of(values, quantized(values, scheme, loops), weights.data());
-    const double weighted = noise_of(values, quantized(values, scheme, loops, weights.data()), weights.data());
+    const double weighted =
+        noise_of(values, quantized(values, scheme, loops, weights.data()), weights.data());
     INFO("plain " << plain << " weighted " << weighted);
     REQUIRE(weighted < plain * 0.8);
     const std::vector<float> ones(512, 1.0F);
-    REQUIRE(quantized(values, scheme, loops, ones.data()).steps == quantized(values, scheme, loops).steps);
+    REQUIRE(quantized(values, scheme, loops, ones.data()).steps ==
+            quantized(values, scheme, loops).steps);
 }
 
 }  // namespace

@@ -78,7 +78,9 @@ bool heap_has_huge_pages() {
     bool is_heap = false;
     for (std::string line; std::getline(maps, line);) {
         if (line.find('-') < line.find(' ')) is_heap = line.ends_with("[heap]");
-        if (is_heap && line.starts_with("VmFlags:") && (line + " ").find(" hg ") != std::string::npos) return true;
+        if (is_heap && line.starts_with("VmFlags:") &&
+            (line + " ").find(" hg ") != std::string::npos)
+            return true;
     }
     return false;
 }

@@ -1,4 +1,5 @@
-// verify() finds every bit that is not what was written, in every file of a set, and says in which file and tensor it lies.
+// verify() finds every bit that is not what was written, in every file of a set, and says in which
+// file and tensor it lies.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -31,7 +32,10 @@ void quantize_there(const fs::path& source, const fs::path& set) {
 /// Changes one bit of a file in place, and back at the end.
 class Flip {
   public:
-    Flip(const fs::path& path, std::uint64_t bit) : fd_(::open(path.c_str(), O_RDWR | O_CLOEXEC)), bit_(bit) { flip(); }
+    Flip(const fs::path& path, std::uint64_t bit)
+        : fd_(::open(path.c_str(), O_RDWR | O_CLOEXEC)), bit_(bit) {
+        flip();
+    }
     Flip(const Flip&) = delete;
     Flip& operator=(const Flip&) = delete;
     ~Flip() {
@@ -54,12 +58,14 @@ class Flip {
 };
 
 /// One flip in file `name`: found, and in that file, as far as the finding can be of one.
-void check_flip(const fs::path& set, const std::string& name, std::uint64_t bit, const std::string& tensor = "") {
+void check_flip(const fs::path& set, const std::string& name, std::uint64_t bit,
+                const std::string& tensor = "") {
     const Flip flip(set / name, bit);
     const VerifyReport report = verified(set);
-    const bool found = std::any_of(report.findings.begin(), report.findings.end(), [&](const Finding& finding) {
-        return finding.file == name && (tensor.empty() || finding.tensor == tensor);
-    });
+    const bool found =
+        std::any_of(report.findings.begin(), report.findings.end(), [&](const Finding& finding) {
+            return finding.file == name && (tensor.empty() || finding.tensor == tensor);
+        });
     if (!found) {
         FAIL(name << " byte " << bit / 8 << " bit " << bit % 8 << ": " << report.findings.size()
                   << " findings, none of " << (tensor.empty() ? "it" : tensor));
@@ -67,7 +73,8 @@ void check_flip(const fs::path& set, const std::string& name, std::uint64_t bit,
 }
 
 /// Flips of the first bytes of a file: each `stride`-th bit.
-void check_flips(const fs::path& set, const std::string& name, std::uint64_t byte_count, std::uint64_t stride = 1) {
+void check_flips(const fs::path& set, const std::string& name, std::uint64_t byte_count,
+                 std::uint64_t stride = 1) {
     for (std::uint64_t bit = 0; bit < 8 * byte_count; bit += stride) check_flip(set, name, bit);
 }
 
@@ -82,14 +89,16 @@ constexpr bool kSlow = false;
 constexpr int kDataFlips = kSlow ? 500 : 5000;
 constexpr std::uint64_t kStride = kSlow ? 197 : 23;
 
-/// All bits of the small models' sets take minutes (OCTET_EVERY_BIT=1); otherwise a stride that comes by all bits of a byte.
+/// All bits of the small models' sets take minutes (OCTET_EVERY_BIT=1); otherwise a stride that
+/// comes by all bits of a byte.
 std::uint64_t stride() {
     return std::getenv("OCTET_EVERY_BIT") != nullptr ? 1 : kStride;
 }
 
 std::string with_length(const std::string& header, const std::string& data) {
     std::string text(8, '\0');
-    for (std::size_t i = 0; i < 8; ++i) text[i] = static_cast<char>((header.size() >> (8 * i)) & 0xFFU);
+    for (std::size_t i = 0; i < 8; ++i)
+        text[i] = static_cast<char>((header.size() >> (8 * i)) & 0xFFU);
     return text + header + data;
 }
 
@@ -104,20 +113,22 @@ void write_model(const fs::path& folder) {
         std::memcpy(data.data() + 4 * i, &value, sizeof value);
     }
     std::copy_n("ids\x01\x02\x03", 6, data.begin() + 160);
-    write_file(folder / "model-00001-of-00002.safetensors",
-               with_length(
-                   R"({"__metadata__":{"format":"pt"},"a.weight":{"dtype":"F32","shape":[5,8],"data_offsets":[0,160]},)"
-                   R"("ids":{"dtype":"I8","shape":[6],"data_offsets":[160,166]}})",
-                   data));
+    write_file(
+        folder / "model-00001-of-00002.safetensors",
+        with_length(
+            R"({"__metadata__":{"format":"pt"},"a.weight":{"dtype":"F32","shape":[5,8],"data_offsets":[0,160]},)"
+            R"("ids":{"dtype":"I8","shape":[6],"data_offsets":[160,166]}})",
+            data));
     write_file(
         folder / "model-00002-of-00002.safetensors",
         with_length(
             R"({"b":{"dtype":"BF16","shape":[4],"data_offsets":[0,8]},"e":{"dtype":"F32","shape":[0],"data_offsets":[8,8]}})",
             std::string("\x80\x3F\x00\xBF\x00\x40\x00\x00", 8)));
-    write_file(folder / "model.safetensors.index.json",
-               R"({"metadata":{"total_size":174},"weight_map":{"a.weight":"model-00001-of-00002.safetensors",)"
-               R"("ids":"model-00001-of-00002.safetensors","b":"model-00002-of-00002.safetensors",)"
-               R"("e":"model-00002-of-00002.safetensors"}})");
+    write_file(
+        folder / "model.safetensors.index.json",
+        R"({"metadata":{"total_size":174},"weight_map":{"a.weight":"model-00001-of-00002.safetensors",)"
+        R"("ids":"model-00001-of-00002.safetensors","b":"model-00002-of-00002.safetensors",)"
+        R"("e":"model-00002-of-00002.safetensors"}})");
     write_file(folder / "config.json", "{\"model_type\": \"none\"}\n");
     write_file(folder / "LICENSE", "");
 }
@@ -129,7 +140,8 @@ TEST_CASE("every bit of every file of a set of shards counts") {
     quantize_there(folder / "model", set);
     REQUIRE(verified(set).findings.empty());
     std::vector<std::string> names;
-    for (const auto& file : fs::directory_iterator(set)) names.push_back(file.path().filename().native());
+    for (const auto& file : fs::directory_iterator(set))
+        names.push_back(file.path().filename().native());
     REQUIRE(names.size() == 6);  // sidecar, index, two data files, two companions
     for (const std::string& name : names) check_flips(set, name, fs::file_size(set / name));
     REQUIRE(verified(set).findings.empty());
@@ -174,8 +186,10 @@ Place random_place(const octet_set::QuantizedSet& set, std::mt19937_64& random) 
         const std::uint64_t byte = random() % set.sidecar.files[file].byte_count;
         for (std::size_t i = 0; i < set.stored.size(); ++i) {
             const octet_set::StoredTensor& stored = set.stored[i];
-            if (stored.file == file && byte >= stored.offset && byte < stored.offset + stored.byte_count)
-                return {set.sidecar.files[file].name, 8 * byte + random() % 8, set.sidecar.tensors[i].name};
+            if (stored.file == file && byte >= stored.offset &&
+                byte < stored.offset + stored.byte_count)
+                return {set.sidecar.files[file].name, 8 * byte + random() % 8,
+                        set.sidecar.tensors[i].name};
         }
     }
 }

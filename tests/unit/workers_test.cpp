@@ -55,7 +55,8 @@ TEST_CASE("one worker takes the steps in order on the calling thread", "[pipelin
     REQUIRE(same_thread);
 }
 
-TEST_CASE("of several errors the one of the lowest step is thrown and later steps are left out", "[pipeline]") {
+TEST_CASE("of several errors the one of the lowest step is thrown and later steps are left out",
+          "[pipeline]") {
     for (const unsigned threads : {1U, 2U, 3U, 8U}) {
         for (int repeat = 0; repeat < 20; ++repeat) {
             Workers workers(threads, kNeverStop);
@@ -63,7 +64,8 @@ TEST_CASE("of several errors the one of the lowest step is thrown and later step
             std::string thrown;
             try {
                 workers.run(100'000, [&](std::uint64_t number, std::span<std::byte>) {
-                    if (number >= 50 && number % 3 == 2) throw std::runtime_error(std::to_string(number));
+                    if (number >= 50 && number % 3 == 2)
+                        throw std::runtime_error(std::to_string(number));
                     ++done;
                 });
             } catch (const std::runtime_error& error) {
@@ -94,8 +96,9 @@ TEST_CASE("a requested stop ends the run before the next step", "[pipeline]") {
         const std::function<bool()> stop = [&] { return ++asked > 20; };
         Workers workers(threads, stop);
         std::atomic<int> done{0};
-        REQUIRE(error_of([&] { workers.run(100'000, [&](std::uint64_t, std::span<std::byte>) { ++done; }); }) ==
-                "128 interrupted; nothing was changed");
+        REQUIRE(error_of([&] {
+                    workers.run(100'000, [&](std::uint64_t, std::span<std::byte>) { ++done; });
+                }) == "128 interrupted; nothing was changed");
         REQUIRE(done == 20);
     }
 }
@@ -105,7 +108,8 @@ TEST_CASE("progress told by many workers never goes back", "[pipeline]") {
     std::atomic<int> inside{0};
     bool ordered = true;
     bool alone = true;
-    const std::function<void(std::uint64_t, std::uint64_t)> progress = [&](std::uint64_t done, std::uint64_t all) {
+    const std::function<void(std::uint64_t, std::uint64_t)> progress = [&](std::uint64_t done,
+                                                                           std::uint64_t all) {
         alone = alone && ++inside == 1;
         ordered = ordered && done >= last && done <= all;
         last = done;
@@ -123,7 +127,8 @@ TEST_CASE("progress told by many workers never goes back", "[pipeline]") {
 TEST_CASE("more than 1024 threads are a usage error and 0 means the cores") {
     REQUIRE(pipeline::worker_count(1024) == 1024);
     REQUIRE(pipeline::worker_count(0) >= 1);
-    REQUIRE(error_of([] { pipeline::worker_count(1025); }) == "2 --threads: 1025 is more than 1024");
+    REQUIRE(error_of([] { pipeline::worker_count(1025); }) ==
+            "2 --threads: 1025 is more than 1024");
 }
 
 }  // namespace

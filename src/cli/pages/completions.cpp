@@ -19,7 +19,8 @@ std::string_view typed(const Choice& choice) {
 
 std::string typed_choices(const Option& option) {
     std::string words;
-    for (const Choice& choice : option.choices) words += fmt::format("{}{}", words.empty() ? "" : " ", typed(choice));
+    for (const Choice& choice : option.choices)
+        words += fmt::format("{}{}", words.empty() ? "" : " ", typed(choice));
     return words;
 }
 
@@ -41,7 +42,8 @@ std::string links() {
 std::string bash_pattern(const Option& option) {
     std::vector<std::string> patterns;
     for (const std::string& command : command_names(option.commands)) {
-        for (const std::string& name : names_of(option)) patterns.push_back(fmt::format("'{} {}'", command, name));
+        for (const std::string& name : names_of(option))
+            patterns.push_back(fmt::format("'{} {}'", command, name));
     }
     return joined(patterns, " | ");
 }
@@ -50,9 +52,10 @@ std::string bash_values() {
     std::string text;
     for (const Option* option : option_table()) {
         if (option->value.empty()) continue;
-        const std::string action = !option->choices.empty() ? fmt::format("_octet_words '{}'", typed_choices(*option))
-                                   : takes_path(*option)    ? "_octet_paths"
-                                                            : ":";  // nobody knows it
+        const std::string action = !option->choices.empty()
+                                       ? fmt::format("_octet_words '{}'", typed_choices(*option))
+                                   : takes_path(*option) ? "_octet_paths"
+                                                         : ":";  // nobody knows it
         text += fmt::format("        {}) {}; return ;;\n", bash_pattern(*option), action);
     }
     return text;
@@ -85,7 +88,8 @@ std::string zsh_action(const Option& option) {
     if (takes_path(option)) return "_files";
     if (option.choices.empty()) return " ";
     // A list with words has colons of its own, and none that ends in one.
-    const bool with_words = has_words(option) && typed_choices(option).find(':') == std::string::npos;
+    const bool with_words =
+        has_words(option) && typed_choices(option).find(':') == std::string::npos;
     std::vector<std::string> items;
     for (const Choice& choice : option.choices) {
         items.push_back(zsh_escaped(typed(choice), ":"));
@@ -107,7 +111,8 @@ std::string zsh_option(const Option& option) {
                             : is_long            ? "="
                                                  : "+",
                             zsh_escaped(option.help, "[]\\:"));
-        if (!option.value.empty()) text += fmt::format(":{}:{}", zsh_escaped(option.value, ":"), zsh_action(option));
+        if (!option.value.empty())
+            text += fmt::format(":{}:{}", zsh_escaped(option.value, ":"), zsh_action(option));
         text += "'";
     }
     return text;
@@ -123,7 +128,8 @@ std::string fish_quoted(std::string_view text) {
 }
 
 std::string fish_option(const Option& option) {
-    std::string line = fmt::format("complete -c octet -n '__octet_is {}'", joined(command_names(option.commands), " "));
+    std::string line = fmt::format("complete -c octet -n '__octet_is {}'",
+                                   joined(command_names(option.commands), " "));
     if (option.letter != 0) line += fmt::format(" -s {}", option.letter);
     line += fmt::format(" -l {}", option.name.substr(2));
     if (!option.value.empty()) line += takes_path(option) ? " -r -F" : " -x";
@@ -165,8 +171,9 @@ _octet() {
     fi
     case $command in
 )";
-    text += fmt::format("        {}) first=0 ;;\n        *) command=${{COMP_WORDS[1]}} ;;\n    esac\n",
-                        fmt::join(link_names().begin(), link_names().end(), " | "));
+    text +=
+        fmt::format("        {}) first=0 ;;\n        *) command=${{COMP_WORDS[1]}} ;;\n    esac\n",
+                    fmt::join(link_names().begin(), link_names().end(), " | "));
     text += fmt::format(R"(    if ((first && COMP_CWORD == 1)); then
         _octet_words '{0} help --help --version'
         return
@@ -178,23 +185,29 @@ _octet() {
     case "$command $prev" in
 )",
                         joined(command_names(), " "));
-    text += bash_values() + "    esac\n    if [[ $cur != -* ]]; then\n        _octet_paths\n        return\n    fi\n";
+    text +=
+        bash_values() +
+        "    esac\n    if [[ $cur != -* ]]; then\n        _octet_paths\n        return\n    fi\n";
     text += "    case $command in\n" + bash_options() + "    esac\n}\n\n";
     return text + fmt::format("complete -F _octet octet {}\n", links());
 }
 
 std::string zsh_completion() {
-    std::string text = fmt::format("#compdef octet {}\n# octet's completion for zsh, {}.\n", links(), kOrigin);
+    std::string text =
+        fmt::format("#compdef octet {}\n# octet's completion for zsh, {}.\n", links(), kOrigin);
     std::string descriptions;
     for (const Command& command : commands()) {
         text += fmt::format("\n_octet_{}() {{\n  _arguments", command.name);
         for (const Option* option : options_of(command.bit)) text += zsh_option(*option);
         for (const Positional& positional : command.positionals)
-            text += fmt::format(" \\\n    ':{}:_files'", positional.name);
+            text += fmt::format(" \\\n    '{}:{}:_files'", positional.rest != nullptr ? "*" : "",
+                                positional.name);
         text += "\n}\n";
-        descriptions += fmt::format("    '{}:{}'\n", command.name, zsh_escaped(command.summary, ":\\"));
+        descriptions +=
+            fmt::format("    '{}:{}'\n", command.name, zsh_escaped(command.summary, ":\\"));
     }
-    text += "\n_octet() {\n  local -a commands=(\n" + descriptions + "    'help:List what a command takes'\n  )\n";
+    text += "\n_octet() {\n  local -a commands=(\n" + descriptions +
+            "    'help:List what a command takes'\n  )\n";
     text += R"(  if [[ $service != octet ]]; then
     _octet_$service
   elif (( CURRENT == 2 )); then
@@ -229,11 +242,12 @@ end
 complete -c octet -n __octet_has_no_command -f
 )";
     for (const Command& command : commands())
-        text += fmt::format("complete -c octet -n __octet_has_no_command -a {} -d {}\n", command.name,
-                            fish_quoted(command.summary));
+        text += fmt::format("complete -c octet -n __octet_has_no_command -a {} -d {}\n",
+                            command.name, fish_quoted(command.summary));
     text += "complete -c octet -n __octet_has_no_command -a help -d 'List what a command takes'\n";
     text += "complete -c octet -n __octet_has_no_command -l version -d 'print the version'\n";
-    text += fmt::format("complete -c octet -n '__octet_is help' -f -a {}\n", fish_quoted(joined(command_names(), " ")));
+    text += fmt::format("complete -c octet -n '__octet_is help' -f -a {}\n",
+                        fish_quoted(joined(command_names(), " ")));
     for (const Option* option : option_table()) {
         if ((option->commands & kEveryCommand) != 0) text += fish_option(*option);
     }

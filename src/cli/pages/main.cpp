@@ -1,6 +1,7 @@
 // octet_pages: writes what is made from the tables, when octet is built.
 //
-//   octet_pages FOLDER DATE        manual pages and completions, as they are called where they are installed
+//   octet_pages FOLDER DATE        manual pages and completions, as they are called where they are
+//                                  installed
 //   octet_pages --reference FILE   FILE with its reference made anew, to stdout
 #include <cstdio>
 #include <exception>
@@ -34,7 +35,8 @@ void write_pages(const std::filesystem::path& folder, std::string_view date) {
 
 void print_reference(const std::filesystem::path& path) {
     std::ifstream file(path, std::ios::binary);
-    const std::string document((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    const std::string document((std::istreambuf_iterator<char>(file)),
+                               std::istreambuf_iterator<char>());
     if (!file) throw std::runtime_error(path.string() + ": cannot read");
     std::fputs(with_reference(document).c_str(), stdout);
 }

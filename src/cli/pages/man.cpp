@@ -95,14 +95,16 @@ std::string option_text(const Option& option) {
     if (option.choices.empty()) return text;
     if (!has_words(option)) return text + "One of " + bold(choices_of(option)) + ".\n";
     text += ".RS\n";
-    for (const Choice& choice : option.choices) text += tagged(bold(choice.name), sentence(choice.help));
+    for (const Choice& choice : option.choices)
+        text += tagged(bold(choice.name), sentence(choice.help));
     return text + ".RE\n";
 }
 
 std::string options_text(const Command& command) {
     std::string text = ".SH OPTIONS\n";
     for (std::size_t group = 0; group < kGroupTitles.size(); ++group) {
-        const std::vector<const Option*> options = options_of(command.bit, static_cast<Group>(group));
+        const std::vector<const Option*> options =
+            options_of(command.bit, static_cast<Group>(group));
         if (options.empty()) continue;
         if (command.bit != kProgram) text += fmt::format(".SS {}\n", plain(kGroupTitles[group]));
         for (const Option* option : options) text += option_text(*option);
@@ -124,7 +126,8 @@ std::string see_also(const Command& command) {
     std::string text;
     const auto add = [&](const Command& other) {
         if (other.bit != command.bit)
-            text += fmt::format("{}.BR {} (1)", text.empty() ? "" : " ,\n", plain(page_name(other)));
+            text +=
+                fmt::format("{}.BR {} (1)", text.empty() ? "" : " ,\n", plain(page_name(other)));
     };
     add(program());
     for (const Command& other : commands()) add(other);
@@ -134,7 +137,8 @@ std::string see_also(const Command& command) {
 std::string program_commands() {
     std::string text = ".SH COMMANDS\n";
     for (const Command& command : commands())
-        text += tagged(bold(command.name) + " " + italic(paths_of(command)), sentence(command.summary));
+        text +=
+            tagged(bold(command.name) + " " + italic(paths_of(command)), sentence(command.summary));
     return text;
 }
 
@@ -144,13 +148,16 @@ std::string man_page(const Command& command, std::string_view date) {
     const bool is_program = command.bit == kProgram;
     std::string title = page_name(command);
     for (char& c : title) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    std::string text = fmt::format(".\\\" Made from the tables in src/cli.\n.TH {} 1 {} \"octet {}\" \"octet\"\n",
-                                   plain(title), date, version());
-    text += fmt::format(".SH NAME\n{} \\- {}\n", plain(page_name(command)),
-                        is_program ? "quantize safetensors checkpoints and restore them" : plain(command.summary));
-    text += ".SH SYNOPSIS\n" + bold("octet") + " " +
-            (is_program ? italic("COMMAND") : bold(command.name) + " " + italic(paths_of(command))) + " " + "[" +
-            italic("OPTIONS") + "]\n";
+    std::string text =
+        fmt::format(".\\\" Made from the tables in src/cli.\n.TH {} 1 {} \"octet {}\" \"octet\"\n",
+                    plain(title), date, version());
+    text += fmt::format(
+        ".SH NAME\n{} \\- {}\n", plain(page_name(command)),
+        is_program ? "quantize safetensors checkpoints and restore them" : plain(command.summary));
+    text +=
+        ".SH SYNOPSIS\n" + bold("octet") + " " +
+        (is_program ? italic("COMMAND") : bold(command.name) + " " + italic(paths_of(command))) +
+        " " + "[" + italic("OPTIONS") + "]\n";
     text += ".SH DESCRIPTION\n" + roff(command.manual) + "\n";
     for (const Positional& positional : command.positionals)
         text += tagged(italic(positional.name), sentence(positional.help));

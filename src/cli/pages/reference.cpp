@@ -18,7 +18,8 @@ constexpr char kHeld = '\x1f';
 
 /// `text` in lines, all but the first behind `indent` blanks.
 std::string hanging(const std::string& text, std::size_t indent) {
-    return fmt::format("{}\n", fmt::join(wrapped(text, kWidth - indent), "\n" + std::string(indent, ' ')));
+    return fmt::format("{}\n",
+                       fmt::join(wrapped(text, kWidth - indent), "\n" + std::string(indent, ' ')));
 }
 
 /// `text` with blanks at which hanging() does not break.
@@ -29,8 +30,10 @@ std::string in_one_line(std::string text) {
 
 /// The name, and what stands behind it in a synopsis.
 std::string usage_of(const Option& option) {
-    const std::string value = option.choices.empty() ? std::string(option.value) : choices_of(option);
-    const std::string name = option.letter == 0 ? std::string(option.name) : fmt::format("-{}", option.letter);
+    const std::string value =
+        option.choices.empty() ? std::string(option.value) : choices_of(option);
+    const std::string name =
+        option.letter == 0 ? std::string(option.name) : fmt::format("-{}", option.letter);
     return value.empty() ? name : name + " " + value;
 }
 
@@ -47,13 +50,15 @@ std::string synopses() {
     }
     std::replace(text.begin(), text.end(), kHeld, ' ');
     std::vector<std::string> common;
-    for (const Option* option : options_of(kQuantize, Group::kRun)) common.push_back("`" + signature(*option) + "`");
+    for (const Option* option : options_of(kQuantize, Group::kRun))
+        common.push_back("`" + signature(*option) + "`");
     return text + "octet --version [--json] | --help | COMMAND --help | help [COMMAND]\n```\n\n" +
            hanging(fmt::format("Every command also takes {}.", fmt::join(common, ", ")), 0) + "\n";
 }
 
 std::string commands_text(const Option& option) {
-    if (option.commands == kEveryCommand || option.commands == (kEveryCommand | kProgram)) return "every command";
+    if (option.commands == kEveryCommand || option.commands == (kEveryCommand | kProgram))
+        return "every command";
     const std::vector<std::string> names = command_names(option.commands);
     return names.empty() ? "octet itself" : fmt::format("{}", fmt::join(names, ", "));
 }
@@ -62,12 +67,16 @@ std::string option_list() {
     std::string text;
     for (std::size_t group = 0; group < kGroupTitles.size(); ++group) {
         text += fmt::format("\n### {}\n\n", kGroupTitles[group]);
-        for (const Option* option : options_of(kEveryCommand | kProgram, static_cast<Group>(group))) {
-            const std::string name = has_words(*option) || option->letter != 0 ? signature(*option) : usage_of(*option);
-            text +=
-                "* " + hanging(fmt::format("`{}` ({}): {}", name, commands_text(*option), paragraph_of(*option)), 2);
+        for (const Option* option :
+             options_of(kEveryCommand | kProgram, static_cast<Group>(group))) {
+            const std::string name =
+                has_words(*option) || option->letter != 0 ? signature(*option) : usage_of(*option);
+            text += "* " + hanging(fmt::format("`{}` ({}): {}", name, commands_text(*option),
+                                               paragraph_of(*option)),
+                                   2);
             for (const Choice& choice : option->choices) {
-                if (has_words(*option)) text += "  * " + hanging(fmt::format("`{}`: {}", choice.name, choice.help), 4);
+                if (has_words(*option))
+                    text += "  * " + hanging(fmt::format("`{}`: {}", choice.name, choice.help), 4);
             }
         }
     }
@@ -76,7 +85,8 @@ std::string option_list() {
 
 std::string facts(std::span<const Fact> list) {
     std::string text = "\n";
-    for (const Fact& fact : list) text += "* " + hanging(fmt::format("`{}`: {}.", fact.name, fact.text), 2);
+    for (const Fact& fact : list)
+        text += "* " + hanging(fmt::format("`{}`: {}.", fact.name, fact.text), 2);
     return text + "\n";
 }
 
@@ -102,14 +112,17 @@ std::string paragraph_of(const Option& option) {
     std::string text = sentence(option.manual.empty() ? option.help : option.manual);
     if (option.repeatable) text += " It may be repeated.";
     if (!option.needs.empty()) text += fmt::format(" It needs `{}`.", option.needs);
-    const std::string_view quote = option.fallback.find(' ') == option.fallback.npos ? "`" : "";  // else it is no value
-    if (!option.fallback.empty()) text += fmt::format(" Default: {0}{1}{0}.", quote, option.fallback);
+    const std::string_view quote =
+        option.fallback.find(' ') == option.fallback.npos ? "`" : "";  // else it is no value
+    if (!option.fallback.empty())
+        text += fmt::format(" Default: {0}{1}{0}.", quote, option.fallback);
     return text;
 }
 
 std::string choices_of(const Option& option) {
     std::string text;
-    for (const Choice& choice : option.choices) text += fmt::format("{}{}", text.empty() ? "" : "|", choice.name);
+    for (const Choice& choice : option.choices)
+        text += fmt::format("{}{}", text.empty() ? "" : "|", choice.name);
     return text;
 }
 
@@ -122,8 +135,10 @@ std::string with_reference(std::string_view document) {
         if (begin == document.npos) return result.append(document);
         const std::size_t after = document.find(" -->\n", begin);
         const std::size_t end = document.find(kEnd, begin);
-        if (after == document.npos || end == document.npos) throw std::runtime_error("a marker has no end");
-        const std::string_view name = document.substr(begin + kBegin.size(), after - begin - kBegin.size());
+        if (after == document.npos || end == document.npos)
+            throw std::runtime_error("a marker has no end");
+        const std::string_view name =
+            document.substr(begin + kBegin.size(), after - begin - kBegin.size());
         result.append(document.substr(0, after + 5)).append(made(name));
         document.remove_prefix(end);
         result.append(kEnd);

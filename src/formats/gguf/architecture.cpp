@@ -41,14 +41,17 @@ std::span<const Architecture> architectures() {
 
 const Architecture* architecture_of(std::string_view model_type) {
     for (const Architecture& one : kArchitectures) {
-        if (std::find(one.model_types.begin(), one.model_types.end(), model_type) != one.model_types.end()) return &one;
+        if (std::find(one.model_types.begin(), one.model_types.end(), model_type) !=
+            one.model_types.end())
+            return &one;
     }
     return nullptr;
 }
 
 const Architecture* architecture_named(std::string_view name) {
-    const auto* const found = std::find_if(std::begin(kArchitectures), std::end(kArchitectures),
-                                           [&](const Architecture& one) { return one.name == name; });
+    const auto* const found =
+        std::find_if(std::begin(kArchitectures), std::end(kArchitectures),
+                     [&](const Architecture& one) { return one.name == name; });
     return found == std::end(kArchitectures) ? nullptr : found;
 }
 
@@ -59,10 +62,10 @@ const Architecture& need_architecture(const ModelConfig& config) {
     std::vector<std::string_view> known;
     for (const Architecture& one : kArchitectures)
         known.insert(known.end(), one.model_types.begin(), one.model_types.end());
-    config.refuse(
-        fmt::format("\"model_type\" is {}, and octet writes GGUF files of {}; --arch none writes weights "
-                    "alone",
-                    in_quotes(type), fmt::join(known, ", ")));
+    config.refuse(fmt::format(
+        "\"model_type\" is {}, and octet writes GGUF files of {}; --arch none writes weights "
+        "alone",
+        in_quotes(type), fmt::join(known, ", ")));
 }
 
 }  // namespace octet::gguf

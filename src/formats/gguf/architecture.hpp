@@ -1,5 +1,6 @@
-// The architectures that octet writes as GGUF: one row each, from `model_type` of config.json to names of tensors and keys. What llama.cpp
-// does not compute is refused by the key of config.json that asks for it.
+// The architectures that octet writes as GGUF: one row each, from `model_type` of config.json to
+// names of tensors and keys. What llama.cpp does not compute is refused by the key of config.json
+// that asks for it.
 #pragma once
 
 #include <span>
@@ -22,7 +23,8 @@ struct Architecture {
     /// Adds the keys of the architecture, each of which begins with its name. kBadInput.
     void (*add_keys)(const ModelConfig& config, Keys& keys);
 
-    /// The values of `rope_freqs.weight`, which llama.cpp takes from the file; null, or none: there is no such tensor.
+    /// The values of `rope_freqs.weight`, which llama.cpp takes from the file; null, or none: there
+    /// is no such tensor.
     std::vector<float> (*frequencies)(const ModelConfig& config) = nullptr;
 };
 

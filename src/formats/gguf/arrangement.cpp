@@ -27,19 +27,23 @@ constexpr std::uint64_t kMostRows = 1U << 24U;
                 fmt::format("tensor {} {}", in_quotes(tensor.name), what));
 }
 
-void check_shape(const checkpoint::Checkpoint& checkpoint, const checkpoint::Tensor& tensor, std::string_view name) {
+void check_shape(const checkpoint::Checkpoint& checkpoint, const checkpoint::Tensor& tensor,
+                 std::string_view name) {
     if (name.size() > kMostNameBytes)
         refuse(checkpoint, tensor,
-               fmt::format("would have a name of {} bytes, and GGUF has room for {}", name.size(), kMostNameBytes));
+               fmt::format("would have a name of {} bytes, and GGUF has room for {}", name.size(),
+                           kMostNameBytes));
     if (tensor.shape.size() > kMostDimensions)
         refuse(checkpoint, tensor,
-               fmt::format("has {} dimensions, and GGUF has room for {}", tensor.shape.size(), kMostDimensions));
+               fmt::format("has {} dimensions, and GGUF has room for {}", tensor.shape.size(),
+                           kMostDimensions));
 }
 
 /// The tensors of one model, one after the other.
 class Arranger {
   public:
-    Arranger(const checkpoint::Checkpoint& checkpoint, const Architecture& architecture, const ModelConfig& config)
+    Arranger(const checkpoint::Checkpoint& checkpoint, const Architecture& architecture,
+             const ModelConfig& config)
         : checkpoint_(checkpoint), architecture_(architecture), config_(config) {
         result_.architecture = &architecture;
         is_tied_ = config.flag_or("tie_word_embeddings", architecture.ties_by_default);
@@ -53,8 +57,8 @@ class Arranger {
         add_frequencies();
         if (result_.rows == 0)
             throw Error(ErrorCode::kBadInput, printable(checkpoint_.input),
-                        fmt::format("has no {}, which a model of \"{}\" needs", in_quotes(embedding_name()),
-                                    architecture_.name));
+                        fmt::format("has no {}, which a model of \"{}\" needs",
+                                    in_quotes(embedding_name()), architecture_.name));
         return std::move(result_);
     }
 
@@ -62,17 +66,21 @@ class Arranger {
     /// How transformers 5 saves a T5 whose head was untied.
     static constexpr const char* kScaledHead = "scale_decoder_outputs";
 
-    std::string embedding_name() const { return source_of(architecture_.names(), kEmbedding)->name; }
+    std::string embedding_name() const {
+        return source_of(architecture_.names(), kEmbedding)->name;
+    }
 
     void add(std::size_t number) {
         const checkpoint::Tensor& tensor = checkpoint_.tensors[number];
         const auto renamed = target_of(architecture_.names(), arch::without_wrappers(tensor.name));
         if (!renamed)
             refuse(checkpoint_, tensor,
-                   fmt::format("is none that llama.cpp has in a model of \"{}\"; --arch none writes weights alone",
+                   fmt::format("is none that llama.cpp has in a model of \"{}\"; --arch none "
+                               "writes weights alone",
                                architecture_.name));
         if (renamed->target.empty())
-            return leave_out(number, fmt::format("no weight: a model of \"{}\" makes it itself", architecture_.name));
+            return leave_out(number, fmt::format("no weight: a model of \"{}\" makes it itself",
+                                                 architecture_.name));
         if (renamed->target == kHead && !keeps_head_)
             return leave_out(number, "config.json ties the head to the embedding");
         if (renamed->row->is_alias) {
@@ -92,18 +100,22 @@ class Arranger {
         if (made.is_made()) result_.tensors.push_back(std::move(made));
     }
 
-    void leave_out(std::size_t number, std::string why) { result_.left_out.push_back({number, std::move(why)}); }
+    void leave_out(std::size_t number, std::string why) {
+        result_.left_out.push_back({number, std::move(why)});
+    }
 
     void place(std::size_t number, const Renamed& renamed) {
         const checkpoint::Tensor& tensor = checkpoint_.tensors[number];
         check_shape(checkpoint_, tensor, renamed.target);
         if (!is_quantizable(tensor.dtype))
             refuse(checkpoint_, tensor,
-                   fmt::format("is {}, and octet writes GGUF files from F16, BF16, F32 and F64; give the weights that "
+                   fmt::format("is {}, and octet writes GGUF files from F16, BF16, F32 and F64; "
+                               "give the weights that "
                                "it was made from",
                                dtype_name(tensor.dtype)));
         if (!names_.insert(renamed.target).second)
-            refuse(checkpoint_, tensor, fmt::format("would be a second {}", in_quotes(renamed.target)));
+            refuse(checkpoint_, tensor,
+                   fmt::format("would be a second {}", in_quotes(renamed.target)));
         FileTensor placed;
         placed.source = number;
         placed.name = renamed.target;
@@ -125,8 +137,9 @@ class Arranger {
                 placed.head_rows = rows_of_heads(tensor, config_.size("num_attention_heads"));
                 break;
             case Change::kInterleavedKeys:
-                placed.head_rows =
-                    rows_of_heads(tensor, config_.size_or("num_key_value_heads", config_.size("num_attention_heads")));
+                placed.head_rows = rows_of_heads(
+                    tensor,
+                    config_.size_or("num_key_value_heads", config_.size("num_attention_heads")));
                 break;
             case Change::kPlusOne:
                 placed.addend = 1;
@@ -134,18 +147,21 @@ class Arranger {
             case Change::kNone:
                 break;
         }
-        // llama.cpp does not scale the input of a head that is the embedding: the norm before it does.
+        // llama.cpp does not scale the input of a head that is the embedding: the norm before it
+        // does.
         const bool scales = architecture_.name == "t5" && placed.name == kFoldedNorm;
         if (scales && config_.flag_or(kScaledHead, is_tied_))
-            placed.factor = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.size("d_model"))));
+            placed.factor =
+                static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.size("d_model"))));
     }
 
     std::uint64_t rows_of_heads(const checkpoint::Tensor& tensor, std::uint32_t heads) const {
         const std::uint64_t rows = tensor.shape.empty() ? 0 : tensor.shape.front();
         if (rows == 0 || rows % (2 * std::uint64_t{heads}) != 0)
             refuse(checkpoint_, tensor,
-                   fmt::format("is {}, and the {} heads of config.json have no even number of rows each",
-                               shape_text(tensor.shape), heads));
+                   fmt::format(
+                       "is {}, and the {} heads of config.json have no even number of rows each",
+                       shape_text(tensor.shape), heads));
         return rows / heads;
     }
 
@@ -164,7 +180,8 @@ class Arranger {
         if (tensor.name == kHead) result_.has_head = true;
         if (tensor.name != kEmbedding) return;
         const checkpoint::Tensor& source = checkpoint_.tensors[tensor.source];
-        if (tensor.shape.size() != 2 || tensor.shape.front() > kMostRows || tensor.shape.front() == 0)
+        if (tensor.shape.size() != 2 || tensor.shape.front() > kMostRows ||
+            tensor.shape.front() == 0)
             refuse(checkpoint_, source,
                    fmt::format("is {}, no embedding of up to {} tokens", shape_text(tensor.shape),
                                with_commas(kMostRows)));
@@ -183,8 +200,8 @@ class Arranger {
 
 }  // namespace
 
-Arrangement arrange_model(const checkpoint::Checkpoint& checkpoint, const Architecture& architecture,
-                          const ModelConfig& config) {
+Arrangement arrange_model(const checkpoint::Checkpoint& checkpoint,
+                          const Architecture& architecture, const ModelConfig& config) {
     return Arranger(checkpoint, architecture, config).arrange();
 }
 

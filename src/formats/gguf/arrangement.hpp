@@ -1,4 +1,5 @@
-// Which tensors of a checkpoint a GGUF file has, under which names, in which layout: what follows from names, shapes and config.json alone.
+// Which tensors of a checkpoint a GGUF file has, under which names, in which layout: what follows
+// from names, shapes and config.json alone.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,8 @@
 
 namespace octet::gguf {
 
-/// T5's last norm, into which the factor of its head's input is folded, and the key that says which it was: octet's own.
+/// T5's last norm, into which the factor of its head's input is folded, and the key that says which
+/// it was: octet's own.
 inline constexpr std::string_view kFoldedNorm = "dec.output_norm.weight";
 inline constexpr std::string_view kFoldedFactorKey = "octet.folded_factor";
 
@@ -46,9 +48,10 @@ struct Arrangement {
     bool has_head = false;
 };
 
-/// The tensors of a model. A name that the architecture does not have, one missing, a shape that cannot be: kBadInput.
-Arrangement arrange_model(const checkpoint::Checkpoint& checkpoint, const Architecture& architecture,
-                          const ModelConfig& config);
+/// The tensors of a model. A name that the architecture does not have, one missing, a shape that
+/// cannot be: kBadInput.
+Arrangement arrange_model(const checkpoint::Checkpoint& checkpoint,
+                          const Architecture& architecture, const ModelConfig& config);
 
 /// Weights alone: names and layout as they are.
 Arrangement arrange_weights(const checkpoint::Checkpoint& checkpoint);

@@ -18,14 +18,16 @@ void ByteCursor::fail(std::string_view what) const {
 
 void ByteCursor::fail_short(std::uint64_t needed) const {
     throw Error(ErrorCode::kBadInput, printable(file_name_),
-                fmt::format("byte {}: {} needs {} more bytes, and the file has {}; it was cut or is damaged: fetch it "
+                fmt::format("byte {}: {} needs {} more bytes, and the file has {}; it was cut or "
+                            "is damaged: fetch it "
                             "again",
                             with_commas(at_), part_, with_commas(needed), with_commas(left())));
 }
 
 void ByteCursor::fail_long() const {
     throw Error(ErrorCode::kBadInput, printable(file_name_),
-                fmt::format("byte {}: keys and infos of tensors are longer than {} bytes at {}; octet reads no such "
+                fmt::format("byte {}: keys and infos of tensors are longer than {} bytes at {}; "
+                            "octet reads no such "
                             "header",
                             with_commas(at_), with_commas(kMostHeaderBytes), part_));
 }

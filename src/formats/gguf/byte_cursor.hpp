@@ -1,5 +1,6 @@
 // Walks over the bytes of a file from front to back through a window of it, for headers whose parts
-// say how long they are: nothing is believed of a length before the file is seen to have as many bytes.
+// say how long they are: nothing is believed of a length before the file is seen to have as many
+// bytes.
 #pragma once
 
 #include <cstring>
@@ -14,7 +15,8 @@ namespace octet::gguf {
 class ByteCursor {
   public:
     /// Both outlive it. It begins at byte `at`.
-    ByteCursor(const ReadAt& read_at, std::uint64_t file_size, std::string_view file_name, std::uint64_t at = 0)
+    ByteCursor(const ReadAt& read_at, std::uint64_t file_size, std::string_view file_name,
+               std::uint64_t at = 0)
         : read_at_(read_at), file_size_(file_size), file_name_(file_name), at_(at) {}
 
     std::uint64_t at() const noexcept { return at_; }

@@ -22,7 +22,8 @@ namespace {
 
 constexpr std::string_view kHead = "output.weight";
 
-/// What a file calls an architecture, its names, and what stands before those of all modules but the head in a checkpoint.
+/// What a file calls an architecture, its names, and what stands before those of all modules but
+/// the head in a checkpoint.
 struct KnownNames {
     std::string_view architecture;
     std::span<const NameRow> (*rows)();
@@ -42,8 +43,9 @@ constexpr std::array<KnownNames, 9> kKnown = {{
 }};
 
 const KnownNames* known_names(std::string_view architecture) {
-    const auto* const found = std::find_if(kKnown.begin(), kKnown.end(),
-                                           [&](const KnownNames& one) { return one.architecture == architecture; });
+    const auto* const found =
+        std::find_if(kKnown.begin(), kKnown.end(),
+                     [&](const KnownNames& one) { return one.architecture == architecture; });
     return found == kKnown.end() ? nullptr : found;
 }
 
@@ -81,21 +83,25 @@ class Viewer {
         for (const ViewedTensor& tensor : view_.tensors) {
             const auto [found, is_new] = stored.emplace(tensor.name, tensor.stored);
             if (is_new) continue;
-            throw Error(ErrorCode::kBadInput, printable(file_.files[file_.tensors[tensor.stored].file].name()),
-                        fmt::format("tensors {} and {} are both {} of a checkpoint; the file is damaged",
-                                    in_quotes(file_.tensors[found->second].name),
-                                    in_quotes(file_.tensors[tensor.stored].name), in_quotes(tensor.name)));
+            throw Error(
+                ErrorCode::kBadInput,
+                printable(file_.files[file_.tensors[tensor.stored].file].name()),
+                fmt::format("tensors {} and {} are both {} of a checkpoint; the file is damaged",
+                            in_quotes(file_.tensors[found->second].name),
+                            in_quotes(file_.tensors[tensor.stored].name), in_quotes(tensor.name)));
         }
     }
 
     std::uint64_t key(std::string_view name) const {
-        return whole_number(find_key(file_.keys, view_.architecture + "." + std::string(name))).value_or(0);
+        return whole_number(find_key(file_.keys, view_.architecture + "." + std::string(name)))
+            .value_or(0);
     }
 
     void undo_layout(const ReadTensor& stored, ViewedTensor& tensor) const {
         const std::optional<Source> source = source_of(known_->rows(), stored.name);
         if (!source) return;
-        tensor.name = stored.name == kHead ? source->name : std::string(known_->prefix) + source->name;
+        tensor.name =
+            stored.name == kHead ? source->name : std::string(known_->prefix) + source->name;
         rename_ungated(stored.name, tensor.name);
         const std::uint64_t heads = key("attention.head_count");
         switch (source->row->change) {
@@ -108,7 +114,9 @@ class Viewer {
                 undo_heads(heads, tensor);
                 break;
             case Change::kInterleavedKeys:
-                undo_heads(key("attention.head_count_kv") > 0 ? key("attention.head_count_kv") : heads, tensor);
+                undo_heads(
+                    key("attention.head_count_kv") > 0 ? key("attention.head_count_kv") : heads,
+                    tensor);
                 break;
             case Change::kPlusOne:
                 tensor.subtrahend = 1;
@@ -116,7 +124,8 @@ class Viewer {
             case Change::kNone:
                 break;
         }
-        if (stored.name == kFoldedNorm && view_.architecture == "t5") tensor.divisor = folded_factor();
+        if (stored.name == kFoldedNorm && view_.architecture == "t5")
+            tensor.divisor = folded_factor();
     }
 
     /// T5's `ffn_up` is `wi_1` beside a gate, and `wi` without.
@@ -124,31 +133,37 @@ class Viewer {
         constexpr std::string_view kUp = "ffn_up.weight";
         constexpr std::string_view kGated = "wi_1.weight";
         if (!name.ends_with(kGated) || !stored.ends_with(kUp)) return;
-        if (names_.contains(stored.substr(0, stored.size() - kUp.size()) + "ffn_gate.weight")) return;
+        if (names_.contains(stored.substr(0, stored.size() - kUp.size()) + "ffn_gate.weight"))
+            return;
         name.replace(name.size() - kGated.size(), kGated.size(), "wi.weight");
     }
 
     static void undo_heads(std::uint64_t heads, ViewedTensor& tensor) {
         const std::uint64_t rows = tensor.shape.empty() ? 0 : tensor.shape.front();
-        const bool has_heads =
-            heads > 0 && rows > 0 && tensor.shape.size() <= 2 && heads <= rows / 2 && rows % (2 * heads) == 0;
+        const bool has_heads = heads > 0 && rows > 0 && tensor.shape.size() <= 2 &&
+                               heads <= rows / 2 && rows % (2 * heads) == 0;
         if (!has_heads) return;
         tensor.undo = Undo::kHeadOrder;
         tensor.head_rows = rows / heads;
     }
 
-    /// What the writer multiplied the norm with (arrangement.cpp), as it noted; files before that were of models whose head is their embedding.
+    /// What the writer multiplied the norm with (arrangement.cpp), as it noted; files before that
+    /// were of models whose head is their embedding.
     float folded_factor() const {
         if (const ReadKey* const noted = find_key(file_.keys, kFoldedFactorKey)) {
             const auto factor = static_cast<float>(number_of(noted).value_or(0));
             if (std::isnormal(factor) && factor > 0) return factor;
-            throw Error(ErrorCode::kBadInput, printable(file_.files.front().name()),
-                        fmt::format("key {} is no factor above 0; the file is damaged: fetch it again",
-                                    in_quotes(kFoldedFactorKey)));
+            throw Error(
+                ErrorCode::kBadInput, printable(file_.files.front().name()),
+                fmt::format("key {} is no factor above 0; the file is damaged: fetch it again",
+                            in_quotes(kFoldedFactorKey)));
         }
-        const bool is_folded = !names_.contains(kHead) && find_key(file_.keys, "octet.version") != nullptr;
+        const bool is_folded =
+            !names_.contains(kHead) && find_key(file_.keys, "octet.version") != nullptr;
         const std::uint64_t width = key("embedding_length");
-        return is_folded && width > 0 ? static_cast<float>(1.0 / std::sqrt(static_cast<double>(width))) : 1.0F;
+        return is_folded && width > 0
+                   ? static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)))
+                   : 1.0F;
     }
 
     const GgufFile& file_;

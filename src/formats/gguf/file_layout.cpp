@@ -15,7 +15,8 @@ namespace octet::gguf {
 namespace {
 
 /// Octet's own keys; the seal, which is the last, of zeros.
-Keys own_keys(const DataFile& file, const FileFacts& facts, const std::vector<TensorRecord>& records) {
+Keys own_keys(const DataFile& file, const FileFacts& facts,
+              const std::vector<TensorRecord>& records) {
     std::vector<std::string> checksums;
     std::vector<double> sqnr_db;
     std::vector<double> rmse;
@@ -39,22 +40,26 @@ Keys own_keys(const DataFile& file, const FileFacts& facts, const std::vector<Te
 }
 
 HeaderText unsealed_header(const Layout& layout, std::size_t file, const FileFacts& facts,
-                           const std::vector<TypedFileTensor>& tensors, const std::vector<TensorRecord>& records) {
+                           const std::vector<TypedFileTensor>& tensors,
+                           const std::vector<TensorRecord>& records) {
     const DataFile& data = layout.files[file];
     Keys keys = data.keys;
     Keys own = own_keys(data, facts, records);
-    keys.insert(keys.end(), std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
+    keys.insert(keys.end(), std::make_move_iterator(own.begin()),
+                std::make_move_iterator(own.end()));
     std::vector<TensorInfo> infos;
     for (const std::uint32_t number : data.tensors) {
         const TypedFileTensor& one = tensors[number];
         const std::uint64_t offset = layout.places[number].offset - data.header_bytes;
-        infos.push_back({one.tensor.name, one.tensor.shape, static_cast<std::uint32_t>(one.type), offset});
+        infos.push_back(
+            {one.tensor.name, one.tensor.shape, static_cast<std::uint32_t>(one.type), offset});
     }
     return header_text(keys, infos);
 }
 
 /// Puts the tensors of one file one behind the other.
-void place_tensors(DataFile file, const FileFacts& facts, const std::vector<TypedFileTensor>& tensors, Layout& layout) {
+void place_tensors(DataFile file, const FileFacts& facts,
+                   const std::vector<TypedFileTensor>& tensors, Layout& layout) {
     const auto number = static_cast<std::uint32_t>(layout.files.size());
     for (const std::uint32_t i : file.tensors) layout.places[i].offset = 0;
     layout.files.push_back(std::move(file));
@@ -69,7 +74,8 @@ void place_tensors(DataFile file, const FileFacts& facts, const std::vector<Type
     placed.byte_count = end;
 }
 
-/// Bytes of a header that has no tensors; of those beyond the first file only what says that it is one of several.
+/// Bytes of a header that has no tensors; of those beyond the first file only what says that it is
+/// one of several.
 std::uint64_t empty_header_bytes(const Keys& keys, const FileFacts& facts) {
     constexpr std::uint64_t kSplitKeys = 128;
     Layout empty;
@@ -78,7 +84,8 @@ std::uint64_t empty_header_bytes(const Keys& keys, const FileFacts& facts) {
 }
 
 /// Which tensors go to which file, in their order.
-std::vector<std::vector<std::uint32_t>> dealt_out(const FileFacts& facts, const std::vector<TypedFileTensor>& tensors) {
+std::vector<std::vector<std::uint32_t>> dealt_out(const FileFacts& facts,
+                                                  const std::vector<TypedFileTensor>& tensors) {
     constexpr std::uint64_t kMostInfo = 256;  // of a tensor, in keys and infos
     std::vector<std::vector<std::uint32_t>> files(1);
     if (!facts.split_size) {
@@ -88,7 +95,8 @@ std::vector<std::vector<std::uint32_t>> dealt_out(const FileFacts& facts, const 
     const std::uint64_t further = empty_header_bytes({}, facts);
     std::uint64_t bytes = empty_header_bytes(facts.keys, facts);
     for (std::uint32_t i = 0; i < tensors.size(); ++i) {
-        const std::uint64_t own = aligned(stored_bytes(tensors[i].type, tensors[i].tensor.shape)) + kMostInfo;
+        const std::uint64_t own =
+            aligned(stored_bytes(tensors[i].type, tensors[i].tensor.shape)) + kMostInfo;
         if (!files.back().empty() && bytes + own > *facts.split_size) {
             files.emplace_back();
             bytes = further;
@@ -102,7 +110,8 @@ std::vector<std::vector<std::uint32_t>> dealt_out(const FileFacts& facts, const 
 /// "NAME-00002-of-00003.gguf" of "NAME.gguf".
 std::string name_of_part(std::string_view name, std::size_t number, std::size_t count) {
     constexpr std::string_view kEnding = ".gguf";
-    return fmt::format("{}-{:05}-of-{:05}{}", name.substr(0, name.size() - kEnding.size()), number + 1, count, kEnding);
+    return fmt::format("{}-{:05}-of-{:05}{}", name.substr(0, name.size() - kEnding.size()),
+                       number + 1, count, kEnding);
 }
 
 }  // namespace
@@ -114,7 +123,8 @@ std::string seal_of(std::string_view header) {
 std::uint64_t stored_bytes(ggml::Type type, const Shape& shape) {
     if (shape.empty()) return ggml::row_bytes(type, 1);
     std::uint64_t rows = 1;
-    for (std::size_t i = 0; i + 1 < shape.size(); ++i) rows *= shape[i];  // checked: the source's bytes fit 64 bits
+    for (std::size_t i = 0; i + 1 < shape.size(); ++i)
+        rows *= shape[i];  // checked: the source's bytes fit 64 bits
     return rows == 0 ? 0 : rows * ggml::row_bytes(type, shape.back());
 }
 
@@ -138,7 +148,8 @@ Layout lay_out(const FileFacts& facts, const std::vector<TypedFileTensor>& tenso
 }
 
 std::string header_of(const Layout& layout, std::size_t file, const FileFacts& facts,
-                      const std::vector<TypedFileTensor>& tensors, const std::vector<TensorRecord>& records) {
+                      const std::vector<TypedFileTensor>& tensors,
+                      const std::vector<TensorRecord>& records) {
     HeaderText header = unsealed_header(layout, file, facts, tensors, records);
     header.bytes.replace(header.keys_end - kChecksumDigits, kChecksumDigits, seal_of(header.bytes));
     return std::move(header.bytes);

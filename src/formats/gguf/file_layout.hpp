@@ -1,13 +1,16 @@
-// Where everything of a GGUF file lies: a pure function of names, shapes, types and keys. Octet's own keys hold, for each tensor in the order of
-// the file, what the writing finds out; until then they hold placeholders of the same length, so the header's length is known before:
+// Where everything of a GGUF file lies: a pure function of names, shapes, types and keys. Octet's
+// own keys hold, for each tensor in the order of the file, what the writing finds out; until then
+// they hold placeholders of the same length, so the header's length is known before:
 //
 //   octet.version          string
 //   octet.source_bytes     u64, of the data files that the weights came from
-//   octet.checksums        strings: XXH3-128 of each tensor's bytes, by pieces of 4 MiB (docs/format.md)
+//   octet.checksums        strings: XXH3-128 of each tensor's bytes, by pieces of 4 MiB
+//                          (docs/format.md)
 //   octet.sqnr_db          f64 each; infinite where nothing was lost
 //   octet.rmse             f64 each
 //   octet.max_abs_error    f64 each
-//   octet.seal             string: XXH3-128 of the header's bytes, this value being zeros; the last key
+//   octet.seal             string: XXH3-128 of the header's bytes, this value being zeros; the last
+//                          key
 #pragma once
 
 #include <cstdint>
@@ -63,14 +66,16 @@ struct FileFacts {
     std::string name;  ///< of the file, or of several NAME of NAME-00001-of-00003.gguf and ".gguf"
     Keys keys;         ///< of the model
     std::uint64_t source_bytes = 0;
-    std::optional<std::uint64_t> split_size = {};  ///< most bytes of a file, unless one tensor has more
+    std::optional<std::uint64_t> split_size =
+        {};  ///< most bytes of a file, unless one tensor has more
 };
 
 Layout lay_out(const FileFacts& facts, const std::vector<TypedFileTensor>& tensors);
 
 /// The header of file number `file`, `records` being parallel to the tensors.
 std::string header_of(const Layout& layout, std::size_t file, const FileFacts& facts,
-                      const std::vector<TypedFileTensor>& tensors, const std::vector<TensorRecord>& records);
+                      const std::vector<TypedFileTensor>& tensors,
+                      const std::vector<TensorRecord>& records);
 
 /// Digits of a checksum, and so of the seal.
 inline constexpr std::size_t kChecksumDigits = 32;

@@ -35,14 +35,17 @@ struct Split {
 }
 
 Split split_of(const io::File& file, const Header& header) {
-    const auto number = [&](std::string_view name) { return whole_number(find_key(header.keys, name)); };
+    const auto number = [&](std::string_view name) {
+        return whole_number(find_key(header.keys, name));
+    };
     Split split;
     split.number = number("split.no").value_or(0);
     split.count = std::max<std::uint64_t>(number("split.count").value_or(1), 1);
     split.tensors = number("split.tensors.count");
     if (split.count > kMostFiles || split.number >= split.count)
-        refuse(file, fmt::format("key \"split.no\" is {} of {} files; the file is damaged: fetch it again",
-                                 split.number, split.count));
+        refuse(file, fmt::format(
+                         "key \"split.no\" is {} of {} files; the file is damaged: fetch it again",
+                         split.number, split.count));
     return split;
 }
 
@@ -62,7 +65,8 @@ std::string prefix_of(const io::File& file, const std::string& base_name, const 
     const std::string ending = split_ending(split.number, split.count);
     if (base_name.size() > ending.size() && base_name.ends_with(ending))
         return base_name.substr(0, base_name.size() - ending.size());
-    refuse(file, fmt::format("is file {} of {}, and its name does not end in {}, so that the others cannot be found; "
+    refuse(file, fmt::format("is file {} of {}, and its name does not end in {}, so that the "
+                             "others cannot be found; "
                              "rename it",
                              split.number + 1, split.count, ending));
 }
@@ -78,7 +82,8 @@ std::vector<Figures> figures_of(const io::File& file, const Header& header) {
     const auto rmse = read("octet.rmse");
     const auto max_abs_error = read("octet.max_abs_error");
     if (!sqnr_db || !rmse || !max_abs_error) return {};
-    if (sqnr_db->size() != count || rmse->size() != count || max_abs_error->size() != count) return {};
+    if (sqnr_db->size() != count || rmse->size() != count || max_abs_error->size() != count)
+        return {};
     std::vector<Figures> figures;
     for (std::size_t i = 0; i < count; ++i) {
         const Figures one{(*sqnr_db)[i], (*rmse)[i], (*max_abs_error)[i]};
@@ -115,7 +120,8 @@ class Opening {
         const std::vector<Figures> figures = figures_of(file, header);
         for (ReadTensor& tensor : header.tensors) {
             tensor.file = number;
-            opened_.figures.push_back(figures.empty() ? std::nullopt : std::optional(figures[tensor.number]));
+            opened_.figures.push_back(figures.empty() ? std::nullopt
+                                                      : std::optional(figures[tensor.number]));
             opened_.tensors.push_back(std::move(tensor));
         }
         if (number == 0) {
@@ -135,20 +141,22 @@ class Opening {
             if (!io::exists(parent / name))
                 throw Error(
                     ErrorCode::kBadInput, printable((parent / name).native()),
-                    fmt::format("not found: the model is in {} files, and this is one of them; fetch it", all.count));
+                    fmt::format(
+                        "not found: the model is in {} files, and this is one of them; fetch it",
+                        all.count));
             io::File file = io::File::open_for_reading(parent / name);
             Header header = read_header(file);
             const Split split = split_of(file, header);
             if (split.number != i || split.count != all.count)
-                refuse(file,
-                       fmt::format("says that it is file {} of {}; fetch it again", split.number + 1, split.count));
+                refuse(file, fmt::format("says that it is file {} of {}; fetch it again",
+                                         split.number + 1, split.count));
             if (i == 0) tensors = split.tensors;
             take(std::move(file), name, std::move(header));
         }
         if (tensors && *tensors != opened_.tensors.size())
-            refuse(opened_.files.front(),
-                   fmt::format("key \"split.tensors.count\" is {}, and its {} files have {} tensors; fetch them again",
-                               *tensors, all.count, opened_.tensors.size()));
+            refuse(opened_.files.front(), fmt::format("key \"split.tensors.count\" is {}, and its "
+                                                      "{} files have {} tensors; fetch them again",
+                                                      *tensors, all.count, opened_.tensors.size()));
     }
 
     /// A name in two files.
@@ -158,7 +166,8 @@ class Opening {
             const auto [found, is_new] = files.emplace(tensor.name, tensor.file);
             if (!is_new)
                 refuse(opened_.files[tensor.file],
-                       fmt::format("tensor {} is also in {}; fetch the files again", in_quotes(tensor.name),
+                       fmt::format("tensor {} is also in {}; fetch the files again",
+                                   in_quotes(tensor.name),
                                    printable(opened_.base_names[found->second])));
         }
     }

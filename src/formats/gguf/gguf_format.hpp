@@ -1,8 +1,10 @@
 // The layout of a GGUF file, version 3, little endian (ggml: include/gguf.h):
 //
 //   "GGUF"  u32 3  u64 tensors  u64 keys
-//   keys    string name, u32 type, value; an array is u32 type of its elements, u64 how many, and those
-//   infos   string name, u32 dimensions, u64 each, the fastest first, u32 type, u64 offset in the data
+//   keys    string name, u32 type, value; an array is u32 type of its elements, u64 how many, and
+//           those
+//   infos   string name, u32 dimensions, u64 each, the fastest first, u32 type, u64 offset in the
+//           data
 //   zeros   up to a multiple of the alignment
 //   data    each tensor, and zeros behind it up to a multiple of the alignment
 //
@@ -47,9 +49,10 @@ enum class ValueType : std::uint32_t {
 };
 
 /// The values that octet writes.
-using Value = std::variant<std::uint16_t, std::uint32_t, std::int32_t, float, bool, std::string, std::uint64_t, double,
-                           std::vector<std::uint8_t>, std::vector<std::int32_t>, std::vector<float>,
-                           std::vector<double>, std::vector<std::string>>;
+using Value =
+    std::variant<std::uint16_t, std::uint32_t, std::int32_t, float, bool, std::string,
+                 std::uint64_t, double, std::vector<std::uint8_t>, std::vector<std::int32_t>,
+                 std::vector<float>, std::vector<double>, std::vector<std::string>>;
 
 struct Key {
     std::string name;

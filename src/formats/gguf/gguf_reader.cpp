@@ -27,11 +27,13 @@ std::uint64_t bytes_of(std::uint32_t type) noexcept {
 ValueType read_type(ByteCursor& cursor) {
     const auto type = cursor.number<std::uint32_t>();
     if (type > static_cast<std::uint32_t>(ValueType::kF64))
-        cursor.fail(fmt::format("{} is no type of a value; the file is damaged: fetch it again", type));
+        cursor.fail(
+            fmt::format("{} is no type of a value; the file is damaged: fetch it again", type));
     return static_cast<ValueType>(type);
 }
 
-/// Goes behind `count` elements of an array. Each takes a byte at least, so this takes time in proportion to the file.
+/// Goes behind `count` elements of an array. Each takes a byte at least, so this takes time in
+/// proportion to the file.
 void skip_elements(ByteCursor& cursor, ValueType type, std::uint64_t count, int depth) {
     if (depth > kMostDepth) cursor.fail(fmt::format("arrays are more than {} deep", kMostDepth));
     const std::uint64_t each = bytes_of(static_cast<std::uint32_t>(type));
@@ -116,18 +118,20 @@ ReadTensor read_tensor(ByteCursor& cursor, std::string& part) {
     const auto dimensions = cursor.number<std::uint32_t>();
     if (dimensions > kMostReadDimensions)
         cursor.fail(fmt::format("{} dimensions, more than {}", dimensions, kMostReadDimensions));
-    for (std::uint32_t i = 0; i < dimensions; ++i) tensor.shape.push_back(cursor.number<std::uint64_t>());
+    for (std::uint32_t i = 0; i < dimensions; ++i)
+        tensor.shape.push_back(cursor.number<std::uint64_t>());
     std::reverse(tensor.shape.begin(), tensor.shape.end());
     const auto type = cursor.number<std::uint32_t>();
     const ggml::TypeTraits* const traits = ggml::find_type(type);
     if (traits == nullptr)
-        cursor.fail(fmt::format("type {}, which octet does not read; convert it to another with llama-quantize", type));
+        cursor.fail(fmt::format(
+            "type {}, which octet does not read; convert it to another with llama-quantize", type));
     tensor.type = traits->type;
     const std::uint64_t elements = elements_of(cursor, tensor.shape);
     const std::uint64_t row = tensor.shape.empty() ? 1 : tensor.shape.back();
     if (row % traits->block_elements != 0)
-        cursor.fail(fmt::format("rows of {} values, which are no whole blocks of {} as {} has them", row,
-                                traits->block_elements, traits->name));
+        cursor.fail(fmt::format("rows of {} values, which are no whole blocks of {} as {} has them",
+                                row, traits->block_elements, traits->name));
     const auto bytes = checked_multiply(elements / traits->block_elements, traits->block_bytes);
     if (!bytes) cursor.fail(fmt::format("shape {} overflows 64 bits", shape_text(tensor.shape)));
     tensor.byte_count = *bytes;
@@ -146,7 +150,8 @@ std::uint64_t alignment_of(const ByteCursor& cursor, const std::vector<ReadKey>&
     return kAlignment;
 }
 
-[[noreturn]] void refuse(std::string_view file_name, const ReadTensor& tensor, const std::string& what) {
+[[noreturn]] void refuse(std::string_view file_name, const ReadTensor& tensor,
+                         const std::string& what) {
     throw Error(ErrorCode::kBadInput, printable(file_name), named(tensor.name) + " " + what);
 }
 
@@ -155,16 +160,18 @@ void place_tensors(Header& header, std::uint64_t file_size, std::string_view fil
     for (ReadTensor& tensor : header.tensors) {
         if (tensor.offset % header.alignment != 0)
             refuse(file_name, tensor,
-                   fmt::format("begins at {} of the data, which is no multiple of {}; the file is damaged: fetch it "
+                   fmt::format("begins at {} of the data, which is no multiple of {}; the file is "
+                               "damaged: fetch it "
                                "again",
                                with_commas(tensor.offset), header.alignment));
         const auto begin = checked_add(header.data_start, tensor.offset);
         const auto end = begin ? checked_add(*begin, tensor.byte_count) : std::nullopt;
         if (!end || (*end > file_size && tensor.byte_count > 0))
-            refuse(file_name, tensor,
-                   end ? fmt::format("ends at byte {}, and the file at {}; it was cut: fetch it again",
-                                     with_commas(*end), with_commas(file_size))
-                       : "lies beyond 64 bits; the file is damaged: fetch it again");
+            refuse(
+                file_name, tensor,
+                end ? fmt::format("ends at byte {}, and the file at {}; it was cut: fetch it again",
+                                  with_commas(*end), with_commas(file_size))
+                    : "lies beyond 64 bits; the file is damaged: fetch it again");
         tensor.offset = *begin;
     }
     std::stable_sort(header.tensors.begin(), header.tensors.end(),
@@ -173,7 +180,8 @@ void place_tensors(Header& header, std::uint64_t file_size, std::string_view fil
     for (const ReadTensor& tensor : header.tensors) {
         if (tensor.byte_count == 0) continue;
         if (before != nullptr && before->offset + before->byte_count > tensor.offset)
-            refuse(file_name, tensor, fmt::format("overlaps {}; the file is damaged", named(before->name)));
+            refuse(file_name, tensor,
+                   fmt::format("overlaps {}; the file is damaged", named(before->name)));
         before = &tensor;
     }
 }
@@ -209,7 +217,8 @@ Header read_header(const ReadAt& read_at, std::uint64_t file_size, std::string_v
     ByteCursor cursor(read_at, file_size, file_name);
     const auto magic = cursor.number<std::array<char, 4>>();
     if (std::string_view(magic.data(), magic.size()) != kMagic)
-        throw Error(ErrorCode::kBadInput, printable(file_name), "is no GGUF file: it does not begin with GGUF");
+        throw Error(ErrorCode::kBadInput, printable(file_name),
+                    "is no GGUF file: it does not begin with GGUF");
     Header header;
     header.version = cursor.number<std::uint32_t>();
     if (header.version != 2 && header.version != kVersion) fail_version(cursor, header.version);
@@ -225,7 +234,9 @@ Header read_header(const ReadAt& read_at, std::uint64_t file_size, std::string_v
 }
 
 Header read_header(const io::File& file) {
-    const ReadAt read_at = [&file](std::span<std::byte> bytes, std::uint64_t offset) { file.read_at(bytes, offset); };
+    const ReadAt read_at = [&file](std::span<std::byte> bytes, std::uint64_t offset) {
+        file.read_at(bytes, offset);
+    };
     return read_header(read_at, file.size(), file.name());
 }
 

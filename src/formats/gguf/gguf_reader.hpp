@@ -1,8 +1,9 @@
-// The header of a GGUF file of anybody (gguf_format.hpp has the layout; version 2 is the same), read
-// and validated in full before anything else happens. It is as strict as the header of safetensors:
-// every count is held against the bytes that are there, every sum is checked, names are unique,
-// tensors are aligned, in the file, and apart from each other. Arrays, of which a vocabulary has
-// hundreds of thousands of elements, are walked but not kept: read_values.hpp reads them where they lie.
+// The header of a GGUF file of anybody (gguf_format.hpp has the layout; version 2 is the same),
+// read and validated in full before anything else happens. It is as strict as the header of
+// safetensors: every count is held against the bytes that are there, every sum is checked, names
+// are unique, tensors are aligned, in the file, and apart from each other. Arrays, of which a
+// vocabulary has hundreds of thousands of elements, are walked but not kept: read_values.hpp reads
+// them where they lie.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +36,8 @@ struct ReadKey {
     std::string text = {};               ///< of a string
     ValueType element = ValueType::kU8;  ///< of an array
     std::uint64_t count = 0;             ///< of an array: its elements
-    std::uint64_t offset = 0;            ///< in the file: of an array's first element, or a string's first byte
+    std::uint64_t offset =
+        0;  ///< in the file: of an array's first element, or a string's first byte
 };
 
 /// A tensor as it stands in a file.
@@ -60,7 +62,8 @@ struct Header {
 /// Fills the span with the bytes from that offset on, which are there. kIo.
 using ReadAt = std::function<void(std::span<std::byte> bytes, std::uint64_t offset)>;
 
-/// Reads and validates the header of an open file. Every violation of the format is kBadInput naming file, place and cure.
+/// Reads and validates the header of an open file. Every violation of the format is kBadInput
+/// naming file, place and cure.
 Header read_header(const io::File& file);
 
 /// The same of bytes that somebody else reads; `file_name` stands in messages.

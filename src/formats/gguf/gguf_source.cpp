@@ -54,7 +54,8 @@ bool changes_nothing(const ViewedTensor& viewed) noexcept {
 /// Of what passes through float32 when it is read, F64 and integers included.
 Dtype dtype_of(ggml::Type type, const ViewedTensor& viewed) noexcept {
     const Dtype dtype = dtype_of(type);
-    return changes_nothing(viewed) || dtype == Dtype::kF16 || dtype == Dtype::kBF16 ? dtype : Dtype::kF32;
+    return changes_nothing(viewed) || dtype == Dtype::kF16 || dtype == Dtype::kBF16 ? dtype
+                                                                                    : Dtype::kF32;
 }
 
 }  // namespace
@@ -88,7 +89,8 @@ formats::FloatSource::Contents GgufSource::contents_of(GgufFile& file, const Che
         tensor.source_bytes = tensor.output_bytes = stored.byte_count;
         const std::optional<Figures>& figures = file.figures[viewed.stored];
         if (figures && (!stores_elements(stored.type) || figures->rmse > 0))
-            tensor.statistics = {figures->sqnr_db, figures->rmse, figures->max_abs_error, figures->max_abs_error, 0};
+            tensor.statistics = {figures->sqnr_db, figures->rmse, figures->max_abs_error,
+                                 figures->max_abs_error, 0};
         contents.tensors.push_back(std::move(tensor));
         contents.places.push_back({stored.file, stored.offset, stored.byte_count});
     }
@@ -98,7 +100,8 @@ formats::FloatSource::Contents GgufSource::contents_of(GgufFile& file, const Che
 Totals GgufSource::totals() const {
     Totals totals = octet_set::totals_of(tensors(), 0.0);
     const bool has_figures =
-        std::any_of(tensors().begin(), tensors().end(), [](const TensorReport& t) { return t.statistics.has_value(); });
+        std::any_of(tensors().begin(), tensors().end(),
+                    [](const TensorReport& t) { return t.statistics.has_value(); });
     if (!has_figures) {
         totals.sqnr_db.reset();
         totals.max_abs_error.reset();
@@ -118,7 +121,9 @@ bool GgufSource::is_plain(std::size_t tensor) const {
 
 std::uint64_t GgufSource::good_run(std::size_t tensor) const {
     const ViewedTensor& viewed = view_[tensor];
-    return viewed.undo == Undo::kTransposition ? std::max<std::uint64_t>(viewed.shape.back(), 1) * kColumns : 1;
+    return viewed.undo == Undo::kTransposition
+               ? std::max<std::uint64_t>(viewed.shape.back(), 1) * kColumns
+               : 1;
 }
 
 void GgufSource::read_as(Dtype target, std::size_t tensor, std::uint64_t first, std::uint64_t count,
@@ -129,8 +134,8 @@ void GgufSource::read_as(Dtype target, std::size_t tensor, std::uint64_t first, 
     widen(target, count, values);
 }
 
-void GgufSource::restore(std::size_t tensor, std::uint64_t first, std::uint64_t count, float* values,
-                         std::span<std::byte> scratch) const {
+void GgufSource::restore(std::size_t tensor, std::uint64_t first, std::uint64_t count,
+                         float* values, std::span<std::byte> scratch) const {
     const ViewedTensor& viewed = view_[tensor];
     switch (viewed.undo) {
         case Undo::kNothing:
@@ -144,7 +149,8 @@ void GgufSource::restore(std::size_t tensor, std::uint64_t first, std::uint64_t 
             break;
     }
     if (viewed.divisor == 1 && viewed.subtrahend == 0) return;
-    for (std::uint64_t i = 0; i < count; ++i) values[i] = values[i] / viewed.divisor - viewed.subtrahend;
+    for (std::uint64_t i = 0; i < count; ++i)
+        values[i] = values[i] / viewed.divisor - viewed.subtrahend;
 }
 
 /// At most so many elements as the block of the first one has behind it, and how many that were.
@@ -156,7 +162,8 @@ std::uint64_t GgufSource::decode_edge(std::size_t tensor, std::uint64_t first, s
     std::array<std::byte, kMostBlockBytes> block;
     std::array<float, kMostBlockElements> decoded;
     const std::span<std::byte> bytes = std::span(block).first(traits.block_bytes);
-    file_of(tensor).read_at(bytes, offset(tensor) + first / traits.block_elements * traits.block_bytes);
+    file_of(tensor).read_at(bytes,
+                            offset(tensor) + first / traits.block_elements * traits.block_bytes);
     ggml::decode(types_[tensor], bytes.data(), traits.block_elements, decoded.data());
     std::memcpy(values, decoded.data() + skipped, taken * sizeof(float));
     return taken;
@@ -167,11 +174,13 @@ void GgufSource::decode(std::size_t tensor, std::uint64_t first, std::uint64_t c
                         std::span<std::byte> scratch) const {
     const ggml::TypeTraits& traits = ggml::traits_of(types_[tensor]);
     std::uint64_t done = 0;
-    if (first % traits.block_elements != 0 && count > 0) done = decode_edge(tensor, first, count, values);
+    if (first % traits.block_elements != 0 && count > 0)
+        done = decode_edge(tensor, first, count, values);
     const std::uint64_t blocks = (count - done) / traits.block_elements;
     if (blocks > 0) {
         const std::span<std::byte> bytes = scratch.first(blocks * traits.block_bytes);
-        file_of(tensor).read_at(bytes, offset(tensor) + (first + done) / traits.block_elements * traits.block_bytes);
+        file_of(tensor).read_at(
+            bytes, offset(tensor) + (first + done) / traits.block_elements * traits.block_bytes);
         ggml::decode(types_[tensor], bytes.data(), blocks * traits.block_elements, values + done);
         done += blocks * traits.block_elements;
     }
@@ -179,8 +188,8 @@ void GgufSource::decode(std::size_t tensor, std::uint64_t first, std::uint64_t c
 }
 
 /// Row by row: row i of a head is its row 2 i in the file, and row half + i its row 2 i + 1.
-void GgufSource::decode_heads(std::size_t tensor, std::uint64_t first, std::uint64_t count, float* values,
-                              std::span<std::byte> scratch) const {
+void GgufSource::decode_heads(std::size_t tensor, std::uint64_t first, std::uint64_t count,
+                              float* values, std::span<std::byte> scratch) const {
     const ViewedTensor& viewed = view_[tensor];
     const std::uint64_t columns = viewed.shape.size() > 1 ? viewed.shape.back() : 1;
     const std::uint64_t half = viewed.head_rows / 2;
@@ -197,7 +206,8 @@ void GgufSource::decode_heads(std::size_t tensor, std::uint64_t first, std::uint
 }
 
 /// Blocks lie along what are columns here: so many columns of a row at once, row after row.
-void GgufSource::decode_transposed(std::size_t tensor, std::uint64_t first, std::uint64_t count, float* values) const {
+void GgufSource::decode_transposed(std::size_t tensor, std::uint64_t first, std::uint64_t count,
+                                   float* values) const {
     const ggml::TypeTraits& traits = ggml::traits_of(types_[tensor]);
     const std::uint64_t rows = view_[tensor].shape.back();      // of the file
     const std::uint64_t columns = view_[tensor].shape.front();  // the same
@@ -205,19 +215,24 @@ void GgufSource::decode_transposed(std::size_t tensor, std::uint64_t first, std:
     const std::uint64_t last_column = (first + count - 1) / rows;
     std::array<std::byte, kMostBlockBytes> stored;
     std::array<float, kColumns> decoded;
-    for (std::uint64_t begin = first / rows / kColumns * kColumns; begin <= last_column; begin += kColumns) {
-        const std::uint64_t from = std::max(begin, first / rows) / traits.block_elements * traits.block_elements;
-        const std::uint64_t end = std::min(
-            {begin + kColumns, columns, divide_up(last_column + 1, traits.block_elements) * traits.block_elements});
+    for (std::uint64_t begin = first / rows / kColumns * kColumns; begin <= last_column;
+         begin += kColumns) {
+        const std::uint64_t from =
+            std::max(begin, first / rows) / traits.block_elements * traits.block_elements;
+        const std::uint64_t end =
+            std::min({begin + kColumns, columns,
+                      divide_up(last_column + 1, traits.block_elements) * traits.block_elements});
         const std::span<std::byte> bytes =
             std::span(stored).first((end - from) / traits.block_elements * traits.block_bytes);
         for (std::uint64_t row = 0; row < rows; ++row) {
-            const std::uint64_t at = (row * columns + from) / traits.block_elements * traits.block_bytes;
+            const std::uint64_t at =
+                (row * columns + from) / traits.block_elements * traits.block_bytes;
             file_of(tensor).read_at(bytes, offset(tensor) + at);
             ggml::decode(types_[tensor], bytes.data(), end - from, decoded.data());
             for (std::uint64_t column = from; column < end; ++column) {
                 const std::uint64_t element = column * rows + row;
-                if (element >= first && element - first < count) values[element - first] = decoded[column - from];
+                if (element >= first && element - first < count)
+                    values[element - first] = decoded[column - from];
             }
         }
     }

@@ -1,5 +1,5 @@
-// A GGUF file as a source of floats: blocks are decoded as they are read, under the names and in the
-// layout that the checkpoint had (checkpoint_view.hpp).
+// A GGUF file as a source of floats: blocks are decoded as they are read, under the names and in
+// the layout that the checkpoint had (checkpoint_view.hpp).
 #pragma once
 
 #include "formats/float_source.hpp"
@@ -18,7 +18,9 @@ class GgufSource final : public formats::FloatSource {
     /// Sums over the tensors; errors as far as octet wrote them into the file.
     Totals totals() const;
 
-    bool has_no_place_for(std::string_view name) const override { return is_dropped(architecture_, name); }
+    bool has_no_place_for(std::string_view name) const override {
+        return is_dropped(architecture_, name);
+    }
     bool is_quantized(std::size_t tensor) const override;
     std::uint64_t good_run(std::size_t tensor) const override;
     bool is_plain(std::size_t tensor) const override;
@@ -33,10 +35,12 @@ class GgufSource final : public formats::FloatSource {
                  std::span<std::byte> scratch) const;
     void decode(std::size_t tensor, std::uint64_t first, std::uint64_t count, float* values,
                 std::span<std::byte> scratch) const;
-    std::uint64_t decode_edge(std::size_t tensor, std::uint64_t first, std::uint64_t count, float* values) const;
+    std::uint64_t decode_edge(std::size_t tensor, std::uint64_t first, std::uint64_t count,
+                              float* values) const;
     void decode_heads(std::size_t tensor, std::uint64_t first, std::uint64_t count, float* values,
                       std::span<std::byte> scratch) const;
-    void decode_transposed(std::size_t tensor, std::uint64_t first, std::uint64_t count, float* values) const;
+    void decode_transposed(std::size_t tensor, std::uint64_t first, std::uint64_t count,
+                           float* values) const;
 
     std::string architecture_;
     std::vector<ReadKey> keys_;

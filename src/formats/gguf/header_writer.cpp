@@ -9,8 +9,9 @@ namespace {
 
 template <typename Number>
 void add_number(std::string& out, Number number) {
-    using Bits = std::conditional_t<sizeof(Number) == 8, std::uint64_t,
-                                    std::conditional_t<sizeof(Number) == 4, std::uint32_t, std::uint16_t>>;
+    using Bits =
+        std::conditional_t<sizeof(Number) == 8, std::uint64_t,
+                           std::conditional_t<sizeof(Number) == 4, std::uint32_t, std::uint16_t>>;
     const auto bits = std::bit_cast<Bits>(number);
     for (unsigned i = 0; i < sizeof(Number); ++i) out += static_cast<char>(bits >> 8U * i & 0xFFU);
 }
@@ -99,7 +100,8 @@ HeaderText header_text(const Keys& keys, const std::vector<TensorInfo>& tensors)
     for (const TensorInfo& tensor : tensors) {
         add_string(out, tensor.name);
         add_number(out, static_cast<std::uint32_t>(tensor.shape.size()));
-        for (auto size = tensor.shape.rbegin(); size != tensor.shape.rend(); ++size) add_number(out, *size);
+        for (auto size = tensor.shape.rbegin(); size != tensor.shape.rend(); ++size)
+            add_number(out, *size);
         add_number(out, tensor.type);
         add_number(out, tensor.offset);
     }

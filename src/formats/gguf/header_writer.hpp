@@ -1,5 +1,6 @@
-// The bytes of a GGUF file before its data. How many they are does not depend on numbers or on strings of the same length, so that a
-// header with placeholders can be measured first and written last.
+// The bytes of a GGUF file before its data. How many they are does not depend on numbers or on
+// strings of the same length, so that a header with placeholders can be measured first and written
+// last.
 #pragma once
 
 #include <string>

@@ -35,18 +35,22 @@ bool begins_like_gguf(const io::File& file) {
     return std::string_view(magic.data(), magic.size()) == kMagic;
 }
 
-/// Makes means of sums: one count a row. A row without any tokens counts all inputs alike, as llama.cpp has it.
+/// Makes means of sums: one count a row. A row without any tokens counts all inputs alike, as
+/// llama.cpp has it.
 void divide(const io::File& file, ImatrixEntry& entry, std::span<const float> counts) {
     const std::uint64_t inputs = entry.values.size() / entry.rows;
     for (std::uint64_t row = 0; row < entry.rows; ++row) {
         const float count = counts[row];
         if (!std::isfinite(count) || count < 0)
-            refuse(file, fmt::format("entry {} has a count of {}; make the file again", in_quotes(entry.name), count));
+            refuse(file, fmt::format("entry {} has a count of {}; make the file again",
+                                     in_quotes(entry.name), count));
         for (float& value : std::span(entry.values).subspan(row * inputs, inputs)) {
             if (count > 0) value = static_cast<float>(double{value} / double{count});
             if (!std::isfinite(value) || value < 0)
-                refuse(file, fmt::format("entry {} holds {}, which is no mean of squares; make the file again",
-                                         in_quotes(entry.name), value));
+                refuse(file,
+                       fmt::format(
+                           "entry {} holds {}, which is no mean of squares; make the file again",
+                           in_quotes(entry.name), value));
             if (count == 0) value = 1;
         }
     }
@@ -61,25 +65,27 @@ class DatReader {
         const std::int32_t count = number("its number of entries");
         if (count < 1) refuse(file_, fmt::format("has {} entries; make the file again", count));
         std::vector<ImatrixEntry> entries;
-        for (std::int32_t i = 0; i < count; ++i) entries.push_back(entry(fmt::format("entry {} of {}", i + 1, count)));
+        for (std::int32_t i = 0; i < count; ++i)
+            entries.push_back(entry(fmt::format("entry {} of {}", i + 1, count)));
         if (at_ == file_.size()) return entries;
         number("the number of chunks");
         const std::int32_t length = number("the length of the dataset's name");
         if (length < 0 || static_cast<std::uint64_t>(length) != file_.size() - at_)
-            refuse(file_,
-                   fmt::format("byte {}: the name of a dataset of {} bytes, and the file has {} more; it was cut "
-                               "or is damaged: make it again",
-                               with_commas(at_), length, with_commas(file_.size() - at_)));
+            refuse(file_, fmt::format("byte {}: the name of a dataset of {} bytes, and the file "
+                                      "has {} more; it was cut "
+                                      "or is damaged: make it again",
+                                      with_commas(at_), length, with_commas(file_.size() - at_)));
         return entries;
     }
 
   private:
     void need(std::uint64_t bytes, const std::string& what) const {
         if (bytes <= file_.size() - at_) return;
-        refuse(file_,
-               fmt::format("byte {}: {} needs {} bytes, and the file has {} more; it was cut or is damaged: make "
-                           "it again",
-                           with_commas(at_), what, with_commas(bytes), with_commas(file_.size() - at_)));
+        refuse(file_, fmt::format("byte {}: {} needs {} bytes, and the file has {} more; it was "
+                                  "cut or is damaged: make "
+                                  "it again",
+                                  with_commas(at_), what, with_commas(bytes),
+                                  with_commas(file_.size() - at_)));
     }
 
     void take(std::span<std::byte> bytes, const std::string& what) {
@@ -97,8 +103,10 @@ class DatReader {
     ImatrixEntry entry(const std::string& part) {
         const std::int32_t length = number(part);
         if (length < 1 || length > kMostName)
-            refuse(file_, fmt::format("byte {}: a name of {} bytes in {}; the file is damaged: make it again",
-                                      with_commas(at_), length, part));
+            refuse(
+                file_,
+                fmt::format("byte {}: a name of {} bytes in {}; the file is damaged: make it again",
+                            with_commas(at_), length, part));
         ImatrixEntry entry;
         entry.name.resize(static_cast<std::size_t>(length));
         take(std::as_writable_bytes(std::span(entry.name)), part);
@@ -106,7 +114,8 @@ class DatReader {
         const std::int32_t calls = number(named);
         const std::int32_t values = number(named);
         if (calls < 0 || values < 1)
-            refuse(file_, fmt::format("{} has {} values of {} calls; make the file again", named, values, calls));
+            refuse(file_, fmt::format("{} has {} values of {} calls; make the file again", named,
+                                      values, calls));
         need(static_cast<std::uint64_t>(values) * sizeof(float), named);
         entry.values.resize(static_cast<std::size_t>(values));
         take(std::as_writable_bytes(std::span(entry.values)), named);
@@ -122,8 +131,8 @@ class DatReader {
 
 std::vector<float> floats_of(const io::File& file, const ReadTensor& tensor) {
     if (tensor.type != ggml::Type::kF32)
-        refuse(file, fmt::format("tensor {} is {}, and an imatrix has f32; make the file again", in_quotes(tensor.name),
-                                 ggml::traits_of(tensor.type).name));
+        refuse(file, fmt::format("tensor {} is {}, and an imatrix has f32; make the file again",
+                                 in_quotes(tensor.name), ggml::traits_of(tensor.type).name));
     std::vector<float> values(tensor.byte_count / sizeof(float));
     file.read_at(std::as_writable_bytes(std::span(values)), tensor.offset);
     return values;
@@ -132,7 +141,8 @@ std::vector<float> floats_of(const io::File& file, const ReadTensor& tensor) {
 /// All dimensions but the fastest.
 std::uint64_t rows_of(const Shape& shape) {
     std::uint64_t rows = 1;
-    for (std::size_t i = 0; i + 1 < shape.size(); ++i) rows *= shape[i];  // checked: the reader's product fits 64 bits
+    for (std::size_t i = 0; i + 1 < shape.size(); ++i)
+        rows *= shape[i];  // checked: the reader's product fits 64 bits
     return rows;
 }
 
@@ -143,40 +153,49 @@ std::vector<ImatrixEntry> read_gguf(const io::File& file) {
     std::map<std::string_view, const ReadTensor*> counts;
     for (const ReadTensor& tensor : header.tensors) {
         const std::string_view name = tensor.name;
-        if (name.ends_with(kCounts)) counts.emplace(name.substr(0, name.size() - kCounts.size()), &tensor);
+        if (name.ends_with(kCounts))
+            counts.emplace(name.substr(0, name.size() - kCounts.size()), &tensor);
     }
     std::vector<ImatrixEntry> entries;
     for (const ReadTensor& tensor : header.tensors) {
         if (!tensor.name.ends_with(kSums)) continue;
-        ImatrixEntry entry{tensor.name.substr(0, tensor.name.size() - kSums.size()), rows_of(tensor.shape), {}};
+        ImatrixEntry entry{
+            tensor.name.substr(0, tensor.name.size() - kSums.size()), rows_of(tensor.shape), {}};
         const auto found = counts.find(entry.name);
         if (found == counts.end())
-            refuse(file, fmt::format("tensor {} has no {} beside it; make the file again", in_quotes(tensor.name),
+            refuse(file, fmt::format("tensor {} has no {} beside it; make the file again",
+                                     in_quotes(tensor.name),
                                      in_quotes(entry.name + std::string(kCounts))));
         entry.values = floats_of(file, tensor);
         const std::vector<float> tokens = floats_of(file, *found->second);
         if (entry.values.empty() || tokens.size() != entry.rows)
-            refuse(file,
-                   fmt::format("tensor {} is {}, and {} has {} counts; make the file again", in_quotes(tensor.name),
-                               shape_text(tensor.shape), in_quotes(found->second->name), with_commas(tokens.size())));
+            refuse(file, fmt::format("tensor {} is {}, and {} has {} counts; make the file again",
+                                     in_quotes(tensor.name), shape_text(tensor.shape),
+                                     in_quotes(found->second->name), with_commas(tokens.size())));
         divide(file, entry, tokens);
         entries.push_back(std::move(entry));
     }
     if (entries.empty())
         refuse(file,
-               "is a GGUF file without any tensor NAME.in_sum2, and so no imatrix; give what llama-imatrix wrote");
+               "is a GGUF file without any tensor NAME.in_sum2, and so no imatrix; give what "
+               "llama-imatrix wrote");
     return entries;
 }
 
-/// A module of experts: in a checkpoint "...mlp.experts.3.down_proj.weight", or one tensor for all of them.
+/// A module of experts: in a checkpoint "...mlp.experts.3.down_proj.weight", or one tensor for all
+/// of them.
 struct ExpertRow {
     std::string_view word;
     std::string_view target;
 };
 
 constexpr ExpertRow kExperts[] = {
-    {"gate_up_proj", "ffn_gate_exps"}, {"gate_proj", "ffn_gate_exps"}, {"w1", "ffn_gate_exps"},
-    {"up_proj", "ffn_up_exps"},        {"w3", "ffn_up_exps"},          {"down_proj", "ffn_down_exps"},
+    {"gate_up_proj", "ffn_gate_exps"},
+    {"gate_proj", "ffn_gate_exps"},
+    {"w1", "ffn_gate_exps"},
+    {"up_proj", "ffn_up_exps"},
+    {"w3", "ffn_up_exps"},
+    {"down_proj", "ffn_down_exps"},
     {"w2", "ffn_down_exps"},
 };
 
@@ -202,8 +221,8 @@ std::optional<ImatrixPlace> place_of_expert(std::string_view name) {
     name.remove_prefix(mark + kMark.size());
     const auto expert = take_number(name);
     if (name.ends_with(kLeaf)) name.remove_suffix(kLeaf.size());
-    const auto* const row =
-        std::find_if(std::begin(kExperts), std::end(kExperts), [&](const ExpertRow& one) { return one.word == name; });
+    const auto* const row = std::find_if(std::begin(kExperts), std::end(kExperts),
+                                         [&](const ExpertRow& one) { return one.word == name; });
     if (row == std::end(kExperts)) return std::nullopt;
     return ImatrixPlace{fmt::format("blk.{}.{}.weight", *layer, row->target), expert};
 }
@@ -212,19 +231,22 @@ std::optional<ImatrixPlace> place_of_expert(std::string_view name) {
 
 bool is_imatrix(const io::File& file) {
     if (begins_like_gguf(file)) return true;
-    std::array<std::int32_t, 2> start{};  // of a safetensors file the length of its header, so the second is 0
+    std::array<std::int32_t, 2>
+        start{};  // of a safetensors file the length of its header, so the second is 0
     if (file.size() < sizeof(start)) return false;
     file.read_at(std::as_writable_bytes(std::span(start)), 0);
     return start[0] > 0 && start[1] > 0 && start[1] <= kMostName;
 }
 
 std::vector<ImatrixEntry> read_imatrix(const io::File& file) {
-    std::vector<ImatrixEntry> entries = begins_like_gguf(file) ? read_gguf(file) : DatReader(file).read();
+    std::vector<ImatrixEntry> entries =
+        begins_like_gguf(file) ? read_gguf(file) : DatReader(file).read();
     std::map<std::string_view, const ImatrixEntry*> names;
     for (const ImatrixEntry& entry : entries) {
         if (!is_utf8(entry.name)) refuse(file, "has a name that is no UTF-8; make the file again");
         if (!names.emplace(entry.name, &entry).second)
-            refuse(file, fmt::format("entry {} stands there twice; make the file again", in_quotes(entry.name)));
+            refuse(file, fmt::format("entry {} stands there twice; make the file again",
+                                     in_quotes(entry.name)));
     }
     return entries;
 }
@@ -236,8 +258,9 @@ std::vector<ImatrixPlace> places_in_imatrix(std::string_view name) {
     for (const Architecture& one : architectures()) {
         const std::optional<Renamed> renamed = target_of(one.names(), bare);
         if (!renamed || renamed->target.empty()) continue;
-        const bool is_new = std::none_of(places.begin(), places.end(),
-                                         [&](const ImatrixPlace& known) { return known.name == renamed->target; });
+        const bool is_new =
+            std::none_of(places.begin(), places.end(),
+                         [&](const ImatrixPlace& known) { return known.name == renamed->target; });
         if (is_new) places.push_back({renamed->target, std::nullopt});
     }
     return places;

@@ -13,7 +13,8 @@ namespace octet::gguf {
 class KeyList {
   public:
     /// `keys` outlives it.
-    KeyList(std::string_view architecture, Keys& keys) : prefix_(std::string(architecture) + "."), keys_(keys) {}
+    KeyList(std::string_view architecture, Keys& keys)
+        : prefix_(std::string(architecture) + "."), keys_(keys) {}
 
     /// A double becomes a float, which is what llama.cpp reads.
     template <typename T>

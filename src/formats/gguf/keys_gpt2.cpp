@@ -10,10 +10,12 @@ void refuse_what_is_not_computed(const ModelConfig& config) {
     const std::string activation = config.text_or("activation_function", "gelu_new");
     if (activation != "gelu_new" && activation != "gelu_pytorch_tanh")
         config.refuse_variant("activation_function", "it has \"gelu_new\"");
-    if (!config.flag_or("scale_attn_weights", true)) config.refuse_variant("scale_attn_weights", "it always scales");
+    if (!config.flag_or("scale_attn_weights", true))
+        config.refuse_variant("scale_attn_weights", "it always scales");
     if (config.flag_or("scale_attn_by_inverse_layer_idx", false))
         config.refuse_variant("scale_attn_by_inverse_layer_idx", "it has false");
-    if (config.flag_or("add_cross_attention", false)) config.refuse_variant("add_cross_attention", "it has false");
+    if (config.flag_or("add_cross_attention", false))
+        config.refuse_variant("add_cross_attention", "it has false");
 }
 
 }  // namespace

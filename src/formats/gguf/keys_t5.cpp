@@ -16,7 +16,8 @@ void refuse_what_is_not_computed(const ModelConfig& config) {
     if (forward != "relu" && forward != "gated-gelu")
         config.refuse_variant("feed_forward_proj", "it has \"relu\" and \"gated-gelu\"");
     if (config.size_or("relative_attention_max_distance", kMaxDistance) != kMaxDistance)
-        config.refuse_variant("relative_attention_max_distance", fmt::format("it has {}", kMaxDistance));
+        config.refuse_variant("relative_attention_max_distance",
+                              fmt::format("it has {}", kMaxDistance));
 }
 
 }  // namespace
@@ -37,8 +38,10 @@ void add_t5_keys(const ModelConfig& config, Keys& keys) {
     list.add("attention.value_length", head_width);
     list.add("attention.layer_norm_epsilon", epsilon);
     list.add("attention.layer_norm_rms_epsilon", epsilon);
-    list.add("attention.relative_buckets_count", config.size_or("relative_attention_num_buckets", 32));
-    list.add("decoder_start_token_id", static_cast<std::uint32_t>(config.token_or("decoder_start_token_id", 0)));
+    list.add("attention.relative_buckets_count",
+             config.size_or("relative_attention_num_buckets", 32));
+    list.add("decoder_start_token_id",
+             static_cast<std::uint32_t>(config.token_or("decoder_start_token_id", 0)));
 }
 
 }  // namespace octet::gguf

@@ -38,7 +38,15 @@ bool has(std::string_view text, std::string_view part) {
 }
 
 /// What llama-quantize tells tensors apart by.
-enum class Category : std::uint8_t { kEmbedding, kValues, kQkv, kAttentionOutput, kDown, kOutput, kOther };
+enum class Category : std::uint8_t {
+    kEmbedding,
+    kValues,
+    kQkv,
+    kAttentionOutput,
+    kDown,
+    kOutput,
+    kOther
+};
 
 Category category_of(std::string_view name) {
     if (name == "output.weight") return Category::kOutput;
@@ -86,7 +94,8 @@ bool uses_more_bits(int layer, int layers) {
 /// The rules of one mixture. Counters grow as tensors come in the counting order.
 class Chooser {
   public:
-    Chooser(std::string_view mixture, Type type, const ModelShape& model, const std::vector<TypedTensor>& tensors)
+    Chooser(std::string_view mixture, Type type, const ModelShape& model,
+            const std::vector<TypedTensor>& tensors)
         : mixture_(mixture), type_(type), model_(model), layers_(static_cast<int>(model.layers)) {
         for (const TypedTensor& tensor : tensors) {
             const Category category = category_of(tensor.name);
@@ -94,7 +103,8 @@ class Chooser {
             if (category == Category::kOutput) is_tied_ = false;
         }
         has_few_keys_ = model.key_heads > 0 && model.heads / model.key_heads >= 4;
-        is_70b_ = model.architecture == "llama" && model.layers == 80 && model.heads != model.key_heads;
+        is_70b_ =
+            model.architecture == "llama" && model.layers == 80 && model.heads != model.key_heads;
     }
 
     Type choose(const TypedTensor& tensor) {
@@ -111,7 +121,8 @@ class Chooser {
     bool is(std::string_view mixture) const { return mixture_ == mixture; }
 
     Type type_of_output(std::uint64_t row) const {
-        if (row % ggml::traits_of(type_).block_elements != 0 || type_ == Type::kQ8_0) return Type::kQ8_0;
+        if (row % ggml::traits_of(type_).block_elements != 0 || type_ == Type::kQ8_0)
+            return Type::kQ8_0;
         return Type::kQ6_K;
     }
 
@@ -126,7 +137,8 @@ class Chooser {
         if (is("q3_k_m")) return number < 2 ? Type::kQ5_K : Type::kQ4_K;
         if (is("q3_k_l")) return Type::kQ5_K;
         if (is("iq4_nl") && has_few_keys_) return Type::kQ5_K;
-        if ((is("q4_k_m") || is("q5_k_m")) && uses_more_bits(number, all_values_)) return Type::kQ6_K;
+        if ((is("q4_k_m") || is("q5_k_m")) && uses_more_bits(number, all_values_))
+            return Type::kQ6_K;
         return is("q4_k_s") && number < 4 ? Type::kQ5_K : type_;
     }
 
@@ -174,25 +186,29 @@ std::span<const Mixture> mixtures() {
 
 const Mixture* find_mixture(std::string_view name) {
     std::string small(name);
-    std::transform(small.begin(), small.end(), small.begin(),
-                   [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
+    std::transform(small.begin(), small.end(), small.begin(), [](char c) {
+        return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    });
     for (const std::string_view short_name : {"q3_k", "q4_k", "q5_k"}) {
         if (small == short_name) small += "_m";
     }
-    const auto* const found = std::find_if(std::begin(kMixtures), std::end(kMixtures),
-                                           [&](const Mixture& mixture) { return mixture.name == small; });
+    const auto* const found =
+        std::find_if(std::begin(kMixtures), std::end(kMixtures),
+                     [&](const Mixture& mixture) { return mixture.name == small; });
     return found == std::end(kMixtures) ? nullptr : found;
 }
 
 bool may_be_quantized(std::string_view name, const Shape& shape) {
     // ggml counts no dimensions of 1 at the slow end.
-    const auto wide = std::find_if(shape.begin(), shape.end(), [](std::uint64_t size) { return size != 1; });
+    const auto wide =
+        std::find_if(shape.begin(), shape.end(), [](std::uint64_t size) { return size != 1; });
     if (shape.end() - wide < 2) return false;
     if (!name.ends_with("weight") || has(name, "_norm.weight")) return false;
     return name != "position_embd.weight" && !has(name, "attn_rel_b.weight");
 }
 
-std::vector<Type> types_of(const Mixture& mixture, const ModelShape& model, const std::vector<TypedTensor>& tensors) {
+std::vector<Type> types_of(const Mixture& mixture, const ModelShape& model,
+                           const std::vector<TypedTensor>& tensors) {
     std::vector<Type> types(tensors.size(), Type::kF32);
     Chooser chooser(mixture.name, mixture.type, model, tensors);
     for (const std::size_t i : counting_order(tensors)) {
@@ -215,7 +231,8 @@ Type fallback_of(Type type, std::uint64_t row) {
     if (ggml::fits_row(type, row)) return type;
     const auto* const found =
         std::find_if(kRows.begin(), kRows.end(), [&](const Row& one) { return one.type == type; });
-    return found != kRows.end() && ggml::fits_row(found->instead, row) ? found->instead : Type::kF16;
+    return found != kRows.end() && ggml::fits_row(found->instead, row) ? found->instead
+                                                                       : Type::kF16;
 }
 
 }  // namespace octet::gguf

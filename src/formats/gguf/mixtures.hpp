@@ -1,5 +1,6 @@
-// Which type each tensor of a file has: one type for all, or a mixture that spends more bits where they matter, tensor for tensor as
-// llama-quantize chooses (llama.cpp: src/llama-quant.cpp, llama_tensor_get_type, of 2026-10).
+// Which type each tensor of a file has: one type for all, or a mixture that spends more bits where
+// they matter, tensor for tensor as llama-quantize chooses (llama.cpp: src/llama-quant.cpp,
+// llama_tensor_get_type, of 2026-10).
 #pragma once
 
 #include <cstdint>
@@ -50,7 +51,8 @@ bool may_be_quantized(std::string_view name, const Shape& shape);
 std::vector<ggml::Type> types_of(const Mixture& mixture, const ModelShape& model,
                                  const std::vector<TypedTensor>& tensors);
 
-/// The type for rows of so many values that is nearest to `type`: itself, where they are a whole number of its blocks.
+/// The type for rows of so many values that is nearest to `type`: itself, where they are a whole
+/// number of its blocks.
 ggml::Type fallback_of(ggml::Type type, std::uint64_t row);
 
 }  // namespace octet::gguf

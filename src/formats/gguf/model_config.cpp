@@ -46,7 +46,8 @@ ModelConfig::~ModelConfig() = default;
 ModelConfig ModelConfig::read(const std::filesystem::path& path) {
     if (!io::exists(path))
         throw Error(ErrorCode::kBadInput, printable(path.native()),
-                    "not found; a GGUF file says what model it holds, so put the model's config.json beside its "
+                    "not found; a GGUF file says what model it holds, so put the model's "
+                    "config.json beside its "
                     "weights (--arch none writes weights alone)");
     return parse(io::read_text_file(path, kMostConfigBytes), path.native());
 }
@@ -64,8 +65,9 @@ void ModelConfig::refuse(std::string_view what) const {
 }
 
 void ModelConfig::refuse_variant(const char* key, std::string_view computed) const {
-    refuse(fmt::format("\"{}\" is {}, which llama.cpp does not compute ({}); --arch none writes weights alone", key,
-                       shown(key), computed));
+    refuse(fmt::format(
+        "\"{}\" is {}, which llama.cpp does not compute ({}); --arch none writes weights alone",
+        key, shown(key), computed));
 }
 
 bool ModelConfig::has(const char* key) const {
@@ -80,7 +82,8 @@ std::uint32_t ModelConfig::size(const char* key) const {
     if (!has(key)) refuse(fmt::format("has no \"{}\"; give the model's own config.json", key));
     const json& value = node_->object[key];
     if (!is_size(value))
-        refuse(fmt::format("\"{}\" is {}, not a number from 1 to {}", key, text_of(value), with_commas(kMostSize)));
+        refuse(fmt::format("\"{}\" is {}, not a number from 1 to {}", key, text_of(value),
+                           with_commas(kMostSize)));
     return value.get<std::uint32_t>();
 }
 
@@ -92,7 +95,8 @@ std::int64_t ModelConfig::token_or(const char* key, std::int64_t otherwise) cons
     if (!has(key)) return otherwise;
     const json& whole = node_->object[key];
     const json& value = whole.is_array() && !whole.empty() ? whole[0] : whole;
-    if (!value.is_number_unsigned() || value.get<std::uint64_t>() > static_cast<std::uint64_t>(kMostSize))
+    if (!value.is_number_unsigned() ||
+        value.get<std::uint64_t>() > static_cast<std::uint64_t>(kMostSize))
         refuse(fmt::format("\"{}\" is {}, not the number of a token", key, text_of(whole)));
     return value.get<std::int64_t>();
 }
@@ -108,7 +112,8 @@ double ModelConfig::number_or(const char* key, double otherwise) const {
 bool ModelConfig::flag_or(const char* key, bool otherwise) const {
     if (!has(key)) return otherwise;
     const json& value = node_->object[key];
-    if (!value.is_boolean()) refuse(fmt::format("\"{}\" is {}, not true or false", key, text_of(value)));
+    if (!value.is_boolean())
+        refuse(fmt::format("\"{}\" is {}, not true or false", key, text_of(value)));
     return value.get<bool>();
 }
 
@@ -126,7 +131,8 @@ bool ModelConfig::is_text(const char* key) const {
 ModelConfig ModelConfig::part(const char* key) const {
     auto node = std::make_unique<Node>(Node{json::object()});
     if (has(key)) node->object = node_->object[key];
-    if (!node->object.is_object()) refuse(fmt::format("\"{}\" is {}, not an object", key, shown(key)));
+    if (!node->object.is_object())
+        refuse(fmt::format("\"{}\" is {}, not an object", key, shown(key)));
     return {std::move(node), name_};
 }
 
@@ -136,7 +142,8 @@ std::vector<std::string> ModelConfig::texts(const char* key) const {
     const json& list = node_->object[key];
     if (!list.is_array()) refuse(fmt::format("\"{}\" is {}, not a list", key, text_of(list)));
     for (const json& one : list) {
-        if (!one.is_string()) refuse(fmt::format("\"{}\" holds {}, not a string", key, text_of(one)));
+        if (!one.is_string())
+            refuse(fmt::format("\"{}\" holds {}, not a string", key, text_of(one)));
         texts.push_back(one.get<std::string>());
     }
     return texts;

@@ -1,4 +1,5 @@
-// config.json as the keys of a GGUF file are made from it: members by name, with the file's name in every message.
+// config.json as the keys of a GGUF file are made from it: members by name, with the file's name in
+// every message.
 #pragma once
 
 #include <cstdint>

@@ -14,10 +14,12 @@ constexpr bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/// The digits that stand for "#" where `name` is `pattern`; nothing where it is not. A pattern has at most one "#".
+/// The digits that stand for "#" where `name` is `pattern`; nothing where it is not. A pattern has
+/// at most one "#".
 std::optional<std::string_view> match(std::string_view pattern, std::string_view name) {
     const std::size_t number = pattern.find('#');
-    if (number == pattern.npos) return pattern == name ? std::optional<std::string_view>("") : std::nullopt;
+    if (number == pattern.npos)
+        return pattern == name ? std::optional<std::string_view>("") : std::nullopt;
     const std::string_view behind = pattern.substr(number + 1);
     if (name.size() <= number + behind.size() || !name.starts_with(pattern.substr(0, number)) ||
         !name.ends_with(behind))
@@ -36,8 +38,8 @@ std::string filled(std::string_view pattern, std::string_view digits) {
 
 /// The leaf that `name` ends in, or an empty one.
 std::string_view leaf_of(std::string_view name) {
-    const auto* const leaf =
-        std::find_if(kLeaves.begin(), kLeaves.end(), [&](std::string_view one) { return name.ends_with(one); });
+    const auto* const leaf = std::find_if(
+        kLeaves.begin(), kLeaves.end(), [&](std::string_view one) { return name.ends_with(one); });
     return leaf == kLeaves.end() ? std::string_view() : *leaf;
 }
 

@@ -1,5 +1,6 @@
-// Names of tensors in a checkpoint and in a GGUF file, as tables that are read in both directions. A row names a module; its `.weight` and
-// `.bias` go along. "#" stands for a number: of a layer, in both names the same.
+// Names of tensors in a checkpoint and in a GGUF file, as tables that are read in both directions.
+// A row names a module; its `.weight` and `.bias` go along. "#" stands for a number: of a layer, in
+// both names the same.
 #pragma once
 
 #include <optional>
@@ -13,16 +14,19 @@ namespace octet::gguf {
 enum class Change : std::uint8_t {
     kNone,
     kTransposed,        ///< GPT-2's Conv1D: [in, out] becomes [out, in]
-    kInterleavedHeads,  ///< rows of each head: i and i + half become 2 i and 2 i + 1, as llama.cpp rotates them
+    kInterleavedHeads,  ///< rows of each head: i and i + half become 2 i and 2 i + 1, as llama.cpp
+                        ///< rotates them
     kInterleavedKeys,   ///< the same of the fewer heads of keys
     kPlusOne,           ///< Gemma's norms are stored as what is added to 1
 };
 
 struct NameRow {
-    std::string_view source;  ///< a module without the prefixes of wrappers, or of a row without a target a whole name
+    std::string_view source;  ///< a module without the prefixes of wrappers, or of a row without a
+                              ///< target a whole name
     std::string_view target;  ///< the module in the file; empty: no tensor of the file
     Change change = Change::kNone;
-    bool is_alias = false;  ///< the same tensor as the row before: used only where that one is missing
+    bool is_alias =
+        false;  ///< the same tensor as the row before: used only where that one is missing
 };
 
 /// Where a name of a checkpoint leads.

@@ -1,4 +1,5 @@
-// GPT-2 (transformers: modeling_gpt2.py; llama.cpp: src/models/gpt2.cpp). The masks of old checkpoints are no weights.
+// GPT-2 (transformers: modeling_gpt2.py; llama.cpp: src/models/gpt2.cpp). The masks of old
+// checkpoints are no weights.
 #include "formats/gguf/names.hpp"
 
 namespace octet::gguf {

@@ -1,5 +1,6 @@
-// The family of Llama: Llama, Mistral, Qwen 2 and 3, Phi-3, Gemma 2 and 3 (transformers: modeling_llama.py and its descendants; llama.cpp:
-// src/models/). llama.cpp rotates neighbours in the heads of Llama and Mistral, and halves, as transformers does, in those of the others.
+// The family of Llama: Llama, Mistral, Qwen 2 and 3, Phi-3, Gemma 2 and 3 (transformers:
+// modeling_llama.py and its descendants; llama.cpp: src/models/). llama.cpp rotates neighbours in
+// the heads of Llama and Mistral, and halves, as transformers does, in those of the others.
 #include "formats/gguf/names.hpp"
 
 namespace octet::gguf {

@@ -1,4 +1,5 @@
-// T5 and FLAN-T5 (transformers: modeling_t5.py; llama.cpp: src/models/t5.cpp). The embedding may stand there up to three times.
+// T5 and FLAN-T5 (transformers: modeling_t5.py; llama.cpp: src/models/t5.cpp). The embedding may
+// stand there up to three times.
 #include "formats/gguf/names.hpp"
 
 namespace octet::gguf {

@@ -84,7 +84,8 @@ std::string shortened(std::string text) {
         const std::size_t more = text.size() - kMostShownBytes;
         std::size_t end = kMostShownBytes;
         while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-        text = text.substr(0, end) + fmt::format("... and {} more bytes", with_commas(more + kMostShownBytes - end));
+        text = text.substr(0, end) +
+               fmt::format("... and {} more bytes", with_commas(more + kMostShownBytes - end));
     }
     return is_utf8(text) ? text : printable(text);
 }
@@ -100,7 +101,8 @@ std::string shown_array(ByteCursor& cursor, ValueType type, std::uint64_t count)
             const auto element = static_cast<ValueType>(cursor.number<std::uint32_t>());
             const auto elements = cursor.number<std::uint64_t>();
             text += shown_array(cursor, element, elements);
-            if (elements > kMostShownElements) return text + ", ...]";  // where the next one begins was not walked to
+            if (elements > kMostShownElements)
+                return text + ", ...]";  // where the next one begins was not walked to
         } else {
             text += shown_number(type, read_bits(cursor, type));
         }
@@ -110,13 +112,15 @@ std::string shown_array(ByteCursor& cursor, ValueType type, std::uint64_t count)
 }
 
 ReadAt reading(const io::File& file) {
-    return [&file](std::span<std::byte> bytes, std::uint64_t offset) { file.read_at(bytes, offset); };
+    return
+        [&file](std::span<std::byte> bytes, std::uint64_t offset) { file.read_at(bytes, offset); };
 }
 
 }  // namespace
 
 const ReadKey* find_key(const std::vector<ReadKey>& keys, std::string_view name) noexcept {
-    const auto found = std::find_if(keys.begin(), keys.end(), [&](const ReadKey& key) { return key.name == name; });
+    const auto found = std::find_if(keys.begin(), keys.end(),
+                                    [&](const ReadKey& key) { return key.name == name; });
     return found == keys.end() ? nullptr : &*found;
 }
 
@@ -124,7 +128,8 @@ std::optional<std::uint64_t> whole_number(const ReadKey* key) noexcept {
     if (key == nullptr) return std::nullopt;
     if (key->type == ValueType::kU64) return key->bits;
     const std::optional<std::int64_t> integer = integer_of(key->type, key->bits);
-    return integer && *integer >= 0 ? std::optional(static_cast<std::uint64_t>(*integer)) : std::nullopt;
+    return integer && *integer >= 0 ? std::optional(static_cast<std::uint64_t>(*integer))
+                                    : std::nullopt;
 }
 
 std::optional<double> number_of(const ReadKey* key) noexcept {
@@ -132,14 +137,16 @@ std::optional<double> number_of(const ReadKey* key) noexcept {
 }
 
 std::optional<bool> flag_of(const ReadKey* key) noexcept {
-    return key == nullptr || key->type != ValueType::kBool ? std::nullopt : std::optional(key->bits != 0);
+    return key == nullptr || key->type != ValueType::kBool ? std::nullopt
+                                                           : std::optional(key->bits != 0);
 }
 
 std::string_view text_of(const ReadKey* key) noexcept {
     return key == nullptr ? std::string_view() : std::string_view(key->text);
 }
 
-bool for_each_text(const io::File& file, const ReadKey& key, const std::function<void(std::string&& text)>& take) {
+bool for_each_text(const io::File& file, const ReadKey& key,
+                   const std::function<void(std::string&& text)>& take) {
     if (key.type != ValueType::kArray || key.element != ValueType::kString) return false;
     const ReadAt read_at = reading(file);
     ByteCursor cursor(read_at, file.size(), file.name(), key.offset);
@@ -147,7 +154,8 @@ bool for_each_text(const io::File& file, const ReadKey& key, const std::function
     return true;
 }
 
-std::optional<std::vector<double>> numbers_of(const io::File& file, const ReadKey& key, std::uint64_t most) {
+std::optional<std::vector<double>> numbers_of(const io::File& file, const ReadKey& key,
+                                              std::uint64_t most) {
     const bool is_number = number_of(key.element, 0).has_value();
     if (key.type != ValueType::kArray || !is_number) return std::nullopt;
     const ReadAt read_at = reading(file);

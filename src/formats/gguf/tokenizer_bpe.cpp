@@ -1,5 +1,6 @@
-// Byte-level BPE. llama.cpp cuts text before merging by one of the ways that it has names for; which one is the model's follows from the
-// expressions in tokenizer.json, held against a table, because another way gives other tokens without a word.
+// Byte-level BPE. llama.cpp cuts text before merging by one of the ways that it has names for;
+// which one is the model's follows from the expressions in tokenizer.json, held against a table,
+// because another way gives other tokens without a word.
 #include <algorithm>
 #include <unordered_map>
 
@@ -44,8 +45,9 @@ class Bpe {
         if (has_json_) {
             text_ = parse_tokenizer(io::read_text_file(json, kMostTokenizerBytes), json.native());
         } else {
-            text_ = parse_vocabulary(io::read_text_file(name_, kMostTokenizerBytes), name_.native(),
-                                     io::read_text_file(source.folder / "merges.txt", kMostTokenizerBytes));
+            text_ = parse_vocabulary(
+                io::read_text_file(name_, kMostTokenizerBytes), name_.native(),
+                io::read_text_file(source.folder / "merges.txt", kMostTokenizerBytes));
         }
         const bool is_bpe = text_.model_type == "BPE" && !text_.has_byte_fallback;
         if (!is_bpe) refuse("is no byte-level BPE, which is what octet takes from such a file");
@@ -70,8 +72,8 @@ class Bpe {
 
     void place(const std::string& token, std::uint64_t number, TokenKind kind) {
         if (number >= tokens_.size())
-            refuse(fmt::format("has token {} with number {}, and the embedding has {} rows", in_quotes(token),
-                               with_commas(number), with_commas(tokens_.size())));
+            refuse(fmt::format("has token {} with number {}, and the embedding has {} rows",
+                               in_quotes(token), with_commas(number), with_commas(tokens_.size())));
         tokens_[number] = token;
         kinds_[number] = static_cast<std::int32_t>(kind);
     }
@@ -81,12 +83,15 @@ class Bpe {
         kinds_.assign(source_.rows, static_cast<std::int32_t>(TokenKind::kUnused));
         for (const auto& [token, number] : text_.tokens) place(token, number, TokenKind::kNormal);
         for (const AddedToken& one : text_.added)
-            place(one.text, one.number, one.is_special ? TokenKind::kControl : TokenKind::kUserDefined);
+            place(one.text, one.number,
+                  one.is_special ? TokenKind::kControl : TokenKind::kUserDefined);
         for (const char* const key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
             const std::int64_t number = source_.config.token_or(key, -1);
-            const bool is_there = number >= 0 && static_cast<std::uint64_t>(number) < tokens_.size();
+            const bool is_there =
+                number >= 0 && static_cast<std::uint64_t>(number) < tokens_.size();
             if (is_there && !tokens_[static_cast<std::size_t>(number)].empty())
-                kinds_[static_cast<std::size_t>(number)] = static_cast<std::int32_t>(TokenKind::kControl);
+                kinds_[static_cast<std::size_t>(number)] =
+                    static_cast<std::int32_t>(TokenKind::kControl);
         }
         for (std::size_t i = 0; i < tokens_.size(); ++i) {
             if (tokens_[i].empty()) tokens_[i] = padding_token(i);
@@ -101,16 +106,20 @@ class Bpe {
         for (const Cut& cut : kCuts) {
             const bool is_plain = cut.pattern.empty();
             const bool fits =
-                is_plain ? text_.patterns.empty() : text_.patterns.size() == 1 && text_.patterns.front() == cut.pattern;
-            if (fits && cut.splits_digits == text_.splits_digits && has_byte_level()) return std::string(cut.name);
+                is_plain ? text_.patterns.empty()
+                         : text_.patterns.size() == 1 && text_.patterns.front() == cut.pattern;
+            if (fits && cut.splits_digits == text_.splits_digits && has_byte_level())
+                return std::string(cut.name);
         }
-        refuse(fmt::format("cuts text by {}, which octet knows no name of llama.cpp for; --pre NAME says it",
-                           text_.patterns.empty() ? in_quotes(fmt::format("{}", fmt::join(text_.cutters, ", ")))
-                                                  : in_quotes(text_.patterns.front())));
+        refuse(fmt::format(
+            "cuts text by {}, which octet knows no name of llama.cpp for; --pre NAME says it",
+            text_.patterns.empty() ? in_quotes(fmt::format("{}", fmt::join(text_.cutters, ", ")))
+                                   : in_quotes(text_.patterns.front())));
     }
 
     bool has_byte_level() const {
-        return std::find(text_.cutters.begin(), text_.cutters.end(), "ByteLevel") != text_.cutters.end();
+        return std::find(text_.cutters.begin(), text_.cutters.end(), "ByteLevel") !=
+               text_.cutters.end();
     }
 
     const TokenizerSource& source_;

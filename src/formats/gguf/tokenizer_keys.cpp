@@ -42,8 +42,8 @@ class Specials {
     void add_number(const char* name, const char* number, const char* key, Keys& keys) const {
         std::int64_t found = source_.config.token_or(number, -1);
         if (own_.has(name)) {
-            const std::string text =
-                own_.is_text(name) ? own_.text_or(name, "") : own_.part(name).text_or("content", "");
+            const std::string text = own_.is_text(name) ? own_.text_or(name, "")
+                                                        : own_.part(name).text_or("content", "");
             const auto token = std::find(tokens_.begin(), tokens_.end(), text);
             if (token != tokens_.end()) found = token - tokens_.begin();
         }
@@ -68,23 +68,28 @@ std::string padding_token(std::uint64_t number) {
     return fmt::format("[PAD{}]", number);
 }
 
-void add_special_keys(const TokenizerSource& source, const std::vector<std::string>& tokens, Keys& keys) {
+void add_special_keys(const TokenizerSource& source, const std::vector<std::string>& tokens,
+                      Keys& keys) {
     Specials(source, tokens).add(keys);
 }
 
-void add_tokenizer_keys(const TokenizerSource& source, Keys& keys, std::vector<std::string>& notes) {
+void add_tokenizer_keys(const TokenizerSource& source, Keys& keys,
+                        std::vector<std::string>& notes) {
     const auto is_there = [&](const char* name) { return io::exists(source.folder / name); };
     const bool is_t5 = source.architecture.name == "t5";
-    if (is_t5 && is_there("spiece.model")) return add_unigram_keys(source, source.folder / "spiece.model", keys);
+    if (is_t5 && is_there("spiece.model"))
+        return add_unigram_keys(source, source.folder / "spiece.model", keys);
     if (!is_t5 && is_there("tokenizer.model"))
         return add_piece_bpe_keys(source, source.folder / "tokenizer.model", keys);
-    if (!is_t5 && (is_there("tokenizer.json") || (is_there("vocab.json") && is_there("merges.txt"))))
+    if (!is_t5 &&
+        (is_there("tokenizer.json") || (is_there("vocab.json") && is_there("merges.txt"))))
         return add_bpe_keys(source, keys);
     keys.push_back({"tokenizer.ggml.model", std::string("none")});
     const std::string key = std::string(source.architecture.name) + ".vocab_size";
     keys.push_back({key, static_cast<std::uint32_t>(source.rows)});
-    notes.push_back(fmt::format("{}: no tokenizer of {} in it; the GGUF file runs on numbers of tokens alone",
-                                printable(source.folder.native()), source.architecture.name));
+    notes.push_back(
+        fmt::format("{}: no tokenizer of {} in it; the GGUF file runs on numbers of tokens alone",
+                    printable(source.folder.native()), source.architecture.name));
 }
 
 }  // namespace octet::gguf

@@ -1,4 +1,5 @@
-// SentencePiece: the unigram model of T5, and the BPE of Llama 1 and 2, Mistral, Phi-3 and Gemma, whose further tokens tokenizer.json lists.
+// SentencePiece: the unigram model of T5, and the BPE of Llama 1 and 2, Mistral, Phi-3 and Gemma,
+// whose further tokens tokenizer.json lists.
 #include <fmt/format.h>
 
 #include "base/text.hpp"
@@ -16,7 +17,8 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kMostPieceFileBytes = 32U << 20U;
 constexpr std::uint64_t kMostTokenizerBytes = 64U << 20U;
 
-/// What llama.cpp's converter gives to rows of the embedding that are no piece, and to tokens that were added.
+/// What llama.cpp's converter gives to rows of the embedding that are no piece, and to tokens that
+/// were added.
 constexpr float kScoreOfPadding = -10000.0F;
 constexpr float kScoreOfAdded = -1000.0F;
 
@@ -26,8 +28,8 @@ class Pieces {
     Pieces(const TokenizerSource& source, const fs::path& file, const tokenize::PieceModel& model)
         : source_(source), file_(file) {
         if (model.pieces.size() > source.rows)
-            refuse(fmt::format("has {} pieces, and the embedding has {} rows", with_commas(model.pieces.size()),
-                               with_commas(source.rows)));
+            refuse(fmt::format("has {} pieces, and the embedding has {} rows",
+                               with_commas(model.pieces.size()), with_commas(source.rows)));
         for (const tokenize::Piece& piece : model.pieces) {
             tokens_.emplace_back(piece.text);
             scores_.push_back(piece.score);
@@ -44,11 +46,13 @@ class Pieces {
     void add_further() {
         const fs::path json = source_.folder / "tokenizer.json";
         if (!io::exists(json)) return;
-        const TokenizerText text = parse_tokenizer(io::read_text_file(json, kMostTokenizerBytes), json.native());
+        const TokenizerText text =
+            parse_tokenizer(io::read_text_file(json, kMostTokenizerBytes), json.native());
         for (const AddedToken& one : text.added) {
             if (one.number >= tokens_.size())
-                refuse(fmt::format("has a token {} with number {} beside it, and the embedding has {} rows",
-                                   in_quotes(one.text), with_commas(one.number), with_commas(tokens_.size())));
+                refuse(fmt::format(
+                    "has a token {} with number {} beside it, and the embedding has {} rows",
+                    in_quotes(one.text), with_commas(one.number), with_commas(tokens_.size())));
             if (tokens_[one.number] == one.text) continue;
             tokens_[one.number] = one.text;
             scores_[one.number] = kScoreOfAdded;
@@ -59,7 +63,8 @@ class Pieces {
 
     void add(std::string_view model, Keys& keys) {
         keys.push_back({"tokenizer.ggml.model", std::string(model)});
-        keys.push_back({"tokenizer.ggml.pre", source_.pre.empty() ? std::string("default") : source_.pre});
+        keys.push_back(
+            {"tokenizer.ggml.pre", source_.pre.empty() ? std::string("default") : source_.pre});
         add_special_keys(source_, tokens_, keys);
         keys.push_back({"tokenizer.ggml.tokens", std::move(tokens_)});
         keys.push_back({"tokenizer.ggml.scores", std::move(scores_)});
@@ -68,7 +73,8 @@ class Pieces {
 
   private:
     [[noreturn]] void refuse(const std::string& what) const {
-        throw Error(ErrorCode::kBadInput, printable(file_.native()), what + "; --arch none writes weights alone");
+        throw Error(ErrorCode::kBadInput, printable(file_.native()),
+                    what + "; --arch none writes weights alone");
     }
 
     const TokenizerSource& source_;
@@ -97,10 +103,12 @@ void add_unigram_keys(const TokenizerSource& source, const fs::path& file, Keys&
     const tokenize::PieceModel model = tokenize::parse_piece_model(bytes, file.native());
     Pieces(source, file, model).add("t5", keys);
     keys.push_back({"tokenizer.ggml.add_space_prefix", model.normalizer.has_dummy_prefix});
-    keys.push_back({"tokenizer.ggml.remove_extra_whitespaces", model.normalizer.removes_extra_spaces});
+    keys.push_back(
+        {"tokenizer.ggml.remove_extra_whitespaces", model.normalizer.removes_extra_spaces});
     const std::string_view rules = model.normalizer.rules;
     if (!rules.empty())
-        keys.push_back({"tokenizer.ggml.precompiled_charsmap", std::vector<std::uint8_t>(rules.begin(), rules.end())});
+        keys.push_back({"tokenizer.ggml.precompiled_charsmap",
+                        std::vector<std::uint8_t>(rules.begin(), rules.end())});
     add_if_missing("tokenizer.ggml.unknown_token_id", model.unknown, keys);
     add_if_missing("tokenizer.ggml.add_bos_token", false, keys);
     add_if_missing("tokenizer.ggml.add_eos_token", true, keys);

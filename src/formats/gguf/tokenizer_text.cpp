@@ -16,13 +16,15 @@ using nlohmann::json;
 /// The events of a JSON text, with the keys that lead to each value. Lists are one step, "[]".
 class Events : public nlohmann::json_sax<json> {
   public:
-    Events(TokenizerText& text, std::string vocabulary) : text_(text), vocabulary_(std::move(vocabulary)) {}
+    Events(TokenizerText& text, std::string vocabulary)
+        : text_(text), vocabulary_(std::move(vocabulary)) {}
 
     bool null() override { return value(); }
     bool boolean(bool is_on) override {
         if (is_in("/added_tokens/[]") && last_ == "special") text_.added.back().is_special = is_on;
         if (is_in("/model") && last_ == "byte_fallback") text_.has_byte_fallback = is_on;
-        if (is_cutter() && last_ == "individual_digits") text_.splits_digits = text_.splits_digits || is_on;
+        if (is_cutter() && last_ == "individual_digits")
+            text_.splits_digits = text_.splits_digits || is_on;
         return value();
     }
     bool number_integer(number_integer_t /*number*/) override { return fits() && value(); }
@@ -31,7 +33,9 @@ class Events : public nlohmann::json_sax<json> {
         if (is_in("/added_tokens/[]") && last_ == "id") text_.added.back().number = number;
         return value();
     }
-    bool number_float(number_float_t /*number*/, const string_t& /*text*/) override { return fits() && value(); }
+    bool number_float(number_float_t /*number*/, const string_t& /*text*/) override {
+        return fits() && value();
+    }
     bool string(string_t& text) override {
         if (!fits()) return false;
         if (is_in("/model/merges")) text_.merges.push_back(text);
@@ -61,7 +65,8 @@ class Events : public nlohmann::json_sax<json> {
         return path_.size() < kMostPath;
     }
     bool end_array() override { return leave(); }
-    bool parse_error(std::size_t at, const std::string& /*token*/, const json::exception& /*error*/) override {
+    bool parse_error(std::size_t at, const std::string& /*token*/,
+                     const json::exception& /*error*/) override {
         problem = fmt::format("is no JSON at byte {}", with_commas(at));
         return false;
     }
@@ -73,7 +78,9 @@ class Events : public nlohmann::json_sax<json> {
 
     bool is_in(std::string_view path) const { return path_ == path; }
 
-    bool is_cutter() const { return path_ == "/pre_tokenizer" || path_ == "/pre_tokenizer/pretokenizers/[]"; }
+    bool is_cutter() const {
+        return path_ == "/pre_tokenizer" || path_ == "/pre_tokenizer/pretokenizers/[]";
+    }
 
     bool value() { return true; }
 
@@ -113,10 +120,12 @@ class Events : public nlohmann::json_sax<json> {
     std::size_t halves_ = 0;
 };
 
-void read_events(std::string_view text, std::string_view name, std::string vocabulary, TokenizerText& result) {
+void read_events(std::string_view text, std::string_view name, std::string vocabulary,
+                 TokenizerText& result) {
     Events events(result, std::move(vocabulary));
     if (json::sax_parse(text, &events)) return;
-    const std::string what = events.problem.empty() ? "is no tokenizer as octet knows them" : events.problem;
+    const std::string what =
+        events.problem.empty() ? "is no tokenizer as octet knows them" : events.problem;
     throw Error(ErrorCode::kBadInput, printable(name), what + "; fetch it again");
 }
 
@@ -128,7 +137,8 @@ TokenizerText parse_tokenizer(std::string_view text, std::string_view name) {
     return result;
 }
 
-TokenizerText parse_vocabulary(std::string_view vocabulary, std::string_view vocabulary_name, std::string_view merges) {
+TokenizerText parse_vocabulary(std::string_view vocabulary, std::string_view vocabulary_name,
+                               std::string_view merges) {
     TokenizerText result;
     result.model_type = "BPE";
     read_events(vocabulary, vocabulary_name, "", result);

@@ -1,5 +1,6 @@
-// What tokenizer.json, vocab.json and merges.txt say of a byte-level BPE, as a GGUF file needs it: tokens by number, merges in order, which
-// tokens are special, how text is cut before. Read by events, so that memory is in proportion to what is kept.
+// What tokenizer.json, vocab.json and merges.txt say of a byte-level BPE, as a GGUF file needs it:
+// tokens by number, merges in order, which tokens are special, how text is cut before. Read by
+// events, so that memory is in proportion to what is kept.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ struct TokenizerText {
     std::vector<std::pair<std::string, std::uint64_t>> tokens;
     std::vector<std::string> merges;  ///< "a b"
     std::vector<AddedToken> added;
-    std::vector<std::string> cutters;   ///< types of the pre-tokenizer and its parts: "ByteLevel", "Split", "Digits"
+    std::vector<std::string>
+        cutters;  ///< types of the pre-tokenizer and its parts: "ByteLevel", "Split", "Digits"
     std::vector<std::string> patterns;  ///< their regular expressions
     bool splits_digits = false;         ///< each on its own, by "Digits"
     bool has_byte_fallback = false;
@@ -30,6 +32,7 @@ struct TokenizerText {
 TokenizerText parse_tokenizer(std::string_view text, std::string_view name);
 
 /// Of vocab.json and merges.txt. kBadInput.
-TokenizerText parse_vocabulary(std::string_view vocabulary, std::string_view vocabulary_name, std::string_view merges);
+TokenizerText parse_vocabulary(std::string_view vocabulary, std::string_view vocabulary_name,
+                               std::string_view merges);
 
 }  // namespace octet::gguf

@@ -15,7 +15,8 @@ namespace {
 /// Elements at a time: codes and parameters stay in the first-level cache. A multiple of 8.
 constexpr std::uint64_t kChunk = 2048;
 
-/// Rows of more columns are read one at a time, so that the states of a run never take much more memory than its values.
+/// Rows of more columns are read one at a time, so that the states of a run never take much more
+/// memory than its values.
 constexpr std::uint64_t kLongRow = 32U << 10U;
 
 std::uint8_t* as_codes(std::byte* bytes) {
@@ -24,8 +25,8 @@ std::uint8_t* as_codes(std::byte* bytes) {
 
 }  // namespace
 
-BlockRestorer::BlockRestorer(const io::File& file, std::uint64_t offset, const Scheme& scheme, const Shape& shape,
-                             quant::BlockState state)
+BlockRestorer::BlockRestorer(const io::File& file, std::uint64_t offset, const Scheme& scheme,
+                             const Shape& shape, quant::BlockState state)
     : file_(&file),
       scheme_(scheme),
       state_(state),
@@ -51,8 +52,8 @@ std::uint64_t BlockRestorer::byte_of(std::uint64_t element) const noexcept {
            place / 8 * scheme_.bits + (scheme_.bits == 8 ? place % 8 : 0);
 }
 
-std::vector<float> BlockRestorer::read_floats(const quant::StoredPart& part, std::uint64_t offset, std::uint64_t first,
-                                              std::uint64_t count) const {
+std::vector<float> BlockRestorer::read_floats(const quant::StoredPart& part, std::uint64_t offset,
+                                              std::uint64_t first, std::uint64_t count) const {
     std::vector<float> values(count);
     const kernels::Kernels& k = quant::active_kernels();
     if (part.dtype == Dtype::kF32) {
@@ -66,8 +67,8 @@ std::vector<float> BlockRestorer::read_floats(const quant::StoredPart& part, std
 }
 
 /// Whole numbers, packed along the rows of the grid.
-std::vector<float> BlockRestorer::read_packed(std::uint64_t offset, unsigned bits, bool is_signed, std::uint64_t first,
-                                              std::uint64_t count) const {
+std::vector<float> BlockRestorer::read_packed(std::uint64_t offset, unsigned bits, bool is_signed,
+                                              std::uint64_t first, std::uint64_t count) const {
     std::vector<float> values;
     std::vector<std::byte> raw;
     std::vector<std::uint8_t> codes;
@@ -78,7 +79,8 @@ std::vector<float> BlockRestorer::read_packed(std::uint64_t offset, unsigned bit
         const std::uint64_t taken = std::min(count - values.size(), grid_.across - column);
         raw.resize(quant::packed_bytes(taken + skipped, bits));
         codes.resize(taken + skipped);
-        file_->read_at(raw, offset + at / grid_.across * quant::packed_bytes(grid_.across, bits) + column / 8 * bits);
+        file_->read_at(raw, offset + at / grid_.across * quant::packed_bytes(grid_.across, bits) +
+                                column / 8 * bits);
         quant::unpack(as_codes(raw.data()), codes.size(), bits, is_signed, codes.data());
         for (std::uint64_t i = skipped; i < codes.size(); ++i)
             values.push_back(is_signed ? static_cast<float>(static_cast<std::int8_t>(codes[i]))
@@ -104,7 +106,8 @@ BlockRestorer::States BlockRestorer::read_states(std::uint64_t first, std::uint6
 }
 
 /// The same with two levels: a small number times the float of its superblock.
-BlockRestorer::States BlockRestorer::read_two_levels(std::uint64_t first, std::uint64_t last) const {
+BlockRestorer::States BlockRestorer::read_two_levels(std::uint64_t first,
+                                                     std::uint64_t last) const {
     const quant::TwoLevelShape two = quant::two_level_shape(scheme_);
     const quant::BlockGrid supers = quant::super_grid_of(scheme_, grid_);
     const std::uint64_t groups_down = supers.rows_each / grid_.rows_each;
@@ -113,23 +116,28 @@ BlockRestorer::States BlockRestorer::read_two_levels(std::uint64_t first, std::u
     const std::uint64_t supers_down = supers.down / supers.batch;
     const auto super_of = [&](std::uint64_t block) {
         const std::uint64_t row = block / grid_.across;
-        const std::uint64_t super_row =
-            supers.batch == 1 ? row / groups_down : row / down * supers_down + row % down / groups_down;
+        const std::uint64_t super_row = supers.batch == 1
+                                            ? row / groups_down
+                                            : row / down * supers_down + row % down / groups_down;
         return super_row * supers.across + block % grid_.across / groups_across;
     };
     const std::uint64_t count = last - first + 1;
     const std::uint64_t first_super = super_of(first);
     const std::uint64_t super_count = super_of(last) - first_super + 1;
     const auto restore = [&](std::vector<float> numbers, std::size_t part) {
-        const std::vector<float> floats = read_floats(parts_[part], offsets_[part], first_super, super_count);
-        for (std::uint64_t i = 0; i < count; ++i) numbers[i] *= floats[super_of(first + i) - first_super];
+        const std::vector<float> floats =
+            read_floats(parts_[part], offsets_[part], first_super, super_count);
+        for (std::uint64_t i = 0; i < count; ++i)
+            numbers[i] *= floats[super_of(first + i) - first_super];
         return numbers;
     };
     States states{first,
-                  restore(read_packed(offsets_[1], two.scale_bits, false, first, count), scheme_.symmetric ? 2 : 3),
+                  restore(read_packed(offsets_[1], two.scale_bits, false, first, count),
+                          scheme_.symmetric ? 2 : 3),
                   std::vector<float>(scheme_.symmetric ? count : 0)};
     if (!scheme_.symmetric)
-        states.zero_point = restore(read_packed(offsets_[2], two.zero_point_bits, true, first, count), 4);
+        states.zero_point =
+            restore(read_packed(offsets_[2], two.zero_point_bits, true, first, count), 4);
     return states;
 }
 
@@ -137,11 +145,12 @@ void BlockRestorer::restore(std::span<const std::byte> codes, float* values) con
     const kernels::BlockLoop loop{
         quant::block_kind(scheme_), false,       quant::largest_code(scheme_), 1, 1, &state_.scale,
         &state_.zero_point,         codes.size()};
-    quant::active_kernels().restore_block(reinterpret_cast<const std::uint8_t*>(codes.data()), codes.size(), loop,
-                                          values);
+    quant::active_kernels().restore_block(reinterpret_cast<const std::uint8_t*>(codes.data()),
+                                          codes.size(), loop, values);
 }
 
-void BlockRestorer::read_run(std::uint64_t first, std::span<float> values, std::span<std::byte> scratch) const {
+void BlockRestorer::read_run(std::uint64_t first, std::span<float> values,
+                             std::span<std::byte> scratch) const {
     if (has_plain_codes()) {
         const std::span<std::byte> codes = scratch.first(values.size());
         file_->read_at(codes, offsets_[0] + first);
@@ -149,16 +158,20 @@ void BlockRestorer::read_run(std::uint64_t first, std::span<float> values, std::
     }
     const std::uint64_t start = byte_of(first);
     const std::uint64_t last = first + values.size() - 1;
-    const std::uint64_t stop = std::min(byte_of(last) + (scheme_.bits == 8 ? 1 : scheme_.bits), parts_[0].byte_count);
+    const std::uint64_t stop =
+        std::min(byte_of(last) + (scheme_.bits == 8 ? 1 : scheme_.bits), parts_[0].byte_count);
     file_->read_at(scratch.first(stop - start), offsets_[0] + start);
     const bool by_columns = grid_.columns_each == 1;
     const bool same_row = first / matrix_.columns == last / matrix_.columns;
     // Down a column the states of a run's rows are needed whole, unless it has one row only.
     const std::uint64_t columns = matrix_.columns;
-    const std::uint64_t from = by_columns && !same_row ? block_of(first - first % columns) : block_of(first);
-    const std::uint64_t to = by_columns && !same_row ? block_of(last - last % columns + columns - 1) : block_of(last);
+    const std::uint64_t from =
+        by_columns && !same_row ? block_of(first - first % columns) : block_of(first);
+    const std::uint64_t to =
+        by_columns && !same_row ? block_of(last - last % columns + columns - 1) : block_of(last);
     const States states = read_states(from, to);
-    kernels::BlockLoop loop{quant::block_kind(scheme_), false, quant::largest_code(scheme_), 1, 1, nullptr, nullptr};
+    kernels::BlockLoop loop{
+        quant::block_kind(scheme_), false, quant::largest_code(scheme_), 1, 1, nullptr, nullptr};
     alignas(64) float scale[kChunk];
     alignas(64) float zero_point[kChunk];
     alignas(64) std::uint8_t codes[kChunk + 8];
@@ -168,8 +181,10 @@ void BlockRestorer::read_run(std::uint64_t first, std::span<float> values, std::
         const std::uint64_t skipped = scheme_.bits == 8 ? 0 : place % 8;
         const std::uint64_t in_block =
             by_columns ? kChunk : grid_.columns_each - element % columns % grid_.columns_each;
-        const std::uint64_t limit = std::min({kChunk, matrix_.packed_row - place, values.size() - done});
-        const std::uint64_t count = by_columns ? limit : std::min(limit, std::max<std::uint64_t>(in_block, 1));
+        const std::uint64_t limit =
+            std::min({kChunk, matrix_.packed_row - place, values.size() - done});
+        const std::uint64_t count =
+            by_columns ? limit : std::min(limit, std::max<std::uint64_t>(in_block, 1));
         const std::uint64_t block = block_of(element) - states.first;
         loop.scale = by_columns ? states.scale.data() + block : scale;
         loop.zero_point = by_columns ? states.zero_point.data() + block : zero_point;
@@ -177,14 +192,15 @@ void BlockRestorer::read_run(std::uint64_t first, std::span<float> values, std::
             std::fill_n(scale, count, states.scale[block]);
             std::fill_n(zero_point, count, states.zero_point[block]);
         }
-        quant::unpack(as_codes(scratch.data()) + (byte_of(element) - start), count + skipped, scheme_.bits,
-                      scheme_.symmetric, codes);
+        quant::unpack(as_codes(scratch.data()) + (byte_of(element) - start), count + skipped,
+                      scheme_.bits, scheme_.symmetric, codes);
         quant::active_kernels().restore_block(codes + skipped, count, loop, values.data() + done);
         done += count;
     }
 }
 
-void BlockRestorer::read(std::uint64_t first, std::span<float> values, std::span<std::byte> scratch) const {
+void BlockRestorer::read(std::uint64_t first, std::span<float> values,
+                         std::span<std::byte> scratch) const {
     const bool row_by_row = grid_.columns_each == 1 && matrix_.columns > kLongRow;
     for (std::uint64_t done = 0; done < values.size();) {
         const std::uint64_t left = values.size() - done;

@@ -1,5 +1,6 @@
-// Reads values back from the codes and the state tensors of a tensor that was quantized in blocks: any run of elements, whatever lies
-// around it. Reading is safe from several threads at once; the file outlives the reader.
+// Reads values back from the codes and the state tensors of a tensor that was quantized in blocks:
+// any run of elements, whatever lies around it. Reading is safe from several threads at once; the
+// file outlives the reader.
 #pragma once
 
 #include <cstdint>
@@ -14,17 +15,22 @@ namespace octet::octet_set {
 
 class BlockRestorer {
   public:
-    /// `offset`: of the codes, behind which the state tensors lie. `state`: of a whole tensor, from the sidecar; else not looked at.
-    BlockRestorer(const io::File& file, std::uint64_t offset, const Scheme& scheme, const Shape& shape,
-                  quant::BlockState state);
+    /// `offset`: of the codes, behind which the state tensors lie. `state`: of a whole tensor, from
+    /// the sidecar; else not looked at.
+    BlockRestorer(const io::File& file, std::uint64_t offset, const Scheme& scheme,
+                  const Shape& shape, quant::BlockState state);
 
-    /// True where code i is byte i of the codes and all share one state: then restore() does without read().
-    bool has_plain_codes() const noexcept { return scheme_.bits == 8 && !quant::has_state_tensors(scheme_); }
+    /// True where code i is byte i of the codes and all share one state: then restore() does
+    /// without read().
+    bool has_plain_codes() const noexcept {
+        return scheme_.bits == 8 && !quant::has_state_tensors(scheme_);
+    }
 
     /// What plain codes stand for.
     void restore(std::span<const std::byte> codes, float* values) const;
 
-    /// Restores elements [first, first + values.size()). `scratch` holds as many bytes and 16 more. kIo.
+    /// Restores elements [first, first + values.size()). `scratch` holds as many bytes and 16 more.
+    /// kIo.
     void read(std::uint64_t first, std::span<float> values, std::span<std::byte> scratch) const;
 
   private:
@@ -37,10 +43,10 @@ class BlockRestorer {
     std::uint64_t block_of(std::uint64_t element) const noexcept;
     std::uint64_t byte_of(std::uint64_t element) const noexcept;
     States read_states(std::uint64_t first, std::uint64_t last) const;
-    std::vector<float> read_floats(const quant::StoredPart& part, std::uint64_t offset, std::uint64_t first,
-                                   std::uint64_t count) const;
-    std::vector<float> read_packed(std::uint64_t offset, unsigned bits, bool is_signed, std::uint64_t first,
-                                   std::uint64_t count) const;
+    std::vector<float> read_floats(const quant::StoredPart& part, std::uint64_t offset,
+                                   std::uint64_t first, std::uint64_t count) const;
+    std::vector<float> read_packed(std::uint64_t offset, unsigned bits, bool is_signed,
+                                   std::uint64_t first, std::uint64_t count) const;
     States read_two_levels(std::uint64_t first, std::uint64_t last) const;
     void read_run(std::uint64_t first, std::span<float> values, std::span<std::byte> scratch) const;
 

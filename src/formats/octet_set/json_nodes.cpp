@@ -9,7 +9,8 @@ namespace octet::octet_set {
 namespace {
 
 constexpr int kMostDepth = 4;
-constexpr std::size_t kMostNodes = 256;  // ten times as many as a tensor's entry has: what is quadratic stays small
+constexpr std::size_t kMostNodes =
+    256;  // ten times as many as a tensor's entry has: what is quadratic stays small
 constexpr std::size_t kMostDigits = 19;  // of them every number fits in 64 bits
 
 bool is_digit(char c) noexcept {
@@ -28,7 +29,9 @@ bool is_plain(char c) noexcept {
 /// Few members: each is held against those before it.
 bool has_key_twice(const JsonNode& object) noexcept {
     bool is_twice = false;
-    for_each_child(object, [&](const JsonNode& child) { is_twice |= find_member(object, child.key) != &child; });
+    for_each_child(object, [&](const JsonNode& child) {
+        is_twice |= find_member(object, child.key) != &child;
+    });
     return is_twice;
 }
 
@@ -58,7 +61,8 @@ std::optional<std::string_view> PlainJson::string() noexcept {
     return text_.substr(start, at_++ - start);
 }
 
-// JSON's grammar is narrower than that of from_chars: a digit before the point and behind it, no needless zero.
+// JSON's grammar is narrower than that of from_chars: a digit before the point and behind it, no
+// needless zero.
 bool PlainJson::number(JsonNode& node) noexcept {
     const std::size_t start = at_;
     const auto digits = [&] {
@@ -66,12 +70,15 @@ bool PlainJson::number(JsonNode& node) noexcept {
         while (at_ < text_.size() && is_digit(text_[at_])) ++at_;
         return at_ - first;
     };
-    const auto is_next = [&](char a, char b) { return at_ < text_.size() && (text_[at_] == a || text_[at_] == b); };
+    const auto is_next = [&](char a, char b) {
+        return at_ < text_.size() && (text_[at_] == a || text_[at_] == b);
+    };
     const bool is_negative = is_next('-', '-');
     if (is_negative) ++at_;
     const std::size_t before_point = at_;
     const std::size_t count = digits();
-    if (count == 0 || count > kMostDigits || (count > 1 && text_[before_point] == '0')) return false;
+    if (count == 0 || count > kMostDigits || (count > 1 && text_[before_point] == '0'))
+        return false;
     const std::size_t whole_end = at_;
     if (is_next('.', '.')) {
         ++at_;

@@ -1,5 +1,6 @@
-// JSON values of a sidecar as nodes in a row, whether the JSON library made them or they come straight from a text in its plain form, which
-// takes a tenth of the time. Nodes hold no memory of their own: keys and strings are views of what they were made from.
+// JSON values of a sidecar as nodes in a row, whether the JSON library made them or they come
+// straight from a text in its plain form, which takes a tenth of the time. Nodes hold no memory of
+// their own: keys and strings are views of what they were made from.
 #pragma once
 
 #include <cstddef>
@@ -22,10 +23,13 @@ struct JsonNode {
     Kind kind = Kind::kOther;
 
     bool is_number() const noexcept { return kind == Kind::kUnsigned || kind == Kind::kNumber; }
-    bool is_string(std::string_view wanted) const noexcept { return kind == Kind::kString && text == wanted; }
+    bool is_string(std::string_view wanted) const noexcept {
+        return kind == Kind::kString && text == wanted;
+    }
 };
 
-/// Calls visit(child) for everything directly inside the object or array `parent`, which is followed by what is inside it.
+/// Calls visit(child) for everything directly inside the object or array `parent`, which is
+/// followed by what is inside it.
 template <typename Visit>
 void for_each_child(const JsonNode& parent, Visit&& visit) {
     const JsonNode* const end = &parent + parent.size;
@@ -35,10 +39,11 @@ void for_each_child(const JsonNode& parent, Visit&& visit) {
 /// The member of that key, or null. Only objects have any.
 const JsonNode* find_member(const JsonNode& object, std::string_view key) noexcept;
 
-/// Reads a text in its plain form from the front. It judges nothing: what is not plain, everything broken among it, is left to the JSON
-/// library. Plain are white space, strings of printable ASCII without escapes, numbers of at most 19 digits before the point that a double
-/// can hold and that are not negative and whole, and, at most 4 levels deep and 256 values in
-/// all, arrays and objects of no key twice.
+/// Reads a text in its plain form from the front. It judges nothing: what is not plain, everything
+/// broken among it, is left to the JSON library. Plain are white space, strings of printable ASCII
+/// without escapes, numbers of at most 19 digits before the point that a double can hold and that
+/// are not negative and whole, and, at most 4 levels deep and 256 values in all, arrays and objects
+/// of no key twice.
 class PlainJson {
   public:
     PlainJson(std::string_view text, std::size_t at) noexcept : text_(text), at_(at) {}
@@ -51,7 +56,8 @@ class PlainJson {
     /// Takes a string.
     std::optional<std::string_view> string() noexcept;
 
-    /// Takes a value and appends its nodes. False where it is not plain: then some of them are there.
+    /// Takes a value and appends its nodes. False where it is not plain: then some of them are
+    /// there.
     bool value(std::vector<JsonNode>& nodes, int depth = 0);
 
   private:

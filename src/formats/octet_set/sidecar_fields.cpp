@@ -18,10 +18,12 @@ void SidecarFields::fail(std::string_view what) const {
 }
 
 void SidecarFields::fail_at(std::string_view place, std::string_view what) const {
-    fail(fmt::format("{}{}{}", tensor_ != nullptr ? "tensor " + in_quotes(*tensor_) : "", place, what));
+    fail(fmt::format("{}{}{}", tensor_ != nullptr ? "tensor " + in_quotes(*tensor_) : "", place,
+                     what));
 }
 
-void SidecarFields::check_keys(const JsonNode& object, std::string_view place, Keys required, Keys optional) const {
+void SidecarFields::check_keys(const JsonNode& object, std::string_view place, Keys required,
+                               Keys optional) const {
     if (object.kind != JsonNode::Kind::kObject) fail_at(place, " is not an object");
     const auto is_among = [](Keys keys, std::string_view key) {
         return std::find(keys.begin(), keys.end(), key) != keys.end();

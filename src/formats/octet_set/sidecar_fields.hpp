@@ -1,5 +1,6 @@
-// What a sidecar's values must be: each function takes one as what it should be, or refuses the sidecar with the place. Holds the names of the
-// file and of the tensor that is being read, for messages.
+// What a sidecar's values must be: each function takes one as what it should be, or refuses the
+// sidecar with the place. Holds the names of the file and of the tensor that is being read, for
+// messages.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,8 @@ class SidecarFields {
     using Keys = std::initializer_list<std::string_view>;
 
     /// An object of exactly these keys: every one of `required`, any of `optional`, nothing else.
-    void check_keys(const JsonNode& object, std::string_view place, Keys required, Keys optional) const;
+    void check_keys(const JsonNode& object, std::string_view place, Keys required,
+                    Keys optional) const;
 
     /// The member of an object that has it, as check_keys() has seen.
     const JsonNode& member(const JsonNode& object, std::string_view key) const;

@@ -50,7 +50,8 @@ void append_nodes(const json& value, std::vector<JsonNode>& nodes) {
     nodes[place].size = nodes.size() - place;
 }
 
-/// Reads one sidecar. Tensor entries are taken as they come and dropped, so that memory stays near the size of the text.
+/// Reads one sidecar. Tensor entries are taken as they come and dropped, so that memory stays near
+/// the size of the text.
 class Reader {
   public:
     Reader(std::string_view text, std::string_view file_name)
@@ -63,12 +64,14 @@ class Reader {
         read_json(text_);
         check_version_of_schemes();
         check_ties();
-        if (!is_sealed(text_)) fail("does not match its own checksum: it was changed after it was written");
+        if (!is_sealed(text_))
+            fail("does not match its own checksum: it was changed after it was written");
         return std::move(sidecar_);
     }
 
-    /// Reads a sidecar as octet writes it, and nothing else: its tensors as plain JSON, and the text without them as read() does. That what begins
-    /// like the tensors is not inside another member is told by its end: the bracket that closes its object is the last of the text.
+    /// Reads a sidecar as octet writes it, and nothing else: its tensors as plain JSON, and the
+    /// text without them as read() does. That what begins like the tensors is not inside another
+    /// member is told by its end: the bracket that closes its object is the last of the text.
     std::optional<Sidecar> read_plainly() {
         constexpr std::string_view kOpening = "\n  \"tensors\": {";
         const std::size_t opening = text_.find(kOpening);
@@ -105,17 +108,19 @@ class Reader {
 
     void check_version_of_schemes() const {
         if (version_ == kFirstSidecarVersion && !entries_.first_of_version_2().empty())
-            fail(fmt::format("tensor {} has a scheme that version {} does not know", entries_.first_of_version_2(),
-                             version_));
+            fail(fmt::format("tensor {} has a scheme that version {} does not know",
+                             entries_.first_of_version_2(), version_));
     }
 
     void check_ties() {
         if (!resolve_ties(sidecar_.tensors))
-            fail("has a tensor that is the same_as one that does not stand there with data, dtype and shape");
+            fail(
+                "has a tensor that is the same_as one that does not stand there with data, dtype "
+                "and shape");
     }
 
-    /// From behind the bracket that opens them; returns where they end, behind the one that closes them, or nothing where anything is not plain or not
-    /// right.
+    /// From behind the bracket that opens them; returns where they end, behind the one that closes
+    /// them, or nothing where anything is not plain or not right.
     std::optional<std::size_t> read_plain_tensors(std::size_t begin) {
         constexpr std::size_t kBytesOfMost = 384;  // of an entry
         sidecar_.tensors.reserve(text_.size() / kBytesOfMost);
@@ -171,22 +176,29 @@ class Reader {
         return true;
     }
 
-    [[noreturn]] void fail_as_entry() const { fail(fmt::format("tensor {} is not an object", in_quotes(tensor_))); }
+    [[noreturn]] void fail_as_entry() const {
+        fail(fmt::format("tensor {} is not an object", in_quotes(tensor_)));
+    }
 
     bool watch_key(int depth, const std::string& key) {
-        if (!keys_.back().insert(key).second) fail(fmt::format("the key {} stands twice", in_quotes(key)));
+        if (!keys_.back().insert(key).second)
+            fail(fmt::format("the key {} stands twice", in_quotes(key)));
         if (depth == 1) member_ = key;
-        if (depth == 1 && key == "tensors" && version_ == 0) fail("has no version before its tensors");
+        if (depth == 1 && key == "tensors" && version_ == 0)
+            fail("has no version before its tensors");
         if (depth == 2 && member_ == "tensors") tensor_ = key;
         return true;
     }
 
-    [[noreturn]] void fail_as_foreign() const { fail("is not octet's: its format is not \"octet\""); }
+    [[noreturn]] void fail_as_foreign() const {
+        fail("is not octet's: its format is not \"octet\"");
+    }
 
     void check_version(const json& value) {
         if (value != kFirstSidecarVersion && value != kLastSidecarVersion)
             fail(fmt::format("is of version {}; this octet reads versions {} and {}",
-                             printable(value.dump().substr(0, 40)), kFirstSidecarVersion, kLastSidecarVersion));
+                             printable(value.dump().substr(0, 40)), kFirstSidecarVersion,
+                             kLastSidecarVersion));
         version_ = value.get<std::uint64_t>();
     }
 
@@ -194,7 +206,9 @@ class Reader {
                                      std::string_view checksum_key) const {
         if (value.kind != JsonNode::Kind::kArray) fields_.fail_at(place, " is not an array");
         const bool is_hashed = !checksum_key.empty();
-        const auto within = [&](std::string_view part) { return std::string(place) + std::string(part); };
+        const auto within = [&](std::string_view part) {
+            return std::string(place) + std::string(part);
+        };
         std::vector<FileReport> files;
         for_each_child(value, [&](const JsonNode& file) {
             if (is_hashed) {
@@ -202,9 +216,12 @@ class Reader {
             } else {
                 fields_.check_keys(file, place, {"name", "bytes"}, {"sha256"});
             }
-            FileReport read{std::string(fields_.string_of(fields_.member(file, "name"), within(".name"))),
-                            fields_.unsigned_of(fields_.member(file, "bytes"), within(".bytes"))};
-            if (is_hashed) read.checksum = fields_.checksum_of(fields_.member(file, checksum_key), within(" checksum"));
+            FileReport read{
+                std::string(fields_.string_of(fields_.member(file, "name"), within(".name"))),
+                fields_.unsigned_of(fields_.member(file, "bytes"), within(".bytes"))};
+            if (is_hashed)
+                read.checksum =
+                    fields_.checksum_of(fields_.member(file, checksum_key), within(" checksum"));
             if (const JsonNode* const sha256 = find_member(file, "sha256"))
                 read.sha256 = fields_.sha256_of(*sha256, within(".sha256"));
             files.push_back(std::move(read));
@@ -217,43 +234,49 @@ class Reader {
         nodes_.clear();
         append_nodes(tree, nodes_);
         const JsonNode& top = nodes_.front();
-        fields_.check_keys(
-            top, "the sidecar",
-            {"format", "version", "generator", "source", "files", "companions", "options", "tensors", kChecksumKey},
-            {});
+        fields_.check_keys(top, "the sidecar",
+                           {"format", "version", "generator", "source", "files", "companions",
+                            "options", "tensors", kChecksumKey},
+                           {});
         if (!fields_.member(top, "format").is_string("octet")) fail_as_foreign();
-        if (fields_.member(top, "tensors").kind != JsonNode::Kind::kObject) fail("tensors is not an object");
+        if (fields_.member(top, "tensors").kind != JsonNode::Kind::kObject)
+            fail("tensors is not an object");
         sidecar_.generator = fields_.string_of(fields_.member(top, "generator"), "generator");
         read_source(fields_.member(top, "source"), tree);
         sidecar_.files = files_of(fields_.member(top, "files"), "files", kPieceChecksumKey);
-        sidecar_.companions = files_of(fields_.member(top, "companions"), "companions", kChecksumKey);
+        sidecar_.companions =
+            files_of(fields_.member(top, "companions"), "companions", kChecksumKey);
         read_options(fields_.member(top, "options"));
         if (sidecar_.files.size() != sidecar_.source_files.size())
             fail("lists another number of files than its source had");
     }
 
     void read_source(const JsonNode& source, const json& tree) {
-        fields_.check_keys(source, "source", {"files", "framework_bytes", "sum_of_squares"}, {"index"});
+        fields_.check_keys(source, "source", {"files", "framework_bytes", "sum_of_squares"},
+                           {"index"});
         sidecar_.source_files = files_of(fields_.member(source, "files"), "source.files", "");
-        sidecar_.source_framework_bytes =
-            fields_.unsigned_of(fields_.member(source, "framework_bytes"), "source.framework_bytes");
+        sidecar_.source_framework_bytes = fields_.unsigned_of(
+            fields_.member(source, "framework_bytes"), "source.framework_bytes");
         sidecar_.source_sum_of_squares =
             fields_.statistic_of(fields_.member(source, "sum_of_squares"), "source.sum_of_squares");
         const JsonNode* const index = find_member(source, "index");
         if (index == nullptr) return;
         fields_.check_keys(*index, "source.index", {"name"}, {"metadata"});
-        sidecar_.source_index =
-            SourceIndex{std::string(fields_.string_of(fields_.member(*index, "name"), "source.index.name")), ""};
+        sidecar_.source_index = SourceIndex{
+            std::string(fields_.string_of(fields_.member(*index, "name"), "source.index.name")),
+            ""};
         const JsonNode* const metadata = find_member(*index, "metadata");
         if (metadata == nullptr) return;
-        if (metadata->kind != JsonNode::Kind::kObject) fail("source.index.metadata is not an object");
+        if (metadata->kind != JsonNode::Kind::kObject)
+            fail("source.index.metadata is not an object");
         sidecar_.source_index->metadata = tree.at("source").at("index").at("metadata").dump();
     }
 
     void read_options(const JsonNode& options) {
         fields_.check_keys(options, "options", {"preset", "rules"},
                            {"scheme", "importance", "max_size", "target_sqnr", "on_non_finite"});
-        const auto preset = parse_preset(fields_.string_of(fields_.member(options, "preset"), "options.preset"));
+        const auto preset =
+            parse_preset(fields_.string_of(fields_.member(options, "preset"), "options.preset"));
         if (!preset) fail("options.preset is not known to this octet");
         sidecar_.options.preset = *preset;
         read_rules(fields_.member(options, "rules"));
@@ -279,10 +302,13 @@ class Reader {
         if (rules.kind != JsonNode::Kind::kArray) fail("options.rules is not an array");
         for_each_child(rules, [&](const JsonNode& entry) {
             fields_.check_keys(entry, "a rule of options.rules", {"match", "scheme"}, {});
-            const auto scheme = fields_.string_of(fields_.member(entry, "scheme"), "options.rules.scheme");
-            const auto match = fields_.string_of(fields_.member(entry, "match"), "options.rules.match");
+            const auto scheme =
+                fields_.string_of(fields_.member(entry, "scheme"), "options.rules.scheme");
+            const auto match =
+                fields_.string_of(fields_.member(entry, "match"), "options.rules.match");
             TensorRule rule{std::string(match), parse_scheme(scheme)};
-            if (!rule.scheme && scheme != "keep") fail("options.rules has a scheme that is not known to this octet");
+            if (!rule.scheme && scheme != "keep")
+                fail("options.rules has a scheme that is not known to this octet");
             sidecar_.options.rules.push_back(std::move(rule));
         });
     }
@@ -311,7 +337,8 @@ Sidecar parse_sidecar(std::string_view text, std::string_view file_name) {
 
 bool resolve_ties(std::vector<TensorReport>& tensors) {
     const auto is_tied = [](const TensorReport& tensor) { return !tensor.same_as.empty(); };
-    if (std::none_of(tensors.begin(), tensors.end(), is_tied)) return true;  // no table of a million names for nothing
+    if (std::none_of(tensors.begin(), tensors.end(), is_tied))
+        return true;  // no table of a million names for nothing
     std::unordered_map<std::string_view, const TensorReport*> originals;
     for (const TensorReport& tensor : tensors) {
         if (tensor.same_as.empty()) originals.emplace(tensor.name, &tensor);

@@ -14,7 +14,8 @@ namespace octet::octet_set {
 namespace {
 
 /// `checksum_key` is how files of this list are hashed: as a whole or by pieces.
-void write_files(JsonWriter& writer, const std::vector<FileReport>& files, std::string_view checksum_key) {
+void write_files(JsonWriter& writer, const std::vector<FileReport>& files,
+                 std::string_view checksum_key) {
     writer.begin_array();
     for (const FileReport& file : files) {
         writer.begin_object().key("name").string(file.name).key("bytes").integer(file.byte_count);
@@ -30,7 +31,8 @@ void write_source(JsonWriter& writer, const Sidecar& sidecar) {
     write_files(writer, sidecar.source_files, kPieceChecksumKey);
     if (sidecar.source_index) {
         writer.key("index").begin_object().key("name").string(sidecar.source_index->name);
-        if (!sidecar.source_index->metadata.empty()) writer.key("metadata").raw(sidecar.source_index->metadata);
+        if (!sidecar.source_index->metadata.empty())
+            writer.key("metadata").raw(sidecar.source_index->metadata);
         writer.end_object();
     }
     writer.key("framework_bytes").integer(sidecar.source_framework_bytes);
@@ -65,7 +67,8 @@ void write_statistics(JsonWriter& writer, const TensorStatistics& s) {
 }
 
 /// `tied_position` is that of a tensor whose bytes are another's.
-void write_tensor(JsonWriter& writer, const TensorReport& t, std::optional<std::uint32_t> tied_position) {
+void write_tensor(JsonWriter& writer, const TensorReport& t,
+                  std::optional<std::uint32_t> tied_position) {
     writer.key(t.name).begin_object();
     writer.key("dtype").string(dtype_name(t.dtype));
     writer.key("shape").begin_array();
@@ -102,7 +105,8 @@ void write_tensor(JsonWriter& writer, const TensorReport& t, std::optional<std::
     writer.end_object();
 }
 
-// The object's last member is the checksum of everything before it, so that no byte of the file goes unchecked.
+// The object's last member is the checksum of everything before it, so that no byte of the file
+// goes unchecked.
 constexpr std::string_view kBeforeSeal = ",\n  ";
 
 std::string seal_with(const Checksum& checksum) {
@@ -112,7 +116,8 @@ std::string seal_with(const Checksum& checksum) {
 /// Takes text over from where it is being written, part by part, and ends it with its seal.
 class SealedParts {
   public:
-    SealedParts(std::string& text, const std::function<void(std::string_view)>& take) : text_(text), take_(take) {
+    SealedParts(std::string& text, const std::function<void(std::string_view)>& take)
+        : text_(text), take_(take) {
         quant::active_kernels().hash_begin(state_);
     }
 
@@ -147,14 +152,18 @@ class SealedParts {
 
 /// The first that knows all of its schemes, those of rules included.
 std::uint64_t version_of(const Sidecar& sidecar) {
-    const auto is_newer = [](const auto& named) { return named.scheme && needs_version_2(*named.scheme); };
+    const auto is_newer = [](const auto& named) {
+        return named.scheme && needs_version_2(*named.scheme);
+    };
     const std::vector<TensorRule>& rules = sidecar.options.rules;
-    const bool is_second = is_newer(sidecar.options) || std::any_of(rules.begin(), rules.end(), is_newer) ||
+    const bool is_second = is_newer(sidecar.options) ||
+                           std::any_of(rules.begin(), rules.end(), is_newer) ||
                            std::any_of(sidecar.tensors.begin(), sidecar.tensors.end(), is_newer);
     return is_second ? kLastSidecarVersion : kFirstSidecarVersion;
 }
 
-constexpr std::array<std::string_view, 6> kPresetNames = {"all", "lesson", "linear", "q8", "q6", "q4"};
+constexpr std::array<std::string_view, 6> kPresetNames = {"all", "lesson", "linear",
+                                                          "q8",  "q6",     "q4"};
 
 }  // namespace
 
@@ -173,7 +182,8 @@ bool needs_version_2(const Scheme& scheme) noexcept {
     return scheme.batch || scheme.row_packing;
 }
 
-std::uint64_t write_sidecar(const Sidecar& sidecar, const std::function<void(std::string_view)>& take) {
+std::uint64_t write_sidecar(const Sidecar& sidecar,
+                            const std::function<void(std::string_view)>& take) {
     std::string text;
     SealedParts parts(text, take);
     JsonWriter writer(text, JsonWriter::Style::kLines);
@@ -192,14 +202,16 @@ std::uint64_t write_sidecar(const Sidecar& sidecar, const std::function<void(std
     writer.key("tensors").begin_object();
     auto position = sidecar.tied_positions.begin();
     for (const TensorReport& tensor : sidecar.tensors) {
-        write_tensor(writer, tensor, tensor.same_as.empty() ? std::nullopt : std::optional(*position++));
+        write_tensor(writer, tensor,
+                     tensor.same_as.empty() ? std::nullopt : std::optional(*position++));
         parts.pass_on();
     }
     writer.end_object();
     return parts.finish();
 }
 
-// Every byte before the last member is hashed by it, and the bytes from there on can only be one text.
+// Every byte before the last member is hashed by it, and the bytes from there on can only be one
+// text.
 bool is_sealed(std::string_view text) {
     const std::size_t length = seal_of("").size();
     const std::string_view before = text.substr(0, text.size() - std::min(length, text.size()));

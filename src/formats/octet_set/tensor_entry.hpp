@@ -13,7 +13,8 @@ namespace octet::octet_set {
 class TensorEntries {
   public:
     /// Adds to the tensors of `sidecar`.
-    TensorEntries(const SidecarFields& fields, Sidecar& sidecar) noexcept : fields_(fields), sidecar_(sidecar) {}
+    TensorEntries(const SidecarFields& fields, Sidecar& sidecar) noexcept
+        : fields_(fields), sidecar_(sidecar) {}
 
     /// Adds the tensor `name` of that value. Anything wrong with it: kBadInput.
     void add(std::string name, const JsonNode& entry);

@@ -27,14 +27,18 @@ TileEncoder::TileEncoder(const Scheme& scheme, const Shape& shape)
 std::uint64_t TileEncoder::code_offset(const quant::TilePlace& place) const noexcept {
     const auto& [rows, columns, packed_row, batch] = matrix_;
     const unsigned bits = scheme_.bits;
-    const std::uint64_t in_row = place.column % packed_row / 8 * bits + (bits == 8 ? place.column % packed_row % 8 : 0);
-    return (place.row * (columns / packed_row) + place.column / packed_row) * packed_bytes(packed_row, bits) + in_row;
+    const std::uint64_t in_row =
+        place.column % packed_row / 8 * bits + (bits == 8 ? place.column % packed_row % 8 : 0);
+    return (place.row * (columns / packed_row) + place.column / packed_row) *
+               packed_bytes(packed_row, bits) +
+           in_row;
 }
 
 std::uint64_t TileEncoder::code_bytes(const quant::TilePlace& place) const noexcept {
     const auto& [rows, columns, packed_row, batch] = matrix_;
     const unsigned bits = scheme_.bits;
-    if (place.columns == columns) return place.rows * (columns / packed_row) * packed_bytes(packed_row, bits);
+    if (place.columns == columns)
+        return place.rows * (columns / packed_row) * packed_bytes(packed_row, bits);
     const std::uint64_t end = place.column + place.columns;
     const std::uint64_t whole_rows = end / packed_row - place.column / packed_row;
     // From one whole byte to another, across packed rows whose last bytes are not full.
@@ -42,10 +46,12 @@ std::uint64_t TileEncoder::code_bytes(const quant::TilePlace& place) const noexc
            packed_bytes(place.column % packed_row, bits);
 }
 
-void TileEncoder::encode_codes(const quant::TilePlace& place, const std::uint8_t* codes, std::uint8_t* packed) const {
+void TileEncoder::encode_codes(const quant::TilePlace& place, const std::uint8_t* codes,
+                               std::uint8_t* packed) const {
     const unsigned bits = scheme_.bits;
     const std::uint64_t packed_row = matrix_.packed_row;
-    if (packed_row % 8 == 0 && place.column % 8 == 0 && place.columns % 8 == 0)  // all pieces fill their bytes
+    if (packed_row % 8 == 0 && place.column % 8 == 0 &&
+        place.columns % 8 == 0)  // all pieces fill their bytes
         return quant::pack(codes, place.rows * place.columns, bits, packed);
     for (std::uint64_t row = 0; row < place.rows; ++row) {
         for (std::uint64_t done = 0; done < place.columns;) {
@@ -59,10 +65,11 @@ void TileEncoder::encode_codes(const quant::TilePlace& place, const std::uint8_t
     }
 }
 
-void TileEncoder::encode_states(const quant::TilePlace& place, const quant::Blocks& blocks, std::byte* scratch,
-                                formats::ByteSink& sink) const {
+void TileEncoder::encode_states(const quant::TilePlace& place, const quant::Blocks& blocks,
+                                std::byte* scratch, formats::ByteSink& sink) const {
     if (!quant::has_state_tensors(scheme_)) return;
-    Run run{grid_.row_of(place.row), place.column / grid_.columns_each, blocks.across, scratch, sink};
+    Run run{grid_.row_of(place.row), place.column / grid_.columns_each, blocks.across, scratch,
+            sink};
     if (scheme_.scale_dtype == ScaleDtype::kTwoLevel) return put_two_levels(place, blocks, run);
     const std::uint64_t rows = blocks.count / blocks.across;
     const bool has_whole_rows = blocks.across == grid_.across;
@@ -80,24 +87,28 @@ void TileEncoder::encode_states(const quant::TilePlace& place, const quant::Bloc
         put_packed(2, scheme_.bits, blocks.zero_point + i * blocks.across, run);
 }
 
-void TileEncoder::put_two_levels(const quant::TilePlace& place, const quant::Blocks& blocks, Run run) const {
+void TileEncoder::put_two_levels(const quant::TilePlace& place, const quant::Blocks& blocks,
+                                 Run run) const {
     const quant::TwoLevelShape two = quant::two_level_shape(scheme_);
     for (std::uint64_t i = 0; i < blocks.count / blocks.across; ++i, ++run.row) {
         put_packed(1, two.scale_bits, blocks.small_scale + i * blocks.across, run);
-        if (!scheme_.symmetric) put_packed(2, two.zero_point_bits, blocks.small_zero_point + i * blocks.across, run);
+        if (!scheme_.symmetric)
+            put_packed(2, two.zero_point_bits, blocks.small_zero_point + i * blocks.across, run);
     }
     const quant::BlockGrid supers = quant::super_grid_of(scheme_, grid_);
     const std::uint64_t first_row = supers.row_of(place.row);
     run.count = divide_up(place.columns, supers.columns_each);
     for (std::uint64_t i = 0; i < divide_up(place.rows, supers.rows_each); ++i) {
-        const std::uint64_t first = (first_row + i) * supers.across + place.column / supers.columns_each;
+        const std::uint64_t first =
+            (first_row + i) * supers.across + place.column / supers.columns_each;
         put_numbers(scheme_.symmetric ? 2 : 3, blocks.super_scale + i * run.count, first, run);
         if (!scheme_.symmetric) put_numbers(4, blocks.super_zero_point + i * run.count, first, run);
     }
 }
 
 /// Floats from number `first` of the part on.
-void TileEncoder::put_numbers(std::size_t part, const float* values, std::uint64_t first, const Run& run) const {
+void TileEncoder::put_numbers(std::size_t part, const float* values, std::uint64_t first,
+                              const Run& run) const {
     const Dtype dtype = parts_[part].dtype;
     const std::uint64_t each = dtype_bits(dtype) / 8;
     auto bytes = std::as_bytes(std::span(values, run.count));
@@ -111,12 +122,15 @@ void TileEncoder::put_numbers(std::size_t part, const float* values, std::uint64
 }
 
 /// Whole numbers of blocks side by side, from a multiple of 8 on.
-void TileEncoder::put_packed(std::size_t part, unsigned bits, const float* values, const Run& run) const {
+void TileEncoder::put_packed(std::size_t part, unsigned bits, const float* values,
+                             const Run& run) const {
     auto* const stored = reinterpret_cast<std::uint8_t*>(run.scratch);
-    std::transform(values, values + run.count, stored,
-                   [](float value) { return static_cast<std::uint8_t>(static_cast<int>(value) & 255); });
+    std::transform(values, values + run.count, stored, [](float value) {
+        return static_cast<std::uint8_t>(static_cast<int>(value) & 255);
+    });
     quant::pack(stored, run.count, bits, stored);
-    const std::uint64_t at = run.row * packed_bytes(grid_.across, bits) + packed_bytes(run.column, bits);
+    const std::uint64_t at =
+        run.row * packed_bytes(grid_.across, bits) + packed_bytes(run.column, bits);
     run.sink.put(offsets_[part] + at, {run.scratch, packed_bytes(run.count, bits)});
 }
 

@@ -37,7 +37,8 @@ quant::WideSum signal_of(double sqnr_db, double rmse, const TensorReport& tensor
     if (rmse > 0 && std::fabs(sqnr_db) >= kMostDecibels) return {};
     if (rmse > 0) return quant::times_decibels(quant::times_square(rmse, elements), sqnr_db);
     const bool constant = tensor.scale && *tensor.scale == 0.0F && tensor.zero_point;
-    return constant ? quant::times_square(static_cast<double>(*tensor.zero_point), elements) : quant::WideSum{};
+    return constant ? quant::times_square(static_cast<double>(*tensor.zero_point), elements)
+                    : quant::WideSum{};
 }
 
 Totals totals_of(const std::vector<TensorReport>& tensors, double sum_of_squares) {
@@ -69,7 +70,8 @@ Totals totals_of(std::size_t count, const std::function<const TensorReport&(std:
         quantized_elements += elements;
         quantized_bytes += t.output_bytes;
         if (!t.statistics) continue;
-        const quant::WideSum own = quant::times_square(t.statistics->rmse, static_cast<double>(elements));
+        const quant::WideSum own =
+            quant::times_square(t.statistics->rmse, static_cast<double>(elements));
         const quant::WideSum own_signal = signal_of(t.statistics->sqnr_db, t.statistics->rmse, t);
         noise += own;
         if (is_tiny) signal += own_signal;
@@ -84,15 +86,17 @@ Totals totals_of(std::size_t count, const std::function<const TensorReport&(std:
     totals.kept = totals.tensors - totals.quantized;
     if (totals.quantized == 0) return totals;
     if (quantized_elements > 0)
-        totals.bits_per_weight =
-            six_digits(8.0 * static_cast<double>(quantized_bytes) / static_cast<double>(quantized_elements));
-    // Squares of float64 numbers below 1e-150 add up to what no double holds; each tensor's own SQNR says it, too.
+        totals.bits_per_weight = six_digits(8.0 * static_cast<double>(quantized_bytes) /
+                                            static_cast<double>(quantized_elements));
+    // Squares of float64 numbers below 1e-150 add up to what no double holds; each tensor's own
+    // SQNR says it, too.
     if (!is_tiny) signal = sum_of_squares;
     const double with_buffers = six_digits(quant::sqnr_db(signal, noise));
     if (buffers > 0) totals.sqnr_db_with_buffers = with_buffers;
     if (buffers == 0) totals.sqnr_db = with_buffers;
     if (buffers > 0 && buffers < totals.quantized)
-        totals.sqnr_db = six_digits(quant::sqnr_db(six_digits_of(signal_but_buffers), noise_but_buffers));
+        totals.sqnr_db =
+            six_digits(quant::sqnr_db(six_digits_of(signal_but_buffers), noise_but_buffers));
     totals.max_abs_error = largest;
     return totals;
 }
@@ -103,8 +107,8 @@ Totals totals_of(Sidecar& sidecar) {
     totals.source_bytes = total_bytes(sidecar.source_files);
     totals.output_bytes = total_bytes(sidecar.files);
     totals.source_framework_bytes = sidecar.source_framework_bytes;
-    totals.framework_bytes =
-        checkpoint::framework_bytes(family, sidecar.tensors, checkpoint::counted_as(sidecar.options.preset));
+    totals.framework_bytes = checkpoint::framework_bytes(
+        family, sidecar.tensors, checkpoint::counted_as(sidecar.options.preset));
     return totals;
 }
 

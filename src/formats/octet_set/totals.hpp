@@ -1,5 +1,5 @@
-// Sums over the tensors of a checkpoint or set. Computed from the rounded statistics, so that quantize and a later inspect of the
-// same set say the same.
+// Sums over the tensors of a checkpoint or set. Computed from the rounded statistics, so that
+// quantize and a later inspect of the same set say the same.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +15,13 @@ namespace octet::octet_set {
 /// The sum as a report states it.
 quant::WideSum six_digits_of(const quant::WideSum& sum);
 
-/// The sum of squares of a quantized tensor's values, from its rounded figures. Without any error only that of a constant can be told.
+/// The sum of squares of a quantized tensor's values, from its rounded figures. Without any error
+/// only that of a constant can be told.
 quant::WideSum signal_of(double sqnr_db, double rmse, const TensorReport& tensor);
 
-/// Everything but source_bytes, output_bytes and the footprints. `sum_of_squares` is that of the quantized source values.
-/// Kinds are filled in: where buffers are quantized, sqnr_db takes the other tensors' own signal_of().
+/// Everything but source_bytes, output_bytes and the footprints. `sum_of_squares` is that of the
+/// quantized source values. Kinds are filled in: where buffers are quantized, sqnr_db takes the
+/// other tensors' own signal_of().
 Totals totals_of(const std::vector<TensorReport>& tensors, double sum_of_squares);
 
 /// The same of `count` tensors that lie somewhere else.

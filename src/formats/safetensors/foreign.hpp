@@ -1,5 +1,5 @@
-// What a file is that was given as safetensors and is none, told from its first bytes, and what to do about it. Nothing of such a
-// file is read beyond those.
+// What a file is that was given as safetensors and is none, told from its first bytes, and what to
+// do about it. Nothing of such a file is read beyond those.
 #pragma once
 
 #include <optional>
@@ -10,7 +10,8 @@
 
 namespace octet::safetensors {
 
-/// "is a Git LFS pointer, ...; run git lfs pull" for a file that begins like this; nothing for what is unknown, or safetensors.
+/// "is a Git LFS pointer, ...; run git lfs pull" for a file that begins like this; nothing for what
+/// is unknown, or safetensors.
 std::optional<std::string> foreign_format(std::string_view beginning);
 
 /// The same of a file. Whatever keeps it from being read: nothing.

@@ -27,11 +27,14 @@ void refuse_duplicate_names(const ParsedHeader& parsed, std::string_view file_na
         const int compared = tensors[a].name.compare(tensors[b].name);
         return compared != 0 ? compared < 0 : a < b;
     });
-    const auto same = [&](std::uint32_t a, std::uint32_t b) { return tensors[a].name == tensors[b].name; };
+    const auto same = [&](std::uint32_t a, std::uint32_t b) {
+        return tensors[a].name == tensors[b].name;
+    };
     const auto twice = std::adjacent_find(order.begin(), order.end(), same);
     if (twice == order.end()) return;
-    throw_bad_header(file_name, fmt::format("tensor {} stands twice, again at byte {}", in_quotes(tensors[*twice].name),
-                                            parsed.key_offsets[*(twice + 1)]));
+    throw_bad_header(
+        file_name, fmt::format("tensor {} stands twice, again at byte {}",
+                               in_quotes(tensors[*twice].name), parsed.key_offsets[*(twice + 1)]));
 }
 
 /// Shape against offsets, each offset against its neighbour, the last against the file's end.
@@ -41,38 +44,46 @@ void check_offsets(const Header& header, std::uint64_t file_size, std::string_vi
     for (const TensorEntry& t : header.tensors) {
         const auto where = [&] { return fmt::format("tensor {}: ", in_quotes(t.name)); };
         if (t.end < t.begin) {
-            throw_bad_header(file_name, fmt::format("{}data_offsets [{}, {}] run backwards", where(), t.begin, t.end));
+            throw_bad_header(file_name, fmt::format("{}data_offsets [{}, {}] run backwards",
+                                                    where(), t.begin, t.end));
         }
         if (t.begin != expected) {
-            throw_bad_header(file_name,
-                             fmt::format("{}data_offsets begin at {}, {} the data before, which end at {}", where(),
-                                         t.begin, t.begin < expected ? "inside" : "leaving a gap behind", expected));
+            throw_bad_header(
+                file_name,
+                fmt::format("{}data_offsets begin at {}, {} the data before, which end at {}",
+                            where(), t.begin,
+                            t.begin < expected ? "inside" : "leaving a gap behind", expected));
         }
-        if (!element_count(t.shape) || !checked_multiply(*element_count(t.shape), dtype_bits(t.dtype))) {
-            throw_bad_header(file_name,
-                             fmt::format("{}the product of shape {} overflows 64 bits", where(), shape_text(t.shape)));
+        if (!element_count(t.shape) ||
+            !checked_multiply(*element_count(t.shape), dtype_bits(t.dtype))) {
+            throw_bad_header(file_name, fmt::format("{}the product of shape {} overflows 64 bits",
+                                                    where(), shape_text(t.shape)));
         }
         const auto bytes = tensor_bytes(t.dtype, t.shape);
         if (!bytes) {
-            throw_bad_header(file_name, fmt::format("{}shape {} of {} does not fill whole bytes", where(),
-                                                    shape_text(t.shape), dtype_name(t.dtype)));
+            throw_bad_header(file_name,
+                             fmt::format("{}shape {} of {} does not fill whole bytes", where(),
+                                         shape_text(t.shape), dtype_name(t.dtype)));
         }
         if (*bytes != t.end - t.begin) {
-            throw_bad_header(file_name,
-                             fmt::format("{}shape {} of {} takes {} bytes, but data_offsets hold {}", where(),
-                                         shape_text(t.shape), dtype_name(t.dtype), *bytes, t.end - t.begin));
+            throw_bad_header(
+                file_name,
+                fmt::format("{}shape {} of {} takes {} bytes, but data_offsets hold {}", where(),
+                            shape_text(t.shape), dtype_name(t.dtype), *bytes, t.end - t.begin));
         }
         expected = t.end;
     }
     if (expected > data_bytes) {
         throw Error(ErrorCode::kBadInput, printable(file_name),
-                    fmt::format("is cut off: the header announces {} bytes of data, the file has {}; fetch it again",
+                    fmt::format("is cut off: the header announces {} bytes of data, the file has "
+                                "{}; fetch it again",
                                 with_commas(expected), with_commas(data_bytes)));
     }
     if (expected < data_bytes) {
-        throw Error(ErrorCode::kBadInput, printable(file_name),
-                    fmt::format("has {} behind its last tensor; the file is broken or not safetensors",
-                                counted(data_bytes - expected, "byte")));
+        throw Error(
+            ErrorCode::kBadInput, printable(file_name),
+            fmt::format("has {} behind its last tensor; the file is broken or not safetensors",
+                        counted(data_bytes - expected, "byte")));
     }
 }
 
@@ -83,9 +94,10 @@ Header parse_header(std::string_view json, std::uint64_t file_size, std::string_
     parsed.header.data_start = 8 + json.size();
     refuse_duplicate_names(parsed, file_name);
     auto& tensors = parsed.header.tensors;
-    std::stable_sort(tensors.begin(), tensors.end(), [](const TensorEntry& a, const TensorEntry& b) {
-        return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
-    });
+    std::stable_sort(tensors.begin(), tensors.end(),
+                     [](const TensorEntry& a, const TensorEntry& b) {
+                         return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
+                     });
     check_offsets(parsed.header, file_size, file_name);
     return std::move(parsed.header);
 }
@@ -94,24 +106,25 @@ namespace {
 
 Header read_strictly(const io::File& file) {
     if (file.size() < 8) {
-        throw Error(
-            ErrorCode::kBadInput, printable(file.name()),
-            fmt::format("has {} bytes, too few for the 8 of a header's length; the file is cut off or not safetensors",
-                        file.size()));
+        throw Error(ErrorCode::kBadInput, printable(file.name()),
+                    fmt::format("has {} bytes, too few for the 8 of a header's length; the file is "
+                                "cut off or not safetensors",
+                                file.size()));
     }
     std::array<std::byte, 8> raw{};
     file.read_at(raw, 0);
     std::uint64_t length = 0;
     for (std::size_t i = 8; i-- > 0;) length = (length << 8U) | static_cast<std::uint64_t>(raw[i]);
     if (length > kMostHeaderBytes) {
-        throw_bad_header(file.name(), fmt::format("announces {} bytes, more than the {} that the format allows",
-                                                  with_commas(length), with_commas(kMostHeaderBytes)));
+        throw_bad_header(file.name(),
+                         fmt::format("announces {} bytes, more than the {} that the format allows",
+                                     with_commas(length), with_commas(kMostHeaderBytes)));
     }
     if (length > file.size() - 8) {
-        throw Error(
-            ErrorCode::kBadInput, printable(file.name()),
-            fmt::format("is cut off: the header announces {} bytes, the file has {} behind its length; fetch it again",
-                        with_commas(length), with_commas(file.size() - 8)));
+        throw Error(ErrorCode::kBadInput, printable(file.name()),
+                    fmt::format("is cut off: the header announces {} bytes, the file has {} behind "
+                                "its length; fetch it again",
+                                with_commas(length), with_commas(file.size() - 8)));
     }
     std::string json(length, '\0');
     file.read_at(std::as_writable_bytes(std::span(json)), 8);
@@ -143,7 +156,8 @@ void put_length(std::string& text, std::uint64_t length) {
 
 }  // namespace
 
-HeaderWriter::HeaderWriter(const Metadata& metadata, HeaderSink sink) : sink_(std::move(sink)), text_(8, '\0') {
+HeaderWriter::HeaderWriter(const Metadata& metadata, HeaderSink sink)
+    : sink_(std::move(sink)), text_(8, '\0') {
     text_ += '{';
     if (metadata.empty()) return;
     text_ += "\"__metadata__\":{";
@@ -157,7 +171,8 @@ HeaderWriter::HeaderWriter(const Metadata& metadata, HeaderSink sink) : sink_(st
     has_member_ = true;
 }
 
-void HeaderWriter::add(std::string_view name, Dtype dtype, const Shape& shape, std::uint64_t begin, std::uint64_t end) {
+void HeaderWriter::add(std::string_view name, Dtype dtype, const Shape& shape, std::uint64_t begin,
+                       std::uint64_t end) {
     if (has_member_) text_ += ',';
     has_member_ = true;
     append_json_string(text_, name);
@@ -184,7 +199,8 @@ void HeaderWriter::give() {
     text_.clear();
 }
 
-std::uint64_t entry_bytes(std::string_view name, Dtype dtype, const Shape& shape, std::uint64_t offset_digits) {
+std::uint64_t entry_bytes(std::string_view name, Dtype dtype, const Shape& shape,
+                          std::uint64_t offset_digits) {
     HeaderWriter writer(Metadata{{"", ""}});
     const std::uint64_t before = writer.text_.size();
     writer.add(name, dtype, shape, 0, 0);
@@ -197,10 +213,10 @@ std::uint64_t HeaderWriter::end(std::string_view file_name) {
     text_.append((8 - (given_ + text_.size()) % 8) % 8, ' ');
     const std::uint64_t length = given_ + text_.size() - 8;
     if (length <= kMostHeaderBytes) return 8 + length;
-    throw Error(
-        ErrorCode::kBadInput, printable(file_name),
-        fmt::format("its header would have {} bytes, more than the {} that the format allows; use fewer tensors a file",
-                    with_commas(length), with_commas(kMostHeaderBytes)));
+    throw Error(ErrorCode::kBadInput, printable(file_name),
+                fmt::format("its header would have {} bytes, more than the {} that the format "
+                            "allows; use fewer tensors a file",
+                            with_commas(length), with_commas(kMostHeaderBytes)));
 }
 
 std::string HeaderWriter::finish(std::string_view file_name) {

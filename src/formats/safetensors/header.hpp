@@ -1,11 +1,14 @@
-// The header of a safetensors file (safetensors: README.md, "Format"; tensor.rs, `read_metadata` and `validate`):
+// The header of a safetensors file (safetensors: README.md, "Format"; tensor.rs, `read_metadata`
+// and `validate`):
 //
 //   bytes 0..7      N, unsigned 64-bit little-endian
-//   bytes 8..8+N    JSON: {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, ..., "__metadata__": {...}}
+//   bytes 8..8+N    JSON: {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]},
+//                   ..., "__metadata__": {...}}
 //   bytes 8+N..     the data; offsets are relative to here
 //
-// Nothing else in octet knows this layout. Parsing validates everything before anything else happens; it is stricter than the
-// reference where that is lax (docs/format.md lists where). Values; no ownership of files.
+// Nothing else in octet knows this layout. Parsing validates everything before anything else
+// happens; it is stricter than the reference where that is lax (docs/format.md lists where).
+// Values; no ownership of files.
 #pragma once
 
 #include <cstdint>
@@ -41,10 +44,12 @@ struct Header {
     std::uint64_t data_start = 0;      ///< absolute offset of the data: 8 + N
 };
 
-/// Reads and validates the header of an open file. Every violation of the format is kBadInput naming file, place and cure.
+/// Reads and validates the header of an open file. Every violation of the format is kBadInput
+/// naming file, place and cure.
 Header read_header(const io::File& file);
 
-/// The same on the header's JSON text alone; `file_size` is that of the whole file, `file_name` stands in messages.
+/// The same on the header's JSON text alone; `file_size` is that of the whole file, `file_name`
+/// stands in messages.
 Header parse_header(std::string_view json, std::uint64_t file_size, std::string_view file_name);
 
 /// True if any metadata key starts with "octet.": the file holds codes, not weights.
@@ -53,14 +58,15 @@ bool has_octet_metadata(const Metadata& metadata);
 /// Takes bytes of a header and where in the file they go.
 using HeaderSink = std::function<void(std::string_view piece, std::uint64_t offset)>;
 
-/// Builds a header's bytes: length, JSON, spaces up to a multiple of 8. With a sink they go there in pieces: of a hundred thousand tensors they
-/// are tens of megabytes.
+/// Builds a header's bytes: length, JSON, spaces up to a multiple of 8. With a sink they go there
+/// in pieces: of a hundred thousand tensors they are tens of megabytes.
 class HeaderWriter {
   public:
     explicit HeaderWriter(const Metadata& metadata, HeaderSink sink = {});
 
     /// Adds a tensor whose data are [begin, end) of the data section.
-    void add(std::string_view name, Dtype dtype, const Shape& shape, std::uint64_t begin, std::uint64_t end);
+    void add(std::string_view name, Dtype dtype, const Shape& shape, std::uint64_t begin,
+             std::uint64_t end);
 
     /// The first 8 + N bytes of the file. More than kMostHeaderBytes: kBadInput naming `file_name`.
     std::string finish(std::string_view file_name);
@@ -81,6 +87,7 @@ class HeaderWriter {
 };
 
 /// What HeaderWriter::add() adds at most: with two offsets of so many digits, and a comma.
-std::uint64_t entry_bytes(std::string_view name, Dtype dtype, const Shape& shape, std::uint64_t offset_digits);
+std::uint64_t entry_bytes(std::string_view name, Dtype dtype, const Shape& shape,
+                          std::uint64_t offset_digits);
 
 }  // namespace octet::safetensors

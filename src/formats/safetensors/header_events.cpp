@@ -38,7 +38,9 @@ class CountingIterator {
         ++*this;
         return before;
     }
-    friend bool operator==(const CountingIterator& a, const CountingIterator& b) { return a.at_ == b.at_; }
+    friend bool operator==(const CountingIterator& a, const CountingIterator& b) {
+        return a.at_ == b.at_;
+    }
 
   private:
     const char* at_;
@@ -63,7 +65,8 @@ class HeaderEvents {
 
     bool number_unsigned(std::uint64_t value) {
         if (place_ != Place::kShape && place_ != Place::kOffsets) return unexpected("a number");
-        if (place_ == Place::kOffsets && numbers_.size() == 2) return fail("data_offsets has more than two numbers");
+        if (place_ == Place::kOffsets && numbers_.size() == 2)
+            return fail("data_offsets has more than two numbers");
         numbers_.push_back(value);
         return true;
     }
@@ -76,8 +79,9 @@ class HeaderEvents {
         if (place_ != Place::kTensor || field_ != "dtype") return unexpected("a string");
         dtype_ = parse_dtype(value);
         if (!dtype_)
-            return fail(fmt::format("unknown dtype {}; known are BOOL, U8 .. U64, I8 .. I64, F4 .. F64, BF16, C64",
-                                    in_quotes(value)));
+            return fail(fmt::format(
+                "unknown dtype {}; known are BOOL, U8 .. U64, I8 .. I64, F4 .. F64, BF16, C64",
+                in_quotes(value)));
         return true;
     }
 
@@ -98,11 +102,12 @@ class HeaderEvents {
             parsed.header.metadata.emplace_back(name, std::string());
             return true;
         }
-        const bool repeated =
-            (name == "dtype" && dtype_) || (name == "shape" && has_shape_) || (name == "data_offsets" && has_offsets_);
+        const bool repeated = (name == "dtype" && dtype_) || (name == "shape" && has_shape_) ||
+                              (name == "data_offsets" && has_offsets_);
         if (repeated) return fail(fmt::format("the key {} stands twice", in_quotes(name)));
         if (name != "dtype" && name != "shape" && name != "data_offsets") {
-            return fail(fmt::format("unknown key {}; a tensor has dtype, shape and data_offsets", in_quotes(name)));
+            return fail(fmt::format("unknown key {}; a tensor has dtype, shape and data_offsets",
+                                    in_quotes(name)));
         }
         field_ = name;
         return true;
@@ -139,11 +144,14 @@ class HeaderEvents {
     }
 
     bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& error) {
-        // "[json.exception.parse_error.101] parse error at line 1, column 5: syntax error while ...": the last part is the fact.
+        // "[json.exception.parse_error.101] parse error at line 1, column 5: syntax error while
+        // ...": the last part is the fact.
         const std::string_view text = error.what();
-        const std::size_t at =
-            text.find("column") == text.npos ? text.find("] ") : text.find(": ", text.find("column"));
-        return fail("not valid JSON: " + printable(at == text.npos ? text : text.substr(at + 2, 160)));
+        const std::size_t at = text.find("column") == text.npos
+                                   ? text.find("] ")
+                                   : text.find(": ", text.find("column"));
+        return fail("not valid JSON: " +
+                    printable(at == text.npos ? text : text.substr(at + 2, 160)));
     }
 
     std::string problem;
@@ -154,7 +162,9 @@ class HeaderEvents {
 
     void mark() { mark_ = *where_; }
 
-    std::uint64_t byte_of(const char* at) const { return 8 + static_cast<std::uint64_t>(at - json_.data()); }
+    std::uint64_t byte_of(const char* at) const {
+        return 8 + static_cast<std::uint64_t>(at - json_.data());
+    }
 
     bool fail(std::string_view what) {
         const std::string place = !name_         ? ""
@@ -199,7 +209,9 @@ class HeaderEvents {
 
     bool finish_tensor() {
         if (!dtype_ || !has_shape_ || !has_offsets_) {
-            return fail(fmt::format("has no {}", !dtype_ ? "dtype" : !has_shape_ ? "shape" : "data_offsets"));
+            return fail(fmt::format("has no {}", !dtype_       ? "dtype"
+                                                 : !has_shape_ ? "shape"
+                                                               : "data_offsets"));
         }
         auto& tensors = parsed.header.tensors;
         const auto position = static_cast<std::uint32_t>(tensors.size());
@@ -209,10 +221,12 @@ class HeaderEvents {
         return true;
     }
 
-    /// As many as the rest of the text has room for if it goes on like this, so that the tensors are never in memory twice.
+    /// As many as the rest of the text has room for if it goes on like this, so that the tensors
+    /// are never in memory twice.
     void reserve_rest() {
         const auto read = static_cast<std::uint64_t>(*where_ - json_.data());
-        const std::uint64_t expected = json_.size() / std::max<std::uint64_t>(read / kFirstTensors, 1);
+        const std::uint64_t expected =
+            json_.size() / std::max<std::uint64_t>(read / kFirstTensors, 1);
         parsed.header.tensors.reserve(expected + expected / 16);
         parsed.key_offsets.reserve(expected + expected / 16);
     }
@@ -222,7 +236,8 @@ class HeaderEvents {
         for (const auto& [key, value] : parsed.header.metadata) keys.push_back(key);
         std::sort(keys.begin(), keys.end());
         const auto twice = std::adjacent_find(keys.begin(), keys.end());
-        return twice == keys.end() || fail(fmt::format("the key {} stands twice", in_quotes(*twice)));
+        return twice == keys.end() ||
+               fail(fmt::format("the key {} stands twice", in_quotes(*twice)));
     }
 
     std::string_view json_;
@@ -255,12 +270,14 @@ ParsedHeader parse_header_events(std::string_view json, std::string_view file_na
     // The parser would take a NUL for the end of the text.
     const std::size_t nul = json.find('\0');
     if (nul != json.npos)
-        throw_bad_header(file_name, fmt::format("NUL at byte {}; only spaces may pad a header", 8 + nul));
+        throw_bad_header(file_name,
+                         fmt::format("NUL at byte {}; only spaces may pad a header", 8 + nul));
     const char* where = json.data();
     HeaderEvents events(json, &where);
     const CountingIterator first(json.data(), &where);
     const CountingIterator last(json.data() + json.size(), &where);
-    if (!nlohmann::json::sax_parse(first, last, &events)) throw_bad_header(file_name, events.problem);
+    if (!nlohmann::json::sax_parse(first, last, &events))
+        throw_bad_header(file_name, events.problem);
     return std::move(events.parsed);
 }
 

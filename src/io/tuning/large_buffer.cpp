@@ -22,7 +22,8 @@ void return_large_pieces() noexcept {
 #endif
 }
 
-// The system gives a huge page only where one fits: what malloc would hand out before the border of the next is taken, and never touched.
+// The system gives a huge page only where one fits: what malloc would hand out before the border of
+// the next is taken, and never touched.
 void grow_in_huge_pages() noexcept {
 #ifdef __GLIBC__
     constexpr std::uintptr_t kHugePage = 2U << 20U;
@@ -38,7 +39,8 @@ void grow_in_huge_pages() noexcept {
         piece = std::malloc(size);
         const std::uintptr_t at = reinterpret_cast<std::uintptr_t>(piece) + size;
         if (piece == nullptr || at + kLeast > border) break;
-        size = std::min(border - at, kHugePage / 4) - kLeast / 64;  // too small to be mapped by itself
+        size =
+            std::min(border - at, kHugePage / 4) - kLeast / 64;  // too small to be mapped by itself
     }
     const std::uintptr_t end = heap_end() / kHugePage * kHugePage;
     if (end > border) ::madvise(reinterpret_cast<void*>(border), end - border, MADV_HUGEPAGE);
@@ -59,7 +61,8 @@ LargeBuffer::LargeBuffer(std::uint64_t byte_count, Pages pages) : size_(byte_cou
     const std::uint64_t whole = (byte_count + alignment - 1) / alignment * alignment;
     data_ = static_cast<std::byte*>(std::aligned_alloc(alignment, whole));
     if (data_ == nullptr) throw std::bad_alloc();
-    ::madvise(data_, whole, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);  // a wish: without it the memory is as good
+    ::madvise(data_, whole,
+              huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);  // a wish: without it the memory is as good
 }
 
 LargeBuffer::LargeBuffer(LargeBuffer&& other) noexcept

@@ -1,5 +1,5 @@
-// Pages of mappings that have been gone through and are to be taken out again. Many at a time: each call interrupts every processor that
-// runs a thread of this process.
+// Pages of mappings that have been gone through and are to be taken out again. Many at a time: each
+// call interrupts every processor that runs a thread of this process.
 #pragma once
 
 #include <cstdint>

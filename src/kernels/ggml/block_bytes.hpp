@@ -17,7 +17,8 @@ using Sixteen = unsigned char[kRows];
 inline void to_bytes(const float* codes, std::size_t count, Sixteen* bytes) {
     for (std::size_t i = 0; i < count; ++i) {
         for (std::size_t lane = 0; lane < kRows; ++lane)
-            bytes[i][lane] = static_cast<unsigned char>(static_cast<std::int32_t>(codes[i * kRows + lane]));
+            bytes[i][lane] =
+                static_cast<unsigned char>(static_cast<std::int32_t>(codes[i * kRows + lane]));
     }
 }
 
@@ -37,16 +38,19 @@ inline bool put_f16(const float* numbers, Sixteen* bytes) {
 inline void put_halves(const Sixteen* low, const Sixteen* high, std::size_t count, Sixteen* bytes) {
     for (std::size_t i = 0; i < count; ++i) {
         for (std::size_t lane = 0; lane < kRows; ++lane)
-            bytes[i][lane] = static_cast<unsigned char>((low[i][lane] & 15U) | (high[i][lane] & 15U) << 4U);
+            bytes[i][lane] =
+                static_cast<unsigned char>((low[i][lane] & 15U) | (high[i][lane] & 15U) << 4U);
     }
 }
 
 /// Bit `bit` of `planes` times `count` codes: plane p of code i to bit p of byte i.
-inline void put_bits(const Sixteen* codes, std::size_t count, std::size_t planes, unsigned bit, Sixteen* bytes) {
+inline void put_bits(const Sixteen* codes, std::size_t count, std::size_t planes, unsigned bit,
+                     Sixteen* bytes) {
     for (std::size_t i = 0; i < count; ++i) {
         for (std::size_t lane = 0; lane < kRows; ++lane) {
             unsigned byte = 0;
-            for (std::size_t p = 0; p < planes; ++p) byte |= (codes[p * count + i][lane] >> bit & 1U) << p;
+            for (std::size_t p = 0; p < planes; ++p)
+                byte |= (codes[p * count + i][lane] >> bit & 1U) << p;
             bytes[i][lane] = static_cast<unsigned char>(byte);
         }
     }
@@ -71,7 +75,8 @@ inline void put_pairs_of_bits(const Sixteen* codes, unsigned bit, Sixteen* bytes
             const Sixteen* const from = codes + 128 * half + l;
             for (std::size_t lane = 0; lane < kRows; ++lane) {
                 unsigned byte = 0;
-                for (std::size_t j = 0; j < 4; ++j) byte |= (from[32 * j][lane] >> bit & 3U) << (2 * j);
+                for (std::size_t j = 0; j < 4; ++j)
+                    byte |= (from[32 * j][lane] >> bit & 3U) << (2 * j);
                 bytes[32 * half + l][lane] = static_cast<unsigned char>(byte);
             }
         }

@@ -20,8 +20,8 @@ inline constexpr std::size_t kMostBlockElements = 256;
 
 /// 16 blocks. Rows and blocks may repeat; blocks have any alignment.
 struct Blocks {
-    const float* const* rows;      ///< [16]: the elements of each block, finite
-    const float* weights;          ///< of the squared error of each element, finite, not negative; null: 1
+    const float* const* rows;  ///< [16]: the elements of each block, finite
+    const float* weights;  ///< of the squared error of each element, finite, not negative; null: 1
     unsigned char* const* blocks;  ///< [16]
     bool search;                   ///< for the least error; else from the ends of the values
 };

@@ -24,7 +24,8 @@ struct RunSums {
     typename L::Register code_rest;
 
     /// The sum of squares once the same codes are worth (1 + a) steps each and b steps more.
-    typename L::Register noise(typename L::Register a, typename L::Register b, typename L::Register weight) const {
+    typename L::Register noise(typename L::Register a, typename L::Register b,
+                               typename L::Register weight) const {
         const auto two = L::all(2.0F);
         const auto linear = a * code_rest + b * rest;
         return rest_rest - two * linear + a * a * code_code + b * (two * a * code + b * weight);
@@ -39,7 +40,8 @@ inline R code_of(R t, float most) {
 
 /// kInside: no value is beyond the codes.
 template <typename L, bool kWeighted, bool kInside = false, typename R = typename L::Register>
-inline RunSums<L> run_sums(const float* x, const float* w, const RunShape& run, R inverse, R offset) {
+inline RunSums<L> run_sums(const float* x, const float* w, const RunShape& run, R inverse,
+                           R offset) {
     const R none = L::all(0.0F);
     RunSums<L> sums = {none, none, none, none, none};
     for (std::size_t i = 0; i < run.elements; ++i) {
@@ -69,8 +71,8 @@ inline RunSums<L> run_sums(const float* x, const float* w, const RunShape& run, 
 /// Sums of squared rests with one step and each of several offsets, which are given in steps: what
 /// is added to x / step.
 template <typename L, bool kWeighted, std::size_t kOffsets, typename R = typename L::Register>
-inline void run_noises(const float* x, const float* w, const RunShape& run, R inverse, const R (&added)[kOffsets],
-                       R (&noise)[kOffsets]) {
+inline void run_noises(const float* x, const float* w, const RunShape& run, R inverse,
+                       const R (&added)[kOffsets], R (&noise)[kOffsets]) {
     for (R& sum : noise) sum = L::all(0.0F);
     for (std::size_t i = 0; i < run.elements; ++i) {
         const R scaled = L::load(x + i * kRows) * inverse;
@@ -154,7 +156,8 @@ struct RunFit {
 /// A search for the best fit: the one of least squares for the codes of one of the candidates. With
 /// `kBelow` the offset is at most 0. Of a run without extent: step 0.
 template <typename L, bool kWeighted, bool kBelow, typename R = typename L::Register>
-inline RunFit<L> search_range(const float* x, const float* w, const RunShape& run, const RangeCandidates& candidates) {
+inline RunFit<L> search_range(const float* x, const float* w, const RunShape& run,
+                              const RangeCandidates& candidates) {
     const R none = L::all(0.0F);
     R low;
     R high;
@@ -173,8 +176,9 @@ inline RunFit<L> search_range(const float* x, const float* w, const RunShape& ru
         const R step = safe / steps;
         const R start = low + L::all(kAnchors[candidate % 3]) * (safe - step * L::all(run.most));
         const R inverse = steps / safe;
-        const RunSums<L> sums = more < 0.45F ? run_sums<L, kWeighted, true>(x, w, run, inverse, start)
-                                             : run_sums<L, kWeighted>(x, w, run, inverse, start);
+        const RunSums<L> sums = more < 0.45F
+                                    ? run_sums<L, kWeighted, true>(x, w, run, inverse, start)
+                                    : run_sums<L, kWeighted>(x, w, run, inverse, start);
         R a;
         R b;
         best_change<L>(sums, weight, a, b);
@@ -183,7 +187,8 @@ inline RunFit<L> search_range(const float* x, const float* w, const RunShape& ru
             const R above = start + b * step;
             const auto is_above = L::less(none, above);
             const R zero_b = (none - start) / step;
-            a = L::pick(is_above, (sums.code_rest - zero_b * sums.code) / above_none<L>(sums.code_code), a);
+            a = L::pick(is_above,
+                        (sums.code_rest - zero_b * sums.code) / above_none<L>(sums.code_code), a);
             b = L::pick(is_above, zero_b, b);
         }
         const R noise = sums.noise(a, b, weight) * step * step;

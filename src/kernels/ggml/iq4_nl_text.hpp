@@ -8,7 +8,8 @@ namespace {
 
 /// The 16 levels, as of quant/ggml/iq4_table.hpp. A value exactly between two takes the lower one.
 struct LevelCodes {
-    static constexpr float kLevels[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+    static constexpr float kLevels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                          1,    13,   25,  38,  53,  69,  89,  113};
     float least = kLevels[0];
     float most = kLevels[15];
 

@@ -50,7 +50,9 @@ struct KAffineSearch {
     RunFit<L> wish[kRuns];
 
     const float* values_of(std::size_t run) const { return x + run * kType.run.elements * kRows; }
-    const float* weights_of(std::size_t run) const { return kWeighted ? w + run * kType.run.elements : nullptr; }
+    const float* weights_of(std::size_t run) const {
+        return kWeighted ? w + run * kType.run.elements : nullptr;
+    }
     R step_of(std::size_t run) const { return now.d * now.scale[run]; }
     R offset_of(std::size_t run) const { return L::all(0.0F) - now.dmin * now.minimum[run]; }
 
@@ -71,7 +73,8 @@ struct KAffineSearch {
         now.dmin = L::to_f16((none - least_offset) / L::all(kType.most_state));
         for (std::size_t run = 0; run < kRuns; ++run) {
             now.scale[run] = whole_state(wish[run].step * inverse_or_none<L>(now.d));
-            now.minimum[run] = whole_state((none - wish[run].offset) * inverse_or_none<L>(now.dmin));
+            now.minimum[run] =
+                whole_state((none - wish[run].offset) * inverse_or_none<L>(now.dmin));
         }
     }
 
@@ -91,7 +94,8 @@ struct KAffineSearch {
 
     /// Of a run as it is stored now; also without a step.
     R noise_of(std::size_t run) const {
-        return stored_noise<L, kWeighted>(values_of(run), weights_of(run), kType.run, step_of(run), offset_of(run));
+        return stored_noise<L, kWeighted>(values_of(run), weights_of(run), kType.run, step_of(run),
+                                          offset_of(run));
     }
 
     /// The best scale and minimum of a run for d and dmin as they are: scales next to its own, with
@@ -107,7 +111,8 @@ struct KAffineSearch {
             const R sc = whole_state(middle + L::all(static_cast<float>(away)));
             const R step = now.d * sc;
             const R inverse = inverse_or_none<L>(step);
-            const R m = ((step - wish[run].step) * wish[run].mean - wish[run].offset) * inverse_dmin;
+            const R m =
+                ((step - wish[run].step) * wish[run].mean - wish[run].offset) * inverse_dmin;
             R tried[3];
             R added[3];
             R noise[3];
@@ -115,7 +120,8 @@ struct KAffineSearch {
                 tried[k] = whole_state(m + L::all(static_cast<float>(k) - 1.0F));
                 added[k] = now.dmin * tried[k] * inverse;
             }
-            run_noises<L, kWeighted>(values_of(run), weights_of(run), kType.run, inverse, added, noise);
+            run_noises<L, kWeighted>(values_of(run), weights_of(run), kType.run, inverse, added,
+                                     noise);
             for (std::size_t k = 0; k < 3; ++k) {
                 const R found = noise[k] * step * step;
                 const auto better = L::both(L::less(found, least), L::less(none, step));
@@ -143,7 +149,8 @@ struct KAffineSearch {
             R a;
             R b;
             best_change<L>(sums, weight, a, b);
-            wish[run] = {step + a * step, offset_of(run) + b * step, sums.code / above_none<L>(weight)};
+            wish[run] = {step + a * step, offset_of(run) + b * step,
+                         sums.code / above_none<L>(weight)};
             const R sc = now.scale[run];
             const R m = now.minimum[run];
             aa = aa + sc * sc * sums.code_code;
@@ -164,7 +171,8 @@ struct KAffineSearch {
 
     void search() {
         for (std::size_t run = 0; run < kRuns; ++run) {
-            wish[run] = search_range<L, kWeighted, true>(values_of(run), weights_of(run), kType.run, kType.candidates);
+            wish[run] = search_range<L, kWeighted, true>(values_of(run), weights_of(run), kType.run,
+                                                         kType.candidates);
         }
         begin();
         for (unsigned round = 0; round < kType.rounds; ++round) {
@@ -196,7 +204,8 @@ struct KAffineSearch {
             const R inverse = inverse_or_none<L>(step_of(run));
             for (std::size_t i = 0; i < kType.run.elements; ++i) {
                 const R t = (L::load(values_of(run) + i * kRows) - offset_of(run)) * inverse;
-                L::store(code_of<L>(t, kType.run.most), out.codes + (run * kType.run.elements + i) * kRows + lane);
+                L::store(code_of<L>(t, kType.run.most),
+                         out.codes + (run * kType.run.elements + i) * kRows + lane);
             }
         }
     }

@@ -49,17 +49,21 @@ struct KSymmetricSearch {
     R wish[kKRuns];
 
     const float* values_of(std::size_t run) const { return x + run * kKRunElements * kRows; }
-    const float* weights_of(std::size_t run) const { return kWeighted ? w + run * kKRunElements : nullptr; }
+    const float* weights_of(std::size_t run) const {
+        return kWeighted ? w + run * kKRunElements : nullptr;
+    }
 
     static R whole_scale(R scale) {
-        return L::least(L::largest(L::nearest(scale), L::all(kType.least_scale)), L::all(kType.most_scale));
+        return L::least(L::largest(L::nearest(scale), L::all(kType.least_scale)),
+                        L::all(kType.most_scale));
     }
 
     static R code_of(R t) { return kType.codes.template nearest<L>(t); }
 
     /// Sums of squared rests for two steps, in steps.
     void noises_of(std::size_t run, const R (&inverse)[2], R (&noise)[2]) const {
-        step_noises<L, kWeighted, false>(values_of(run), weights_of(run), kKRunElements, inverse, kType.codes, noise);
+        step_noises<L, kWeighted, false>(values_of(run), weights_of(run), kKRunElements, inverse,
+                                         kType.codes, noise);
     }
 
     /// The best step of a run as a real number: the one of least squares for the codes of a
@@ -81,8 +85,8 @@ struct KSymmetricSearch {
                 best = L::pick(better, L::all(codes[k]), best);
             }
         }
-        const auto sums =
-            step_sums<L, kWeighted>(values_of(run), weights_of(run), kKRunElements, inverse * best, kType.codes);
+        const auto sums = step_sums<L, kWeighted>(values_of(run), weights_of(run), kKRunElements,
+                                                  inverse * best, kType.codes);
         const R step = extreme / best;
         return step + step * (sums.code_rest / above_none<L>(sums.code_code));
     }
@@ -96,7 +100,8 @@ struct KSymmetricSearch {
         }
         now.d = L::to_f16(largest / L::all(kType.least_scale));
         const R inverse = inverse_or_none<L>(now.d);
-        for (std::size_t run = 0; run < kKRuns; ++run) now.scale[run] = whole_scale(wish[run] * inverse);
+        for (std::size_t run = 0; run < kKRuns; ++run)
+            now.scale[run] = whole_scale(wish[run] * inverse);
     }
 
     /// From the largest magnitudes.
@@ -106,7 +111,8 @@ struct KSymmetricSearch {
         }
         begin();
         now.noise = L::all(0.0F);
-        for (std::size_t run = 0; run < kKRuns; ++run) now.noise = now.noise + noise_of(run, now.d * now.scale[run]);
+        for (std::size_t run = 0; run < kKRuns; ++run)
+            now.noise = now.noise + noise_of(run, now.d * now.scale[run]);
     }
 
     /// The sum of squared errors of a run with that step, which may be 0.
@@ -145,7 +151,8 @@ struct KSymmetricSearch {
             for (int k = 0; k < 2; ++k) {
                 const R step = now.d * scale[k];
                 const R found = noise[k] * step * step;
-                const auto better = L::both(L::less(found, least), L::less(none, L::magnitude(inverse[k])));
+                const auto better =
+                    L::both(L::less(found, least), L::less(none, L::magnitude(inverse[k])));
                 least = L::pick(better, found, least);
                 now.scale[run] = L::pick(better, scale[k], now.scale[run]);
             }
@@ -159,8 +166,9 @@ struct KSymmetricSearch {
         R code_rest = L::all(0.0F);
         for (std::size_t run = 0; run < kKRuns; ++run) {
             const R step = now.d * now.scale[run];
-            const auto sums = step_sums<L, kWeighted>(values_of(run), weights_of(run), kKRunElements,
-                                                      inverse_or_none<L>(step), kType.codes);
+            const auto sums =
+                step_sums<L, kWeighted>(values_of(run), weights_of(run), kKRunElements,
+                                        inverse_or_none<L>(step), kType.codes);
             code_code = code_code + now.scale[run] * now.scale[run] * sums.code_code;
             code_rest = code_rest + now.scale[run] * sums.code_rest * step;
         }
@@ -203,7 +211,8 @@ struct KSymmetricSearch {
 };
 
 template <typename L, const KSymmetricType& kType, bool kWeighted>
-inline void encode_k_symmetric_lanes(const Blocks& blocks, KSymmetricBlocks& out, std::size_t lane) {
+inline void encode_k_symmetric_lanes(const Blocks& blocks, KSymmetricBlocks& out,
+                                     std::size_t lane) {
     KSymmetricSearch<L, kWeighted, kType> search;
     search.x = out.x + lane;
     search.w = blocks.weights;

@@ -18,8 +18,9 @@ namespace {
 
 template <typename L>
 constexpr Loops loops_named(const char* name) {
-    return {name,           encode_q4_0<L>, encode_q4_1<L>, encode_q5_0<L>, encode_q5_1<L>, encode_q8_0<L>,
-            encode_q2_k<L>, encode_q3_k<L>, encode_q4_k<L>, encode_q5_k<L>, encode_q6_k<L>, encode_iq4_nl<L>};
+    return {name,           encode_q4_0<L>, encode_q4_1<L>, encode_q5_0<L>,
+            encode_q5_1<L>, encode_q8_0<L>, encode_q2_k<L>, encode_q3_k<L>,
+            encode_q4_k<L>, encode_q5_k<L>, encode_q6_k<L>, encode_iq4_nl<L>};
 }
 
 }  // namespace

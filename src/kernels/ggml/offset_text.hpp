@@ -66,12 +66,14 @@ struct OffsetSearch {
         m = L::to_f16(plain_offset);
         noise = stored_noise<L, kWeighted>(x, w, type.run, d, m);
         offer_stored(search_range<L, kWeighted, false>(x, w, type.run, type.candidates));
-        for (unsigned refinement = 0; refinement < type.refinements; ++refinement) offer_stored(better_fit());
+        for (unsigned refinement = 0; refinement < type.refinements; ++refinement)
+            offer_stored(better_fit());
     }
 };
 
 template <typename L, bool kWeighted>
-inline void search_offset(const float* w, const OffsetType& type, OffsetBlocks& sixteen, std::size_t lane) {
+inline void search_offset(const float* w, const OffsetType& type, OffsetBlocks& sixteen,
+                          std::size_t lane) {
     using R = typename L::Register;
     const R none = L::all(0.0F);
     OffsetSearch<L, kWeighted> search = {sixteen.x + lane, w, type, none, none, none};
@@ -98,7 +100,8 @@ inline void plain_offset(const OffsetType& type, OffsetBlocks& sixteen, std::siz
     L::store(low, sixteen.m + lane);
     for (std::size_t i = 0; i < type.run.elements; ++i) {
         const R t = (L::load(sixteen.x + i * kRows + lane) - low) * inverse;
-        L::store(L::least(L::truncated(t + L::all(0.5F)), L::all(type.run.most)), sixteen.codes + i * kRows + lane);
+        L::store(L::least(L::truncated(t + L::all(0.5F)), L::all(type.run.most)),
+                 sixteen.codes + i * kRows + lane);
     }
 }
 

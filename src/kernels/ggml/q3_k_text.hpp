@@ -6,7 +6,8 @@
 namespace octet::kernels::ggml {
 namespace {
 
-inline constexpr KSymmetricType kQ3_K = {{-4.0F, 3.0F}, -32.0F, 31.0F, 9, -0.8F, 0.4F, 3, {3, 3, 3}};
+inline constexpr KSymmetricType kQ3_K = {{-4.0F, 3.0F}, -32.0F, 31.0F, 9,
+                                         -0.8F,         0.4F,   3,     {3, 3, 3}};
 
 /// Low halves of 0 .. 7 and 8 .. 15 share bytes 0 .. 7; bits 4 and 5 lie in bytes 8 .. 11.
 inline void put_q3_scales(const Sixteen* scales, Sixteen* bytes) {
@@ -14,7 +15,8 @@ inline void put_q3_scales(const Sixteen* scales, Sixteen* bytes) {
     for (std::size_t s = 0; s < 4; ++s) {
         for (std::size_t lane = 0; lane < kRows; ++lane) {
             unsigned byte = 0;
-            for (std::size_t k = 0; k < 4; ++k) byte |= static_cast<unsigned>(scales[s + 4 * k][lane]) >> 4U << (2 * k);
+            for (std::size_t k = 0; k < 4; ++k)
+                byte |= static_cast<unsigned>(scales[s + 4 * k][lane]) >> 4U << (2 * k);
             bytes[8 + s][lane] = static_cast<unsigned char>(byte);
         }
     }

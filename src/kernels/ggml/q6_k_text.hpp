@@ -6,7 +6,8 @@
 namespace octet::kernels::ggml {
 namespace {
 
-inline constexpr KSymmetricType kQ6_K = {{-32.0F, 31.0F}, -128.0F, 127.0F, 13, -0.8F, 0.4F, 3, {4, 3, 3}};
+inline constexpr KSymmetricType kQ6_K = {{-32.0F, 31.0F}, -128.0F, 127.0F, 13,
+                                         -0.8F,           0.4F,    3,      {4, 3, 3}};
 
 template <typename L>
 bool encode_q6_k(const Blocks& blocks) {

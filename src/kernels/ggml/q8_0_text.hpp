@@ -26,7 +26,8 @@ inline bool plain_q8_0(const float* x, unsigned char* block) {
     const R inverse = L::all(d > 0x1p-126F ? 1.0F / d : 0.0F);
     for (R& part : parts) {
         const R t = part * inverse;
-        const R half = L::pick(L::less(t, L::all(0.0F)), L::all(-0x1.FFFFFEp-2F), L::all(0x1.FFFFFEp-2F));
+        const R half =
+            L::pick(L::less(t, L::all(0.0F)), L::all(-0x1.FFFFFEp-2F), L::all(0x1.FFFFFEp-2F));
         part = t + half;
     }
     const std::uint16_t stored = f32_to_f16(d);

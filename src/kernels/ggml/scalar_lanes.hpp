@@ -26,7 +26,9 @@ struct ScalarLanes {
     static float largest(float a, float b) { return a > b ? a : b; }
     static float magnitude(float a) { return std::fabs(a); }
     static float nearest(float a) { return nearest_by_adding(a); }
-    static float truncated(float a) { return static_cast<float>(static_cast<std::int32_t>(a)); }  ///< below 2^31
+    static float truncated(float a) {
+        return static_cast<float>(static_cast<std::int32_t>(a));
+    }  ///< below 2^31
     static bool less(float a, float b) { return a < b; }
     static bool both(bool a, bool b) { return a && b; }
     static float pick(bool mask, float yes, float no) { return mask ? yes : no; }

@@ -48,7 +48,9 @@ struct SimdLanes {
     static Floats magnitude(const Floats& a) { return xsimd::abs(a); }
     static Mask less(const Floats& a, const Floats& b) { return a < b; }
     static Mask both(const Mask& a, const Mask& b) { return a & b; }
-    static Floats pick(const Mask& mask, const Floats& yes, const Floats& no) { return xsimd::select(mask, yes, no); }
+    static Floats pick(const Mask& mask, const Floats& yes, const Floats& no) {
+        return xsimd::select(mask, yes, no);
+    }
     static bool any(const Mask& mask) { return xsimd::any(mask); }
     static Floats truncated(const Floats& a) { return xsimd::to_float(xsimd::to_int(a)); }
 
@@ -63,7 +65,8 @@ struct SimdLanes {
 
     static Floats to_f16(const Floats& a) {
 #if defined(OCTET_ARCH_AVX512)
-        return Floats(_mm512_cvtph_ps(_mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)));
+        return Floats(
+            _mm512_cvtph_ps(_mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)));
 #elif defined(OCTET_ARCH_AVX2)
         return Floats(_mm256_cvtph_ps(_mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT)));
 #else
@@ -98,21 +101,26 @@ struct SimdLanes {
                              _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(values[i])));
         }
 #elif defined(OCTET_ARCH_AVX2)
-        const __m256i low = _mm256_packs_epi32(_mm256_cvttps_epi32(values[0]), _mm256_cvttps_epi32(values[1]));
-        const __m256i high = _mm256_packs_epi32(_mm256_cvttps_epi32(values[2]), _mm256_cvttps_epi32(values[3]));
+        const __m256i low =
+            _mm256_packs_epi32(_mm256_cvttps_epi32(values[0]), _mm256_cvttps_epi32(values[1]));
+        const __m256i high =
+            _mm256_packs_epi32(_mm256_cvttps_epi32(values[2]), _mm256_cvttps_epi32(values[3]));
         const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(bytes),
                             _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order));
 #elif defined(OCTET_ARCH_SSE2)
         for (std::size_t i = 0; i < 2; ++i) {
-            const __m128i low = _mm_packs_epi32(_mm_cvttps_epi32(values[4 * i]), _mm_cvttps_epi32(values[4 * i + 1]));
-            const __m128i high =
-                _mm_packs_epi32(_mm_cvttps_epi32(values[4 * i + 2]), _mm_cvttps_epi32(values[4 * i + 3]));
-            _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes + 16 * i), _mm_packs_epi16(low, high));
+            const __m128i low = _mm_packs_epi32(_mm_cvttps_epi32(values[4 * i]),
+                                                _mm_cvttps_epi32(values[4 * i + 1]));
+            const __m128i high = _mm_packs_epi32(_mm_cvttps_epi32(values[4 * i + 2]),
+                                                 _mm_cvttps_epi32(values[4 * i + 3]));
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes + 16 * i),
+                             _mm_packs_epi16(low, high));
         }
 #else
         alignas(64) std::int32_t staged[32];
-        for (std::size_t i = 0; i < 32 / kCount; ++i) xsimd::to_int(values[i]).store_aligned(staged + i * kCount);
+        for (std::size_t i = 0; i < 32 / kCount; ++i)
+            xsimd::to_int(values[i]).store_aligned(staged + i * kCount);
         for (std::size_t i = 0; i < 32; ++i) bytes[i] = static_cast<unsigned char>(staged[i]);
 #endif
     }
@@ -120,7 +128,8 @@ struct SimdLanes {
     /// `elements` is a multiple of 4.
     static void transpose(const float* const* rows, std::size_t elements, float* out) {
         for (std::size_t row = 0; row < 16; row += 4) {
-            for (std::size_t i = 0; i < elements; i += 4) transpose_four(rows + row, i, out + i * 16 + row);
+            for (std::size_t i = 0; i < elements; i += 4)
+                transpose_four(rows + row, i, out + i * 16 + row);
         }
     }
 };

@@ -52,7 +52,8 @@ struct StepSums {
 };
 
 template <typename L, bool kWeighted, typename Codes, typename R = typename L::Register>
-inline StepSums<L> step_sums(const float* x, const float* w, std::size_t count, R inverse, const Codes& codes) {
+inline StepSums<L> step_sums(const float* x, const float* w, std::size_t count, R inverse,
+                             const Codes& codes) {
     StepSums<L> sums = {L::all(0.0F), L::all(0.0F), L::all(0.0F)};
     for (std::size_t i = 0; i < count; ++i) {
         const R t = L::load(x + i * kRows) * inverse;
@@ -72,9 +73,10 @@ inline StepSums<L> step_sums(const float* x, const float* w, std::size_t count, 
 }
 
 /// Sums of r^2 for two reciprocal steps at once; kInside: no value is beyond the codes.
-template <typename L, bool kWeighted, bool kInside, typename Codes, typename R = typename L::Register>
-inline void step_noises(const float* x, const float* w, std::size_t count, const R (&inverse)[2], const Codes& codes,
-                        R (&noise)[2]) {
+template <typename L, bool kWeighted, bool kInside, typename Codes,
+          typename R = typename L::Register>
+inline void step_noises(const float* x, const float* w, std::size_t count, const R (&inverse)[2],
+                        const Codes& codes, R (&noise)[2]) {
     for (R& sum : noise) sum = L::all(0.0F);
     for (std::size_t i = 0; i < count; ++i) {
         const R value = L::load(x + i * kRows);
@@ -110,7 +112,8 @@ struct SymmetricSearch {
     /// Takes the first or second of two steps, F16 numbers and not 0, if it is better.
     void offer(const R (&d)[2]) {
         const R inverse[2] = {L::all(1.0F) / d[0], L::all(1.0F) / d[1]};
-        const R reach = L::magnitude(extreme) * L::largest(L::magnitude(inverse[0]), L::magnitude(inverse[1]));
+        const R reach =
+            L::magnitude(extreme) * L::largest(L::magnitude(inverse[0]), L::magnitude(inverse[1]));
         R found[2];
         // Just below what would be rounded to the code after the last one.
         if (L::any(L::less(L::all(type.codes.most + 0.49F), reach))) {
@@ -145,7 +148,8 @@ struct SymmetricSearch {
         const R plain = stored_step<L>(extreme / L::all(type.codes.least));
         best = unit = plain;
         noise = L::all(std::numeric_limits<float>::infinity());
-        const unsigned count = type.codes.least == -type.codes.most ? type.candidates : 2 * type.candidates;
+        const unsigned count =
+            type.codes.least == -type.codes.most ? type.candidates : 2 * type.candidates;
         for (unsigned candidate = 0; candidate < count; candidate += 2) {
             offer({stored_step<L>(extreme / L::all(candidate_code(candidate))),
                    stored_step<L>(extreme / L::all(candidate_code(candidate + 1)))});
@@ -167,7 +171,8 @@ struct SymmetricBlocks {
 
 /// The best steps that the search finds, and the codes next to the values.
 template <typename L, bool kWeighted, typename Codes>
-inline void search_symmetric(const float* w, const SymmetricType<Codes>& type, SymmetricBlocks& sixteen) {
+inline void search_symmetric(const float* w, const SymmetricType<Codes>& type,
+                             SymmetricBlocks& sixteen) {
     using R = typename L::Register;
     for (std::size_t lane = 0; lane < kRows; lane += L::kCount) {
         const float* const x = sixteen.x + lane;
@@ -192,11 +197,12 @@ struct NoPlain {};
 /// Steps and codes of 16 blocks; `plain`: the end's code of llama-quantize, and its code of a value
 /// in steps, which are not rounded yet.
 template <typename L, typename Codes, typename Plain>
-inline void encode_symmetric(const Blocks& blocks, const SymmetricType<Codes>& type, SymmetricBlocks& sixteen,
-                             [[maybe_unused]] Plain plain) {
+inline void encode_symmetric(const Blocks& blocks, const SymmetricType<Codes>& type,
+                             SymmetricBlocks& sixteen, [[maybe_unused]] Plain plain) {
     using R [[maybe_unused]] = typename L::Register;
     L::transpose(blocks.rows, kElements, sixteen.x);
-    if (blocks.search && blocks.weights != nullptr) return search_symmetric<L, true>(blocks.weights, type, sixteen);
+    if (blocks.search && blocks.weights != nullptr)
+        return search_symmetric<L, true>(blocks.weights, type, sixteen);
     if (blocks.search) return search_symmetric<L, false>(nullptr, type, sixteen);
     if constexpr (!std::is_same_v<Plain, NoPlain>) {
         for (std::size_t lane = 0; lane < kRows; lane += L::kCount) {

@@ -10,7 +10,8 @@ namespace octet::ggml {
 const kernels::ggml::Loops& active_loops();
 
 /// encode() on those loops.
-Encoded encode_with(const kernels::ggml::Loops& loops, Type type, const float* values, std::uint64_t rows,
-                    std::uint64_t columns, const float* weights, Search search, std::byte* blocks);
+Encoded encode_with(const kernels::ggml::Loops& loops, Type type, const float* values,
+                    std::uint64_t rows, std::uint64_t columns, const float* weights, Search search,
+                    std::byte* blocks);
 
 }  // namespace octet::ggml

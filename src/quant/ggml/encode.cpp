@@ -16,7 +16,8 @@ namespace {
 constexpr std::size_t kRows = kernels::ggml::kRows;
 
 bool all_finite(const float* values, std::uint64_t count) {
-    kernels::Range range = {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), true};
+    kernels::Range range = {std::numeric_limits<float>::infinity(),
+                            -std::numeric_limits<float>::infinity(), true};
     quant::active_kernels().range_f32(values, count, range);
     return range.finite;
 }
@@ -31,8 +32,9 @@ bool convert(Type type, const float* values, std::uint64_t count, std::byte* out
 }
 
 /// Up to 16 rows. Of fewer, the last one stands for those that are missing.
-bool encode_rows(const kernels::ggml::Loops& loops, const TypeRow& type, const float* values, std::size_t rows,
-                 std::uint64_t columns, const float* weights, Search search, std::byte* out) {
+bool encode_rows(const kernels::ggml::Loops& loops, const TypeRow& type, const float* values,
+                 std::size_t rows, std::uint64_t columns, const float* weights, Search search,
+                 std::byte* out) {
     const std::uint64_t out_step = row_bytes(type.traits.type, columns);
     const float* first[kRows];
     unsigned char* blocks[kRows];
@@ -43,7 +45,8 @@ bool encode_rows(const kernels::ggml::Loops& loops, const TypeRow& type, const f
     }
     bool representable = true;
     for (std::uint64_t column = 0; column < columns; column += type.traits.block_elements) {
-        const float* const w = weights == nullptr || search == Search::kMinMax ? nullptr : weights + column;
+        const float* const w =
+            weights == nullptr || search == Search::kMinMax ? nullptr : weights + column;
         const kernels::ggml::Blocks sixteen = {first, w, blocks, search == Search::kBest};
         representable = (loops.*type.encode)(sixteen) && representable;
         for (std::size_t row = 0; row < kRows; ++row) {
@@ -56,10 +59,12 @@ bool encode_rows(const kernels::ggml::Loops& loops, const TypeRow& type, const f
 
 }  // namespace
 
-Encoded encode_with(const kernels::ggml::Loops& loops, Type type, const float* values, std::uint64_t rows,
-                    std::uint64_t columns, const float* weights, Search search, std::byte* blocks) {
+Encoded encode_with(const kernels::ggml::Loops& loops, Type type, const float* values,
+                    std::uint64_t rows, std::uint64_t columns, const float* weights, Search search,
+                    std::byte* blocks) {
     const TypeRow& row = row_of(type);
-    if (!row.traits.writable) throw Error(ErrorCode::kInternal, row.traits.name, "octet does not write this type");
+    if (!row.traits.writable)
+        throw Error(ErrorCode::kInternal, row.traits.name, "octet does not write this type");
     const std::uint64_t step = row_bytes(type, columns);
     Encoded encoded;
     encoded.not_finite = !all_finite(values, rows * columns);
@@ -69,16 +74,17 @@ Encoded encode_with(const kernels::ggml::Loops& loops, Type type, const float* v
         return encoded;
     }
     for (std::uint64_t first = 0; first < rows; first += kRows) {
-        const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(kRows, rows - first));
-        const bool representable =
-            encode_rows(loops, row, values + first * columns, count, columns, weights, search, blocks + first * step);
+        const std::size_t count =
+            static_cast<std::size_t>(std::min<std::uint64_t>(kRows, rows - first));
+        const bool representable = encode_rows(loops, row, values + first * columns, count, columns,
+                                               weights, search, blocks + first * step);
         encoded.overflow = encoded.overflow || !representable;
     }
     return encoded;
 }
 
-Encoded encode(Type type, const float* values, std::uint64_t rows, std::uint64_t columns, const float* weights,
-               Search search, std::byte* blocks) {
+Encoded encode(Type type, const float* values, std::uint64_t rows, std::uint64_t columns,
+               const float* weights, Search search, std::byte* blocks) {
     return encode_with(active_loops(), type, values, rows, columns, weights, search, blocks);
 }
 

@@ -8,7 +8,8 @@ namespace {
 
 template <typename T>
 void decode_numbers(const std::byte* bytes, std::uint64_t count, float* values) {
-    for (std::uint64_t i = 0; i < count; ++i) values[i] = static_cast<float>(load<T>(bytes + i * sizeof(T)));
+    for (std::uint64_t i = 0; i < count; ++i)
+        values[i] = static_cast<float>(load<T>(bytes + i * sizeof(T)));
 }
 
 }  // namespace

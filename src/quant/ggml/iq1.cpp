@@ -12,7 +12,8 @@ namespace {
 constexpr float kShift = 0.125F;
 
 void put_shifted(std::uint16_t entry, float step, float shift, float* values) {
-    for (std::size_t j = 0; j < 8; ++j) values[j] = step * (kLevelsIQ1[entry >> (2 * j) & 3U] + shift);
+    for (std::size_t j = 0; j < 8; ++j)
+        values[j] = step * (kLevelsIQ1[entry >> (2 * j) & 3U] + shift);
 }
 
 }  // namespace
@@ -23,7 +24,8 @@ void decode_iq1_s(const std::byte* bytes, std::uint64_t blocks, float* values) {
         for (std::size_t eight = 0; eight < 32; ++eight, values += 8) {
             const std::uint32_t rest = load<std::uint16_t>(bytes + 34 + 2 * (eight / 4));
             const float step = d * static_cast<float>(2U * (rest >> 12U & 7U) + 1U);
-            const std::uint32_t index = byte_at(bytes + 2, eight) | (rest >> (3 * (eight % 4)) & 7U) << 8U;
+            const std::uint32_t index = byte_at(bytes + 2, eight) | (rest >> (3 * (eight % 4)) & 7U)
+                                                                        << 8U;
             put_shifted(kGridIQ1_S[index], step, (rest & 0x8000U) != 0U ? -kShift : kShift, values);
         }
     }
@@ -35,13 +37,16 @@ void decode_iq1_m(const std::byte* bytes, std::uint64_t blocks, float* values) {
     for (; blocks != 0; --blocks, bytes += 56) {
         std::uint32_t half = 0;
         for (std::size_t i = 0; i < 4; ++i) {
-            half |= static_cast<std::uint32_t>(load<std::uint16_t>(bytes + 48 + 2 * i) >> 12U) << (4 * i);
+            half |= static_cast<std::uint32_t>(load<std::uint16_t>(bytes + 48 + 2 * i) >> 12U)
+                    << (4 * i);
         }
-        const std::byte scale_bytes[2] = {static_cast<std::byte>(half & 0xFFU), static_cast<std::byte>(half >> 8U)};
+        const std::byte scale_bytes[2] = {static_cast<std::byte>(half & 0xFFU),
+                                          static_cast<std::byte>(half >> 8U)};
         const float d = load_f16(scale_bytes);
         for (std::size_t eight = 0; eight < 32; ++eight, values += 8) {
             const std::uint32_t scales = load<std::uint16_t>(bytes + 48 + 2 * (eight / 8));
-            const float step = d * static_cast<float>(2U * (scales >> (3 * (eight / 2 % 4)) & 7U) + 1U);
+            const float step =
+                d * static_cast<float>(2U * (scales >> (3 * (eight / 2 % 4)) & 7U) + 1U);
             const std::uint32_t high = byte_at(bytes + 32, eight / 2) >> (4 * (eight % 2)) & 15U;
             const std::uint32_t index = byte_at(bytes, eight) | (high & 7U) << 8U;
             put_shifted(kGridIQ1_S[index], step, (high & 8U) != 0U ? -kShift : kShift, values);

@@ -13,7 +13,8 @@ void decode_iq2_xxs(const std::byte* bytes, std::uint64_t blocks, float* values)
             const std::uint32_t signs = load<std::uint32_t>(run + 4);
             const float step = d * (0.5F + static_cast<float>(signs >> 28U)) * 0.25F;
             for (std::size_t l = 0; l < 4; ++l, values += 8) {
-                put_eight(kGridIQ2_XXS[byte_at(run, l)], even_signs(signs >> (7 * l) & 127U), step, values);
+                put_eight(kGridIQ2_XXS[byte_at(run, l)], even_signs(signs >> (7 * l) & 127U), step,
+                          values);
             }
         }
     }

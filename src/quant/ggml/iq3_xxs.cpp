@@ -13,8 +13,10 @@ void decode_iq3_xxs(const std::byte* bytes, std::uint64_t blocks, float* values)
             const std::uint32_t both = load<std::uint32_t>(bytes + 66 + 4 * (eight / 4));
             const float step = d * (0.5F + static_cast<float>(both >> 28U)) * 0.5F;
             const std::uint32_t signs = even_signs(both >> (7 * (eight % 4)) & 127U);
-            put_four(kGridIQ3_XXS[byte_at(bytes + 2, 2 * eight)], kLevelsIQ3_XXS, signs, step, values);
-            put_four(kGridIQ3_XXS[byte_at(bytes + 2, 2 * eight + 1)], kLevelsIQ3_XXS, signs >> 4U, step, values + 4);
+            put_four(kGridIQ3_XXS[byte_at(bytes + 2, 2 * eight)], kLevelsIQ3_XXS, signs, step,
+                     values);
+            put_four(kGridIQ3_XXS[byte_at(bytes + 2, 2 * eight + 1)], kLevelsIQ3_XXS, signs >> 4U,
+                     step, values + 4);
         }
     }
 }

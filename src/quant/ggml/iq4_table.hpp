@@ -3,6 +3,7 @@
 
 namespace octet::ggml {
 
-inline constexpr float kIQ4Table[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+inline constexpr float kIQ4Table[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                        1,    13,   25,  38,  53,  69,  89,  113};
 
 }  // namespace octet::ggml

@@ -36,7 +36,8 @@ inline void put_eight(std::uint16_t entry, std::uint32_t signs, float step, floa
 }
 
 /// The same for 4 elements of an entry of 3-bit levels.
-inline void put_four(std::uint16_t entry, const float (&levels)[8], std::uint32_t signs, float step, float* values) {
+inline void put_four(std::uint16_t entry, const float (&levels)[8], std::uint32_t signs, float step,
+                     float* values) {
     for (std::size_t j = 0; j < 4; ++j) {
         const float magnitude = step * levels[entry >> (3 * j) & 7U];
         values[j] = (signs >> j & 1U) != 0U ? -magnitude : magnitude;

@@ -9,7 +9,8 @@ namespace octet::ggml {
 
 inline float k_scale(const std::byte* scales, std::size_t run) {
     if (run < 4) return static_cast<float>(byte_at(scales, run) & 63U);
-    return static_cast<float>((byte_at(scales, run + 4) & 15U) | byte_at(scales, run - 4) >> 6U << 4U);
+    return static_cast<float>((byte_at(scales, run + 4) & 15U) |
+                              byte_at(scales, run - 4) >> 6U << 4U);
 }
 
 inline float k_minimum(const std::byte* scales, std::size_t run) {

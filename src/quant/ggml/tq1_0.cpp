@@ -9,7 +9,8 @@ namespace octet::ggml {
 namespace {
 
 /// Digit `digit` of `count` bytes each.
-void decode_digit(const std::byte* bytes, std::size_t count, std::uint32_t power, float d, float* values) {
+void decode_digit(const std::byte* bytes, std::size_t count, std::uint32_t power, float d,
+                  float* values) {
     for (std::size_t i = 0; i < count; ++i) {
         const std::uint32_t fraction = byte_at(bytes, i) * power & 0xFFU;
         values[i] = static_cast<float>(static_cast<int>(fraction * 3U >> 8U) - 1) * d;

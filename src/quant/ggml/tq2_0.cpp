@@ -8,7 +8,8 @@ void decode_tq2_0(const std::byte* bytes, std::uint64_t blocks, float* values) {
     for (; blocks != 0; --blocks, bytes += 66, values += 256) {
         const float d = load_f16(bytes + 64);
         for (std::size_t i = 0; i < 256; ++i) {
-            const std::uint32_t code = byte_at(bytes, 32 * (i / 128) + i % 32) >> (2 * (i / 32 % 4)) & 3U;
+            const std::uint32_t code =
+                byte_at(bytes, 32 * (i / 128) + i % 32) >> (2 * (i / 32 % 4)) & 3U;
             values[i] = static_cast<float>(static_cast<int>(code) - 1) * d;
         }
     }

@@ -61,9 +61,10 @@ constexpr auto kTraits = [] {
 }();
 
 bool same_letters(std::string_view any_case, std::string_view lower) {
-    return std::equal(any_case.begin(), any_case.end(), lower.begin(), lower.end(), [](char a, char b) {
-        return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + ('a' - 'A')) : a) == b;
-    });
+    return std::equal(
+        any_case.begin(), any_case.end(), lower.begin(), lower.end(), [](char a, char b) {
+            return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + ('a' - 'A')) : a) == b;
+        });
 }
 
 }  // namespace
@@ -90,7 +91,8 @@ const TypeRow& row_of(Type type) {
     for (const TypeRow& row : kRows) {
         if (row.traits.type == type) return row;
     }
-    throw Error(ErrorCode::kInternal, "ggml type", std::to_string(static_cast<std::uint32_t>(type)) + " has no row");
+    throw Error(ErrorCode::kInternal, "ggml type",
+                std::to_string(static_cast<std::uint32_t>(type)) + " has no row");
 }
 
 const TypeTraits& traits_of(Type type) {
@@ -105,7 +107,8 @@ std::uint64_t row_bytes(Type type, std::uint64_t elements) {
     const TypeTraits& traits = traits_of(type);
     const auto bytes = checked_multiply(elements / traits.block_elements, traits.block_bytes);
     if (elements % traits.block_elements != 0 || !bytes) {
-        throw Error(ErrorCode::kInternal, traits.name, "no row has " + std::to_string(elements) + " elements");
+        throw Error(ErrorCode::kInternal, traits.name,
+                    "no row has " + std::to_string(elements) + " elements");
     }
     return *bytes;
 }

@@ -29,8 +29,9 @@ Dtype dtype_of(const checkpoint::Checkpoint& checkpoint, const gguf::TypedFileTe
 }
 
 /// The types that a tensor may have; a single one where it is decided.
-std::vector<plan::TypeTry> tries_of(const checkpoint::Checkpoint& checkpoint, const GgufContents& contents,
-                                    const QuantizeOptions& options, std::size_t tensor) {
+std::vector<plan::TypeTry> tries_of(const checkpoint::Checkpoint& checkpoint,
+                                    const GgufContents& contents, const QuantizeOptions& options,
+                                    std::size_t tensor) {
     const gguf::TypedFileTensor& one = contents.tensors[tensor];
     const Dtype dtype = dtype_of(checkpoint, one);
     std::vector<plan::TypeTry> tries;
@@ -42,11 +43,12 @@ std::vector<plan::TypeTry> tries_of(const checkpoint::Checkpoint& checkpoint, co
 }
 
 std::uint64_t lossy_tries(const std::vector<plan::TypeTry>& tries) {
-    return static_cast<std::uint64_t>(
-        std::count_if(tries.begin(), tries.end(), [](const plan::TypeTry& one) { return one.is_lossy; }));
+    return static_cast<std::uint64_t>(std::count_if(
+        tries.begin(), tries.end(), [](const plan::TypeTry& one) { return one.is_lossy; }));
 }
 
-std::uint64_t bytes_of_files(const gguf::FileFacts& facts, const std::vector<gguf::TypedFileTensor>& tensors) {
+std::uint64_t bytes_of_files(const gguf::FileFacts& facts,
+                             const std::vector<gguf::TypedFileTensor>& tensors) {
     std::uint64_t bytes = 0;
     for (const gguf::DataFile& file : gguf::lay_out(facts, tensors).files) bytes += file.byte_count;
     return bytes;
@@ -67,7 +69,8 @@ std::uint64_t bytes_of_tensors(const std::vector<gguf::TypedFileTensor>& tensors
 class Measuring {
   public:
     Measuring(const checkpoint::Checkpoint& checkpoint, const GgufContents& contents,
-              const plan::Importance* importance, const QuantizeOptions& options, const WriteOptions& running)
+              const plan::Importance* importance, const QuantizeOptions& options,
+              const WriteOptions& running)
         : checkpoint_(checkpoint),
           contents_(contents),
           importance_(importance),
@@ -126,18 +129,20 @@ class Measuring {
                 one.max_abs_error = sums.max_abs_error;
                 if (std::isfinite(one.max_abs_error)) signal = sums.signal.as_double();
             }
-            std::erase_if(tries[i], [](const plan::TypeTry& one) { return std::isinf(one.max_abs_error); });
+            std::erase_if(tries[i],
+                          [](const plan::TypeTry& one) { return std::isinf(one.max_abs_error); });
             if (tries[i].empty()) refuse(contents_.tensors[first + i]);
             result_.add(tries[i], signal);
         }
     }
 
     [[noreturn]] void refuse(const gguf::TypedFileTensor& one) const {
-        throw Error(
-            ErrorCode::kBadInput, printable(checkpoint_.input),
-            fmt::format("tensor {} holds values that {} cannot; choose bf16 or f32 for it, or --on-non-finite "
-                        "keep, which copies such tensors",
-                        in_quotes(checkpoint_.tensors[one.tensor.source].name), ggml::traits_of(one.type).name));
+        throw Error(ErrorCode::kBadInput, printable(checkpoint_.input),
+                    fmt::format("tensor {} holds values that {} cannot; choose bf16 or f32 for it, "
+                                "or --on-non-finite "
+                                "keep, which copies such tensors",
+                                in_quotes(checkpoint_.tensors[one.tensor.source].name),
+                                ggml::traits_of(one.type).name));
     }
 
     const checkpoint::Checkpoint& checkpoint_;
@@ -153,51 +158,64 @@ class Measuring {
 }  // namespace
 
 bool plans_types(const QuantizeOptions& options) {
-    const auto is_equal = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
-    return std::equal(options.type.begin(), options.type.end(), kPlannedType.begin(), kPlannedType.end(), is_equal);
+    const auto is_equal = [](char a, char b) {
+        return std::tolower(static_cast<unsigned char>(a)) == b;
+    };
+    return std::equal(options.type.begin(), options.type.end(), kPlannedType.begin(),
+                      kPlannedType.end(), is_equal);
 }
 
 void check_planner_options(const QuantizeOptions& options) {
     const bool has_goal = options.max_size || options.target_sqnr_db;
     if (options.max_size && options.target_sqnr_db)
-        throw Error(ErrorCode::kUsage, "--max-size and --target-sqnr", "each says how far to go; give one of the two");
+        throw Error(ErrorCode::kUsage, "--max-size and --target-sqnr",
+                    "each says how far to go; give one of the two");
     if (options.target_sqnr_db && !std::isfinite(*options.target_sqnr_db))
         throw Error(ErrorCode::kUsage, "--target-sqnr",
                     fmt::format("{} is no target; give a finite number", *options.target_sqnr_db));
     if (has_goal && !plans_types(options))
         throw Error(ErrorCode::kUsage, options.max_size ? "--max-size" : "--target-sqnr",
-                    fmt::format("is for the planner, and --type {} says itself what the file holds; give --type gguf",
+                    fmt::format("is for the planner, and --type {} says itself what the file "
+                                "holds; give --type gguf",
                                 printable(options.type)));
     if (!has_goal && plans_types(options))
         throw Error(ErrorCode::kUsage, "--type",
-                    "gguf leaves the types to the planner, which needs --max-size or --target-sqnr; or name a type, "
+                    "gguf leaves the types to the planner, which needs --max-size or "
+                    "--target-sqnr; or name a type, "
                     "such as q4_k_m");
 }
 
 bool is_planned(const GgufContents& contents, const QuantizeOptions& options, std::size_t tensor) {
     if (!plans_types(options)) return false;
     const gguf::TypedFileTensor& one = contents.tensors[tensor];
-    return one.tensor.may_be_quantized && !one.tensor.is_made() && !one.is_kept && !contents.rules[tensor];
+    return one.tensor.may_be_quantized && !one.tensor.is_made() && !one.is_kept &&
+           !contents.rules[tensor];
 }
 
-std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const GgufContents& contents,
-                               const QuantizeOptions& options) {
+std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint,
+                               const GgufContents& contents, const QuantizeOptions& options) {
     std::uint64_t bytes = 0;
     for (std::size_t i = 0; i < contents.tensors.size(); ++i) {
         const std::uint64_t tries = lossy_tries(tries_of(checkpoint, contents, options, i));
-        if (tries > 0) bytes += tries * checkpoint.tensors[contents.tensors[i].tensor.source].byte_count;
+        if (tries > 0)
+            bytes += tries * checkpoint.tensors[contents.tensors[i].tensor.source].byte_count;
     }
     return bytes;
 }
 
 std::unique_ptr<plan::TypePlanner> make_type_planner(const checkpoint::Checkpoint& checkpoint,
-                                                     const GgufContents& contents, const gguf::FileFacts& facts,
-                                                     const plan::Importance* importance, const QuantizeOptions& options,
+                                                     const GgufContents& contents,
+                                                     const gguf::FileFacts& facts,
+                                                     const plan::Importance* importance,
+                                                     const QuantizeOptions& options,
                                                      const WriteOptions& running) {
     plan::TypeTries tries = Measuring(checkpoint, contents, importance, options, running).run();
-    // One header is as long whatever the types are, and with 200,000 tokens it is long: it is laid out once.
+    // One header is as long whatever the types are, and with 200,000 tokens it is long: it is laid
+    // out once.
     const std::uint64_t header_bytes =
-        facts.split_size ? 0 : bytes_of_files(facts, contents.tensors) - bytes_of_tensors(contents.tensors, {});
+        facts.split_size
+            ? 0
+            : bytes_of_files(facts, contents.tensors) - bytes_of_tensors(contents.tensors, {});
     const auto bytes_of = [&contents, &facts, header_bytes](const std::vector<ggml::Type>& types) {
         if (!facts.split_size) return header_bytes + bytes_of_tensors(contents.tensors, types);
         std::vector<gguf::TypedFileTensor> typed = contents.tensors;
@@ -211,8 +229,10 @@ TypeChoice make_type_choice(const checkpoint::Checkpoint& checkpoint, const Gguf
                             const gguf::FileFacts& facts, const plan::Importance* importance,
                             const QuantizeOptions& options, const WriteOptions& running) {
     if (contents.tensors.empty())
-        throw Error(ErrorCode::kBadInput, printable(checkpoint.input), "has no tensors, so there is nothing to choose");
-    TypeChoice made{make_type_planner(checkpoint, contents, facts, importance, options, running), {}};
+        throw Error(ErrorCode::kBadInput, printable(checkpoint.input),
+                    "has no tensors, so there is nothing to choose");
+    TypeChoice made{make_type_planner(checkpoint, contents, facts, importance, options, running),
+                    {}};
     made.plan = options.max_size ? made.planner->within(*options.max_size)
                                  : made.planner->reaching(options.target_sqnr_db.value());
     return made;
@@ -223,10 +243,12 @@ void set_types(const plan::TypePlan& plan, GgufContents& contents) {
     for (std::size_t i = 0; i < plan.types.size(); ++i) {
         gguf::TypedFileTensor& one = contents.tensors[i];
         one.type = plan.types[i];
-        if (one.tensor.may_be_quantized) elements[one.type] += element_count(one.tensor.shape).value_or(0);
+        if (one.tensor.may_be_quantized)
+            elements[one.type] += element_count(one.tensor.shape).value_or(0);
     }
-    const auto most = std::max_element(elements.begin(), elements.end(),
-                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    const auto most =
+        std::max_element(elements.begin(), elements.end(),
+                         [](const auto& a, const auto& b) { return a.second < b.second; });
     const gguf::Mixture* const mixture =
         most == elements.end() ? nullptr : gguf::find_mixture(ggml::traits_of(most->first).name);
     for (gguf::Key& key : contents.keys) {

@@ -1,5 +1,6 @@
-// From a size or an SQNR that was asked for to a type for each tensor of a GGUF file: which types can be had, what they lose, and what the planner
-// makes of it. The part of planning that reads data.
+// From a size or an SQNR that was asked for to a type for each tensor of a GGUF file: which types
+// can be had, what they lose, and what the planner makes of it. The part of planning that reads
+// data.
 #pragma once
 
 #include <cstdint>
@@ -29,12 +30,15 @@ struct TypeChoice {
     plan::TypePlan plan;
 };
 
-/// Measures what the types do that each tensor may have: those that the planner decides under each of its candidates, the others under theirs, by
-/// the code that writes them. `contents` and `facts` outlive the planner. `importance` may be null; `running` are threads, progress and stop_requested.
-/// kBadInput, kIo, kInterrupted.
+/// Measures what the types do that each tensor may have: those that the planner decides under each
+/// of its candidates, the others under theirs, by the code that writes them. `contents` and `facts`
+/// outlive the planner. `importance` may be null; `running` are threads, progress and
+/// stop_requested. kBadInput, kIo, kInterrupted.
 std::unique_ptr<plan::TypePlanner> make_type_planner(const checkpoint::Checkpoint& checkpoint,
-                                                     const GgufContents& contents, const gguf::FileFacts& facts,
-                                                     const plan::Importance* importance, const QuantizeOptions& options,
+                                                     const GgufContents& contents,
+                                                     const gguf::FileFacts& facts,
+                                                     const plan::Importance* importance,
+                                                     const QuantizeOptions& options,
                                                      const WriteOptions& running);
 
 /// The same with the choice that was asked for. kCheckFailed where there is none.
@@ -42,14 +46,15 @@ TypeChoice make_type_choice(const checkpoint::Checkpoint& checkpoint, const Gguf
                             const gguf::FileFacts& facts, const plan::Importance* importance,
                             const QuantizeOptions& options, const WriteOptions& running);
 
-/// Gives the tensors the types of the plan, and the file the number of the type that most of its weights have.
+/// Gives the tensors the types of the plan, and the file the number of the type that most of its
+/// weights have.
 void set_types(const plan::TypePlan& plan, GgufContents& contents);
 
 /// True of a tensor whose type the planner decides, and no rule, format or value.
 bool is_planned(const GgufContents& contents, const QuantizeOptions& options, std::size_t tensor);
 
 /// Bytes that make_type_planner() reports as progress: each tensor's as often as it is tried.
-std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint, const GgufContents& contents,
-                               const QuantizeOptions& options);
+std::uint64_t bytes_to_measure(const checkpoint::Checkpoint& checkpoint,
+                               const GgufContents& contents, const QuantizeOptions& options);
 
 }  // namespace octet::writers

@@ -18,7 +18,8 @@
 namespace octet::writers {
 namespace {
 
-/// ggml's floats that hold what a checkpoint's do; F64 becomes F32, as llama.cpp computes with no other.
+/// ggml's floats that hold what a checkpoint's do; F64 becomes F32, as llama.cpp computes with no
+/// other.
 ggml::Type type_of(Dtype dtype) {
     if (dtype == Dtype::kF16) return ggml::Type::kF16;
     return dtype == Dtype::kBF16 ? ggml::Type::kBF16 : ggml::Type::kF32;
@@ -31,18 +32,22 @@ const gguf::Mixture& mixture_of(const QuantizeOptions& options) {
     for (const gguf::Mixture& one : gguf::mixtures()) names.emplace_back(one.name);
     names.emplace_back(kPlannedType);
     const auto nearest = nearest_spelling(options.type, names);
-    throw Error(ErrorCode::kUsage, "--type",
-                fmt::format("{} is not one of {}{}", in_quotes(options.type), fmt::join(names, ", "),
-                            nearest ? "; did you mean " + *nearest + "?" : ""));
+    throw Error(
+        ErrorCode::kUsage, "--type",
+        fmt::format("{} is not one of {}{}", in_quotes(options.type), fmt::join(names, ", "),
+                    nearest ? "; did you mean " + *nearest + "?" : ""));
 }
 
 std::uint32_t number_in(const gguf::Keys& keys, const std::string& name) {
-    const auto found = std::find_if(keys.begin(), keys.end(), [&](const gguf::Key& key) { return key.name == name; });
-    const auto* const number = found == keys.end() ? nullptr : std::get_if<std::uint32_t>(&found->value);
+    const auto found = std::find_if(keys.begin(), keys.end(),
+                                    [&](const gguf::Key& key) { return key.name == name; });
+    const auto* const number =
+        found == keys.end() ? nullptr : std::get_if<std::uint32_t>(&found->value);
     return number == nullptr ? 0 : *number;
 }
 
-gguf::ModelShape model_shape(const gguf::Arrangement& arrangement, const gguf::Keys& keys, bool has_importance) {
+gguf::ModelShape model_shape(const gguf::Arrangement& arrangement, const gguf::Keys& keys,
+                             bool has_importance) {
     gguf::ModelShape shape;
     shape.has_importance = has_importance;
     if (arrangement.architecture == nullptr) return shape;
@@ -59,7 +64,8 @@ gguf::ModelShape model_shape(const gguf::Arrangement& arrangement, const gguf::K
 std::string name_of_folder(const std::filesystem::path& folder) {
     const std::filesystem::path repository = folder.parent_path().parent_path();
     const std::string kept = repository.filename().native();
-    const bool is_hub_cache = folder.parent_path().filename() == "snapshots" && kept.starts_with("models--");
+    const bool is_hub_cache =
+        folder.parent_path().filename() == "snapshots" && kept.starts_with("models--");
     return is_hub_cache ? kept.substr(kept.rfind("--") + 2) : folder.filename().native();
 }
 
@@ -67,7 +73,8 @@ std::string name_of_folder(const std::filesystem::path& folder) {
 std::string name_of(const checkpoint::Checkpoint& checkpoint, const gguf::ModelConfig& config) {
     const std::filesystem::path own = config.text_or("_name_or_path", "");
     if (!own.filename().empty()) return own.filename().native();
-    const std::filesystem::path folder = std::filesystem::absolute(checkpoint.folder).lexically_normal();
+    const std::filesystem::path folder =
+        std::filesystem::absolute(checkpoint.folder).lexically_normal();
     const std::string name = name_of_folder(folder.has_filename() ? folder : folder.parent_path());
     return is_utf8(name) && !name.empty() ? name : "model";
 }
@@ -86,14 +93,18 @@ class ContentsMaker {
   public:
     ContentsMaker(const checkpoint::Checkpoint& checkpoint, const QuantizeOptions& options,
                   const std::vector<bool>& not_finite)
-        : checkpoint_(checkpoint), options_(options), not_finite_(not_finite), mixture_(mixture_of(options)) {}
+        : checkpoint_(checkpoint),
+          options_(options),
+          not_finite_(not_finite),
+          mixture_(mixture_of(options)) {}
 
     GgufContents make() {
         const bool is_model = options_.architecture != "none";
         if (is_model) {
             arrange_model();
         } else {
-            contents_.keys = {{"general.architecture", std::string("none")}, {"general.type", std::string("model")}};
+            contents_.keys = {{"general.architecture", std::string("none")},
+                              {"general.type", std::string("model")}};
             contents_.arrangement = gguf::arrange_weights(checkpoint_);
         }
         mark_weights(!is_model);
@@ -104,7 +115,8 @@ class ContentsMaker {
 
   private:
     void arrange_model() {
-        const gguf::ModelConfig config = gguf::ModelConfig::read(checkpoint_.folder / "config.json");
+        const gguf::ModelConfig config =
+            gguf::ModelConfig::read(checkpoint_.folder / "config.json");
         const gguf::Architecture& architecture = gguf::need_architecture(config);
         contents_.keys = {{"general.architecture", std::string(architecture.name)},
                           {"general.type", std::string("model")},
@@ -115,9 +127,9 @@ class ContentsMaker {
             if (tensor.name == gguf::kFoldedNorm)
                 contents_.keys.push_back({std::string(gguf::kFoldedFactorKey), tensor.factor});
         }
-        gguf::add_tokenizer_keys(
-            {checkpoint_.folder, config, architecture, contents_.arrangement.rows, options_.pre_tokenizer},
-            contents_.keys, contents_.notes);
+        gguf::add_tokenizer_keys({checkpoint_.folder, config, architecture,
+                                  contents_.arrangement.rows, options_.pre_tokenizer},
+                                 contents_.keys, contents_.notes);
     }
 
     /// Kinds of all tensors; of weights alone they say what is quantized.
@@ -127,14 +139,17 @@ class ContentsMaker {
         checkpoint::assign_kinds(reports);
         for (gguf::FileTensor& tensor : contents_.arrangement.tensors) {
             const TensorReport& report = reports[tensor.source];
-            const bool is_weight =
-                report.kind == Kind::kWeight || report.kind == Kind::kEmbedding || report.kind == Kind::kHead;
-            tensor.may_be_quantized = is_weight && report.role == Role::kNone && is_quantizable(report.dtype) &&
+            const bool is_weight = report.kind == Kind::kWeight ||
+                                   report.kind == Kind::kEmbedding || report.kind == Kind::kHead;
+            tensor.may_be_quantized = is_weight && report.role == Role::kNone &&
+                                      is_quantizable(report.dtype) &&
                                       gguf::may_be_quantized("weight", tensor.shape);
             if (!is_quantizable(report.dtype))
-                throw Error(ErrorCode::kBadInput, printable(checkpoint_.input),
-                            fmt::format("tensor {} is {}, and octet writes GGUF files from F16, BF16, F32 and F64",
-                                        in_quotes(report.name), dtype_name(report.dtype)));
+                throw Error(
+                    ErrorCode::kBadInput, printable(checkpoint_.input),
+                    fmt::format(
+                        "tensor {} is {}, and octet writes GGUF files from F16, BF16, F32 and F64",
+                        in_quotes(report.name), dtype_name(report.dtype)));
         }
     }
 
@@ -150,7 +165,8 @@ class ContentsMaker {
             gguf::FileTensor& tensor = contents_.arrangement.tensors[i];
             const std::optional<std::size_t> rule = contents_.rules[i];
             gguf::TypedFileTensor one{std::move(tensor), types[i]};
-            const Dtype dtype = one.tensor.is_made() ? Dtype::kF32 : checkpoint_.tensors[one.tensor.source].dtype;
+            const Dtype dtype =
+                one.tensor.is_made() ? Dtype::kF32 : checkpoint_.tensors[one.tensor.source].dtype;
             if (rule) take_rule(options_.rules[*rule], dtype, one);
             if (!one.tensor.is_made() && !not_finite_.empty() && not_finite_[one.tensor.source]) {
                 one.type = one.tensor.may_be_quantized ? type_of(dtype) : ggml::Type::kF32;
@@ -164,13 +180,15 @@ class ContentsMaker {
         check_rules();
     }
 
-    /// Biases and norms that a pattern matches, too, stay what they are; one that matches nothing else is a mistake.
+    /// Biases and norms that a pattern matches, too, stay what they are; one that matches nothing
+    /// else is a mistake.
     void check_rules() const {
         for (std::size_t number = 0; number < options_.rules.size(); ++number) {
             const TensorRule& rule = options_.rules[number];
             bool applies = rule.type.empty() || rule.type == ggml::traits_of(ggml::Type::kF32).name;
             for (std::size_t i = 0; i < contents_.tensors.size(); ++i)
-                applies = applies || (contents_.rules[i] == number && contents_.tensors[i].tensor.may_be_quantized);
+                applies = applies || (contents_.rules[i] == number &&
+                                      contents_.tensors[i].tensor.may_be_quantized);
             if (!applies)
                 throw Error(ErrorCode::kUsage, "rule " + in_quotes(rule_text(rule)),
                             "matches nothing but tensors that llama.cpp reads as F32 alone");
@@ -208,9 +226,10 @@ class ContentsMaker {
         if (one.type == asked) return;
         one.is_fallback = true;
         const std::string_view name = ggml::traits_of(asked).name;
-        one.reason = fmt::format("{} needs rows of whole blocks of {}, and these have {}: {} instead", name,
-                                 ggml::traits_of(asked).block_elements, with_commas(one.tensor.row()),
-                                 ggml::traits_of(one.type).name);
+        one.reason =
+            fmt::format("{} needs rows of whole blocks of {}, and these have {}: {} instead", name,
+                        ggml::traits_of(asked).block_elements, with_commas(one.tensor.row()),
+                        ggml::traits_of(one.type).name);
     }
 
     void add_type_keys() {
@@ -236,11 +255,14 @@ void check_gguf_options(const QuantizeOptions& options) {
     };
     if (options.preset != Preset::kAll)
         refuse("--preset", "is for octet's own sets; --type says what a GGUF file holds");
-    if (other != SchemeOptions{}) refuse("--type", "chooses the blocks whole; leave out the other scheme options");
+    if (other != SchemeOptions{})
+        refuse("--type", "chooses the blocks whole; leave out the other scheme options");
     if (options.scheme.range == RangeSearch::kPercentile)
         refuse("--range", "percentile is for octet's own sets; GGUF types take minmax or mse");
     if (options.importance && options.scheme.range == RangeSearch::kMinMax)
-        refuse("--importance", "weighs what a search finds, and --range minmax makes none; leave out one of the two");
+        refuse(
+            "--importance",
+            "weighs what a search finds, and --range minmax makes none; leave out one of the two");
     check_planner_options(options);
     for (const TensorRule& rule : options.rules) {
         if (rule.scheme)
@@ -248,8 +270,9 @@ void check_gguf_options(const QuantizeOptions& options) {
                    "is a scheme of octet's own sets; name a type of GGUF, such as q6_k, or keep");
     }
     if (!options.architecture.empty() && options.architecture != "none")
-        refuse("--arch", in_quotes(options.architecture) +
-                             " is not none, which is the only one to be named; config.json says all others");
+        refuse("--arch",
+               in_quotes(options.architecture) +
+                   " is not none, which is the only one to be named; config.json says all others");
 }
 
 GgufContents gguf_contents(const checkpoint::Checkpoint& checkpoint, const QuantizeOptions& options,
@@ -257,12 +280,14 @@ GgufContents gguf_contents(const checkpoint::Checkpoint& checkpoint, const Quant
     return ContentsMaker(checkpoint, options, not_finite).make();
 }
 
-std::vector<TensorReport> gguf_reports(const checkpoint::Checkpoint& checkpoint, const GgufContents& contents) {
+std::vector<TensorReport> gguf_reports(const checkpoint::Checkpoint& checkpoint,
+                                       const GgufContents& contents) {
     std::vector<TensorReport> all = formats::tensors_of(checkpoint);
     checkpoint::assign_kinds(all);
     std::vector<TensorReport> reports;
     for (const gguf::TypedFileTensor& one : contents.tensors) {
-        TensorReport report = one.tensor.is_made() ? report_of_made(one.tensor) : all[one.tensor.source];
+        TensorReport report =
+            one.tensor.is_made() ? report_of_made(one.tensor) : all[one.tensor.source];
         report.stored_name = one.tensor.name;
         report.type = ggml::traits_of(one.type).name;
         report.reason = one.reason;

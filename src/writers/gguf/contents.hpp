@@ -1,5 +1,5 @@
-// What a GGUF file will hold, from a checkpoint's headers, its config.json and the options: tensors with their types, and keys. Pure but for
-// the small files beside the weights.
+// What a GGUF file will hold, from a checkpoint's headers, its config.json and the options: tensors
+// with their types, and keys. Pure but for the small files beside the weights.
 #pragma once
 
 #include <optional>
@@ -24,11 +24,13 @@ struct GgufContents {
 /// Options that have no meaning for GGUF, or a type that there is not: kUsage.
 void check_gguf_options(const QuantizeOptions& options);
 
-/// `not_finite`, empty or one a tensor of the checkpoint: those that are copied. kUsage (a rule that decides nothing), kBadInput.
+/// `not_finite`, empty or one a tensor of the checkpoint: those that are copied. kUsage (a rule
+/// that decides nothing), kBadInput.
 GgufContents gguf_contents(const checkpoint::Checkpoint& checkpoint, const QuantizeOptions& options,
                            const std::vector<bool>& not_finite);
 
 /// One a tensor of the file: names and sizes; the figures come later.
-std::vector<TensorReport> gguf_reports(const checkpoint::Checkpoint& checkpoint, const GgufContents& contents);
+std::vector<TensorReport> gguf_reports(const checkpoint::Checkpoint& checkpoint,
+                                       const GgufContents& contents);
 
 }  // namespace octet::writers

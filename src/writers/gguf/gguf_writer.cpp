@@ -31,7 +31,9 @@ void check_gguf(const QuantizeOptions& options, const fs::path& given) {
 }
 
 GgufWriter::GgufWriter(const Order& order)
-    : order_(order), take_([this](std::size_t i, codecs::TensorResult&& result) { results_[i] = std::move(result); }) {
+    : order_(order), take_([this](std::size_t i, codecs::TensorResult&& result) {
+          results_[i] = std::move(result);
+      }) {
     if (order_.options.importance) importance_.emplace(*order_.options.importance);
 }
 
@@ -50,8 +52,11 @@ void GgufWriter::decide() {
 WriteOptions GgufWriter::examine() {
     const WriteOptions& options = order_.options.write;
     if (order_.options.on_non_finite == OnNonFinite::kKeep)
-        contents_ = gguf_contents(order_.checkpoint, order_.options, not_finite_tensors(order_.checkpoint, options));
-    if (importance_) add_importance_keys(*importance_, *order_.options.importance, order_.checkpoint, contents_.keys);
+        contents_ = gguf_contents(order_.checkpoint, order_.options,
+                                  not_finite_tensors(order_.checkpoint, options));
+    if (importance_)
+        add_importance_keys(*importance_, *order_.options.importance, order_.checkpoint,
+                            contents_.keys);
     WriteOptions writing = options;
     if (plans_types(order_.options)) choose_types(writing);
     reports_ = gguf_reports(order_.checkpoint, contents_);
@@ -72,8 +77,8 @@ void GgufWriter::choose_types(WriteOptions& writing) {
     const std::uint64_t total = measured + source_bytes();
     WriteOptions measuring = writing;
     measuring.progress = pipeline::part_of(writing.progress, 0, total);
-    const TypeChoice choice =
-        make_type_choice(order_.checkpoint, contents_, facts, importance(), order_.options, measuring);
+    const TypeChoice choice = make_type_choice(order_.checkpoint, contents_, facts, importance(),
+                                               order_.options, measuring);
     set_types(choice.plan, contents_);
     writing.progress = pipeline::part_of(writing.progress, measured, total);
 }
@@ -81,14 +86,16 @@ void GgufWriter::choose_types(WriteOptions& writing) {
 formats::OutputPlan GgufWriter::lay_out() {
     constexpr std::size_t kMostFiles = 65'535;
     const fs::path target = io::resolved_target(order_.given);
-    facts_ = {target.filename().native(), std::move(contents_.keys), source_bytes(), order_.options.split_size};
+    facts_ = {target.filename().native(), std::move(contents_.keys), source_bytes(),
+              order_.options.split_size};
     layout_ = gguf::lay_out(facts_, contents_.tensors);
     if (layout_.files.size() > kMostFiles)
         throw Error(ErrorCode::kUsage, "--split-size",
                     fmt::format("makes {} files, and GGUF counts up to {}; give a larger one",
                                 with_commas(layout_.files.size()), with_commas(kMostFiles)));
     formats::OutputPlan plan;
-    for (const gguf::DataFile& file : layout_.files) plan.files.push_back({file.name, file.byte_count});
+    for (const gguf::DataFile& file : layout_.files)
+        plan.files.push_back({file.name, file.byte_count});
     for (const gguf::Place& place : layout_.places)
         plan.placements.push_back({place.file, place.offset, place.byte_count});
     return plan;
@@ -113,7 +120,8 @@ void GgufWriter::add_tasks(const Target& target, codecs::TaskList& tasks) {
 void GgufWriter::add_task(std::size_t number, const Target& target, codecs::TaskList& tasks) {
     const gguf::TypedFileTensor& one = contents_.tensors[number];
     const pipeline::Stretch to = target.stretch_of(number);
-    if (one.tensor.is_made()) return to.file->write_at(std::as_bytes(std::span(one.tensor.values)), to.offset);
+    if (one.tensor.is_made())
+        return to.file->write_at(std::as_bytes(std::span(one.tensor.values)), to.offset);
     const checkpoint::Tensor& source = order_.checkpoint.tensors[one.tensor.source];
     const pipeline::Stretch from = survey::source_of(order_.checkpoint, one.tensor.source);
     if (is_copy(one, source.dtype)) return tasks.add<codecs::CopyTask>(from, to, number, take_);
@@ -146,8 +154,8 @@ std::vector<gguf::TensorRecord> GgufWriter::take_figures(const std::vector<Check
         const std::uint64_t elements = element_count(reports_[i].shape).value_or(0);
         const TensorStatistics figures =
             quant::tensor_statistics(results_[i].sums, elements, results_[i].sums.max_abs_error);
-        const bool counts =
-            !contents_.tensors[i].tensor.is_made() && is_lossy(contents_.tensors[i].type, reports_[i].dtype);
+        const bool counts = !contents_.tensors[i].tensor.is_made() &&
+                            is_lossy(contents_.tensors[i].type, reports_[i].dtype);
         if (counts) reports_[i].statistics = figures;
         reports_[i].stored_checksum = known[i];
         records.push_back({known[i], figures.sqnr_db, figures.rmse, figures.max_abs_error});
@@ -192,7 +200,8 @@ Totals GgufWriter::totals() const {
     for (const gguf::DataFile& file : layout_.files) totals.output_bytes += file.byte_count;
     if (totals.quantized == 0) return totals;
     if (elements > 0)
-        totals.bits_per_weight = six_digits(8.0 * static_cast<double>(bytes) / static_cast<double>(elements));
+        totals.bits_per_weight =
+            six_digits(8.0 * static_cast<double>(bytes) / static_cast<double>(elements));
     const TensorStatistics figures = quant::tensor_statistics(sums, elements, sums.max_abs_error);
     totals.sqnr_db = figures.sqnr_db;
     totals.max_abs_error = figures.max_abs_error;
@@ -205,7 +214,8 @@ void GgufWriter::add_checks(Report& report) const {
     for (std::size_t i = 0; i < contents_.tensors.size(); ++i) {
         if (!contents_.tensors[i].is_fallback) continue;
         if (check.value == 0)
-            check.detail = fmt::format("tensor {}: {}", in_quotes(report.tensors[i].name), report.tensors[i].reason);
+            check.detail = fmt::format("tensor {}: {}", in_quotes(report.tensors[i].name),
+                                       report.tensors[i].reason);
         check.value += 1;
     }
     check.passed = check.value == 0;
@@ -224,7 +234,8 @@ void GgufWriter::add_notes(const Report& /*report*/, std::vector<std::string>& l
     if (!contents_.arrangement.left_out.empty()) {
         const gguf::LeftOutTensor& first = contents_.arrangement.left_out.front();
         const std::size_t more = contents_.arrangement.left_out.size() - 1;
-        lines.push_back(fmt::format("left out {}{}: {}", in_quotes(order_.checkpoint.tensors[first.source].name),
+        lines.push_back(fmt::format("left out {}{}: {}",
+                                    in_quotes(order_.checkpoint.tensors[first.source].name),
                                     more > 0 ? fmt::format(" and {} more", more) : "", first.why));
     }
     lines.insert(lines.end(), contents_.notes.begin(), contents_.notes.end());

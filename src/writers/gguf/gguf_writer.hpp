@@ -1,5 +1,6 @@
-// A checkpoint as one file for llama.cpp, or as several: tensors go through the pipeline, and headers are written last, since they hold what
-// the writing found out (formats/gguf/file_layout.hpp).
+// A checkpoint as one file for llama.cpp, or as several: tensors go through the pipeline, and
+// headers are written last, since they hold what the writing found out
+// (formats/gguf/file_layout.hpp).
 #pragma once
 
 #include <optional>
@@ -12,7 +13,8 @@
 
 namespace octet::writers {
 
-/// Options that have no meaning for GGUF, a type that there is not, or a name that is none of such a file: kUsage.
+/// Options that have no meaning for GGUF, a type that there is not, or a name that is none of such
+/// a file: kUsage.
 void check_gguf(const QuantizeOptions& options, const std::filesystem::path& given);
 
 class GgufWriter final : public Writer {

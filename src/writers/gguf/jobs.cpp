@@ -13,7 +13,8 @@ namespace octet::writers {
 
 bool is_lossy(ggml::Type type, Dtype dtype) {
     if (type == ggml::Type::kF32) return dtype == Dtype::kF64;
-    return !(type == ggml::Type::kF16 && dtype == Dtype::kF16) && !(type == ggml::Type::kBF16 && dtype == Dtype::kBF16);
+    return !(type == ggml::Type::kF16 && dtype == Dtype::kF16) &&
+           !(type == ggml::Type::kBF16 && dtype == Dtype::kBF16);
 }
 
 bool is_copy(const gguf::TypedFileTensor& one, Dtype dtype) {
@@ -31,13 +32,15 @@ codecs::RowsJob rows_job(const gguf::TypedFileTensor& one, const checkpoint::Ten
     job.rows = job.columns == 0 ? 0 : element_count(one.tensor.shape).value_or(0) / job.columns;
     if (one.tensor.shape.size() == 1 && one.tensor.head_rows == 0) std::swap(job.rows, job.columns);
     job.type = one.type;
-    job.search = options.scheme.range == RangeSearch::kMinMax ? ggml::Search::kMinMax : ggml::Search::kBest;
+    job.search =
+        options.scheme.range == RangeSearch::kMinMax ? ggml::Search::kMinMax : ggml::Search::kBest;
     job.is_transposed = one.tensor.change == gguf::Change::kTransposed;
     job.head_rows = one.tensor.head_rows;
     job.keeps_not_finite = one.is_kept;
     job.factor = one.tensor.factor;
     job.addend = one.tensor.addend;
-    if (importance == nullptr || ggml::traits_of(one.type).block_elements == 1) return job;  // nothing is searched
+    if (importance == nullptr || ggml::traits_of(one.type).block_elements == 1)
+        return job;  // nothing is searched
     const std::uint64_t matrices = one.tensor.shape.size() == 3 ? one.tensor.shape.front() : 1;
     const auto weights = importance->weights_of_inputs(source.name, one.tensor.row(), matrices);
     if (!weights.empty()) job.weights = weights.data();
@@ -45,7 +48,8 @@ codecs::RowsJob rows_job(const gguf::TypedFileTensor& one, const checkpoint::Ten
     return job;
 }
 
-std::vector<bool> not_finite_tensors(const checkpoint::Checkpoint& checkpoint, const WriteOptions& options) {
+std::vector<bool> not_finite_tensors(const checkpoint::Checkpoint& checkpoint,
+                                     const WriteOptions& options) {
     std::vector<bool> found(checkpoint.tensors.size());
     std::vector<std::uint8_t> flags(found.size());  // one each, as workers set them side by side
     const codecs::TakeResult take = [&](std::size_t i, codecs::TensorResult&& result) {
@@ -68,7 +72,8 @@ void add_importance_keys(const plan::Importance& importance, const std::filesyst
                          const checkpoint::Checkpoint& checkpoint, gguf::Keys& keys) {
     importance.check_names(formats::tensors_of(checkpoint));
     keys.push_back({"quantize.imatrix.file", path.filename().native()});
-    keys.push_back({"quantize.imatrix.entries_count", static_cast<std::uint32_t>(importance.size())});
+    keys.push_back(
+        {"quantize.imatrix.entries_count", static_cast<std::uint32_t>(importance.size())});
 }
 
 }  // namespace octet::writers

@@ -1,4 +1,5 @@
-// From a tensor of a GGUF file to the work that makes it, for those who write it and those who only measure what it would lose.
+// From a tensor of a GGUF file to the work that makes it, for those who write it and those who only
+// measure what it would lose.
 #pragma once
 
 #include <filesystem>
@@ -17,14 +18,18 @@ bool is_lossy(ggml::Type type, Dtype dtype);
 /// True where the bytes are the source's.
 bool is_copy(const gguf::TypedFileTensor& one, Dtype dtype);
 
-/// `importance` may be null. All that is given outlives the job. kBadInput where weights do not fit the tensor.
+/// `importance` may be null. All that is given outlives the job. kBadInput where weights do not fit
+/// the tensor.
 codecs::RowsJob rows_job(const gguf::TypedFileTensor& one, const checkpoint::Tensor& source,
                          const plan::Importance* importance, const QuantizeOptions& options);
 
-/// Reads the data once: which tensors of the checkpoint hold what no block can. `threads` and `stop_requested` of `options` apply.
-std::vector<bool> not_finite_tensors(const checkpoint::Checkpoint& checkpoint, const WriteOptions& options);
+/// Reads the data once: which tensors of the checkpoint hold what no block can. `threads` and
+/// `stop_requested` of `options` apply.
+std::vector<bool> not_finite_tensors(const checkpoint::Checkpoint& checkpoint,
+                                     const WriteOptions& options);
 
-/// As llama.cpp notes what weighed the errors. kBadInput where weights are for no tensor of the checkpoint.
+/// As llama.cpp notes what weighed the errors. kBadInput where weights are for no tensor of the
+/// checkpoint.
 void add_importance_keys(const plan::Importance& importance, const std::filesystem::path& path,
                          const checkpoint::Checkpoint& checkpoint, gguf::Keys& keys);
 

@@ -25,17 +25,22 @@ namespace {
 constexpr const char* kFileName = "model.gguf";
 
 std::string goal_text(const QuantizeOptions& options) {
-    return options.max_size ? fmt::format("the least total error within --max-size {}", with_commas(*options.max_size))
-                            : fmt::format("the fewest bytes for --target-sqnr {}", *options.target_sqnr_db);
+    return options.max_size
+               ? fmt::format("the least total error within --max-size {}",
+                             with_commas(*options.max_size))
+               : fmt::format("the fewest bytes for --target-sqnr {}", *options.target_sqnr_db);
 }
 
 /// Why a tensor has its type.
-PlanReason reason_of(const GgufContents& contents, std::size_t number, const QuantizeOptions& options) {
+PlanReason reason_of(const GgufContents& contents, std::size_t number,
+                     const QuantizeOptions& options) {
     const gguf::TypedFileTensor& one = contents.tensors[number];
     if (one.tensor.is_made())
-        return {"llama.cpp", "follows from config.json, and llama.cpp takes it from the file", "nothing"};
+        return {"llama.cpp", "follows from config.json, and llama.cpp takes it from the file",
+                "nothing"};
     if (one.is_kept) return {"on-non-finite keep", one.reason, "finite values"};
-    if (!one.tensor.may_be_quantized) return {"llama.cpp", "llama.cpp reads it as floats alone", "nothing"};
+    if (!one.tensor.may_be_quantized)
+        return {"llama.cpp", "llama.cpp reads it as floats alone", "nothing"};
     if (contents.rules[number]) {
         const TensorRule& rule = options.rules[*contents.rules[number]];
         return {"rule " + in_quotes(rule_text(rule)),
@@ -44,7 +49,8 @@ PlanReason reason_of(const GgufContents& contents, std::size_t number, const Qua
     }
     if (plans_types(options))
         return {"planner", goal_text(options),
-                fmt::format("a rule for it, or another {}", options.max_size ? "--max-size" : "--target-sqnr")};
+                fmt::format("a rule for it, or another {}",
+                            options.max_size ? "--max-size" : "--target-sqnr")};
     const std::string_view name = gguf::find_mixture(options.type)->name;
     return {fmt::format("type {}", name),
             one.is_fallback ? one.reason : fmt::format("what llama-quantize chooses in {}", name),
@@ -58,7 +64,8 @@ class GgufPlanning {
         : options_(options),
           checkpoint_(checkpoint::open_checkpoint(input, io::links_of(options.write.follow_links))),
           reads_(scan || plans_types(options)) {
-        if (options.importance) importance_ = std::make_unique<plan::Importance>(*options.importance);
+        if (options.importance)
+            importance_ = std::make_unique<plan::Importance>(*options.importance);
     }
 
     PlanReport run(std::vector<std::string>& notes) {
@@ -66,7 +73,8 @@ class GgufPlanning {
         std::vector<bool> not_finite;
         if (reads_ && keeps) not_finite = not_finite_tensors(checkpoint_, options_.write);
         contents_ = gguf_contents(checkpoint_, options_, not_finite);
-        if (importance_) add_importance_keys(*importance_, *options_.importance, checkpoint_, contents_.keys);
+        if (importance_)
+            add_importance_keys(*importance_, *options_.importance, checkpoint_, contents_.keys);
         facts_ = {kFileName, contents_.keys, source_bytes(), options_.split_size};
         if (plans_types(options_) || (reads_ && !contents_.tensors.empty())) measure();
         report_.scanned = reads_;
@@ -90,13 +98,15 @@ class GgufPlanning {
     void measure() {
         TypeChoice made;
         if (plans_types(options_)) {
-            made = make_type_choice(checkpoint_, contents_, facts_, importance_.get(), options_, options_.write);
+            made = make_type_choice(checkpoint_, contents_, facts_, importance_.get(), options_,
+                                    options_.write);
             report_.planner = PlannerReport{made.plan.sqnr_db, std::nullopt, made.planner->curve()};
             if (made.plan.least_loss)
-                report_.planner->over_bound = six_digits(std::max(made.plan.loss / *made.plan.least_loss - 1, 0.0));
+                report_.planner->over_bound =
+                    six_digits(std::max(made.plan.loss / *made.plan.least_loss - 1, 0.0));
         } else {
-            made.planner =
-                make_type_planner(checkpoint_, contents_, facts_, importance_.get(), options_, options_.write);
+            made.planner = make_type_planner(checkpoint_, contents_, facts_, importance_.get(),
+                                             options_, options_.write);
             made.plan = made.planner->only();
         }
         statistics_ = made.planner->statistics(made.plan);
@@ -111,7 +121,8 @@ class GgufPlanning {
             if (!statistics_.empty()) report_.tensors[i].statistics = statistics_[i];
             PlanReason why = reason_of(contents_, i, options_);
             const auto next = static_cast<std::uint32_t>(report_.reasons.size());
-            const auto found = known.emplace(std::tuple(why.rule, why.reason, why.change), next).first;
+            const auto found =
+                known.emplace(std::tuple(why.rule, why.reason, why.change), next).first;
             report_.reason_of.push_back(found->second);
             if (found->second == next) report_.reasons.push_back(std::move(why));
         }
@@ -144,12 +155,14 @@ class GgufPlanning {
             elements += own;
             bytes += tensor.output_bytes;
             if (!tensor.statistics) continue;
-            totals.max_abs_error = std::max(totals.max_abs_error.value_or(0), tensor.statistics->max_abs_error);
+            totals.max_abs_error =
+                std::max(totals.max_abs_error.value_or(0), tensor.statistics->max_abs_error);
         }
         totals.kept = totals.tensors - totals.quantized;
         totals.source_bytes = source_bytes();
         if (elements > 0)
-            totals.bits_per_weight = six_digits(8.0 * static_cast<double>(bytes) / static_cast<double>(elements));
+            totals.bits_per_weight =
+                six_digits(8.0 * static_cast<double>(bytes) / static_cast<double>(elements));
         if (reads_ && totals.quantized > 0) totals.sqnr_db = sqnr_db_;
     }
 
@@ -172,7 +185,8 @@ PlanReport plan_gguf(const std::filesystem::path& input, const QuantizeOptions& 
     check_gguf_options(options);
     PlanReport report = GgufPlanning(input, options, scan).run(notes);
     report.input = input.native();
-    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    report.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }
 

@@ -9,7 +9,8 @@
 
 namespace octet::writers {
 
-/// What GgufWriter would write: each tensor's type and why, the bytes of the files exactly. As plan_quantize(); `notes` are for stderr.
+/// What GgufWriter would write: each tensor's type and why, the bytes of the files exactly. As
+/// plan_quantize(); `notes` are for stderr.
 PlanReport plan_gguf(const std::filesystem::path& input, const QuantizeOptions& options, bool scan,
                      std::vector<std::string>& notes);
 

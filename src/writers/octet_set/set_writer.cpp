@@ -11,13 +11,14 @@ namespace octet::writers {
 namespace {
 
 /// Takes the tensors out of `contents`.
-octet_set::Sidecar sidecar_of(const checkpoint::Checkpoint& checkpoint, const octet_set::CodeOptions& options,
-                              FolderContents& contents) {
+octet_set::Sidecar sidecar_of(const checkpoint::Checkpoint& checkpoint,
+                              const octet_set::CodeOptions& options, FolderContents& contents) {
     octet_set::Sidecar sidecar;
     sidecar.generator = "octet " + std::string(version());
     sidecar.source_files = contents.source_files;
     if (checkpoint.index)
-        sidecar.source_index = octet_set::SourceIndex{checkpoint.index->name, checkpoint.index->metadata};
+        sidecar.source_index =
+            octet_set::SourceIndex{checkpoint.index->name, checkpoint.index->metadata};
     sidecar.source_framework_bytes = contents.source_framework_bytes;
     sidecar.source_sum_of_squares = contents.sum_of_squares;
     sidecar.files = contents.files;
@@ -33,7 +34,8 @@ octet_set::Sidecar sidecar_of(const checkpoint::Checkpoint& checkpoint, const oc
 
 }  // namespace
 
-SetWriter::SetWriter(const Order& order) : FolderWriter(order, {"set", kSetIndexName, kSidecarName, ""}) {}
+SetWriter::SetWriter(const Order& order)
+    : FolderWriter(order, {"set", kSetIndexName, kSidecarName, ""}) {}
 
 std::vector<std::string> SetWriter::names_of_old(const std::filesystem::path& folder) const {
     return octet_set::file_names_of(octet_set::read_sidecar(folder));

@@ -1,4 +1,5 @@
-// Octet's own set: the sidecar `quantization_state.json` is written last and makes the folder a set (docs/format.md).
+// Octet's own set: the sidecar `quantization_state.json` is written last and makes the folder a set
+// (docs/format.md).
 #pragma once
 
 #include "formats/octet_set/octet_format.hpp"

@@ -1,0 +1,32 @@
+// What config.json says of the way in which a checkpoint came quantized, as far as reading it needs
+// that; most follows from names, dtypes and shapes.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "octet/dtype.hpp"
+
+namespace octet::came_quantized {
+
+struct Declared {
+    std::string method;                ///< "fp8", "gptq", "compressed-tensors", "mlx"; empty: none
+    std::string format;                ///< "pack-quantized"; of GPTQ "gptq" or "gptq_v2"
+    std::vector<std::uint64_t> block;  ///< of FP8: rows and columns of a block; or empty
+    std::vector<std::uint64_t> bits;   ///< each width that is declared, once
+    std::vector<std::uint64_t> group_sizes;  ///< each one that is declared, once
+    std::optional<Dtype> dtype;              ///< of the model: F32, F16, BF16
+};
+
+/// What the text of a config.json declares; nothing of what is no such text.
+Declared parse_declared(std::string_view config);
+
+/// The same of a file; not there, too large or an empty path: nothing. `beside`: a
+/// quantize_config.json, as GPTQ has them, which fills in what the config lacks.
+Declared read_declared(const std::filesystem::path& config, const std::filesystem::path& beside);
+
+}  // namespace octet::came_quantized
