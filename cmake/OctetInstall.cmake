@@ -18,8 +18,11 @@ if(octet_pages)
     install(FILES "${octet_pages_dir}/_octet" DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions" COMPONENT program)
     install(FILES "${octet_pages_dir}/octet.fish" DESTINATION "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d" COMPONENT program)
     if(OCTET_INSTALL_LINKS)
-        # bash looks for a file of the command's name; zsh and the other names need none.
+        # bash looks for a file of the command's name; zsh and the other names need none. man follows `.so`.
         foreach(name IN LISTS octet_command_names)
+            file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/man_links/${name}.1" ".so man1/octet-${name}.1\n")
+            install(FILES "${CMAKE_CURRENT_BINARY_DIR}/man_links/${name}.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1"
+                COMPONENT program)
             install(FILES "${octet_pages_dir}/octet.bash" DESTINATION "${octet_bash_dir}" COMPONENT program RENAME "${name}")
         endforeach()
     endif()

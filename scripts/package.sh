@@ -14,6 +14,7 @@ out=$(cd "$out" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ "$(uname -m)" = x86_64 ] || { echo "package: only x86_64 was ever packed" >&2; exit 1; }
 export CXX=${CXX:-g++} TZ=UTC
+export CXXFLAGS="${CXXFLAGS:-} -ffile-prefix-map=$PWD=."  # the same bytes wherever the sources lie
 
 if [ -z "${SOURCE_DATE_EPOCH:-}" ]; then
     SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2> /dev/null || sed -nE 's/^[0-9a-f]+ ([0-9]+)$/\1/p' cmake/commit.txt)
@@ -31,7 +32,7 @@ build() {
         cmake --build "build/$1" --target octet_cli octet_all_pages; } > "$log" 2>&1 || { tail -n 40 "$log"; exit 1; }
 }
 
-# The version carries the day and the commit, unless the commit is the one that is tagged with the version.
+# The version carries the commit, unless the commit is the one that is tagged with the version.
 version_of() {  # version_of PROGRAM
     local facts version commit
     facts=$("$1" --version --json)
@@ -40,7 +41,7 @@ version_of() {  # version_of PROGRAM
     if [ "$commit" = unknown ] || [ "$(git describe --exact-match --match "v$version" 2> /dev/null)" = "v$version" ]; then
         echo "$version"
     else
-        echo "$version+git$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d).${commit/-/.}"
+        echo "$version+g${commit/-/.}"
     fi
 }
 
@@ -57,11 +58,18 @@ done_with() { echo "$1  $(stat -c %s "$1") bytes, sha256 $(sha256sum < "$1" | cu
 
 pack_deb() {
     build package
-    local root=$work/deb version needed glibc file
+    local root=$work/deb version needed glibc file maintainer="The octet authors <octet@packages.invalid>"
     version=$(version_of build/package/bin/octet)
     stage package "$root" /usr
     gzip -9n "$root"/usr/share/man/man1/*
     gzip -9nc CHANGELOG.md > "$root/usr/share/doc/octet/changelog.gz"
+    gzip -9nc > "$root/usr/share/doc/octet/changelog.Debian.gz" << END
+octet ($version-1) unstable; urgency=medium
+
+  * Packed by scripts/package.sh of octet's own sources.
+
+ -- $maintainer  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
+END
     # What it needs is read off the program: the C library alone, of the newest version that a symbol asks for.
     needed=$(objdump -p "$root/usr/bin/octet" | awk '$1 == "NEEDED" { print $2 }' | grep -vE '^(libc|libm)\.so\.6$|^ld-linux' || true)
     [ -z "$needed" ] || { echo "package: the program needs $needed, which its Depends do not name" >&2; exit 1; }
@@ -69,9 +77,9 @@ pack_deb() {
     mkdir "$root/DEBIAN"
     cat > "$root/DEBIAN/control" << END
 Package: octet
-Version: $version
+Version: $version-1
 Architecture: amd64
-Maintainer: The octet authors <octet@invalid>
+Maintainer: $maintainer
 Installed-Size: $(du -sk --apparent-size "$root/usr" | cut -f1)
 Depends: libc6 (>= $glibc)
 Suggests: libssl3
@@ -84,7 +92,7 @@ Description: quantizes safetensors checkpoints to 2 to 8 bits and back
 END
     (cd "$root" && find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum > DEBIAN/md5sums)
     find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-    file=$out/octet_${version}_amd64.deb
+    file=$out/octet_${version}-1_amd64.deb
     dpkg-deb --root-owner-group -Zxz --build "$root" "$file" > /dev/null
     done_with "$file"
 }
