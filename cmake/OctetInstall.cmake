@@ -28,6 +28,13 @@ if(octet_pages)
     endif()
 endif()
 
+# The wheel (pyproject.toml, docs/python.md): the program as a script, its pages, and the notices of what is linked into it.
+if(SKBUILD)
+    install(TARGETS octet_cli RUNTIME DESTINATION "${SKBUILD_SCRIPTS_DIR}" COMPONENT python)
+    install(FILES ${octet_manuals} DESTINATION "${SKBUILD_DATA_DIR}/share/man/man1" COMPONENT python)
+    install(FILES ${OCTET_NOTICES} DESTINATION "${SKBUILD_METADATA_DIR}/licenses" COMPONENT python)
+endif()
+
 install(TARGETS octet EXPORT octet-targets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(DIRECTORY include/octet DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp"
     PATTERN "model.hpp" EXCLUDE)  # of octet_model, which is not installed
