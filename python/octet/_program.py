@@ -14,13 +14,16 @@ Report = Dict[str, Any]
 
 
 class Error(Exception):
-    """A command that did not exit with 0. `exit_code` is one of docs/cli.md's, `report` what was printed nevertheless (a gate
-    fails after the report is made), else None."""
+    """A command that did not exit with 0. `exit_code` is one of docs/cli.md's, `report` the object that was printed
+    nevertheless: the whole report where a gate failed, None where there is none."""
 
     def __init__(self, message: str, exit_code: int, report: Union[Report, None]) -> None:
-        super().__init__(message)
+        super().__init__(message, exit_code, report)
         self.exit_code = exit_code
         self.report = report
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def program() -> str:
@@ -68,6 +71,8 @@ def _run(command: str, paths: List[PathLike], options: Dict[str, object]) -> Rep
     report = _object(done.stdout.decode("utf-8", "replace"))
     if done.returncode != 0 or report is None:
         said = done.stderr.decode("utf-8", "replace").strip()
+        if report is not None and "error" in report:
+            said = report["error"]["message"]
         raise Error(said or f"octet {command}: exit code {done.returncode}", done.returncode, report)
     return report
 
