@@ -32,10 +32,11 @@ chmod 755 "$base"
 cp -r testdata/tiny-gpt2 "$base/root/tiny-gpt2"
 
 inside() {  # inside ROOT COMMAND: with nothing of this environment, and mounts that nobody else sees
-    root=$1 command=$2 unshare --mount --propagation private bash -c '
+    printf 'set -eu\ncd /root\n%s\n' "$2" > "$1/root/command"
+    root=$1 unshare --mount --propagation private bash -c '
         for m in proc dev; do mount --rbind "/$m" "$root/$m" 2> /dev/null || true; done
         exec chroot "$root" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-            PIP_CERT=/etc/ssl/certs/ca-certificates.crt bash -euc "cd /root; $command"'
+            PIP_CERT=/etc/ssl/certs/ca-certificates.crt bash /root/command'
 }
 
 first=""
@@ -60,8 +61,8 @@ name=$(basename "$tar")
 try tar "$tar" "tar xzf $name; ${name%.tar.gz}/bin/octet quantize tiny-gpt2 out; ${name%.tar.gz}/bin/octet verify out --source tiny-gpt2"
 name=$(basename "$wheel")
 try wheel "$wheel" "apt-get -q update; apt-get install -yq --no-install-recommends python3-venv; python3 -m venv env;
-    env/bin/pip install ./$name; env/bin/octet verify --help;
-    env/bin/python -c 'import octet; octet.quantize(\\\"tiny-gpt2\\\", \\\"out\\\"); print(octet.open(\\\"out\\\")[\\\"wte.weight\\\"].shape)'"
+    env/bin/pip install ./$name; env/bin/octet --version
+    env/bin/python -c 'import octet; octet.quantize(\"tiny-gpt2\", \"out\"); print(octet.open(\"out\")[\"wte.weight\"].shape)'"
 
 # Nothing but the program: what it does not find here it needs nowhere.
 empty=$work/empty
