@@ -17,6 +17,7 @@
 #include "octet/report.hpp"
 #include "octet/rules.hpp"
 #include "octet/scheme.hpp"
+#include "octet/show.hpp"
 #include "octet/verify.hpp"
 
 namespace octet {

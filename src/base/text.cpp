@@ -240,6 +240,28 @@ std::optional<std::string> nearest_spelling(std::string_view word,
     return best;
 }
 
+std::vector<std::string> nearest_names(std::string_view word,
+                                       const std::vector<std::string>& candidates,
+                                       std::size_t most) {
+    constexpr std::size_t kMostCompared = 256;
+    const auto end_of = [kMostCompared](std::string_view text) {
+        return text.substr(text.size() - std::min(text.size(), kMostCompared));
+    };
+    std::vector<std::pair<std::size_t, std::size_t>> distances;  // and the candidates' numbers
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+        const std::string& candidate = candidates[i];
+        const bool is_longer = !word.empty() && !candidate.empty() &&
+                               (candidate.ends_with(word) || word.ends_with(candidate));
+        distances.emplace_back(is_longer ? 0 : edit_distance(end_of(word), end_of(candidate)), i);
+    }
+    const std::size_t count = std::min(most, distances.size());
+    std::partial_sort(distances.begin(), distances.begin() + static_cast<std::ptrdiff_t>(count),
+                      distances.end());
+    std::vector<std::string> nearest;
+    for (std::size_t i = 0; i < count; ++i) nearest.push_back(candidates[distances[i].second]);
+    return nearest;
+}
+
 std::string counted(std::uint64_t count, std::string_view singular) {
     return fmt::format("{} {}{}", with_commas(count), singular, count == 1 ? "" : "s");
 }

@@ -58,6 +58,13 @@ std::string index_text(std::uint64_t flat, const std::vector<std::uint64_t>& sha
 std::optional<std::string> nearest_spelling(std::string_view word,
                                             const std::vector<std::string>& candidates);
 
+/// The `most` candidates most like `word`, the nearest first: those that end in it or that it ends
+/// in (a prefix more or less), then by edit distance. Of texts longer than 256 bytes only their
+/// ends are compared.
+std::vector<std::string> nearest_names(std::string_view word,
+                                       const std::vector<std::string>& candidates,
+                                       std::size_t most);
+
 /// "1 tensor", "3 tensors", "1,184 tensors".
 std::string counted(std::uint64_t count, std::string_view singular);
 

@@ -13,6 +13,7 @@
 #include "octet/compare.hpp"
 #include "octet/model.hpp"
 #include "octet/options.hpp"
+#include "octet/show.hpp"
 #include "octet/verify.hpp"
 
 namespace octet::cli {
@@ -23,8 +24,9 @@ enum class SortKey : std::uint8_t { kFile, kName, kSize, kSqnr };
 struct Arguments {
     std::string command;              ///< empty until it is known
     std::string input;                ///< the first path, as it was given
-    std::string output;               ///< the second one; of compare, B
+    std::string output;               ///< the second one; of compare, B; of show, the file of --npy
     std::vector<std::string> others;  ///< of compare: what is judged beside B
+    std::string tensor;               ///< of show
 
     unsigned threads = 0;
     bool json = false;
@@ -44,10 +46,13 @@ struct Arguments {
     bool list_schemes = false;
     std::optional<Dtype> dtype;  ///< of dequantize; empty: each tensor's own
     std::filesystem::path like;  ///< of dequantize; empty: none
-    std::string tensors;         ///< a pattern, of inspect and compare; empty: all
+    std::string tensors;         ///< a pattern, of inspect, compare and plan; empty: all
     bool sizes = false;
+    bool summary = false;  ///< plan: a row for each scheme
     std::optional<SortKey> sort;
-    VerifyOptions verify;  ///< source, importance
+    VerifyOptions verify;  ///< source (of show, too), importance
+    ShowOptions show;      ///< rows, columns, index
+    unsigned precision = 4;
 
     GenerateOptions generate;
     std::optional<std::string> prompt;

@@ -31,6 +31,10 @@ constexpr Positional kComparePaths[] = {
     {"C", "more of what is judged; all of them make one table", nullptr, false, &Arguments::others},
 };
 constexpr Positional kPlanPaths[] = {{"INPUT", kCheckpoint, &Arguments::input, false}};
+constexpr Positional kShowPaths[] = {
+    {"PATH", "a checkpoint, a set or a GGUF file", &Arguments::input},
+    {"TENSOR", "the name of a tensor in it, as octet inspect prints it", &Arguments::tensor},
+};
 constexpr Positional kModelPaths[] = {{"MODEL", kModel, &Arguments::input}};
 
 constexpr Command kCommands[] = {
@@ -139,6 +143,18 @@ constexpr Command kCommands[] = {
         .example = "octet calibrate model/ --text some.txt -o importance.safetensors",
         .run = run_calibrate,
     },
+    {
+        .name = "show",
+        .bit = kShowTensor,
+        .summary = "Print a tensor as torch does: values, codes, errors, histograms",
+        .manual =
+            R"(Prints TENSOR of PATH as torch prints tensors: values, or codes and restored values,
+            with `--source` all of them and their differences; then scale and zero point, figures and
+            histograms.)",
+        .positionals = kShowPaths,
+        .example = "octet show out/ h.0.attn.c_attn.weight --source model.safetensors",
+        .run = run_show,
+    },
 };
 
 constexpr Command kOctet = {
@@ -181,6 +197,9 @@ constexpr Fact kVariables[] = {
         machine and the build have them. The bytes are the same with each. An unknown name is exit 2)"},
     {"OCTET_READER",
      R"(forces how sources are read, `mapped` or `pread`; octet tries both out otherwise)"},
+    {"COLUMNS",
+     R"(the columns of the terminal, which tables are made to fit. Without it those that the
+        terminal says; without a terminal names are whole up to 60 characters)"},
     {"NO_COLOR", R"(if set and not empty: no colors, unless `--color always` asks for them)"},
 };
 

@@ -67,7 +67,7 @@ std::string version_text(bool json) {
 
 std::vector<std::string> outputs_of(const Command& command, const Arguments& arguments) {
     std::vector<std::string> outputs = arguments.reports;
-    if ((command.bit & kWriting) != 0) outputs.push_back(arguments.output);
+    if ((command.bit & (kWriting | kShowTensor)) != 0) outputs.push_back(arguments.output);
     return outputs;
 }
 

@@ -49,7 +49,7 @@ Compared compared(Terminal& terminal, const Arguments& arguments, const std::str
 void print_one(Terminal& terminal, const Arguments& arguments, const Compared& result) {
     report::ReportOptions shown;
     shown.command = arguments.command;
-    shown.color = terminal.color();
+    shown.style = terminal.style();
     shown.table = arguments.verbose;
     if (arguments.json) {
         const TextSink sink = [&](std::string_view piece) { terminal.out(piece); };
@@ -89,7 +89,7 @@ class Table {
             terminal_.out(report::comparisons_json_end(sides_, seconds(), std::nullopt));
         } else if (!arguments_.quiet) {
             report::ReportOptions shown;
-            shown.color = terminal_.color();
+            shown.style = terminal_.style();
             terminal_.out(report::compare_table(original_, sides_, seconds(), shown));
         }
         return exit_code_of(terminal_, report::failure(sides_));

@@ -18,7 +18,7 @@ int run_evaluate(Terminal& terminal, Arguments& arguments) {
     if (arguments.json) {
         terminal.out(report::evaluation_json(evaluation, model));
     } else if (!arguments.quiet) {
-        terminal.out(report::evaluation_text(evaluation, terminal.color()));
+        terminal.out(report::evaluation_text(evaluation, terminal.style()));
     }
     return exit_code_of(terminal, report::failure(evaluation));
 }

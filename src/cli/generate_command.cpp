@@ -68,7 +68,7 @@ int run_generate(Terminal& terminal, Arguments& arguments) {
         terminal.out(report::generation_json(
             generation, inspect(arguments.input, arguments.write.follow_links), other));
     } else if (!arguments.quiet) {
-        terminal.out(report::generation_text(generation, other, terminal.color()));
+        terminal.out(report::generation_text(generation, other, terminal.style()));
     }
     return 0;
 }

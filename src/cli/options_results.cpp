@@ -51,7 +51,7 @@ constexpr Option kOptions[] = {
     {
         .name = "--source",
         .value = "INPUT",
-        .commands = kVerify,
+        .commands = kVerify | kShowTensor,
         .group = Group::kAgainst,
         .help = "the original checkpoint, to hold every value against",
         .set = [](Arguments& a, const Given& given) { a.verify.source = given.path(); },
@@ -76,9 +76,18 @@ constexpr Option kOptions[] = {
         .set = [](Arguments& a, const Given& given) { a.sizes = given.is_on(); },
     },
     {
+        .name = "--summary",
+        .commands = kPlan,
+        .group = Group::kShow,
+        .help = "a row for each scheme instead of each tensor",
+        .manual = R"(A row for each scheme with the number of tensors, their bytes and bits for each
+            element, instead of a row for each tensor with its reason. `--json` is as without it.)",
+        .set = [](Arguments& a, const Given& given) { a.summary = given.is_on(); },
+    },
+    {
         .name = "--tensors",
         .value = "PATTERN",
-        .commands = kInspect | kCompare,
+        .commands = kInspect | kCompare | kPlan,
         .group = Group::kShow,
         .help = "only names that match: a glob, or re:REGEX",
         .manual =
@@ -227,10 +236,11 @@ constexpr Option kOptions[] = {
     },
     {
         .name = "--force",
-        .commands = kQuantize | kDequantize,
+        .commands = kQuantize | kDequantize | kShowTensor,
         .group = Group::kWrite,
         .help = "replace what octet wrote there before",
-        .manual = "Replace a set. dequantize replaces files of the same names, and nothing else.",
+        .manual = "Replace a set. dequantize replaces files of the same names, and nothing else; "
+                  "show the file of `--npy`.",
         .set = [](Arguments& a, const Given& given) { a.write.force = given.is_on(); },
     },
     {
@@ -246,7 +256,7 @@ constexpr Option kOptions[] = {
     },
     {
         .name = "--no-sync",
-        .commands = kWriting,
+        .commands = kWriting | kShowTensor,
         .group = Group::kWrite,
         .help = "do not wait until the output is on the disk",
         .set = [](Arguments& a, const Given& given) { a.write.sync = !given.is_on(); },

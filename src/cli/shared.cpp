@@ -37,7 +37,7 @@ int print_report(Terminal& terminal, const Arguments& arguments, const Report& r
         std::iota(options.shown.begin(), options.shown.end(), 0U);
     }
     options.command = arguments.command;
-    options.color = terminal.color();
+    options.style = terminal.style();
     options.table = options.table || arguments.verbose;
     if (files != nullptr && !files->empty()) files->write(report::document_of(report, options));
     if (arguments.json) {

@@ -4,8 +4,10 @@
 #include "cli/terminal.hpp"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -33,6 +35,15 @@ bool write_all(int descriptor, std::string_view text) {
     return true;
 }
 
+/// "8 s", "3 min", "2 h 5 min": as long as it may well be.
+std::string duration_text(double seconds) {
+    const auto whole = static_cast<std::uint64_t>(std::clamp(seconds, 0.0, 1e9)) + 1;
+    if (whole < 100) return fmt::format("{} s", whole);
+    const std::uint64_t minutes = (whole + 59) / 60;
+    if (minutes < 100) return fmt::format("{} min", minutes);
+    return fmt::format("{} h {} min", minutes / 60, minutes % 60);
+}
+
 }  // namespace
 
 Terminal::Terminal() {
@@ -50,6 +61,17 @@ void Terminal::set_color(When when) {
     const char* const no_color = std::getenv("NO_COLOR");
     const bool allowed = when == When::kAlways || no_color == nullptr || *no_color == '\0';
     color_ = allowed && wanted(when, STDOUT_FILENO);
+}
+
+report::TextStyle Terminal::style() const {
+    report::TextStyle style{color_, 0};
+    winsize window{};
+    const char* const columns = std::getenv("COLUMNS");
+    if (columns != nullptr)
+        style.columns = std::strtoul(columns, nullptr, 10);
+    else if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0)
+        style.columns = window.ws_col;
+    return style;
 }
 
 bool Terminal::is_terminal() const {
@@ -94,10 +116,16 @@ void Terminal::draw_progress(std::string_view verb, std::uint64_t done_bytes,
             fmt::format("\r\x1b[K{} {}, {}/s", verb, si_size(done_bytes), si_size(rate))));
         return;
     }
+    const double left = seconds *
+                        static_cast<double>(total_bytes - std::min(done_bytes, total_bytes)) /
+                        static_cast<double>(std::max<std::uint64_t>(done_bytes, 1));
+    const std::string time_left =
+        done_bytes == 0 || seconds < 1 ? "" : fmt::format(", {} left", duration_text(left));
     const double share = static_cast<double>(done_bytes) / static_cast<double>(total_bytes);
     static_cast<void>(write_all(
-        STDERR_FILENO, fmt::format("\r\x1b[K{} {:3.0f} %  {} of {}, {}/s", verb, 100 * share,
-                                   si_size(done_bytes), si_size(total_bytes), si_size(rate))));
+        STDERR_FILENO,
+        fmt::format("\r\x1b[K{} {:3.0f} %  {} of {}, {}/s{}", verb, 100 * share,
+                    si_size(done_bytes), si_size(total_bytes), si_size(rate), time_left)));
 }
 
 void Terminal::clear_progress() {

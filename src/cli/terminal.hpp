@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "report/text_parts.hpp"
+
 namespace octet::cli {
 
 enum class When { kAuto, kAlways, kNever };
@@ -20,7 +22,8 @@ class Terminal {
     void set_progress(When when);
     void set_quiet(bool quiet) { quiet_ = quiet; }
 
-    bool color() const { return color_; }
+    /// How reports on stdout look: in color or not, within the terminal's columns, or $COLUMNS.
+    report::TextStyle style() const;
 
     /// True if a person reads stdout.
     bool is_terminal() const;

@@ -20,7 +20,7 @@ int run_verify(Terminal& terminal, Arguments& arguments) {
         terminal.out(
             report::verify_json(report, [&](std::string_view piece) { terminal.out(piece); }));
     } else if (!arguments.quiet) {
-        terminal.out(report::verify_text(report, terminal.color()));
+        terminal.out(report::verify_text(report, terminal.style()));
     }
     if (report.findings.empty()) return 0;
     return exit_code_of(terminal, report::verify_failure(report));

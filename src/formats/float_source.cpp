@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "octet/error.hpp"
 #include "quant/values.hpp"
 
 namespace octet::formats {
@@ -63,6 +64,12 @@ void FloatSource::read(std::size_t tensor, std::uint64_t first, std::span<float>
 void FloatSource::read(std::size_t tensor, std::uint64_t first, std::span<double> values,
                        std::span<std::byte> scratch) const {
     read_as(Dtype::kF64, tensor, first, values.size(), std::as_writable_bytes(values), scratch);
+}
+
+void FloatSource::read_codes(std::size_t tensor, std::uint64_t /*first*/,
+                             std::span<CodedElement> /*codes*/,
+                             std::span<std::byte> /*scratch*/) const {
+    throw Error(ErrorCode::kInternal, tensors_[tensor].name, "has no scheme");
 }
 
 void FloatSource::read_bytes(std::size_t tensor, std::uint64_t first,

@@ -20,6 +20,13 @@
 
 namespace octet::formats {
 
+/// An element as it is stored under a scheme: its code, and the scale and zero point of its block.
+struct CodedElement {
+    std::int32_t code = 0;
+    float scale = 0;
+    float zero_point = 0;  ///< 0 of symmetric schemes
+};
+
 class FloatSource {
   public:
     enum class What : std::uint8_t { kCheckpoint, kSet, kGguf, kQuantized };
@@ -79,6 +86,11 @@ class FloatSource {
     /// True of a tensor that lies in a file as a checkpoint has it, element behind element in its
     /// dtype.
     virtual bool is_plain(std::size_t tensor) const { return !tensors_[tensor].scheme; }
+
+    /// Reads elements [first, first + codes.size()) of a tensor that has a scheme as they are
+    /// stored; `scratch` as of read(), and 16 bytes more. kInternal where there is no scheme; kIo.
+    virtual void read_codes(std::size_t tensor, std::uint64_t first, std::span<CodedElement> codes,
+                            std::span<std::byte> scratch) const;
 
     /// Where a tensor lies; of a quantized one its codes and what belongs to them.
     const io::File& file_of(std::size_t tensor) const { return files_[places_[tensor].file]; }

@@ -8,7 +8,7 @@
 #include "base/text.hpp"
 #include "report/compare_parts.hpp"
 #include "report/compare_summary.hpp"
-#include "report/text_parts.hpp"
+#include "report/text_table.hpp"
 
 namespace octet::report {
 namespace {
@@ -102,10 +102,11 @@ std::string what_side(const CompareSummary& side) {
 void add_paths(Lines& lines, const Original& original, const Sides& sides) {
     std::vector<std::string_view> names = {original.path};
     for (const CompareSummary& side : sides) names.push_back(side.output);
-    const std::size_t column = name_width(names, 12);
+    const NameColumn column = name_column(names, 12, 30, lines.columns());
     const auto add = [&](const std::string& label, const std::string& path,
                          const std::string& what) {
-        lines.line(fmt::format("  {:<2} {:<{}}  {}", label, fitted(path, column), column, what));
+        lines.line(
+            fmt::format("  {:<2} {:<{}}  {}", label, column.fitted(path), column.width, what));
     };
     add("A", original.path,
         fmt::format("{}, {}", what_it_is(original.is_set, original.format),
@@ -124,14 +125,15 @@ void add_worst(Lines& lines, const Sides& sides) {
         for (const WorstTensor& tensor : side.worst) names.push_back(tensor.name);
     }
     if (names.empty()) return;
-    const std::size_t column = name_width(names, 32);
+    const NameColumn column = name_column(names, 32, 27, lines.columns());
     lines.heading("worst tensors");
-    lines.line(fmt::format("     {:<{}} {:>9} {:>11}", "tensor", column, "SQNR dB", "max error"));
+    lines.line(
+        fmt::format("     {:<{}} {:>9} {:>11}", "tensor", column.width, "SQNR dB", "max error"));
     for (std::size_t i = 0; i < sides.size(); ++i) {
         std::string label = label_of(i);
         for (const WorstTensor& tensor : sides[i].worst) {
             lines.line(fmt::format("  {:<2} {:<{}} {:>9.2f} {:>11.4g}", label,
-                                   fitted(tensor.name, column), column, tensor.sqnr_db,
+                                   column.fitted(tensor.name), column.width, tensor.sqnr_db,
                                    tensor.max_abs_error));
             label.clear();
         }
@@ -155,12 +157,12 @@ void add_gates(Lines& lines, const Sides& sides) {
 
 std::string compare_table(const Original& original, const Sides& sides, double seconds,
                           const ReportOptions& options) {
-    Lines lines(options.color);
+    Lines lines(options.style);
     lines.heading(fmt::format("compared {} with {} others{}", printable(original.path),
                               sides.size(),
                               original.text.empty() ? "" : " on " + printable(original.text)));
     add_paths(lines, original, sides);
-    add_figures(lines, sides, options.color);
+    add_figures(lines, sides, options.style.color);
     add_worst(lines, sides);
     add_gates(lines, sides);
     lines.line(fmt::format("done in {:.3g} s", seconds));

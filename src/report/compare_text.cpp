@@ -8,7 +8,7 @@
 #include "report/compare_parts.hpp"
 #include "report/model_report.hpp"
 #include "report/report_options.hpp"
-#include "report/text_parts.hpp"
+#include "report/text_table.hpp"
 
 namespace octet::report {
 namespace {
@@ -29,9 +29,10 @@ void add_more(Lines& lines, std::size_t count, std::size_t shown) {
 void add_structure(Lines& lines, const CompareReport& report, bool all) {
     const auto add_names = [&](std::string_view fact, const std::vector<std::string>& names) {
         const std::size_t shown = shown_of(names.size(), all);
-        const std::size_t width =
-            name_width({names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown)}, 66);
-        for (std::size_t i = 0; i < shown; ++i) lines.fact(fact, fitted(names[i], width));
+        const NameColumn column =
+            name_column({names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown)}, 66, 13,
+                        lines.columns());
+        for (std::size_t i = 0; i < shown; ++i) lines.fact(fact, column.fitted(names[i]));
         add_more(lines, names.size(), shown);
     };
     add_names("missing", report.missing);
@@ -49,22 +50,22 @@ void add_structure(Lines& lines, const CompareReport& report, bool all) {
     add_more(lines, report.changed.size(), shown);
 }
 
-void add_table(Lines& lines, const CompareReport& report, bool all) {
+void add_worst(Lines& lines, const CompareReport& report, bool all) {
     const std::vector<const TensorComparison*> order = worst_first(report, all);
     if (order.empty()) return;
     lines.heading(all ? "tensors, worst first" : "worst tensors");
     const std::size_t shown = shown_of(order.size(), all);
     std::vector<std::string_view> names;
     for (std::size_t i = 0; i < shown; ++i) names.push_back(order[i]->name);
-    const std::size_t column = name_width(names, 32);
-    lines.line(fmt::format("  {:<{}} {:>8} {:>11} {:>11} {:>9}", "tensor", column, "SQNR dB",
-                           "RMSE", "max error", "cosine"));
-    for (std::size_t i = 0; i < shown; ++i) {
-        const Differences& d = *order[i]->differences;
-        lines.line(fmt::format("  {:<{}} {:>8.2f} {:>11.5g} {:>11.5g} {:>9.6g}",
-                               fitted(order[i]->name, column), column, d.sqnr_db, d.rmse,
-                               d.max_abs_error, d.cosine));
-    }
+    add_table(lines, {names,
+                      32,
+                      {{"SQNR dB", 8}, {"RMSE", 11}, {"max error", 11}, {"cosine", 9}},
+                      [&](std::size_t row) -> std::vector<std::string> {
+                          const Differences& d = *order[row]->differences;
+                          return {fmt::format("{:.2f}", d.sqnr_db), fmt::format("{:.5g}", d.rmse),
+                                  fmt::format("{:.5g}", d.max_abs_error),
+                                  fmt::format("{:.6g}", d.cosine)};
+                      }});
     add_more(lines, order.size(), shown);
 }
 
@@ -105,7 +106,7 @@ void add_text(Lines& lines, const CompareReport& report, const TextJudgement& te
 
 std::string compare_text(const CompareReport& report, const ReportOptions& options,
                          const TextJudgement* text) {
-    Lines lines(options.color);
+    Lines lines(options.style);
     lines.heading(
         fmt::format("compared {} with {}", printable(report.input), printable(report.output)));
     lines.fact("A", fmt::format("{}, {}", what_it_is(report.input_is_set, report.input_format),
@@ -113,7 +114,7 @@ std::string compare_text(const CompareReport& report, const ReportOptions& optio
     lines.fact("B", fmt::format("{}, {}", what_it_is(report.output_is_set, report.output_format),
                                 full_size(report.totals.output_bytes)));
     add_structure(lines, report, options.table);
-    add_table(lines, report, options.table);
+    add_worst(lines, report, options.table);
     add_totals(lines, report);
     if (text != nullptr) add_text(lines, report, *text);
     add_checks(lines, report.checks);

@@ -6,7 +6,7 @@
 #include "report/json_parts.hpp"
 #include "report/model_report.hpp"
 #include "report/report_options.hpp"
-#include "report/text_parts.hpp"
+#include "report/text_table.hpp"
 
 namespace octet::report {
 namespace {
@@ -84,8 +84,8 @@ void add_fidelity(Lines& lines, const Evaluation& evaluation) {
                            found.delta_p.standard_error, found.rms_delta_p));
 }
 
-std::string evaluation_text(const Evaluation& evaluation, bool color) {
-    Lines lines(color);
+std::string evaluation_text(const Evaluation& evaluation, const TextStyle& style) {
+    Lines lines(style);
     lines.heading(
         fmt::format("evaluated {} on {}", printable(evaluation.input), printable(evaluation.text)));
     lines.fact("tokens", with_commas(evaluation.tokens) + " predicted");
@@ -100,11 +100,11 @@ std::string evaluation_text(const Evaluation& evaluation, bool color) {
         lines.heading("one quantized tensor at a time, worst first");
         std::vector<std::string_view> names;
         for (const Ablation& one : evaluation.ablation) names.push_back(one.tensor);
-        const std::size_t column = name_width(names, 52);
-        lines.line(fmt::format("  {:<{}} {:>12}", "tensor", column, "mean KL"));
+        const NameColumn column = name_column(names, 52, 15, lines.columns());
+        lines.line(fmt::format("  {:<{}} {:>12}", "tensor", column.width, "mean KL"));
         for (const Ablation& one : evaluation.ablation)
-            lines.line(
-                fmt::format("  {:<{}} {:>12.4g}", fitted(one.tensor, column), column, one.mean_kl));
+            lines.line(fmt::format("  {:<{}} {:>12.4g}", column.fitted(one.tensor), column.width,
+                                   one.mean_kl));
     }
     add_checks(lines, evaluation.checks);
     lines.line(fmt::format("done in {:.3g} s", evaluation.seconds));

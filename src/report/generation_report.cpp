@@ -79,8 +79,9 @@ std::string generation_facts(const Generation& generation) {
     return text;
 }
 
-std::string generation_text(const Generation& generation, const Generation* versus, bool color) {
-    Lines lines(color);
+std::string generation_text(const Generation& generation, const Generation* versus,
+                            const TextStyle& style) {
+    Lines lines(style);
     if (versus == nullptr) {
         const bool continues = generation.continues_prompt && !generation.pieces.empty();
         lines.line((continues ? printable(generation.prompt) : "") + shown(generation));

@@ -6,6 +6,7 @@
 
 #include "octet/model.hpp"
 #include "octet/report.hpp"
+#include "report/text_parts.hpp"
 
 namespace octet {
 class JsonWriter;
@@ -16,7 +17,8 @@ namespace octet::report {
 class Lines;
 
 /// A generation, and beside it another of the same prompt, or null.
-std::string generation_text(const Generation& generation, const Generation* versus, bool color);
+std::string generation_text(const Generation& generation, const Generation* versus,
+                            const TextStyle& style);
 /// `model` here and below: what inspect() says of it, for `totals` and `tensors`.
 std::string generation_json(const Generation& generation, const Report& model,
                             const Generation* versus);
@@ -27,7 +29,7 @@ std::string generation_facts(const Generation& generation);
 /// The first place where the new tokens are not the same; nothing when they all are.
 std::optional<std::size_t> first_difference(const Generation& a, const Generation& b);
 
-std::string evaluation_text(const Evaluation& evaluation, bool color);
+std::string evaluation_text(const Evaluation& evaluation, const TextStyle& style);
 
 /// The facts about how far the predictions are from the reference's; nothing without one.
 void add_fidelity(Lines& lines, const Evaluation& evaluation);

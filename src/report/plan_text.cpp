@@ -8,7 +8,7 @@
 
 #include "base/text.hpp"
 #include "report/plan_report.hpp"
-#include "report/text_parts.hpp"
+#include "report/text_table.hpp"
 
 namespace octet::report {
 namespace {
@@ -31,27 +31,51 @@ std::vector<std::uint32_t> first_alike(const std::vector<PlanReason>& reasons) {
     return first;
 }
 
-void add_table(Lines& lines, const PlanReport& report, const std::vector<std::uint32_t>& numbers) {
+void add_tensors(Lines& lines, const PlanReport& report,
+                 const std::vector<std::uint32_t>& numbers) {
     std::vector<std::string_view> names;
     names.reserve(report.tensors.size());
-    std::size_t width = 6;
-    for (const TensorReport& tensor : report.tensors) {
-        names.push_back(tensor.name);
-        width = std::max(width, scheme_of(tensor).size());
-    }
-    const std::size_t column = name_width(names, 32);
-    const auto row = [&](std::string_view name, std::string_view scheme, std::string_view bytes,
-                         std::string_view bits, std::string_view why) {
-        lines.line(fmt::format("  {:<{}} {:<{}} {:>13} {:>7} {:>4}", name, column, scheme, width,
-                               bytes, bits, why));
+    for (const TensorReport& tensor : report.tensors) names.push_back(tensor.name);
+    add_table(lines, {names,
+                      32,
+                      {{"scheme", 6, true}, {"bytes", 13}, {"bits", 7}, {"why", 4}},
+                      [&](std::size_t i) -> std::vector<std::string> {
+                          const TensorReport& tensor = report.tensors[i];
+                          const std::optional<double> bits = bits_per_weight(tensor);
+                          return {scheme_of(tensor), with_commas(tensor.output_bytes),
+                                  bits ? fmt::format("{:.5g}", *bits) : "-",
+                                  fmt::format("[{}]", numbers[report.reason_of[i]] + 1)};
+                      }});
+}
+
+/// What has the same scheme, in the order in which schemes first occur.
+void add_schemes(Lines& lines, const PlanReport& report) {
+    struct Sum {
+        std::uint64_t tensors = 0;
+        std::uint64_t byte_count = 0;
+        std::uint64_t elements = 0;
     };
-    row("tensor", "scheme", "bytes", "bits", "why");
-    for (std::size_t i = 0; i < report.tensors.size(); ++i) {
-        const TensorReport& tensor = report.tensors[i];
-        const std::optional<double> bits = bits_per_weight(tensor);
-        row(fitted(tensor.name, column), scheme_of(tensor), with_commas(tensor.output_bytes),
-            bits ? fmt::format("{:.5g}", *bits) : "-",
-            fmt::format("[{}]", numbers[report.reason_of[i]] + 1));
+    std::vector<std::string> order;
+    std::map<std::string, Sum> sums;
+    for (const TensorReport& tensor : report.tensors) {
+        const auto [at, is_new] = sums.try_emplace(scheme_of(tensor));
+        if (is_new) order.push_back(at->first);
+        ++at->second.tensors;
+        at->second.byte_count += tensor.output_bytes;
+        at->second.elements += element_count(tensor.shape).value_or(0);
+    }
+    const auto row = [&](std::string_view scheme, std::string_view tensors, std::string_view bytes,
+                         std::string_view bits) {
+        lines.line(fmt::format("  {:<32} {:>9} {:>20} {:>9}", scheme, tensors, bytes, bits));
+    };
+    row("scheme", "tensors", "bytes", "bits each");
+    for (const std::string& scheme : order) {
+        const Sum& sum = sums[scheme];
+        const double bits = sum.elements == 0 ? 0.0
+                                              : 8.0 * static_cast<double>(sum.byte_count) /
+                                                    static_cast<double>(sum.elements);
+        row(scheme, with_commas(sum.tensors), with_commas(sum.byte_count),
+            fmt::format("{:.4g}", bits));
     }
 }
 
@@ -63,9 +87,10 @@ void add_reasons(Lines& lines, const PlanReport& report,
     for (std::size_t i = 0; i < report.reasons.size(); ++i) {
         if (numbers[i] != next) continue;
         const PlanReason& why = report.reasons[i];
-        lines.line(fmt::format("  [{}] {}, {}: {}", next + 1, counted(counts[next], "tensor"),
-                               why.rule, short_reason(why.reason)));
-        lines.line(fmt::format("      what changes it: {}", why.change));
+        lines.sentence(fmt::format("  [{}] {}, {}: {}", next + 1, counted(counts[next], "tensor"),
+                                   why.rule, short_reason(why.reason)),
+                       6);
+        lines.sentence(fmt::format("      what changes it: {}", why.change), 8);
         ++next;
     }
 }
@@ -99,15 +124,17 @@ void add_planner(Lines& lines, const PlannerReport& planner, bool has_buffers) {
 
 }  // namespace
 
-std::string plan_text(const PlanReport& report, bool color, const TextSink& sink) {
-    Lines lines(color, sink);
+std::string plan_text(const PlanReport& report, const TextStyle& style, PlanTable table,
+                      const TextSink& sink) {
+    Lines lines(style, sink);
     const Totals& t = report.totals;
     lines.heading(fmt::format("the plan for {}: nothing was written", printable(report.input)));
     if (!report.tensors.empty()) {
         const std::vector<std::uint32_t> numbers = first_alike(report.reasons);
-        add_table(lines, report, numbers);
-        lines.heading("why");
-        add_reasons(lines, report, numbers);
+        if (table == PlanTable::kTensors) add_tensors(lines, report, numbers);
+        if (table == PlanTable::kSchemes) add_schemes(lines, report);
+        if (table == PlanTable::kTensors) lines.heading("why");
+        if (table == PlanTable::kTensors) add_reasons(lines, report, numbers);
     }
     if (report.planner) add_curve(lines, *report.planner, t.output_bytes);
     lines.heading("in all");

@@ -11,6 +11,7 @@
 #include "base/json_text.hpp"
 #include "octet/compare.hpp"
 #include "octet/report.hpp"
+#include "report/text_parts.hpp"
 
 namespace octet {
 struct TextJudgement;
@@ -24,10 +25,10 @@ struct ReportOptions {
         shown;  ///< which tensors, in the order to show them in text (JSON keeps file order)
     bool sizes = false;  ///< inspect: the summary by dtype and kind
     bool table = false;  ///< the table of all shown tensors
-    bool color = false;
+    TextStyle style;
 };
 
-/// Text for a terminal of 80 columns; wider where names are long.
+/// Text for a terminal.
 std::string text(const Report& report, const ReportOptions& options);
 /// `text`: what A and B predict, where that was asked for.
 std::string compare_text(const CompareReport& report, const ReportOptions& options,

@@ -8,7 +8,7 @@
 
 #include "base/text.hpp"
 #include "report/report_options.hpp"
-#include "report/text_parts.hpp"
+#include "report/text_table.hpp"
 
 namespace octet::report {
 namespace {
@@ -35,33 +35,24 @@ std::vector<std::string_view> names_of(const Report& report,
     return names;
 }
 
+std::string scheme_of(const TensorReport& tensor) {
+    if (!tensor.type.empty()) return std::string(tensor.type.view());
+    return tensor.scheme ? scheme_name(*tensor.scheme) : "keep";
+}
+
 void add_quality_table(Lines& lines, const Report& report,
                        const std::vector<std::uint32_t>& order) {
-    const std::size_t column = name_width(names_of(report, order), 34);
-    const auto scheme_of = [&](std::uint32_t i) {
-        const TensorReport& t = report.tensors[i];
-        if (!t.type.empty()) return std::string(t.type.view());
-        return t.scheme ? scheme_name(*t.scheme) : "keep";
-    };
-    std::size_t width = 9;
-    for (const std::uint32_t i : order) width = std::max(width, scheme_of(i).size());
-    const auto row = [&](std::string_view name, std::string_view scheme, std::string_view sqnr,
-                         std::string_view error, std::string_view bound) {
-        lines.line(fmt::format("  {:<{}} {:<{}} {:>8} {:>11} {:>11}", name, column, scheme, width,
-                               sqnr, error, bound));
-    };
-    row("tensor", "scheme", "SQNR dB", "max error", "bound");
-    for (const std::uint32_t i : order) {
-        const TensorReport& t = report.tensors[i];
-        const std::string name = fitted(t.name, column);
-        if (!t.statistics) {
-            row(name, scheme_of(i), "-", "-", "-");
-            continue;
-        }
-        const TensorStatistics& s = *t.statistics;
-        row(name, scheme_of(i), fmt::format("{:.2f}", s.sqnr_db),
-            fmt::format("{:.5g}", s.max_abs_error), fmt::format("{:.5g}", s.bound));
-    }
+    add_table(lines, {names_of(report, order),
+                      34,
+                      {{"scheme", 9, true}, {"SQNR dB", 8}, {"max error", 11}, {"bound", 11}},
+                      [&](std::size_t row) -> std::vector<std::string> {
+                          const TensorReport& t = report.tensors[order[row]];
+                          if (!t.statistics) return {scheme_of(t), "-", "-", "-"};
+                          const TensorStatistics& s = *t.statistics;
+                          return {scheme_of(t), fmt::format("{:.2f}", s.sqnr_db),
+                                  fmt::format("{:.5g}", s.max_abs_error),
+                                  fmt::format("{:.5g}", s.bound)};
+                      }});
 }
 
 void add_kept(Lines& lines, const Report& report) {
@@ -121,7 +112,7 @@ void add_run_report(Lines& lines, const Report& report, const ReportOptions& opt
     }
     add_checks(lines, report.checks);
     lines.line(fmt::format("done in {:.3g} s", report.seconds));
-    if (!report.hint.empty()) lines.line("hint: " + printable(report.hint));
+    if (!report.hint.empty()) lines.sentence("hint: " + printable(report.hint), 6);
 }
 
 void add_metadata(Lines& lines, const Report& report) {
@@ -138,15 +129,16 @@ void add_metadata(Lines& lines, const Report& report) {
 
 void add_inspect_table(Lines& lines, const Report& report, const ReportOptions& options) {
     if (report.is_set) return add_quality_table(lines, report, options.shown);
-    const std::size_t column = name_width(names_of(report, options.shown), 38);
-    lines.line(
-        fmt::format("  {:<{}} {:<5} {:<18} {:>13}", "tensor", column, "dtype", "shape", "bytes"));
-    for (const std::uint32_t i : options.shown) {
-        const TensorReport& t = report.tensors[i];
-        lines.line(fmt::format("  {:<{}} {:<5} {:<18} {:>13}", fitted(t.name, column), column,
-                               t.type.empty() ? dtype_name(t.dtype) : std::string_view(t.type),
-                               shape_text(t.shape), with_commas(t.output_bytes)));
-    }
+    add_table(lines,
+              {names_of(report, options.shown),
+               38,
+               {{"dtype", 5, true}, {"shape", 18, true}, {"bytes", 13}},
+               [&](std::size_t row) -> std::vector<std::string> {
+                   const TensorReport& t = report.tensors[options.shown[row]];
+                   const std::string_view dtype =
+                       t.type.empty() ? dtype_name(t.dtype) : std::string_view(t.type);
+                   return {std::string(dtype), shape_text(t.shape), with_commas(t.output_bytes)};
+               }});
 }
 
 void add_shares(Lines& lines, std::string_view title, const Shares& shares) {
@@ -205,7 +197,7 @@ void add_inspection(Lines& lines, const Report& report, const ReportOptions& opt
 }  // namespace
 
 std::string text(const Report& report, const ReportOptions& options) {
-    Lines lines(options.color);
+    Lines lines(options.style);
     if (options.command == "inspect") {
         add_inspection(lines, report, options);
     } else {

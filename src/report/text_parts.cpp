@@ -1,27 +1,29 @@
 // Columns are as wide as what stands in them; names beyond their column are cut in the middle.
 #include "report/text_parts.hpp"
 
-#include <algorithm>
-#include <set>
-
 #include <fmt/format.h>
 
 #include "base/text.hpp"
 
 namespace octet::report {
-namespace {
-
-constexpr std::size_t kWidestName = 60;
-constexpr std::size_t kWidestNameOfTwins = 240;
-
-}  // namespace
 
 void Lines::heading(std::string_view text) {
-    line(color_ ? fmt::format("\x1b[1m{}\x1b[0m", text) : std::string(text));
+    line(style_.color ? fmt::format("\x1b[1m{}\x1b[0m", text) : std::string(text));
+}
+
+void Lines::sentence(std::string_view text, std::size_t hang) {
+    std::string rest(text);
+    while (style_.columns > hang && rest.size() > style_.columns) {
+        const std::size_t end = rest.rfind(' ', style_.columns);
+        if (end == std::string::npos || end <= hang) break;
+        line(std::string_view(rest).substr(0, end));
+        rest = std::string(hang, ' ') + rest.substr(end + 1);
+    }
+    line(rest);
 }
 
 void Lines::fact(std::string_view name, std::string_view value) {
-    line(fmt::format("  {:<11}{}", name, value));
+    sentence(fmt::format("  {:<11}{}", name, value), 13);
 }
 
 std::string decibels(double value) {
@@ -29,6 +31,10 @@ std::string decibels(double value) {
 }
 
 std::string fitted(std::string_view name, std::size_t width) {
+    return cut_in_the_middle(name, width, width - 2 - (width - 2) * 2 / 3);
+}
+
+std::string cut_in_the_middle(std::string_view name, std::size_t width, std::size_t head) {
     const std::string text = printable(name);
     if (text.size() <= width) return text;
     // Half a character on either side of the cut would be bytes that some terminals take for
@@ -36,9 +42,8 @@ std::string fitted(std::string_view name, std::size_t width) {
     const auto continues = [&](std::size_t at) {
         return (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U;
     };
-    const std::size_t tail = (width - 2) * 2 / 3;
-    std::size_t head_end = width - 2 - tail;
-    std::size_t tail_begin = text.size() - tail;
+    std::size_t head_end = head;
+    std::size_t tail_begin = text.size() - (width - 2 - head);
     while (head_end > 0 && continues(head_end)) --head_end;
     while (tail_begin < text.size() && continues(tail_begin)) ++tail_begin;
     return text.substr(0, head_end) + ".." + text.substr(tail_begin);
@@ -46,20 +51,6 @@ std::string fitted(std::string_view name, std::size_t width) {
 
 std::string short_reason(const std::string& reason) {
     return reason.starts_with(kStateReason) ? "the state of weights that came quantized" : reason;
-}
-
-std::size_t name_width(const std::vector<std::string_view>& names, std::size_t least) {
-    std::size_t longest = least;
-    for (const std::string_view name : names) longest = std::max(longest, printable(name).size());
-    const std::set<std::string_view> different(names.begin(), names.end());
-    std::size_t width = std::min(longest, kWidestName);
-    for (; width < longest && width < kWidestNameOfTwins;
-         width = std::min(2 * width, kWidestNameOfTwins)) {
-        std::set<std::string> cut;
-        for (const std::string_view name : different) cut.insert(fitted(name, width));
-        if (cut.size() == different.size()) break;
-    }
-    return std::min(width, longest);
 }
 
 std::string ratio_text(std::uint64_t before, std::uint64_t after) {

@@ -12,9 +12,18 @@
 
 namespace octet::report {
 
+/// What a terminal shows.
+struct TextStyle {
+    bool color = false;
+    std::size_t columns = 0;  ///< of the terminal; 0: lines may be as long as they like
+};
+
 class Lines {
   public:
-    explicit Lines(bool color, TextSink sink = {}) : color_(color), sink_(std::move(sink)) {}
+    explicit Lines(const TextStyle& style, TextSink sink = {})
+        : style_(style), sink_(std::move(sink)) {}
+
+    std::size_t columns() const noexcept { return style_.columns; }
 
     void line(std::string_view text) {
         text_ += text;
@@ -24,6 +33,9 @@ class Lines {
 
     /// In bold, where there is colour.
     void heading(std::string_view text);
+
+    /// A sentence; in a terminal it goes on in lines that begin with `hang` spaces.
+    void sentence(std::string_view text, std::size_t hang);
 
     /// "  name       value"
     void fact(std::string_view name, std::string_view value);
@@ -35,7 +47,7 @@ class Lines {
     static constexpr std::size_t kPieceBytes = 64U << 10U;
 
     std::string text_;
-    bool color_;
+    TextStyle style_;
     TextSink sink_;
 };
 
@@ -48,12 +60,11 @@ std::string ratio_text(std::uint64_t before, std::uint64_t after);
 /// The name in `width` columns, cut in the middle when it is longer.
 std::string fitted(std::string_view name, std::size_t width);
 
+/// The same, the first `head` of the columns being the name's beginning.
+std::string cut_in_the_middle(std::string_view name, std::size_t width, std::size_t head);
+
 /// A reason to keep, without the name of the weight whose state a tensor is: such tensors are many.
 std::string short_reason(const std::string& reason);
-
-/// The width of a column for these names: that of the longest, from `least` to 60; more, to 240 at
-/// most, where names that differ would look the same when cut.
-std::size_t name_width(const std::vector<std::string_view>& names, std::size_t least);
 
 /// The SQNR of all quantized values, buffers left out; where some are quantized, also with them.
 void add_sqnr(Lines& lines, const Totals& totals);

@@ -13,8 +13,8 @@ std::string verify_failure(const VerifyReport& report) {
                        report.source.empty() ? "" : ", or name the source that it was made of");
 }
 
-std::string verify_text(const VerifyReport& report, bool color) {
-    Lines lines(color);
+std::string verify_text(const VerifyReport& report, const TextStyle& style) {
+    Lines lines(style);
     lines.heading(fmt::format(
         "{} {}", report.findings.empty() ? "verified" : "not whole:", printable(report.input)));
     for (const Finding& finding : report.findings) {

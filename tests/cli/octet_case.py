@@ -129,7 +129,7 @@ class OctetCase(unittest.TestCase):
 
     def run_octet(self, *arguments, program=BIN, env=None, **options):
         """Runs it in the test's folder, wherever paths are relative; `env` adds to the environment."""
-        environment = {k: v for k, v in os.environ.items() if k not in ("OCTET_ISA", "NO_COLOR")}
+        environment = {k: v for k, v in os.environ.items() if k not in ("OCTET_ISA", "NO_COLOR", "COLUMNS")}
         environment.update(env or {})
         folder, since = options.pop("cwd", self.dir), time.time_ns()
         done = subprocess.run([str(program), *map(str, arguments)], cwd=folder, env=environment,

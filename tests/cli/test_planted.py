@@ -11,6 +11,7 @@ import time
 from octet_case import BIN, SIDECAR, OctetCase, f32, main, make_file, snapshot
 
 NOBODY = 65534
+SANITIZED = bool(os.environ.get("OCTET_SANITIZE"))
 SWAPS = int(os.environ.get("OCTET_SWAPS", 50 if os.environ.get("OCTET_SANITIZE") else 300))
 BESIDE = (".{}.octet-journal", ".{}.octet-building", ".{}.octet-building-00000000", ".{}.octet-saved-00000000")
 INSIDE = (".octet-journal", ".octet-building", ".octet-building-00000000", ".octet-saving", ".octet-new", ".octet-old")
@@ -130,8 +131,10 @@ class Planted(OctetCase):
             names = [name.format(target) for name in BESIDE]
             if has_set:
                 names += [f"{target}/{name}" for name in INSIDE]
-            for name in names:
-                for kind, make in self.kinds().items():
+            for i, name in enumerate(names):
+                for j, (kind, make) in enumerate(self.kinds().items()):
+                    if SANITIZED and (i + j) % 3:
+                        continue  # all of them are tried in the release build
                     with self.subTest(kind, name=name, arguments=arguments):
                         code = self.attack(name, make, target, has_set, arguments, user)
                         codes[code] = codes.get(code, 0) + 1

@@ -252,6 +252,42 @@ class Usage(OctetCase):
         self.assertIn("bbb F32 ", self.octet("inspect", "one.safetensors").out)
         self.assertNotIn(twins[0], self.octet("inspect", "one.safetensors").out)
 
+    def test_no_table_wraps_at_80_columns(self):
+        t5, gpt2 = TESTDATA / "tiny-flan-t5", TESTDATA / "tiny-gpt2"
+        in_80 = {"env": {"COLUMNS": "80"}}
+        for number, arguments in enumerate((
+                ("quantize", t5, "t5", "--verbose"), ("inspect", t5), ("inspect", t5, "--sizes"),
+                ("inspect", "t5"), ("compare", t5, "t5", "--verbose"), ("compare", t5, "t5", "t5"),
+                ("verify", "t5", "--source", t5), ("plan", t5), ("plan", t5, "--preset", "q4"),
+                ("plan", t5, "--max-size", "300kB"), ("plan", t5, "--summary"), ("plan", "--list-schemes"),
+                ("quantize", gpt2, "g.gguf", "--type", "q4_k_m", "--verbose"), ("inspect", "g.gguf"),
+                ("evaluate", "t5", "--reference", t5, "--pairs", t5 / "eval.tsv", "--tensor-ablation"))):
+            with self.subTest(arguments):
+                lines = self.octet(*arguments, **in_80).out.splitlines()
+                # A path is one word and may be longer than a line.
+                self.assertEqual([line for line in lines[1:] if len(line) > 80 and str(self.dir) not in line
+                                  and str(TESTDATA) not in line], [])
+        rows = [line.split()[0] for line in self.octet("inspect", t5, **in_80).out.splitlines()[4:79]]
+        self.assertEqual(len(set(rows)), 75)  # cut in the middle, and still told apart
+
+    def test_plan_shows_some_tensors_or_a_row_for_each_scheme(self):
+        gpt2 = TESTDATA / "tiny-gpt2"
+        whole = self.octet_json("plan", gpt2, "--preset", "q4")
+        found = self.octet_json("plan", gpt2, "--preset", "q4", "--tensors", "h.0.*")
+        self.assertEqual(found["tensors"], [t for t in whole["tensors"] if t["name"].startswith("h.0.")])
+        self.assertEqual(found["totals"], whole["totals"])
+        lines = self.octet("plan", gpt2, "--preset", "q4", "--summary").out.splitlines()
+        self.assertEqual(lines[1].split(), ["scheme", "tensors", "bytes", "bits", "each"])
+        schemes = {}
+        for tensor in whole["tensors"]:
+            counted = schemes.setdefault(tensor["scheme"], [0, 0])
+            counted[0] += 1
+            counted[1] += tensor["output_bytes"]
+        rows = [line.split() for line in lines[2:2 + len(schemes)]]
+        self.assertEqual({row[0]: [int(row[1]), int(row[2].replace(",", ""))] for row in rows}, schemes)
+        self.assert_refused(2, "--tensors: 'nope' matches no tensor; octet inspect PATH lists their names",
+                            "plan", gpt2, "--tensors", "nope")
+
     def test_json_is_one_object_also_on_failure(self):
         for code, message, arguments in (
                 (3, "gone: not found; check the path", ("quantize", "gone", "out")),

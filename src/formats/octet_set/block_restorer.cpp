@@ -149,15 +149,11 @@ void BlockRestorer::restore(std::span<const std::byte> codes, float* values) con
                                           codes.size(), loop, values);
 }
 
-void BlockRestorer::read_run(std::uint64_t first, std::span<float> values,
-                             std::span<std::byte> scratch) const {
-    if (has_plain_codes()) {
-        const std::span<std::byte> codes = scratch.first(values.size());
-        file_->read_at(codes, offsets_[0] + first);
-        return restore(codes, values.data());
-    }
+template <typename Visit>
+void BlockRestorer::visit_run(std::uint64_t first, std::uint64_t size, std::span<std::byte> scratch,
+                              Visit&& visit) const {
     const std::uint64_t start = byte_of(first);
-    const std::uint64_t last = first + values.size() - 1;
+    const std::uint64_t last = first + size - 1;
     const std::uint64_t stop =
         std::min(byte_of(last) + (scheme_.bits == 8 ? 1 : scheme_.bits), parts_[0].byte_count);
     file_->read_at(scratch.first(stop - start), offsets_[0] + start);
@@ -175,14 +171,13 @@ void BlockRestorer::read_run(std::uint64_t first, std::span<float> values,
     alignas(64) float scale[kChunk];
     alignas(64) float zero_point[kChunk];
     alignas(64) std::uint8_t codes[kChunk + 8];
-    for (std::uint64_t done = 0; done < values.size();) {
+    for (std::uint64_t done = 0; done < size;) {
         const std::uint64_t element = first + done;
         const std::uint64_t place = element % matrix_.packed_row;
         const std::uint64_t skipped = scheme_.bits == 8 ? 0 : place % 8;
         const std::uint64_t in_block =
             by_columns ? kChunk : grid_.columns_each - element % columns % grid_.columns_each;
-        const std::uint64_t limit =
-            std::min({kChunk, matrix_.packed_row - place, values.size() - done});
+        const std::uint64_t limit = std::min({kChunk, matrix_.packed_row - place, size - done});
         const std::uint64_t count =
             by_columns ? limit : std::min(limit, std::max<std::uint64_t>(in_block, 1));
         const std::uint64_t block = block_of(element) - states.first;
@@ -194,21 +189,57 @@ void BlockRestorer::read_run(std::uint64_t first, std::span<float> values,
         }
         quant::unpack(as_codes(scratch.data()) + (byte_of(element) - start), count + skipped,
                       scheme_.bits, scheme_.symmetric, codes);
-        quant::active_kernels().restore_block(codes + skipped, count, loop, values.data() + done);
+        visit(done, codes + skipped, count, loop);
+        done += count;
+    }
+}
+
+void BlockRestorer::read_run(std::uint64_t first, std::span<float> values,
+                             std::span<std::byte> scratch) const {
+    if (has_plain_codes()) {
+        const std::span<std::byte> codes = scratch.first(values.size());
+        file_->read_at(codes, offsets_[0] + first);
+        return restore(codes, values.data());
+    }
+    visit_run(first, values.size(), scratch,
+              [&](std::uint64_t done, const std::uint8_t* codes, std::uint64_t count,
+                  const kernels::BlockLoop& loop) {
+                  quant::active_kernels().restore_block(codes, count, loop, values.data() + done);
+              });
+}
+
+template <typename Element, typename Read>
+void BlockRestorer::cut_run(std::uint64_t first, std::span<Element> elements, Read&& read) const {
+    const bool row_by_row = grid_.columns_each == 1 && matrix_.columns > kLongRow;
+    for (std::uint64_t done = 0; done < elements.size();) {
+        const std::uint64_t left = elements.size() - done;
+        const std::uint64_t row_left = matrix_.columns - (first + done) % matrix_.columns;
+        const std::uint64_t count = row_by_row ? std::min(left, row_left) : left;
+        read(first + done, elements.subspan(done, count));
         done += count;
     }
 }
 
 void BlockRestorer::read(std::uint64_t first, std::span<float> values,
                          std::span<std::byte> scratch) const {
-    const bool row_by_row = grid_.columns_each == 1 && matrix_.columns > kLongRow;
-    for (std::uint64_t done = 0; done < values.size();) {
-        const std::uint64_t left = values.size() - done;
-        const std::uint64_t row_left = matrix_.columns - (first + done) % matrix_.columns;
-        const std::uint64_t count = row_by_row ? std::min(left, row_left) : left;
-        read_run(first + done, values.subspan(done, count), scratch);
-        done += count;
-    }
+    cut_run(first, values,
+            [&](std::uint64_t at, std::span<float> run) { read_run(at, run, scratch); });
+}
+
+void BlockRestorer::read_codes(std::uint64_t first, std::span<formats::CodedElement> elements,
+                               std::span<std::byte> scratch) const {
+    const auto code_of = [&](std::uint8_t byte) {
+        return scheme_.symmetric ? std::int32_t{static_cast<std::int8_t>(byte)}
+                                 : std::int32_t{byte};
+    };
+    cut_run(first, elements, [&](std::uint64_t at, std::span<formats::CodedElement> run) {
+        visit_run(at, run.size(), scratch,
+                  [&](std::uint64_t done, const std::uint8_t* codes, std::uint64_t count,
+                      const kernels::BlockLoop& loop) {
+                      for (std::uint64_t i = 0; i < count; ++i)
+                          run[done + i] = {code_of(codes[i]), loop.scale[i], loop.zero_point[i]};
+                  });
+    });
 }
 
 }  // namespace octet::octet_set

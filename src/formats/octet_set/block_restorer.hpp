@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "formats/float_source.hpp"
 #include "io/file.hpp"
 #include "quant/block_state.hpp"
 #include "quant/storage_layout.hpp"
@@ -33,6 +34,10 @@ class BlockRestorer {
     /// kIo.
     void read(std::uint64_t first, std::span<float> values, std::span<std::byte> scratch) const;
 
+    /// The same elements as codes, each with the state of its block.
+    void read_codes(std::uint64_t first, std::span<formats::CodedElement> codes,
+                    std::span<std::byte> scratch) const;
+
   private:
     struct States {
         std::uint64_t first = 0;  ///< number of the first block
@@ -48,6 +53,14 @@ class BlockRestorer {
     std::vector<float> read_packed(std::uint64_t offset, unsigned bits, bool is_signed,
                                    std::uint64_t first, std::uint64_t count) const;
     States read_two_levels(std::uint64_t first, std::uint64_t last) const;
+
+    /// Calls `visit(done, codes, count, loop)` for each part of a run, with the number of elements
+    /// before it.
+    template <typename Visit>
+    void visit_run(std::uint64_t first, std::uint64_t size, std::span<std::byte> scratch,
+                   Visit&& visit) const;
+    template <typename Element, typename Read>
+    void cut_run(std::uint64_t first, std::span<Element> elements, Read&& read) const;
     void read_run(std::uint64_t first, std::span<float> values, std::span<std::byte> scratch) const;
 
     const io::File* file_;

@@ -24,6 +24,13 @@ BlockRestorer SetSource::reader_of(std::size_t tensor) const {
     return {file_of(tensor), offset(tensor), *t.scheme, t.shape, state};
 }
 
+void SetSource::read_codes(std::size_t tensor, std::uint64_t first,
+                           std::span<formats::CodedElement> codes,
+                           std::span<std::byte> scratch) const {
+    if (!tensors()[tensor].scheme) return FloatSource::read_codes(tensor, first, codes, scratch);
+    reader_of(tensor).read_codes(first, codes, scratch);
+}
+
 void SetSource::read_as(Dtype target, std::size_t tensor, std::uint64_t first, std::uint64_t count,
                         std::span<std::byte> values, std::span<std::byte> scratch) const {
     if (!tensors()[tensor].scheme) return read_plain(target, tensor, first, count, values, scratch);

@@ -11,6 +11,9 @@ class SetSource final : public formats::FloatSource {
   public:
     explicit SetSource(QuantizedSet&& set);
 
+    void read_codes(std::size_t tensor, std::uint64_t first, std::span<formats::CodedElement> codes,
+                    std::span<std::byte> scratch) const override;
+
   private:
     static Contents contents_of(QuantizedSet& set);
     BlockRestorer reader_of(std::size_t tensor) const;
