@@ -37,6 +37,11 @@ say() { "$octet" generate "$1" --prompt "$2" --max-new-tokens 10 --json | jq -r 
 fact() {  # fact PATH TENSOR_NAME_END EXPRESSION: of one tensor of inspect
     "$octet" inspect "$1" --json | jq -r ".tensors[] | select(.name | endswith(\"$2\")) | $3"
 }
+printed() {  # printed WHAT KEY THE_DOCUMENTS_LISTS: how many of 36 are the document's, to the four decimals that it prints
+    row "$1" "36 of 36" "$(jq -r --argjson told "$3" \
+        "[($2 | flatten | map(. * 10000 | round)), (\$told | flatten | map(. * 10000 | round))] | transpose |
+            \"\\(map(select(.[0] == .[1])) | length) of \\(length)\"" <<< "$corners")"
+}
 shape='.shape | map(tostring) | join(" x ")'
 
 head_of "the lesson: GPT-2, 8 bits, truncated"
@@ -44,8 +49,20 @@ head_of "the lesson: GPT-2, 8 bits, truncated"
 "$octet" dequantize "$work/gpt2" "$work/gpt2-restored" --no-sync --quiet
 row "[7] memory footprint" 510342192 "$(total "$gpt2" framework_bytes)"
 row "[9] shape of h.0.attn.c_attn.weight" "768 x 2304" "$(fact "$gpt2" h.0.attn.c_attn.weight "$shape")"
-row "[10] its smallest and largest code" "0 255" "$("$octet" show "$work/gpt2" "$(fact "$work/gpt2" h.0.attn.c_attn.weight .name)" --json |
-    jq -r "CODES")"
+weight=$(fact "$gpt2" h.0.attn.c_attn.weight .name)
+corners=$("$octet" show "$work/gpt2" "$weight" --source "$gpt2" --rows 6 --columns 6 --json)
+printed "[9]  printed values" .values "$(jq -c .lesson_printout.values testdata/lesson_vectors.json)"
+printed "[10] printed codes" .codes "$(jq -c .lesson_printout.codes testdata/lesson_vectors.json)"
+row "[10] smallest and largest code" "0 255" "$("$octet" show "$work/gpt2" "$weight" --rows 768 --columns 2304 --json |
+    jq -r '.codes | flatten | "\(min) \(max)"')"
+printed "[12] printed restored values" .restored '[[-0.4774,-0.2783,-0.1014,0.0313,-0.0793,0.0092],
+    [0.0755,0.1419,0.2303,-0.0572,-0.0129,-0.0351],[-0.0129,0.0534,0.3630,0.0976,0.0313,-0.0351],
+    [-0.2783,-0.0351,0.1861,0.0092,-0.0572,0.0313],[0.1419,0.2082,0.0976,0.0092,-0.0572,-0.0572],
+    [-0.4110,-0.2120,-0.2562,-0.0129,-0.0129,0.0092]]'
+printed "[13] printed errors" .abs_error '[[0.0035,0.0170,0.0036,0.0200,0.0209,0.0158],
+    [0.0119,0.0055,0.0084,0.0046,0.0017,0.0195],[0.0168,0.0161,0.0038,0.0167,0.0050,0.0032],
+    [0.0191,0.0187,0.0131,0.0004,0.0056,0.0006],[0.0098,0.0088,0.0067,0.0202,0.0143,0.0097],
+    [0.0010,0.0196,0.0162,0.0084,0.0199,0.0107]]'
 row "[19] memory footprint, quantized" 137022768 "$(total "$work/gpt2" framework_bytes)"
 row "[21] bytes of state" 1184 "$(total "$work/gpt2" state_bytes)"
 row "[24] memory footprint, restored" 510342192 "$(total "$work/gpt2-restored" framework_bytes)"
