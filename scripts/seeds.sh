@@ -54,7 +54,7 @@ corners=$("$octet" show "$work/gpt2" "$weight" --source "$gpt2" --rows 6 --colum
 printed "[9]  printed values" .values "$(jq -c .lesson_printout.values testdata/lesson_vectors.json)"
 printed "[10] printed codes" .codes "$(jq -c .lesson_printout.codes testdata/lesson_vectors.json)"
 row "[10] smallest and largest code" "0 255" "$("$octet" show "$work/gpt2" "$weight" --json |
-    jq -r '"\((.min - .zero_point) / .scale | round) \((.max - .zero_point) / .scale | round)"')"
+    jq -r '"\((.min - .zero_point) / .scale | round + 0) \((.max - .zero_point) / .scale | round + 0)"')"
 printed "[12] printed restored values" .restored '[[-0.4774,-0.2783,-0.1014,0.0313,-0.0793,0.0092],
     [0.0755,0.1419,0.2303,-0.0572,-0.0129,-0.0351],[-0.0129,0.0534,0.3630,0.0976,0.0313,-0.0351],
     [-0.2783,-0.0351,0.1861,0.0092,-0.0572,0.0313],[0.1419,0.2082,0.0976,0.0092,-0.0572,-0.0572],
