@@ -74,7 +74,7 @@ if [ "$wanted" = all ]; then  # what it is tested with
     if [ "$manager" = apt-get ]; then need_package "$runtime"; else need_package libclang-rt; fi
     need_tool clang-format-14 clang-format-14
     need_tool python3 python3
-    python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
+    python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=("$(called python3-venv)")
     need_tool nm binutils
     need_tool ccache ccache
 fi
