@@ -101,9 +101,9 @@ def _floats(part: Part) -> np.ndarray:
 
 
 class Layout(NamedTuple):
-    """A tensor as the matrix that its scheme sees: `count` of them in a batch, else one."""
+    """A tensor as the matrix that its scheme sees: `matrices` of them in a batch, else one."""
 
-    count: int
+    matrices: int
     rows: int
     columns: int
     stored: int  # elements of a packed row
@@ -151,7 +151,7 @@ def unpack_blocks(entry: Entry, parts: Dict[str, Part]) -> Tuple[np.ndarray, Opt
         empty = np.zeros((0, 0), np.float32)
         return empty, None if scheme.signed else empty.copy()
     wide, high = -(-lay.columns // lay.across), -(-lay.rows // lay.down)
-    grid = (lay.count, high, wide) if scheme.batch else (high, wide)
+    grid = (lay.matrices, high, wide) if scheme.batch else (high, wide)
     two = "superblock" in entry
 
     def grid_of(name: str, bits: int, signed: bool) -> np.ndarray:
@@ -159,7 +159,7 @@ def unpack_blocks(entry: Entry, parts: Dict[str, Part]) -> Tuple[np.ndarray, Opt
         if two:
             per = -(-entry["superblock"] // (lay.down if scheme.axis else lay.across))
             big = _floats(parts[".super_" + name])
-            big = big.reshape(lay.count, -1, wide) if scheme.axis else big.reshape(lay.count, high, -1)
+            big = big.reshape(lay.matrices, -1, wide) if scheme.axis else big.reshape(lay.matrices, high, -1)
             big = big.repeat(per, axis=1)[:, :high] if scheme.axis else big.repeat(per, axis=2)[:, :, :wide]
             small = small * big
         return small.reshape(grid)
@@ -226,10 +226,10 @@ def restore(entry: Entry, parts: Dict[str, Part]) -> np.ndarray:
     scale, zero = unpack_blocks(entry, parts)
     grids = [scale] if zero is None else [scale, zero]
     if scheme.has_state_tensors:
-        grids = [grid.reshape(lay.count, *grid.shape[-2:]) for grid in grids]
+        grids = [grid.reshape(lay.matrices, *grid.shape[-2:]) for grid in grids]
     compute = functools.partial(_formula, entry.get("code_offset", 0), scheme.integer_zero, dtype)
-    flat = result.reshape(lay.count, lay.rows, lay.columns)
-    packed = parts[""].data.reshape(lay.count, lay.rows, -1)
+    flat = result.reshape(lay.matrices, lay.rows, lay.columns)
+    packed = parts[""].data.reshape(lay.matrices, lay.rows, -1)
 
     def piece(place: Tuple[int, int, int]) -> None:
         at, begin, end = place
@@ -265,7 +265,7 @@ def _pieces(lay: Layout, scheme: Scheme) -> List[Tuple[int, int, int]]:
     if scheme.has_state_tensors and scheme.axis:
         step = max(1, step // lay.down) * lay.down
     return [(at, begin, min(lay.rows, begin + step))
-            for at in range(lay.count) for begin in range(0, lay.rows, step)]
+            for at in range(lay.matrices) for begin in range(0, lay.rows, step)]
 
 
 @functools.lru_cache(maxsize=None)  # forgotten by a fork, which has no threads
@@ -278,9 +278,13 @@ def _each(work: Callable[[Tuple[int, int, int]], None], places: List[Tuple[int, 
         for place in places:
             work(place)
         return
-    some = [_pool().submit(lambda i=i: [work(place) for place in places[i::THREADS]]) for i in range(THREADS)]
-    for one in some:
-        one.result()
+
+    def share(first: int) -> None:
+        for place in places[first::THREADS]:
+            work(place)
+
+    for _ in _pool().map(share, range(THREADS)):  # also raises what a thread raised
+        pass
 
 
 if hasattr(os, "register_at_fork"):

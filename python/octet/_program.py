@@ -66,7 +66,7 @@ def _object(text: str) -> Union[Report, None]:
 
 
 def _run(command: str, paths: List[PathLike], options: Dict[str, object]) -> Report:
-    line = [program(), command, "--json", "--quiet", *_arguments(options), "--", *map(os.fspath, paths)]
+    line = [program(), command, "--json", "--quiet", *_arguments(options), "--", *(os.fspath(path) for path in paths)]
     done = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     report = _object(done.stdout.decode("utf-8", "replace"))
     if done.returncode != 0 or report is None:
