@@ -35,17 +35,29 @@ constexpr std::uint64_t kPartElements = 8U << 10U;
 
 constexpr std::uint64_t kRows = ggml::kEncodeRows;
 
+/// Columns of a strip that are turned together: a row gets a whole line of the cache at a time.
+constexpr std::uint64_t kTurned = 16;
+
 /// As many rows as go into `elements`, in the groups that are encoded together.
 std::uint64_t rows_in(std::uint64_t elements, std::uint64_t columns) {
     const std::uint64_t rows = std::max<std::uint64_t>(elements / columns, 1);
     return rows > kRows ? rows / kRows * kRows : rows;
 }
 
+/// Lays `count` columns of `rows` values each, one behind the other, into rows of `stride` values.
+void turn(const float* columns, std::uint64_t count, std::uint64_t rows, float* values,
+          std::uint64_t stride) {
+    for (std::uint64_t row = 0; row < rows; ++row) {
+        for (std::uint64_t i = 0; i < count; ++i)
+            values[row * stride + i] = columns[i * rows + row];
+    }
+}
+
 }  // namespace
 
 struct EncodeRowsTask::Buffers {
     float* values;                    ///< of a tile
-    float* run;                       ///< of one read of a strip
+    float* columns;                   ///< of a strip, those that are turned together
     float* decoded;                   ///< kPartElements
     std::byte* raw;                   ///< one read, as the source stores it
     std::vector<std::byte> measured;  ///< blocks that nobody writes
@@ -81,18 +93,22 @@ EncodeRowsTask::Tile EncodeRowsTask::tile(std::uint64_t number) const noexcept {
     return tile;
 }
 
+std::uint64_t EncodeRowsTask::turned_elements() const noexcept {
+    return job_.is_transposed ? std::min(kTurned, tile_columns_) * tile_rows_ : 0;
+}
+
 std::uint64_t EncodeRowsTask::memory_needed() const {
     const std::uint64_t elements = tile_rows_ * tile_columns_;
     const std::uint64_t run = job_.is_transposed ? tile_rows_ : elements;
-    return elements * sizeof(float) + tile_rows_ * sizeof(float) + kPartElements * sizeof(float) +
+    return (elements + turned_elements() + kPartElements) * sizeof(float) +
            run * (dtype_bits(job_.dtype) / 8) + 64;
 }
 
 EncodeRowsTask::Buffers EncodeRowsTask::buffers_in(pipeline::Bytes memory) const {
     Buffers buffers{};
     buffers.values = reinterpret_cast<float*>(memory.data());
-    buffers.run = buffers.values + tile_rows_ * tile_columns_;
-    buffers.decoded = buffers.run + tile_rows_;
+    buffers.columns = buffers.values + tile_rows_ * tile_columns_;
+    buffers.decoded = buffers.columns + turned_elements();
     buffers.raw = reinterpret_cast<std::byte*>(buffers.decoded + kPartElements);
     return buffers;
 }
@@ -217,17 +233,23 @@ void EncodeRowsTask::read_run(std::uint64_t element, std::uint64_t count, float*
     quant::convert_values(job_.dtype, raw, Dtype::kF32, floats, ignored);
 }
 
+void EncodeRowsTask::read_turned(const Tile& tile, Buffers& buffers,
+                                 pipeline::Workspace& workspace) const {
+    for (std::uint64_t first = 0; first < tile.columns; first += kTurned) {
+        const std::uint64_t count = std::min(kTurned, tile.columns - first);
+        for (std::uint64_t i = 0; i < count; ++i)
+            read_run(source_element(tile.row, tile.column + first + i), tile.rows,
+                     buffers.columns + i * tile.rows, buffers, workspace);
+        if (count == kTurned)
+            turn(buffers.columns, kTurned, tile.rows, buffers.values + first, tile.columns);
+        else
+            turn(buffers.columns, count, tile.rows, buffers.values + first, tile.columns);
+    }
+}
+
 void EncodeRowsTask::read_tile(const Tile& tile, Buffers& buffers,
                                pipeline::Workspace& workspace) const {
-    if (job_.is_transposed) {
-        for (std::uint64_t i = 0; i < tile.columns; ++i) {
-            read_run(source_element(tile.row, tile.column + i), tile.rows, buffers.run, buffers,
-                     workspace);
-            for (std::uint64_t row = 0; row < tile.rows; ++row)
-                buffers.values[row * tile.columns + i] = buffers.run[row];
-        }
-        return;
-    }
+    if (job_.is_transposed) return read_turned(tile, buffers, workspace);
     const bool rows_stay = job_.head_rows == 0;
     const std::uint64_t runs = rows_stay ? 1 : tile.rows;
     const std::uint64_t count = tile.elements() / runs;

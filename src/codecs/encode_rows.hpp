@@ -66,7 +66,9 @@ class EncodeRowsTask final : public pipeline::TensorTask {
     Buffers buffers_in(pipeline::Bytes memory) const;
     void do_tile(const Tile& tile, Buffers& buffers, pipeline::Workspace& workspace,
                  pipeline::OutputStream* output, quant::ErrorSums& sums) const;
+    std::uint64_t turned_elements() const noexcept;
     void read_tile(const Tile& tile, Buffers& buffers, pipeline::Workspace& workspace) const;
+    void read_turned(const Tile& tile, Buffers& buffers, pipeline::Workspace& workspace) const;
     void read_run(std::uint64_t element, std::uint64_t count, float* values, Buffers& buffers,
                   pipeline::Workspace& workspace) const;
     std::uint64_t source_row(std::uint64_t row) const noexcept;
