@@ -124,5 +124,11 @@ std::unique_ptr<Decoder> make_row_int8(const Stored& stored, const Weight& weigh
 std::optional<Weight> claim_nibbles(const Stored& stored, const Declared& declared,
                                     std::uint32_t codes);
 std::unique_ptr<Decoder> make_nibbles(const Stored& stored, const Weight& weight);
+std::optional<Weight> claim_mlx(const Stored& stored, const Declared& declared,
+                                std::uint32_t codes);
+std::unique_ptr<Decoder> make_mlx(const Stored& stored, const Weight& weight);
+std::optional<Weight> claim_quanto(const Stored& stored, const Declared& declared,
+                                   std::uint32_t codes);
+std::unique_ptr<Decoder> make_quanto(const Stored& stored, const Weight& weight);
 
 }  // namespace octet::came_quantized

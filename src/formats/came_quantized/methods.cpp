@@ -10,7 +10,9 @@
 namespace octet::came_quantized {
 
 std::span<const Method> methods() {
-    static constexpr std::array<Method, 8> kMethods = {{
+    static constexpr std::array<Method, 10> kMethods = {{
+        {"quanto", claim_quanto, make_quanto},
+        {"mlx", claim_mlx, make_mlx},
         {"bitsandbytes", claim_nibbles, make_nibbles},
         {"bitsandbytes", claim_row_int8, make_row_int8},
         {"fp8", claim_fp8, make_fp8},
