@@ -2,7 +2,7 @@
 # fuzz.sh [SECONDS_PER_TARGET [TARGET...]]: fuzzes octet with libFuzzer under the address and undefined-behaviour sanitizers (Clang).
 #
 #   SECONDS_PER_TARGET   default 600
-#   TARGET               header index sidecar quantize dequantize config tokenizer pieces gguf; default: all of them, one after the other
+#   TARGET               header index sidecar quantize dequantize methods config tokenizer pieces gguf; default: all of them, one after the other
 #
 # A crash, a sanitizer's report, a run over 1 s, or an allocation over 64 MiB (inputs have at most 4 KiB) fails it and leaves the
 # input in build/fuzz/found/. What was learned stays in build/fuzz/corpus/ and is where the next run begins.
@@ -14,7 +14,7 @@ if [ "${1:-}" = -h ] || [ "${1:-}" = --help ]; then
 fi
 seconds=${1:-600}
 [ $# -eq 0 ] || shift
-if [ $# -gt 0 ]; then targets=("$@"); else targets=(header index sidecar quantize dequantize config tokenizer pieces gguf); fi
+if [ $# -gt 0 ]; then targets=("$@"); else targets=(header index sidecar quantize dequantize methods config tokenizer pieces gguf); fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 if [ -z "${OCTET_FUZZ_BUILT:-}" ]; then

@@ -187,6 +187,19 @@ constexpr Option kOptions[] = {
         .set = [](Arguments& a, const Given& given) { a.coding.no_fallback = given.is_on(); },
     },
     {
+        .name = "--requantize",
+        .commands = kQuantize,
+        .group = Group::kChoose,
+        .help = "of an INPUT that is quantized already: make it plain first; errors add up",
+        .manual =
+            R"(INPUT may be anything that `octet dequantize` reads: a set, a GGUF file, a checkpoint
+            that came quantized by another method. It is made plain first, in a hidden folder beside
+            OUT_DIR that goes away at the end, and then quantized again; a line on stderr says that
+            the errors of both add up. Without this option a set or a GGUF file is refused, and
+            weights that came quantized are copied with their state.)",
+        .set = [](Arguments& a, const Given& given) { a.coding.requantize = given.is_on(); },
+    },
+    {
         .name = "--rule",
         .value = "PATTERN=SCHEME",
         .commands = kCoding,

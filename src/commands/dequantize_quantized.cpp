@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/set_names.hpp"
 #include "base/text.hpp"
 #include "checkpoint/companions.hpp"
 #include "checkpoint/config_dtype.hpp"
@@ -18,8 +19,10 @@
 #include "commands/output.hpp"
 #include "commands/restore_source.hpp"
 #include "formats/came_quantized/quantized_source.hpp"
+#include "formats/octet_set/quantized_set.hpp"
 #include "formats/restored_layout.hpp"
 #include "io/free_space.hpp"
+#include "io/held_folder.hpp"
 #include "pipeline/stop.hpp"
 
 namespace octet::commands {
@@ -117,12 +120,14 @@ void write_beside(const QuantizedSource& source, const checkpoint::Companions& c
     if (!single && source.index()) write(source.index()->name, index_text(source, plan));
 }
 
-/// What lies there, if it can be opened: who looks for a set says better what else it is.
+/// What lies there, if it can be opened: who looks for a set says better what else it is. A folder
+/// with the index of a checkpoint is one, and what it lacks is named.
 std::optional<checkpoint::Checkpoint> opened(const fs::path& path, io::Links links) {
     try {
         return checkpoint::open_checkpoint(path, links);
     } catch (const Error& error) {
         if (error.code() == ErrorCode::kInterrupted) throw;
+        if (io::folder_has(path, kIndexName) && !octet_set::is_set(path)) throw;
         return std::nullopt;
     }
 }

@@ -6,6 +6,7 @@
 #include "commands/gates.hpp"
 #include "commands/output.hpp"
 #include "commands/output_place.hpp"
+#include "commands/requantize.hpp"
 #include "io/sha256.hpp"
 #include "io/tuning/large_buffer.hpp"
 #include "octet/octet.hpp"
@@ -35,10 +36,12 @@ Report quantize(const std::filesystem::path& input, const std::filesystem::path&
     format.check(options, out);
     if (options.write.sha256) io::need_sha256();
     const io::Links links = io::links_of(options.write.follow_links);
-    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input, links);
+    const commands::PlainInput plain(input, out, options);
+    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(plain.path(), links);
     const std::unique_ptr<writers::Writer> writer = format.make({checkpoint, options, links, out});
 
     commands::Notes notes(options.write);
+    if (!plain.note().empty()) notes.lines.push_back(plain.note());
     writer->decide();
     commands::OutputPlace place(out, *writer, checkpoint, options.write, notes.lines);
     place.begin();

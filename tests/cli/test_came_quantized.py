@@ -118,6 +118,14 @@ class Fp8(OctetCase):
         kept = {k: v for k, v in CONFIG.items() if k != "quantization_config"}
         self.assertEqual((self.dir / "out" / "config.json").read_text(), json.dumps(kept, indent=2))
 
+    def test_a_shard_that_is_missing_is_named(self):
+        folder, names, _ = self.sharded()
+        (folder / names[1]).unlink()
+        run = self.run_octet("dequantize", folder, "out")
+        self.assertEqual(run.code, 3)
+        self.assertIn(names[1], run.err)
+        self.assertFalse((self.dir / "out").exists())
+
     def test_without_a_dtype_they_are_what_the_model_says(self):
         folder, names, _ = self.sharded()
         self.octet("dequantize", folder, "out")

@@ -20,7 +20,7 @@ import gguf_files  # noqa: E402
 import spiece  # noqa: E402
 
 TESTDATA = Path(__file__).resolve().parents[2] / "testdata"
-BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "I32": 32, "U8": 8, "I8": 8, "BOOL": 8, "F8_E4M3": 8, "F4": 4,
+BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "I32": 32, "U8": 8, "I8": 8, "U32": 32, "BOOL": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F4": 4,
         "F6_E2M3": 6, "C64": 64}
 
 
@@ -211,6 +211,55 @@ def gguf_seeds():
     yield control() + g.gguf([], [("split.no", g.U16, 0), ("split.count", g.U16, 2)])
 
 
+def method_seed(config, tensors, *bits):
+    """tensors: (name, dtype, shape, bytes); without bytes there are as many as needed."""
+    text = header([tensor[:3] for tensor in tensors])
+    offsets = [entry["data_offsets"] for entry in json.loads(text).values()]
+    data = b"".join((t[3] if len(t) > 3 else bytes(range(1, 256)) * (1 + end // 255))[:end - begin]
+                    for t, (begin, end) in zip(tensors, offsets))
+    return joined(control(*bits), json.dumps(config), text, data)
+
+
+def declared(method, **more):
+    return {"quantization_config": {"quant_method": method, **more}, "torch_dtype": "bfloat16"}
+
+
+def method_seeds():
+    """A small weight of every method, with all the state that it can have."""
+    f8, e8, i8, u8, u32, i32 = "F8_E4M3", "F8_E8M0", "I8", "U8", "U32", "I32"
+    yield method_seed(declared("fp8", weight_block_size=[4, 4]), [("m.weight", f8, [5, 9]), ("m.weight_scale_inv", "F32", [2, 3])])
+    yield method_seed({}, [("m.weight", f8, [3, 8]), ("m.weight_scale", e8, [3, 2]), ("m.bias", "BF16", [3])], 1)
+    yield method_seed({}, [("e_blocks", u8, [2, 3, 1, 16]), ("e_scales", u8, [2, 3, 1]), ("e_bias", "F32", [2])])
+    yield method_seed({}, [("m.weight_packed", u8, [3, 16]), ("m.weight_scale", f8, [3, 2]), ("m.weight_global_scale", "F32", [1])])
+    group = {"weights": {"num_bits": 4, "group_size": 8}}
+    for more in ([], [("m.weight_zero_point", i32, [1, 2])], [("m.weight_zero_point", i32, [1, 2]), ("m.weight_g_idx", i32, [16], bytes(64))]):
+        shape = struct.pack("<2q", 4, 16)
+        yield method_seed(declared("compressed-tensors", config_groups={"g": group}),
+                          [("m.weight_packed", i32, [4, 2]), ("m.weight_scale", "F16", [4, 2]), ("m.weight_shape", "I64", [2], shape), *more])
+    yield method_seed({}, [("m.weight", i8, [4, 6]), ("m.weight_scale", "F32", [4, 2]), ("m.weight_zero_point", i8, [4, 2])], 2)
+    yield method_seed(declared("gptq", bits=4, group_size=8),
+                      [("m.qweight", i32, [2, 8]), ("m.qzeros", i32, [2, 1]), ("m.scales", "F16", [2, 8]), ("m.g_idx", i32, [16], bytes(64))])
+    yield method_seed(declared("awq", bits=4, group_size=8), [("m.qweight", i32, [16, 1]), ("m.qzeros", i32, [2, 1]), ("m.scales", "F16", [2, 8])])
+    yield method_seed(declared("bitsandbytes"), [("m.weight", i8, [3, 5]), ("m.SCB", "F32", [3]), ("m.weight_format", u8, [], bytes(1))])
+    for kind, storage in (("nf4", [u8, [9, 1]]), ("fp4", ["BF16", [5, 1]])):
+        nested = {"nested_blocksize": 2, "nested_dtype": "float32", "nested_offset": 0.04} if kind == "nf4" else {}
+        state = json.dumps({"quant_type": kind, "blocksize": 4, "dtype": "float16", "shape": [3, 6], **nested}).encode()
+        tensors = [("m.weight", *storage), ("m.weight.quant_map", "F32", [16]), ("m.weight.absmax", u8 if nested else "F32", [5]),
+                   (f"m.weight.quant_state.bitsandbytes__{kind}", u8, [len(state)], state)]
+        if nested:
+            tensors += [("m.weight.nested_absmax", "F32", [3]), ("m.weight.nested_quant_map", "F32", [256])]
+        yield method_seed(declared("bitsandbytes"), tensors, 4)
+    for bits in (2, 3, 4, 5, 6, 8):
+        config = {"quantization": {"bits": bits, "group_size": 32, "x": {"bits": 8, "group_size": 64}}}
+        yield method_seed(config, [("m.weight", u32, [2, 2 * bits]), ("m.scales", "F32", [2, 2]), ("m.biases", "F32", [2, 2])])
+    yield method_seed({}, [("m.weight._data", i8, [3, 4]), ("m.weight._scale", "F32", [3, 1]), ("m.input_scale", "F32", [])])
+    for columns, each in ((160, 2), (256, 4)):
+        size = 32 if columns == 160 else 128
+        groups = 3 * columns // size
+        yield method_seed({"d_model": columns}, [("m.weight._data._data", u8, [-(-groups // each), size]),
+                                                 ("m.weight._scale", "BF16", [groups, 1]), ("m.weight._shift", "BF16", [groups, 1])])
+
+
 def write(folder, seeds):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -229,6 +278,7 @@ def main(octet, target):
     write(target / "tokenizer", tokenizer_seeds())
     write(target / "pieces", piece_seeds())
     write(target / "gguf", gguf_seeds())
+    write(target / "methods", method_seeds())
     with tempfile.TemporaryDirectory(prefix="octet-corpus-") as work:
         seeds = [set_seeds(folder) for folder in sets(octet, Path(work))]
     write(target / "sidecar", [joined(b"0", text) for text, _ in seeds] + [joined(b"!", seeds[0][0])])

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 
 #include <nlohmann/json.hpp>
 
@@ -87,6 +88,33 @@ void take_groups(const json& groups, Declared& declared) {
     }
 }
 
+/// "M": {"bits": 8, "group_size": 32} of MLX.
+void take_modules(const json& object, Declared& declared) {
+    for (const auto& [name, value] : object.items()) {
+        if (!value.is_object()) continue;
+        const auto bits = number_in(value, "bits");
+        const auto group_size = number_in(value, "group_size");
+        if (bits && group_size)
+            declared.modules.try_emplace(name, QuantizedModule{*bits, *group_size});
+    }
+}
+
+std::uint64_t first_number(const json& config, std::initializer_list<const char*> keys) {
+    for (const char* const key : keys) {
+        if (const auto number = number_in(config, key)) return *number;
+    }
+    return 0;
+}
+
+void take_sizes(const json& config, ModelSizes& sizes) {
+    if (sizes.hidden != 0) return;
+    sizes.hidden = first_number(config, {"d_model", "hidden_size", "n_embd"});
+    sizes.feed_forward = first_number(config, {"d_ff", "intermediate_size", "n_inner"});
+    const std::uint64_t heads = first_number(config, {"num_heads", "num_attention_heads"});
+    const std::uint64_t of_each = first_number(config, {"d_kv", "head_dim"});
+    sizes.heads = heads == 0 || of_each == 0 ? sizes.hidden : heads * of_each;
+}
+
 void take_object(const json& object, Declared& declared) {
     if (declared.format.empty())
         declared.format =
@@ -103,6 +131,7 @@ void take_object(const json& object, Declared& declared) {
         if (rows && columns) declared.block = {*rows, *columns};
     }
     take_groups(member(object, "config_groups"), declared);
+    take_modules(object, declared);
 }
 
 std::string text_of(const std::filesystem::path& path) {
@@ -124,6 +153,7 @@ Declared parse_declared(std::string_view config) {
         for (const char* const key : {"quantization_config", "compression_config", "quantization"})
             take_object(member(model, key), declared);
         if (!declared.dtype) declared.dtype = dtype_in(model);
+        take_sizes(model, declared.sizes);
     }
     return declared;
 }

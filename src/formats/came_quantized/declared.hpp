@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,13 +15,28 @@
 
 namespace octet::came_quantized {
 
+/// What one module has, where it is declared by its name. 0: nothing.
+struct QuantizedModule {
+    std::uint64_t bits = 0;
+    std::uint64_t group_size = 0;
+};
+
+/// Inputs of a transformer's matrices; 0 where the config does not say.
+struct ModelSizes {
+    std::uint64_t hidden = 0;
+    std::uint64_t feed_forward = 0;  ///< of the one back from the feed-forward part
+    std::uint64_t heads = 0;         ///< of the one back from attention: all heads
+};
+
 struct Declared {
     std::string method;                ///< "fp8", "gptq", "compressed-tensors", "mlx"; empty: none
     std::string format;                ///< "pack-quantized"; of GPTQ "gptq" or "gptq_v2"
     std::vector<std::uint64_t> block;  ///< of FP8: rows and columns of a block; or empty
     std::vector<std::uint64_t> bits;   ///< each width that is declared, once
     std::vector<std::uint64_t> group_sizes;  ///< each one that is declared, once
-    std::optional<Dtype> dtype;              ///< of the model: F32, F16, BF16
+    std::map<std::string, QuantizedModule, std::less<>> modules;  ///< of MLX, by their names
+    ModelSizes sizes;
+    std::optional<Dtype> dtype;  ///< of the model: F32, F16, BF16
 };
 
 /// What the text of a config.json declares; nothing of what is no such text.

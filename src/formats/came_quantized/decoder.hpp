@@ -118,5 +118,17 @@ std::unique_ptr<Decoder> make_gptq(const Stored& stored, const Weight& weight);
 std::optional<Weight> claim_awq(const Stored& stored, const Declared& declared,
                                 std::uint32_t codes);
 std::unique_ptr<Decoder> make_awq(const Stored& stored, const Weight& weight);
+std::optional<Weight> claim_row_int8(const Stored& stored, const Declared& declared,
+                                     std::uint32_t codes);
+std::unique_ptr<Decoder> make_row_int8(const Stored& stored, const Weight& weight);
+std::optional<Weight> claim_nibbles(const Stored& stored, const Declared& declared,
+                                    std::uint32_t codes);
+std::unique_ptr<Decoder> make_nibbles(const Stored& stored, const Weight& weight);
+std::optional<Weight> claim_mlx(const Stored& stored, const Declared& declared,
+                                std::uint32_t codes);
+std::unique_ptr<Decoder> make_mlx(const Stored& stored, const Weight& weight);
+std::optional<Weight> claim_quanto(const Stored& stored, const Declared& declared,
+                                   std::uint32_t codes);
+std::unique_ptr<Decoder> make_quanto(const Stored& stored, const Weight& weight);
 
 }  // namespace octet::came_quantized

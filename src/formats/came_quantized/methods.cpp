@@ -10,7 +10,11 @@
 namespace octet::came_quantized {
 
 std::span<const Method> methods() {
-    static constexpr std::array<Method, 6> kMethods = {{
+    static constexpr std::array<Method, 10> kMethods = {{
+        {"quanto", claim_quanto, make_quanto},
+        {"mlx", claim_mlx, make_mlx},
+        {"bitsandbytes", claim_nibbles, make_nibbles},
+        {"bitsandbytes", claim_row_int8, make_row_int8},
         {"fp8", claim_fp8, make_fp8},
         {"compressed-tensors", claim_packed, make_packed},
         {"mxfp4", claim_fp4, make_fp4},

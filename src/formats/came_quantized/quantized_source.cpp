@@ -36,6 +36,13 @@ bool may_be_codes(Dtype dtype) {
            dtype != Dtype::kI64 && dtype != Dtype::kU64;
 }
 
+/// Bytes of codes that floats only hold, as bitsandbytes does it.
+bool holds_codes(const Stored& stored, std::uint32_t tensor) {
+    const checkpoint::Tensor& one = stored[tensor];
+    return may_be_codes(one.dtype) ||
+           (one.name.ends_with("weight") && stored.find(one.name + ".absmax"));
+}
+
 /// Enough of every stored tensor to tell whose state it is.
 std::vector<TensorReport> named(const Stored& stored) {
     std::vector<TensorReport> reports(stored.size());
@@ -74,7 +81,7 @@ bool QuantizedSource::claim_all(Parts& parts, const Declared& declared) {
     const Stored& stored = *parts.stored;
     parts.weight_at.assign(stored.size(), kPlain);
     for (std::uint32_t i = 0; i < stored.size(); ++i) {
-        if (!may_be_codes(stored[i].dtype)) continue;
+        if (!holds_codes(stored, i)) continue;
         for (const Method& method : methods()) {
             std::optional<Weight> weight = method.claim(stored, declared, i);
             if (!weight) continue;
