@@ -13,6 +13,7 @@
 #include "octet/compare.hpp"
 #include "octet/model.hpp"
 #include "octet/options.hpp"
+#include "octet/parts.hpp"
 #include "octet/verify.hpp"
 
 namespace octet::cli {
@@ -40,6 +41,9 @@ struct Arguments {
     WriteOptions write;      ///< force, sync, sha256
     Gates gates;             ///< of quantize and compare
     QuantizeOptions coding;  ///< of quantize and plan: what decides the codes, and keep_on_failure
+    std::optional<Part> part;  ///< of quantize; empty: all of it
+    JoinOptions join;          ///< source, verify
+    bool discard = false;      ///< of join
     bool scan = false;
     bool list_schemes = false;
     std::optional<Dtype> dtype;  ///< of dequantize; empty: each tensor's own

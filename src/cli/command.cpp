@@ -31,6 +31,8 @@ constexpr Positional kComparePaths[] = {
     {"C", "more of what is judged; all of them make one table", nullptr, false, &Arguments::others},
 };
 constexpr Positional kPlanPaths[] = {{"INPUT", kCheckpoint, &Arguments::input, false}};
+constexpr Positional kJoinPaths[] = {
+    {"OUT", "the output that octet quantize --part was given", &Arguments::output}};
 constexpr Positional kModelPaths[] = {{"MODEL", kModel, &Arguments::input}};
 
 constexpr Command kCommands[] = {
@@ -138,6 +140,20 @@ constexpr Command kCommands[] = {
         .positionals = kModelPaths,
         .example = "octet calibrate model/ --text some.txt -o importance.safetensors",
         .run = run_calibrate,
+    },
+    {
+        .name = "join",
+        .bit = kJoin,
+        .summary = "Put together what quantize --part left, byte for byte the single run's output",
+        .manual =
+            R"(Checks that all parts of OUT are there, whole, of one source, one version and equal
+            options, writes what belongs to all of them, and makes OUT visible in one step. The
+            bytes are those of a run without `--part`. Tensor data is read only where the
+            bytes of two parts meet.)",
+        .positionals = kJoinPaths,
+        .example = "octet quantize model/ out/ --part 1/2; octet quantize model/ out/ --part 2/2; "
+                   "octet join out/",
+        .run = run_join,
     },
 };
 

@@ -31,9 +31,10 @@ inline constexpr Commands kPlan = 1U << 5U;
 inline constexpr Commands kGenerate = 1U << 6U;
 inline constexpr Commands kEvaluate = 1U << 7U;
 inline constexpr Commands kCalibrate = 1U << 8U;
+inline constexpr Commands kJoin = 1U << 9U;
 inline constexpr Commands kWriting =
-    kQuantize | kDequantize | kCalibrate;  ///< their second path is output
-inline constexpr Commands kEveryCommand = (1U << 9U) - 1;
+    kQuantize | kDequantize | kCalibrate | kJoin;  ///< Arguments::output is written
+inline constexpr Commands kEveryCommand = (1U << 10U) - 1;
 inline constexpr Commands kProgram = 1U << 31U;  ///< octet itself, before any command
 
 /// The headings of --help, in their order: what one wants to do.

@@ -1,4 +1,6 @@
 // The options about results: what is shown, refused and written, and how a command runs.
+#include <charconv>
+
 #include <fmt/format.h>
 
 #include "cli/option.hpp"
@@ -9,7 +11,8 @@ namespace {
 
 constexpr Commands kJudged = kQuantize | kCompare;
 
-constexpr Commands kReported = kQuantize | kInspect | kVerify | kCompare | kPlan | kEvaluate;
+constexpr Commands kReported =
+    kQuantize | kJoin | kInspect | kVerify | kCompare | kPlan | kEvaluate;
 
 constexpr Choice kCompanionChoices[] = {
     {"all", "all that is small and not weights, of subfolders, too"},
@@ -34,6 +37,23 @@ void set_dtype(Arguments& arguments, const Given& given) {
 void set_threads(Arguments& arguments, const Given& given) {
     const std::string advice = "; see octet " + arguments.command + " --help";
     arguments.threads = static_cast<unsigned>(given.count(1, 1024, advice));
+}
+
+void set_part(Arguments& arguments, const Given& given) {
+    const std::string_view text = given.text;
+    const std::size_t slash = text.find('/');
+    const auto number_of = [](std::string_view digits) -> std::optional<std::uint32_t> {
+        std::uint32_t number = 0;
+        const char* const end = digits.data() + digits.size();
+        const auto result = std::from_chars(digits.data(), end, number);
+        if (result.ec != std::errc() || result.ptr != end) return std::nullopt;
+        return number;
+    };
+    const auto number = number_of(text.substr(0, slash));
+    const auto count = number_of(slash == text.npos ? "" : text.substr(slash + 1));
+    if (!number || !count || *number < 1 || *number > *count || *count > kMostParts)
+        given.refuse(fmt::format("is no part K/N with K from 1 to N, and N up to {}", kMostParts));
+    arguments.part = Part{*number, *count};
 }
 
 void add_report(Arguments& arguments, const Given& given) {
@@ -157,7 +177,7 @@ constexpr Option kOptions[] = {
     },
     {
         .name = "--keep-on-failure",
-        .commands = kQuantize,
+        .commands = kQuantize | kJoin,
         .group = Group::kGates,
         .help = "write the set even when a gate failed",
         .manual = "Write the set even when a gate failed; the exit code is 1 all the same.",
@@ -226,8 +246,41 @@ constexpr Option kOptions[] = {
         .set = add_report,
     },
     {
+        .name = "--part",
+        .value = "K/N",
+        .commands = kQuantize,
+        .group = Group::kWrite,
+        .help = "make part K of N alone, for octet join",
+        .manual = R"(Makes part K of N of the output and leaves it in a hidden folder beside OUT, on
+            this machine or any other that sees INPUT and OUT, in any order. `octet join OUT` makes
+            the output of all of them ([Parts](#parts)). A part that is done is not made again.)",
+        .set = set_part,
+    },
+    {
+        .name = "--source",
+        .value = "INPUT",
+        .commands = kJoin,
+        .group = Group::kWrite,
+        .help = "the checkpoint, where it is not at the path that the parts had",
+        .set = [](Arguments& a, const Given& given) { a.join.source = given.path(); },
+    },
+    {
+        .name = "--verify",
+        .commands = kJoin,
+        .group = Group::kWrite,
+        .help = "read all data, and hold it against the checksums of the parts",
+        .set = [](Arguments& a, const Given& given) { a.join.verify = given.is_on(); },
+    },
+    {
+        .name = "--discard",
+        .commands = kJoin,
+        .group = Group::kWrite,
+        .help = "remove the parts instead",
+        .set = [](Arguments& a, const Given& given) { a.discard = given.is_on(); },
+    },
+    {
         .name = "--force",
-        .commands = kQuantize | kDequantize,
+        .commands = kQuantize | kDequantize | kJoin,
         .group = Group::kWrite,
         .help = "replace what octet wrote there before",
         .manual = "Replace a set. dequantize replaces files of the same names, and nothing else.",
@@ -235,7 +288,7 @@ constexpr Option kOptions[] = {
     },
     {
         .name = "--sha256",
-        .commands = kWriting,
+        .commands = kWriting & ~kJoin,
         .group = Group::kWrite,
         .help = "also SHA-256 of every file, for those who publish it",
         .manual = R"(Also SHA-256 of every file, as `sha256sum` prints it: in the sidecar (of data
