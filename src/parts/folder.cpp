@@ -1,6 +1,7 @@
 // Files of the parts' own are written under a name that nobody can foretell, then renamed.
 #include "parts/folder.hpp"
 
+#include <fcntl.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -63,12 +64,24 @@ io::File Folder::share_file(const std::string& name, std::uint64_t byte_count) c
     return io::File::share_in(folder_.descriptor(), name, path() / name, byte_count);
 }
 
+/// It may have a second name in an output that an interrupted join was making: the same bytes are
+/// written to it again.
 io::File Folder::data_file(const std::string& name, std::uint64_t byte_count) const {
-    if (!folder_.look_at(name))
+    const auto refuse = [&](const std::string& what) {
         throw Error(ErrorCode::kBadInput, printable((path() / name).native()),
-                    "is missing, with what parts wrote into it; octet join --discard removes the "
-                    "rest, begin anew");
-    return share_file(name, byte_count);
+                    what + "; octet join --discard removes the rest");
+    };
+    const auto entry = folder_.look_at(name);
+    if (!entry) refuse("is missing, as after an octet join that was interrupted at its end");
+    if (entry->kind != io::DirectoryEntry::Kind::kFile) refuse("is no file");
+    constexpr int kFlags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+    const int fd = io::system_calls().open(folder_.descriptor(), name.c_str(), kFlags, 0);
+    if (fd < 0) io::throw_io_error(path() / name, "open", errno);
+    io::File file = io::File::of_descriptor(fd, path() / name);
+    if (file.size() != byte_count)
+        refuse(fmt::format("has {} bytes instead of {}", with_commas(file.size()),
+                           with_commas(byte_count)));
+    return file;
 }
 
 std::optional<std::string> Folder::read(const std::string& name) const {
@@ -101,7 +114,11 @@ bool Folder::write(const std::string& name, std::string_view text, bool replace,
 
 std::vector<std::string> Folder::remove(const std::vector<std::string>& names) const {
     std::vector<std::string> left;
-    for (const std::string& name : folder_.names()) {
+    std::vector<std::string> all =
+        folder_.names();  // the record of the run, which names them, last
+    std::stable_partition(all.begin(), all.end(),
+                          [](const std::string& name) { return name != kRunFile; });
+    for (const std::string& name : all) {
         const bool is_known =
             is_own_name(name) || std::find(names.begin(), names.end(), name) != names.end();
         if (!is_known) {
