@@ -50,6 +50,12 @@ Report quantize(const std::filesystem::path& input, const std::filesystem::path&
 PartReport quantize_part(const std::filesystem::path& input, const std::filesystem::path& out,
                          const QuantizeOptions& options, const Part& part);
 
+/// As quantize(), piece by piece: where it is interrupted, or killed, the next call with the same
+/// input, output and options goes on behind the last piece that was done.
+/// Throws what quantize_part() and join() do.
+Report quantize_resumable(const std::filesystem::path& input, const std::filesystem::path& out,
+                          const QuantizeOptions& options);
+
 /// Makes what quantize() would have written, byte for byte, of all its parts, which are removed.
 /// Reads no tensor data but where the bytes of two parts meet. After an error, and when a gate
 /// failed, the parts are as before.

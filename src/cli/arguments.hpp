@@ -42,6 +42,7 @@ struct Arguments {
     Gates gates;             ///< of quantize and compare
     QuantizeOptions coding;  ///< of quantize and plan: what decides the codes, and keep_on_failure
     std::optional<Part> part;  ///< of quantize; empty: all of it
+    bool resume = false;       ///< of quantize
     JoinOptions join;          ///< source, verify
     bool discard = false;      ///< of join
     bool scan = false;

@@ -257,6 +257,17 @@ constexpr Option kOptions[] = {
         .set = set_part,
     },
     {
+        .name = "--resume",
+        .commands = kQuantize,
+        .group = Group::kWrite,
+        .help = "go on where an interrupted run with --resume was",
+        .manual = R"(Works in pieces of about 256 MiB of the source, at least 16 of them, and leaves
+            those that are done in a hidden folder beside OUT until the last one is
+            ([Parts](#parts)). The same command goes on behind them after a kill, an
+            interruption or a full disk.)",
+        .set = [](Arguments& a, const Given& given) { a.resume = given.is_on(); },
+    },
+    {
         .name = "--source",
         .value = "INPUT",
         .commands = kJoin,

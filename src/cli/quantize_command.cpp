@@ -26,9 +26,14 @@ int run_quantize(Terminal& terminal, Arguments& arguments) {
     QuantizeOptions& options = arguments.coding;
     options.gates = arguments.gates;
     options.write = writing(terminal, arguments, "quantizing");
+    if (arguments.part && arguments.resume)
+        throw Error(
+            ErrorCode::kUsage, "--resume",
+            "is for one machine, and a part that is done is never made again; leave it out");
     if (arguments.part) return run_part(terminal, arguments, options);
     ReportFiles files(terminal, arguments);
-    const Report report = quantize(arguments.input, arguments.output, options);
+    const Report report = (arguments.resume ? quantize_resumable : quantize)(
+        arguments.input, arguments.output, options);
     if (!report::failure(report)) note_overruled(terminal, options);  // a failure is one line
     return print_report(terminal, arguments, report, {}, &files);
 }

@@ -183,6 +183,10 @@ Report join(const fs::path& out, const JoinOptions& options) {
     const auto start = std::chrono::steady_clock::now();
     const parts::Folder folder = folder_of(out);
     const auto run = commands::read_run(folder);
+    if (!run && folder.read(std::string(parts::kJoinedFile)))
+        throw Error(ErrorCode::kBadInput, name_of(folder),
+                    "was joined by a run that was interrupted at its end, and the output is whole; "
+                    "octet join --discard removes the rest");
     if (!run)
         throw Error(ErrorCode::kBadInput, name_of(folder),
                     "holds no part that was begun; octet join --discard removes it");
@@ -216,6 +220,7 @@ Report join(const fs::path& out, const JoinOptions& options) {
     if (report.written) place.publish();
     if (report.written) work.writer().add_notes(report, notes.lines);
     if (report.written) {
+        folder.note_joined();
         const auto left = remove_parts(folder, run->record.files);
         notes.lines.insert(notes.lines.end(), left.begin(), left.end());
     }
@@ -230,7 +235,9 @@ std::vector<std::string> discard_parts(const fs::path& out) {
     const parts::Folder folder = folder_of(out);
     std::vector<std::string> files;
     try {
-        if (const auto run = commands::read_run(folder)) files = run->record.files;
+        auto run = commands::read_run(folder);
+        if (!run) run = commands::read_run(folder, parts::kJoinedFile);
+        if (run) files = run->record.files;
     } catch (const Error& error) {
         if (error.code() != ErrorCode::kBadInput) throw;
     }

@@ -82,8 +82,8 @@ std::string name_of(const parts::Folder& folder, const std::string& file) {
     return printable((file.empty() ? folder.path() : folder.path() / file).native());
 }
 
-std::optional<SealedRun> read_run(const parts::Folder& folder) {
-    const std::string name(parts::kRunFile);
+std::optional<SealedRun> read_run(const parts::Folder& folder, std::string_view file) {
+    const std::string name(file);
     const auto text = folder.read(name);
     if (!text) return std::nullopt;
     return SealedRun{parts::parse_run(*text, name_of(folder, name)),

@@ -66,6 +66,7 @@ struct SealedRun {
     parts::RunRecord record;
     std::string seal;
 };
-std::optional<SealedRun> read_run(const parts::Folder& folder);
+std::optional<SealedRun> read_run(const parts::Folder& folder,
+                                  std::string_view file = parts::kRunFile);
 
 }  // namespace octet::commands

@@ -186,42 +186,116 @@ void check_part(const Part& part) {
                             part.number, part.count, with_commas(kMostParts)));
 }
 
+/// Some or all parts of one output, made by this process.
+class Session {
+  public:
+    /// Opens everything, and takes over the record of the run or writes it down.
+    Session(const fs::path& input, const fs::path& out, const QuantizeOptions& options,
+            std::uint32_t count)
+        : options_(options), count_(count), work_(input, out, options, count) {
+        check_target(work_.writer().place(), out, options.write.force);
+        folder_.emplace(parts::Folder::share(io::resolved_target(out)));
+        writing_ = options.write;
+        seal_ = join_run(work_, *folder_, writing_);
+    }
+
+    /// Makes that part. False where that was done before.
+    bool make(std::uint32_t number) {
+        const Part part{number, count_};
+        if (is_done(work_, *folder_, part, seal_)) return false;
+        const std::vector<io::File> files = open_files(work_.plan(), *folder_);
+        parts::PartRecord record =
+            make_part(work_, {work_.plan(), files}, work_.share_of(part), writing_);
+        record.run = seal_;
+        record.part = part;
+        commands::sync_files(files, writing_);
+        pipeline::check_stop(options_.write);
+        folder_->write(parts::part_file_name(number, count_), parts::part_text(record), true,
+                       writing_.sync);
+        return true;
+    }
+
+    /// From now on progress is counted behind `done` of `total` bytes.
+    void set_progress(std::uint64_t done, std::uint64_t total) {
+        writing_.progress = {};
+        if (!options_.write.progress) return;
+        writing_.progress = [this, done, total](std::uint64_t more, std::uint64_t) {
+            options_.write.progress(done + more, total);
+        };
+    }
+
+    const PartWork& work() const noexcept { return work_; }
+
+  private:
+    const QuantizeOptions& options_;
+    const std::uint32_t count_;
+    PartWork work_;
+    std::optional<parts::Folder> folder_;
+    WriteOptions writing_;
+    std::string seal_;
+};
+
+/// How many pieces a run is cut into that can be interrupted.
+std::uint32_t piece_count(const fs::path& input, const QuantizeOptions& options) {
+    constexpr std::uint64_t kPieceBytes = 256U << 20U;
+    constexpr std::uint64_t kLeastPieces = 16;
+    std::uint64_t bytes = 0;
+    const io::Links links = io::links_of(options.write.follow_links);
+    for (const auto& tensor : checkpoint::open_checkpoint(input, links).tensors)
+        bytes += tensor.byte_count;
+    return static_cast<std::uint32_t>(
+        std::clamp<std::uint64_t>(bytes / kPieceBytes, kLeastPieces, kMostParts));
+}
+
 }  // namespace
 
 PartReport quantize_part(const fs::path& input, const fs::path& out, const QuantizeOptions& options,
                          const Part& part) {
     const auto start = std::chrono::steady_clock::now();
     check_part(part);
-    PartWork work(input, out, options, part.count);
     commands::Notes notes(options.write);
-    check_target(work.writer().place(), out, options.write.force);
-    const fs::path target = io::resolved_target(out);
-    const parts::Folder folder = parts::Folder::share(target);
-    WriteOptions writing = options.write;
-    const std::string seal = join_run(work, folder, writing);
-    const writers::TensorRun share = work.share_of(part);
-
+    Session session(input, out, options, part.count);
+    const writers::TensorRun share = session.work().share_of(part);
     PartReport report;
     report.input = input.native();
     report.output = out.native();
     report.part = part;
     report.tensors = share.end - share.first;
-    report.source_bytes = work.source_bytes(share);
-    report.was_done = is_done(work, folder, part, seal);
-    if (!report.was_done) {
-        const std::vector<io::File> files = open_files(work.plan(), folder);
-        parts::PartRecord record = make_part(work, {work.plan(), files}, share, writing);
-        record.run = seal;
-        record.part = part;
-        commands::sync_files(files, writing);
-        pipeline::check_stop(options.write);
-        folder.write(parts::part_file_name(part.number, part.count), parts::part_text(record), true,
-                     writing.sync);
-    }
+    report.source_bytes = session.work().source_bytes(share);
+    report.was_done = !session.make(part.number);
     if (report.was_done)
         notes.lines.push_back(fmt::format("part {} of {} was done before; nothing was to do",
                                           part.number, part.count));
     report.notes = notes.lines;
+    report.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return report;
+}
+
+Report quantize_resumable(const fs::path& input, const fs::path& out,
+                          const QuantizeOptions& options) {
+    const auto start = std::chrono::steady_clock::now();
+    const std::uint32_t count = piece_count(input, options);
+    std::uint32_t made = 0;
+    {
+        Session session(input, out, options, count);
+        const PartWork& work = session.work();
+        const std::uint64_t total = work.source_bytes({0, work.plan().placements.size()});
+        std::uint64_t done = 0;
+        for (std::uint32_t number = 1; number <= count; ++number) {
+            pipeline::check_stop(options.write);
+            session.set_progress(done, total);
+            if (session.make(number)) ++made;
+            done += work.source_bytes(work.share_of({number, count}));
+        }
+    }
+    if (made < count && options.write.note)
+        options.write.note(fmt::format("went on after {} of {} pieces", count - made, count));
+    JoinOptions joining;
+    joining.source = input;
+    joining.write = options.write;
+    joining.write.progress = {};
+    Report report = join(out, joining);
     report.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;

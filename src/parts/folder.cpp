@@ -30,7 +30,8 @@ std::string hidden_name(const fs::path& target) {
 
 /// True of the names that write() and parts give.
 bool is_own_name(const std::string& name) {
-    return name == kRunFile || name.starts_with(kUnfinished) || name.starts_with("part-");
+    return name == kRunFile || name == kJoinedFile || name.starts_with(kUnfinished) ||
+           name.starts_with("part-");
 }
 
 std::string unfinished_name() {
@@ -72,7 +73,7 @@ io::File Folder::data_file(const std::string& name, std::uint64_t byte_count) co
                     what + "; octet join --discard removes the rest");
     };
     const auto entry = folder_.look_at(name);
-    if (!entry) refuse("is missing, as after an octet join that was interrupted at its end");
+    if (!entry) refuse("is missing, with what parts wrote to it");
     if (entry->kind != io::DirectoryEntry::Kind::kFile) refuse("is no file");
     constexpr int kFlags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
     const int fd = io::system_calls().open(folder_.descriptor(), name.c_str(), kFlags, 0);
@@ -112,12 +113,16 @@ bool Folder::write(const std::string& name, std::string_view text, bool replace,
     return is_there;
 }
 
+void Folder::note_joined() const {
+    folder_.move(std::string(kRunFile), folder_, std::string(kJoinedFile), io::MoveMode::kReplace);
+}
+
 std::vector<std::string> Folder::remove(const std::vector<std::string>& names) const {
+    std::vector<std::string> all = folder_.names();
+    std::stable_partition(all.begin(), all.end(), [](const std::string& name) {
+        return name != kRunFile && name != kJoinedFile;  // which name the others: they go last
+    });
     std::vector<std::string> left;
-    std::vector<std::string> all =
-        folder_.names();  // the record of the run, which names them, last
-    std::stable_partition(all.begin(), all.end(),
-                          [](const std::string& name) { return name != kRunFile; });
     for (const std::string& name : all) {
         const bool is_known =
             is_own_name(name) || std::find(names.begin(), names.end(), name) != names.end();

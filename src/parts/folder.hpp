@@ -41,6 +41,9 @@ class Folder {
     /// that stands there stays, and false is returned. kIo.
     bool write(const std::string& name, std::string_view text, bool replace, bool sync) const;
 
+    /// From now on the parts are joined, and the folder can only be removed. kIo.
+    void note_joined() const;
+
     /// Removes the folder and in it `names`, and the parts' own files. What else lies there stays,
     /// with the folder, and is named. kIo.
     std::vector<std::string> remove(const std::vector<std::string>& names) const;
@@ -65,5 +68,8 @@ std::string part_file_name(std::uint32_t number, std::uint32_t count);
 
 /// The file that says of what run the parts are.
 inline constexpr std::string_view kRunFile = "run";
+
+/// What it is called once the parts are joined.
+inline constexpr std::string_view kJoinedFile = "joined";
 
 }  // namespace octet::parts

@@ -5,7 +5,6 @@ import array
 import json
 import os
 import random
-import re
 import signal
 import unittest
 
@@ -139,6 +138,52 @@ class Same(OctetCase):
                 self.octet("join", self.dir / "parts" / name)
         self.assertEqual({k: v[1] for k, v in snapshot(self.dir / "single").items()},
                          {k: v[1] for k, v in snapshot(self.dir / "parts").items()})
+
+
+class Resume(Same):
+    """quantize --resume: the same bytes, however often it is killed on the way."""
+
+    test_random_checkpoints = test_every_format = None
+
+    def test_without_interruption(self):
+        dice = random.Random(1)
+        make_random(self.dir / "model", dice)
+        self.octet("quantize", "model", "single", "--bits", "4", "--group-size", "32")
+        run = self.octet_json("quantize", "model", "out", "--bits", "4", "--group-size", "32", "--resume")
+        self.assertEqual((run["command"], run["input"], run["output"]), ("quantize", "model", "out"))
+        self.assertEqual(files(self.dir / "out"), files(self.dir / "single"))
+        self.assertFalse(hidden(self.dir / "out").exists())
+
+    @unittest.skipUnless(SHIM, "LD_PRELOAD and a sanitizer do not go together")
+    def test_kills(self):
+        went_on = 0
+        for number in range(6):
+            dice = random.Random(number)
+            model, single, out = f"model-{number}", self.dir / f"single-{number}", self.dir / f"out-{number}"
+            make_random(self.dir / model, dice)
+            self.octet("quantize", model, single, "--preset", "q4")
+            command = ("quantize", model, out, "--preset", "q4", "--resume", "--no-sync")
+            for _ in range(3):
+                if not out.exists():
+                    self.run_octet(*command, "--no-sandbox", "--quiet",
+                                   env={"LD_PRELOAD": SHIM, "OCTET_FAULT": f"any:{dice.randrange(50, 400)}:kill"})
+            if not out.exists():
+                went_on += "went on after" in self.octet(*command).err
+            self.assertEqual(files(out), files(single))
+        self.assertGreater(went_on, 0)
+
+    def test_with_part(self):
+        make_random(self.dir / "model", random.Random(2))
+        run = self.run_octet("quantize", "model", "out", "--resume", "--part", "1/2")
+        self.assertEqual(run.code, 2)
+        self.assertIn("--resume", run.err)
+
+    def test_interrupted_by_another_value(self):
+        make_random(self.dir / "model", random.Random(3))
+        self.octet("quantize", "model", "out", "--part", "1/16")
+        run = self.run_octet("quantize", "model", "out", "--resume", "--bits", "4")
+        self.assertEqual(run.code, 2)
+        self.assertIn("another value of the option bits", run.err)
 
 
 class Refused(OctetCase):
