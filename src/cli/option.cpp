@@ -53,7 +53,8 @@ std::optional<std::filesystem::path> Given::path() const {
 const std::vector<const Option*>& option_table() {
     static const std::vector<const Option*> table = [] {
         std::vector<const Option*> rows;
-        for (const auto part : {code_options(), model_options(), result_options()}) {
+        for (const auto part :
+             {code_options(), model_options(), part_options(), result_options()}) {
             for (const Option& row : part) rows.push_back(&row);
         }
         return rows;

@@ -126,6 +126,7 @@ struct Given {
 // The rows, a file each.
 std::span<const Option> code_options();    ///< what decides the codes
 std::span<const Option> model_options();   ///< of running models
+std::span<const Option> part_options();    ///< of outputs that are made in parts
 std::span<const Option> result_options();  ///< everything else
 
 /// All rows, in the order in which they are set and shown.

@@ -31,6 +31,17 @@ parts::Folder folder_of(const fs::path& out) {
                 "has no parts; make them with octet quantize INPUT OUT --part K/N");
 }
 
+commands::SealedRun run_of(const parts::Folder& folder) {
+    auto run = commands::read_run(folder);
+    if (run) return std::move(*run);
+    if (folder.read(std::string(parts::kJoinedFile)))
+        throw Error(ErrorCode::kBadInput, name_of(folder),
+                    "was joined by a run that was interrupted at its end, and the output is whole; "
+                    "octet join --discard removes the rest");
+    throw Error(ErrorCode::kBadInput, name_of(folder),
+                "holds no part that was begun; octet join --discard removes it");
+}
+
 /// Names the parts that are not there.
 void check_all_there(const parts::Folder& folder, std::uint32_t count) {
     constexpr std::size_t kMostNamed = 8;
@@ -177,26 +188,36 @@ std::vector<std::string> remove_parts(const parts::Folder& folder,
     return lines;
 }
 
+/// The output is whole.
+void remove_joined(const parts::Folder& folder, const commands::SealedRun& run,
+                   std::vector<std::string>& notes) {
+    folder.note_joined();
+    const auto left = remove_parts(folder, run.record.files);
+    notes.insert(notes.end(), left.begin(), left.end());
+}
+
+/// Gates, as of quantize().
+void judge(Report& report, const writers::Writer& writer, const QuantizeOptions& coding,
+           const JoinOptions& options) {
+    report.checks = commands::check_gates(coding.gates, report);
+    writer.add_checks(report);
+    report.hint = writer.hint(report);
+    report.written = coding.keep_on_failure || options.keep_on_failure || all_passed(report.checks);
+}
+
 }  // namespace
 
 Report join(const fs::path& out, const JoinOptions& options) {
     const auto start = std::chrono::steady_clock::now();
     const parts::Folder folder = folder_of(out);
-    const auto run = commands::read_run(folder);
-    if (!run && folder.read(std::string(parts::kJoinedFile)))
-        throw Error(ErrorCode::kBadInput, name_of(folder),
-                    "was joined by a run that was interrupted at its end, and the output is whole; "
-                    "octet join --discard removes the rest");
-    if (!run)
-        throw Error(ErrorCode::kBadInput, name_of(folder),
-                    "holds no part that was begun; octet join --discard removes it");
+    const commands::SealedRun run = run_of(folder);
     const std::string where = name_of(folder, std::string(parts::kRunFile));
-    const std::uint32_t count = parts::part_count_of(run->record.order, where);
-    const QuantizeOptions coding = options_for(run->record, options, where);
-    const fs::path input = options.source.value_or(run->record.input);
+    const std::uint32_t count = parts::part_count_of(run.record.order, where);
+    const QuantizeOptions coding = options_for(run.record, options, where);
+    const fs::path input = options.source.value_or(run.record.input);
     check_all_there(folder, count);
     PartWork work(input, out, coding, count);
-    work.take_run(run->record, name_of(folder));
+    work.take_run(run.record, name_of(folder));
 
     commands::Notes notes(options.write);
     WriteOptions placing = coding.write;
@@ -206,23 +227,18 @@ Report join(const fs::path& out, const JoinOptions& options) {
     place.build(work.plan());
     const std::vector<io::File> files = adopt_files(work.plan(), folder, place.output());
     const writers::Target target{work.plan(), files};
-    take_parts(work, target, folder, *run, count, options);
+    take_parts(work, target, folder, run, count, options);
     commands::sync_files(files, coding.write);
     Report report = work.writer().finish(target, place.output());
 
     report.input = input.native();
     report.output = out.native();
-    report.checks = commands::check_gates(coding.gates, report);
-    work.writer().add_checks(report);
-    report.hint = work.writer().hint(report);
-    report.written = coding.keep_on_failure || options.keep_on_failure || all_passed(report.checks);
+    judge(report, work.writer(), coding, options);
     pipeline::check_stop(options.write);
-    if (report.written) place.publish();
-    if (report.written) work.writer().add_notes(report, notes.lines);
     if (report.written) {
-        folder.note_joined();
-        const auto left = remove_parts(folder, run->record.files);
-        notes.lines.insert(notes.lines.end(), left.begin(), left.end());
+        place.publish();
+        work.writer().add_notes(report, notes.lines);
+        remove_joined(folder, run, notes.lines);
     }
     report.notes = notes.lines;
     report.seconds =
