@@ -13,6 +13,7 @@
 #include "octet/dtype.hpp"
 #include "octet/error.hpp"
 #include "octet/options.hpp"
+#include "octet/parts.hpp"
 #include "octet/plan.hpp"
 #include "octet/report.hpp"
 #include "octet/rules.hpp"
@@ -41,6 +42,35 @@ std::string_view version() noexcept;
 /// quantized), kIo, kCheckFailed (a requested size or SQNR cannot be reached).
 Report quantize(const std::filesystem::path& input, const std::filesystem::path& out_dir,
                 const QuantizeOptions& options);
+
+/// Makes one part of what quantize() with these options writes, and leaves it in a hidden folder
+/// beside `out`: parts may be made in any order, at any time, on any machine that sees both paths.
+/// A part that is done already is not made again. The planner's goals are kUsage.
+/// Throws what quantize() does, and Error: kUsage (parts of a run with other options lie there),
+/// kBadInput (of a source that changed).
+PartReport quantize_part(const std::filesystem::path& input, const std::filesystem::path& out,
+                         const QuantizeOptions& options, const Part& part);
+
+/// As quantize(), piece by piece: where it is interrupted, or killed, the next call with the same
+/// input, output and options goes on behind the last piece that was done.
+/// Throws what quantize_part() and join() do.
+Report quantize_resumable(const std::filesystem::path& input, const std::filesystem::path& out,
+                          const QuantizeOptions& options);
+
+/// Makes what quantize() would have written, byte for byte, of all its parts, which are removed.
+/// Reads no tensor data but where the bytes of two parts meet. After an error, and when a gate
+/// failed, the parts are as before.
+/// Throws what quantize() does, and Error: kBadInput (no parts; parts that are missing, broken, or
+/// of another run; a source that changed).
+Report join(const std::filesystem::path& out, const JoinOptions& options);
+
+/// Removes the parts of `out`. Returns lines about what else lies there, and was left. kUsage where
+/// there are none, kIo.
+std::vector<std::string> discard_parts(const std::filesystem::path& out);
+
+/// The files that join() will read beside the parts: the source, as the parts had it. Empty where
+/// there are no parts. Throws nothing.
+std::vector<std::filesystem::path> inputs_of_parts(const std::filesystem::path& out) noexcept;
 
 /// Restores a checkpoint from a set or a GGUF file: names, order, shapes, dtypes and metadata are
 /// the source's. A value is code * scale + zero_point in float32 (two roundings), narrowed to the

@@ -13,6 +13,7 @@
 #include "octet/compare.hpp"
 #include "octet/model.hpp"
 #include "octet/options.hpp"
+#include "octet/parts.hpp"
 #include "octet/show.hpp"
 #include "octet/verify.hpp"
 
@@ -42,6 +43,10 @@ struct Arguments {
     WriteOptions write;      ///< force, sync, sha256
     Gates gates;             ///< of quantize and compare
     QuantizeOptions coding;  ///< of quantize and plan: what decides the codes, and keep_on_failure
+    std::optional<Part> part;  ///< of quantize; empty: all of it
+    bool resume = false;       ///< of quantize
+    JoinOptions join;          ///< source, verify
+    bool discard = false;      ///< of join
     bool scan = false;
     bool list_schemes = false;
     std::optional<Dtype> dtype;  ///< of dequantize; empty: each tensor's own

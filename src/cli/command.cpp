@@ -35,6 +35,8 @@ constexpr Positional kShowPaths[] = {
     {"PATH", "a checkpoint, a set or a GGUF file", &Arguments::input},
     {"TENSOR", "the name of a tensor in it, as octet inspect prints it", &Arguments::tensor},
 };
+constexpr Positional kJoinPaths[] = {
+    {"OUT", "the output that octet quantize --part was given", &Arguments::output}};
 constexpr Positional kModelPaths[] = {{"MODEL", kModel, &Arguments::input}};
 
 constexpr Command kCommands[] = {
@@ -154,6 +156,20 @@ constexpr Command kCommands[] = {
         .positionals = kShowPaths,
         .example = "octet show out/ h.0.attn.c_attn.weight --source model.safetensors",
         .run = run_show,
+    },
+    {
+        .name = "join",
+        .bit = kJoin,
+        .summary = "Put together what quantize --part left, byte for byte the single run's output",
+        .manual =
+            R"(Checks that all parts of OUT are there, whole, of one source, one version and equal
+            options, writes what belongs to all of them, and makes OUT visible in one step. The
+            bytes are those of a run without `--part`. Tensor data is read only where the
+            bytes of two parts meet.)",
+        .positionals = kJoinPaths,
+        .example = "octet quantize model/ out/ --part 1/2; octet quantize model/ out/ --part 2/2; "
+                   "octet join out/",
+        .run = run_join,
     },
 };
 

@@ -71,6 +71,7 @@ int run_generate(Terminal& terminal, Arguments& arguments);
 int run_evaluate(Terminal& terminal, Arguments& arguments);
 int run_calibrate(Terminal& terminal, Arguments& arguments);
 int run_show(Terminal& terminal, Arguments& arguments);
+int run_join(Terminal& terminal, Arguments& arguments);
 
 // What several of them share (shared.cpp).
 

@@ -71,6 +71,15 @@ std::vector<std::string> outputs_of(const Command& command, const Arguments& arg
     return outputs;
 }
 
+/// What join reads beside what the command line names.
+std::vector<std::string> with_inputs_of_parts(std::vector<std::string> words,
+                                              const Command& command, const Arguments& arguments) {
+    if (command.bit != kJoin) return words;
+    for (const std::filesystem::path& path : inputs_of_parts(arguments.output))
+        words.push_back(path.native());
+    return words;
+}
+
 int run_words(Terminal& terminal, std::vector<std::string> words, Arguments& arguments) {
     if (words.empty()) {
         terminal.out(overview());
@@ -96,7 +105,8 @@ int run_words(Terminal& terminal, std::vector<std::string> words, Arguments& arg
     // Before INPUT is read and before there are threads: what is given up is given up by those that
     // are started later.
     if (arguments.sandbox && !kIsSanitized)
-        io::enter_sandbox(allowed_paths(words, outputs_of(command, arguments)));
+        io::enter_sandbox(allowed_paths(with_inputs_of_parts(words, command, arguments),
+                                        outputs_of(command, arguments)));
     return components.empty() ? command.run(terminal, arguments)
                               : run_components(terminal, command, arguments, components);
 }

@@ -28,6 +28,8 @@ void check_options(const Arguments& arguments) {
     const std::string_view option = arguments.coding.max_size     ? "--max-size"
                                     : arguments.coding.importance ? "--importance"
                                     : !arguments.reports.empty()  ? "--report"
+                                    : arguments.part              ? "--part"
+                                    : arguments.resume            ? "--resume"
                                                                   : "";
     if (!option.empty())
         throw Error(ErrorCode::kUsage, option,

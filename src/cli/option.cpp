@@ -54,7 +54,7 @@ const std::vector<const Option*>& option_table() {
     static const std::vector<const Option*> table = [] {
         std::vector<const Option*> rows;
         for (const auto part :
-             {code_options(), model_options(), show_options(), result_options()}) {
+             {code_options(), model_options(), show_options(), part_options(), result_options()}) {
             for (const Option& row : part) rows.push_back(&row);
         }
         return rows;

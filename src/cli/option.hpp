@@ -32,9 +32,10 @@ inline constexpr Commands kGenerate = 1U << 6U;
 inline constexpr Commands kEvaluate = 1U << 7U;
 inline constexpr Commands kCalibrate = 1U << 8U;
 inline constexpr Commands kShowTensor = 1U << 9U;
+inline constexpr Commands kJoin = 1U << 10U;
 inline constexpr Commands kWriting =
-    kQuantize | kDequantize | kCalibrate;  ///< they write Arguments::output
-inline constexpr Commands kEveryCommand = (1U << 10U) - 1;
+    kQuantize | kDequantize | kCalibrate | kJoin;  ///< Arguments::output is written
+inline constexpr Commands kEveryCommand = (1U << 11U) - 1;
 inline constexpr Commands kProgram = 1U << 31U;  ///< octet itself, before any command
 
 /// The headings of --help, in their order: what one wants to do.
@@ -127,6 +128,7 @@ struct Given {
 std::span<const Option> code_options();    ///< what decides the codes
 std::span<const Option> model_options();   ///< of running models
 std::span<const Option> show_options();    ///< of show alone
+std::span<const Option> part_options();    ///< of outputs that are made in parts
 std::span<const Option> result_options();  ///< everything else
 
 /// All rows, in the order in which they are set and shown.

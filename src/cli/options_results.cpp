@@ -9,7 +9,8 @@ namespace {
 
 constexpr Commands kJudged = kQuantize | kCompare;
 
-constexpr Commands kReported = kQuantize | kInspect | kVerify | kCompare | kPlan | kEvaluate;
+constexpr Commands kReported =
+    kQuantize | kJoin | kInspect | kVerify | kCompare | kPlan | kEvaluate;
 
 constexpr Choice kCompanionChoices[] = {
     {"all", "all that is small and not weights, of subfolders, too"},
@@ -166,7 +167,7 @@ constexpr Option kOptions[] = {
     },
     {
         .name = "--keep-on-failure",
-        .commands = kQuantize,
+        .commands = kQuantize | kJoin,
         .group = Group::kGates,
         .help = "write the set even when a gate failed",
         .manual = "Write the set even when a gate failed; the exit code is 1 all the same.",
@@ -236,7 +237,7 @@ constexpr Option kOptions[] = {
     },
     {
         .name = "--force",
-        .commands = kQuantize | kDequantize | kShowTensor,
+        .commands = kQuantize | kDequantize | kJoin | kShowTensor,
         .group = Group::kWrite,
         .help = "replace what octet wrote there before",
         .manual = "Replace a set. dequantize replaces files of the same names, and nothing else; "
@@ -245,7 +246,7 @@ constexpr Option kOptions[] = {
     },
     {
         .name = "--sha256",
-        .commands = kWriting,
+        .commands = kWriting & ~kJoin,
         .group = Group::kWrite,
         .help = "also SHA-256 of every file, for those who publish it",
         .manual = R"(Also SHA-256 of every file, as `sha256sum` prints it: in the sidecar (of data

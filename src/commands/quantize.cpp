@@ -10,6 +10,7 @@
 #include "io/sha256.hpp"
 #include "io/tuning/large_buffer.hpp"
 #include "octet/octet.hpp"
+#include "pipeline/piece_checksums.hpp"
 #include "pipeline/stop.hpp"
 #include "writers/writer.hpp"
 
@@ -19,9 +20,12 @@ namespace {
 /// Makes every tensor in its place, and then all that is not data.
 Report write_output(writers::Writer& writer, const writers::Target& target, io::Output& output,
                     const WriteOptions& options) {
+    const codecs::TakeResult take = [&](std::size_t number, codecs::TensorResult&& result) {
+        writer.take_result(number, std::move(result));
+    };
     codecs::TaskList tasks;
-    writer.add_tasks(target, tasks);
-    writer.complete(target, tasks.run(options));
+    writer.add_tasks(target, {0, target.plan.placements.size()}, take, tasks);
+    writer.complete(target, pipeline::pieces_of(target.files, tasks.run(options)));
     commands::sync_files(target.files, options);
     return writer.finish(target, output);
 }

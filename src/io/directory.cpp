@@ -122,6 +122,23 @@ Directory Directory::make_folder(const std::string& name) const {
     return std::move(*made);
 }
 
+Directory Directory::share_folder(const std::string& name) const {
+    if (system_calls().mkdir(fd_, name.c_str(), 0700) != 0 && errno != EEXIST)
+        throw_io_error(path_, "create the hidden folder " + in_quotes(name), errno);
+    std::optional<Directory> folder = find_folder(name);
+    if (!folder) throw_io_error(path_ / name, "open", ENOENT);
+    if (folder->owner() != ::geteuid())
+        throw Error(
+            ErrorCode::kIo, printable(folder->path_.native()),
+            fmt::format("belongs to {}; choose another target", user_text(folder->owner())));
+    return std::move(*folder);
+}
+
+bool Directory::link(const std::string& name, const Directory& to,
+                     const std::string& to_name) const {
+    return ::linkat(fd_, name.c_str(), to.fd_, to_name.c_str(), 0) == 0;
+}
+
 void Directory::open_to_others() const {
     ::fchmod(fd_, mode_);
 }

@@ -53,6 +53,10 @@ class Directory {
     /// Creates a folder, for this user alone until open_to() says otherwise, and opens it. kIo.
     Directory make_folder(const std::string& name) const;
 
+    /// Opens the folder of that name, and makes it, for this user alone, where there is none:
+    /// several processes may do that at once. Another user's, a link or anything else: kIo.
+    Directory share_folder(const std::string& name) const;
+
     /// Creates a new file of `byte_count` reserved bytes; whatever has the name is an error. kIo.
     File create_file(const std::string& name, std::uint64_t byte_count) const;
 
@@ -69,6 +73,9 @@ class Directory {
     /// naming `to_name`.
     void move(const std::string& name, const Directory& to, const std::string& to_name,
               MoveMode mode) const;
+
+    /// Gives a file a second name in another folder; false, and errno, where that cannot be.
+    bool link(const std::string& name, const Directory& to, const std::string& to_name) const;
 
     /// Removes a file or an empty folder; what is gone already counts as removed. False and errno
     /// where it cannot be done.

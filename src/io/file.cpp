@@ -152,6 +152,30 @@ File File::create_in(int directory, const std::string& name, const std::filesyst
     return file;
 }
 
+File File::share_in(int directory, const std::string& name, const std::filesystem::path& path,
+                    std::uint64_t byte_count) {
+    constexpr int kFlags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+    const int fd = system_calls().open(directory, name.c_str(), kFlags, 0666);
+    if (fd < 0) throw_io_error(path, "open", errno);
+    File file(fd, byte_count, path.native());
+    struct stat status {};
+    if (::fstat(fd, &status) != 0) throw_io_error(path, "examine", errno);
+    if (!S_ISREG(status.st_mode) || status.st_nlink > 1)
+        throw Error(ErrorCode::kBadInput, printable(path.native()),
+                    "is a file of something else, too, as an interrupted octet join leaves it; run "
+                    "octet join again, or octet join --discard");
+    const std::uint64_t size = static_cast<std::uint64_t>(status.st_size);
+    if (size == byte_count) return file;
+    if (size != 0)
+        throw Error(ErrorCode::kBadInput, printable(path.native()),
+                    fmt::format("has {} bytes instead of {}; octet join --discard removes such "
+                                "parts",
+                                with_commas(size), with_commas(byte_count)));
+    if (system_calls().allocate(fd, static_cast<off_t>(byte_count)) != 0)
+        throw_io_error(path, fmt::format("reserve {}", full_size(byte_count)), errno);
+    return file;
+}
+
 std::uint64_t File::current_size() const {
     struct stat status {};
     if (::fstat(fd_, &status) != 0) throw_io_error(name_, "read the size of", errno);

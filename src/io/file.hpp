@@ -47,6 +47,12 @@ class File {
     static File create_in(int directory, const std::string& name, const std::filesystem::path& path,
                           std::uint64_t byte_count);
 
+    /// Opens the file `name` in an open directory for reading and writing, and makes it, with
+    /// `byte_count` reserved bytes, where there is none: several processes may do that at once. A
+    /// link, a file of another length, or one with several names: kBadInput; kIo.
+    static File share_in(int directory, const std::string& name, const std::filesystem::path& path,
+                         std::uint64_t byte_count);
+
     /// Takes over the descriptor of a regular file. kIo.
     static File of_descriptor(int fd, const std::filesystem::path& path);
 

@@ -233,6 +233,14 @@ File Output::create(const std::string& name, std::uint64_t byte_count) {
     return create_file_at(*build_, name, byte_count);
 }
 
+void Output::adopt(const Directory& from, const std::string& name) {
+    if (!contains(journal_->records().built_files, name))
+        throw Error(ErrorCode::kInternal, printable(name),
+                    "is not among the files that were to be built");
+    if (from.link(name, *build_, name)) return;
+    from.move(name, *build_, name, MoveMode::kKeepExisting);
+}
+
 File Output::open(const std::string& name) const {
     return open_file_at(*build_, name);
 }

@@ -62,6 +62,10 @@ class Output {
     /// ("1_Pooling/config.json"). kIo.
     File create(const std::string& name, std::uint64_t byte_count);
 
+    /// A file of `from`, one of these names, becomes one in it: by a second name where the file
+    /// system has that, else it is moved. kIo.
+    void adopt(const Directory& from, const std::string& name);
+
     /// A file that create() made, for reading. kIo.
     File open(const std::string& name) const;
 

@@ -53,8 +53,19 @@ std::optional<Checksum> checksum_of(const PieceChecksums& pieces) {
     return quant::checksum_of_pieces(known);
 }
 
-std::vector<Checksum> piece_checksums(std::span<const Region> regions,
-                                      const WriteOptions& options) {
+std::vector<PieceChecksums> pieces_of(const std::vector<io::File>& files,
+                                      std::vector<FileHasher> hashers) {
+    std::vector<PieceChecksums> pieces(files.size());
+    for (FileHasher& hasher : hashers) {
+        for (std::size_t i = 0; i < files.size(); ++i) {
+            if (&files[i] == &hasher.file()) pieces[i] = hasher.take_pieces();
+        }
+    }
+    return pieces;
+}
+
+std::vector<std::vector<Checksum>> all_pieces(std::span<const Region> regions,
+                                              const WriteOptions& options) {
     quant::active_kernels();
     constexpr unsigned kMostMappingWorkers =
         4;  // as in SourceReader: each maps a piece of 4 MiB and more
@@ -93,8 +104,14 @@ std::vector<Checksum> piece_checksums(std::span<const Region> regions,
         progress.add(size);
     });
     progress.finish();
+    return found;
+}
+
+std::vector<Checksum> piece_checksums(std::span<const Region> regions,
+                                      const WriteOptions& options) {
     std::vector<Checksum> checksums;
-    for (const auto& region : found) checksums.push_back(quant::checksum_of_pieces(region));
+    for (const auto& region : all_pieces(regions, options))
+        checksums.push_back(quant::checksum_of_pieces(region));
     return checksums;
 }
 

@@ -59,7 +59,7 @@ Table left_out_table(const std::vector<LeftOut>& left_out) {
 }  // namespace
 
 Document document_of(const Report& report, const ReportOptions& options) {
-    const bool quantized = options.command == "quantize";
+    const bool quantized = options.command == "quantize" || options.command == "join";
     Document document{.command = options.command, .subject = base_name(report.input)};
     if (quantized) document.subject += " -> " + base_name(report.output);
     document.base_model = hub_name(report.input);

@@ -86,7 +86,7 @@ void add_error_facts(Lines& lines, const Report& report) {
 
 void add_run_report(Lines& lines, const Report& report, const ReportOptions& options) {
     const Totals& t = report.totals;
-    const bool quantized = options.command == "quantize";
+    const bool quantized = options.command == "quantize" || options.command == "join";
     const std::string_view done = !report.written ? "not written:"
                                   : quantized     ? "quantized"
                                                   : "restored";

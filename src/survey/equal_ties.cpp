@@ -62,14 +62,26 @@ std::vector<std::optional<std::uint32_t>> equal_ties(const checkpoint::Checkpoin
     return equal;
 }
 
+std::vector<Tie> find_ties(const checkpoint::Checkpoint& checkpoint,
+                           const std::vector<TensorReport>& tensors, const WriteOptions& options) {
+    const auto others = equal_ties(checkpoint, tensors, options);
+    std::vector<Tie> ties;
+    for (std::uint32_t i = 0; i < others.size(); ++i) {
+        if (others[i]) ties.emplace_back(i, *others[i]);
+    }
+    return ties;
+}
+
+void tie(const std::vector<Tie>& ties, std::vector<TensorReport>& tensors) {
+    for (const auto& [tensor, other] : ties) {
+        tensors[tensor].same_as = tensors[other].name;
+        tensors[tensor].output_bytes = 0;
+    }
+}
+
 void tie_equal(const checkpoint::Checkpoint& checkpoint, std::vector<TensorReport>& tensors,
                const WriteOptions& options) {
-    const auto ties = equal_ties(checkpoint, tensors, options);
-    for (std::size_t i = 0; i < ties.size(); ++i) {
-        if (!ties[i]) continue;
-        tensors[i].same_as = tensors[*ties[i]].name;
-        tensors[i].output_bytes = 0;
-    }
+    tie(find_ties(checkpoint, tensors, options), tensors);
 }
 
 bool may_tie(const checkpoint::Checkpoint& checkpoint, const std::vector<TensorReport>& tensors) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "checkpoint/checkpoint.hpp"
@@ -19,7 +20,17 @@ std::vector<std::optional<std::uint32_t>> equal_ties(const checkpoint::Checkpoin
                                                      const std::vector<TensorReport>& tensors,
                                                      const WriteOptions& options);
 
-/// Marks them (TensorReport::same_as).
+/// A tensor, and the other one with which it is stored.
+using Tie = std::pair<std::uint32_t, std::uint32_t>;
+
+/// The same as pairs, in the order of the tensors.
+std::vector<Tie> find_ties(const checkpoint::Checkpoint& checkpoint,
+                           const std::vector<TensorReport>& tensors, const WriteOptions& options);
+
+/// Marks these (TensorReport::same_as).
+void tie(const std::vector<Tie>& ties, std::vector<TensorReport>& tensors);
+
+/// Finds and marks them.
 void tie_equal(const checkpoint::Checkpoint& checkpoint, std::vector<TensorReport>& tensors,
                const WriteOptions& options);
 

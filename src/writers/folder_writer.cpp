@@ -39,15 +39,10 @@ void add_sha256(std::vector<FileReport>& reports, const io::Output& output,
 /// Checksums of the data files: of the pieces that were hashed while they were written, and of
 /// those that were not.
 void hash_files(std::vector<FileReport>& reports, const std::vector<io::File>& files,
-                std::vector<pipeline::FileHasher>& hashers, const WriteOptions& options) {
+                std::vector<pipeline::PieceChecksums>&& known, const WriteOptions& options) {
     std::vector<pipeline::Region> regions;
-    for (const io::File& file : files) {
-        regions.push_back({{&file, 0, file.size()}, {}});
-        const auto hasher =
-            std::find_if(hashers.begin(), hashers.end(),
-                         [&](const pipeline::FileHasher& one) { return &one.file() == &file; });
-        if (hasher != hashers.end()) regions.back().known = hasher->take_pieces();
-    }
+    for (std::size_t i = 0; i < files.size(); ++i)
+        regions.push_back({{&files[i], 0, files[i].size()}, std::move(known[i])});
     WriteOptions quiet = options;  // the progress of a run is that of its source
     quiet.progress = {};
     const std::vector<Checksum> checksums = pipeline::piece_checksums(regions, quiet);
@@ -146,11 +141,28 @@ WriteOptions FolderWriter::examine() {
     if (inputs_.importance) inputs_.importance->check(decisions_.tensors);
     WriteOptions writing = options().write;
     if (plan::asks_planner(inputs_.options)) choose(keep, writing);
+    findings_.kept = survey::numbers_of(keep);
+    if (kind_.stores_ties_once)
+        findings_.tied = survey::find_ties(checkpoint(), decisions_.tensors, options().write);
+    settle();
+    return writing;
+}
+
+void FolderWriter::take_findings(const survey::Findings& findings) {
+    survey::check_findings(findings, checkpoint().tensors.size());
+    findings_ = findings;
+    if (!findings.kept.empty())
+        decide_with(survey::flags_of(findings.kept, checkpoint().tensors.size()), {});
+    if (inputs_.importance) inputs_.importance->check(decisions_.tensors);
+    settle();
+}
+
+/// All is decided: what each tensor becomes, and what stands in texts about them.
+void FolderWriter::settle() {
     tensors_ = std::move(decisions_.tensors);
     decisions_ = {};  // the reasons of a hundred thousand tensors take room, too
-    if (kind_.stores_ties_once) survey::tie_equal(checkpoint(), tensors_, options().write);
+    survey::tie(findings_.tied, tensors_);
     texts_ = text_files();
-    return writing;
 }
 
 /// The planner's choice; `writing` then reports its progress behind that of measuring.
@@ -207,21 +219,29 @@ void FolderWriter::add_task(std::size_t number, const pipeline::Stretch& target,
         target, format(), number, take);
 }
 
-void FolderWriter::add_tasks(const Target& target, codecs::TaskList& tasks) {
+pipeline::Stretch FolderWriter::source_of(std::size_t number) const {
+    if (!tensors_[number].same_as.empty()) return {};
+    return survey::source_of(checkpoint(), number);
+}
+
+void FolderWriter::add_tasks(const Target& target, const TensorRun& wanted,
+                             const codecs::TakeResult& take, codecs::TaskList& tasks) {
     results_ = std::make_unique<Results>(checkpoint(), target, tensors_);
-    take_ = [this](std::size_t number, codecs::TensorResult&& result) {
-        results_->take(number, std::move(result));
-    };
-    tasks.reserve(tensors_.size());
-    for (std::size_t i = 0; i < tensors_.size(); ++i) {
-        if (tensors_[i].same_as.empty()) add_task(i, target.stretch_of(i), take_, tasks);
+    tasks.reserve(wanted.end - wanted.first);
+    for (std::size_t i = wanted.first; i < wanted.end; ++i) {
+        if (tensors_[i].same_as.empty()) add_task(i, target.stretch_of(i), take, tasks);
     }
 }
 
-void FolderWriter::complete(const Target& /*target*/, std::vector<pipeline::FileHasher> hashers) {
+void FolderWriter::take_result(std::size_t number, codecs::TensorResult&& result) {
+    results_->take(number, std::move(result));
+}
+
+void FolderWriter::complete(const Target& /*target*/,
+                            std::vector<pipeline::PieceChecksums> pieces) {
     sum_of_squares_ = results_->finish(options().write);
     results_.reset();
-    hashers_ = std::move(hashers);
+    pieces_ = std::move(pieces);
 }
 
 Report FolderWriter::finish(const Target& target, io::Output& output) {
@@ -235,7 +255,7 @@ Report FolderWriter::finish(const Target& target, io::Output& output) {
     contents.sum_of_squares = sum_of_squares_;
     for (const formats::FilePlan& file : target.plan.files)
         contents.files.push_back({file.name, file.byte_count});
-    hash_files(contents.files, target.files, hashers_, options().write);
+    hash_files(contents.files, target.files, std::move(pieces_), options().write);
     contents.companions = write_companions(output);
     add_sha256(contents.files, output, options().write);
     add_sha256(contents.companions, output, options().write);

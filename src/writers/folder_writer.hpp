@@ -54,11 +54,17 @@ class FolderWriter : public Writer {
     std::vector<std::string> names_of_old(const std::filesystem::path& folder) const override;
     void decide() final;
     WriteOptions examine() final;
+    survey::Findings findings() const final { return findings_; }
+    void take_findings(const survey::Findings& findings) final;
     formats::OutputPlan lay_out() final;
     std::vector<std::string> file_names(const formats::OutputPlan& plan) const final;
     std::uint64_t bytes_needed(const formats::OutputPlan& plan) const final;
-    void add_tasks(const Target& target, codecs::TaskList& tasks) final;
-    void complete(const Target& target, std::vector<pipeline::FileHasher> hashers) final;
+    pipeline::Stretch source_of(std::size_t number) const final;
+    bool hashes_all() const final { return true; }
+    void add_tasks(const Target& target, const TensorRun& wanted, const codecs::TakeResult& take,
+                   codecs::TaskList& tasks) final;
+    void take_result(std::size_t number, codecs::TensorResult&& result) final;
+    void complete(const Target& target, std::vector<pipeline::PieceChecksums> pieces) final;
     Report finish(const Target& target, io::Output& output) final;
     void add_notes(const Report& report, std::vector<std::string>& lines) const final;
 
@@ -100,6 +106,7 @@ class FolderWriter : public Writer {
     void choose(const std::vector<bool>& keep, WriteOptions& writing);
     void decide_with(const std::vector<bool>& keep,
                      const std::vector<std::optional<Scheme>>& chosen);
+    void settle();
     bool is_rewritten(std::string_view companion) const;
     std::vector<FileReport> write_companions(io::Output& output) const;
     FileReport write_index(const formats::OutputPlan& plan,
@@ -114,9 +121,9 @@ class FolderWriter : public Writer {
     std::vector<TextFile> texts_;
     std::vector<TensorReport> tensors_;
     std::unique_ptr<Results> results_;
-    std::vector<pipeline::FileHasher> hashers_;
+    survey::Findings findings_;
+    std::vector<pipeline::PieceChecksums> pieces_;
     double sum_of_squares_ = 0;
-    codecs::TakeResult take_;
 };
 
 }  // namespace octet::writers

@@ -4,10 +4,11 @@
 //   place, names_of_old        what the output is, a folder or files, and what of an old one may be
 //                              replaced
 //   decide, examine            what becomes of each tensor, from headers and options; then from
-//                              values
+//                              values, or take_findings: from what another run found in them
 //   lay_out, file_names        every file, and where in it each tensor goes; a pure function of
 //                              what was decided
-//   add_tasks                  who makes each tensor (codecs/)
+//   add_tasks                  who makes each tensor (codecs/), of all or of some
+//   take_result                what was found out of one, by a task here or by another run
 //   complete, finish           what can be written only when the tensors are known; the report
 //
 // The road owns everything else: opening, free space, creating files, running, syncing, gates,
@@ -29,7 +30,8 @@
 #include "octet/options.hpp"
 #include "octet/plan.hpp"
 #include "octet/report.hpp"
-#include "pipeline/file_hasher.hpp"
+#include "pipeline/task.hpp"
+#include "survey/findings.hpp"
 
 namespace octet::writers {
 
@@ -44,6 +46,14 @@ struct Place {
     std::string noun = {};  ///< of a folder, for messages: "set"
     bool is_named = true;   ///< of a file: the target is one of the files, rather than what their
                             ///< names are made of
+};
+
+/// Consecutive tensors of a plan, [first, end).
+struct TensorRun {
+    std::size_t first = 0;
+    std::size_t end = 0;
+
+    bool has(std::size_t number) const noexcept { return number >= first && number < end; }
 };
 
 /// What is being written: data files, created in full size, and who lies where.
@@ -77,6 +87,13 @@ class Writer {
     /// kBadInput, kIo, kCheckFailed.
     virtual WriteOptions examine() = 0;
 
+    /// What examine() found.
+    virtual survey::Findings findings() const = 0;
+
+    /// Instead of examine(): what it would find. Numbers that are none of the checkpoint's:
+    /// kBadInput.
+    virtual void take_findings(const survey::Findings& findings) = 0;
+
     /// Where every tensor goes. The plan's headers may refer to this object.
     virtual formats::OutputPlan lay_out() = 0;
 
@@ -87,13 +104,23 @@ class Writer {
     /// Free space that the output takes, at most.
     virtual std::uint64_t bytes_needed(const formats::OutputPlan& plan) const = 0;
 
-    /// A task for each tensor, in the order of the files; results come to this object. What is
-    /// known without a task is written at once.
-    virtual void add_tasks(const Target& target, codecs::TaskList& tasks) = 0;
+    /// Where the source of a tensor of the plan lies; nothing of one that is made without a task.
+    virtual pipeline::Stretch source_of(std::size_t number) const = 0;
 
-    /// All tasks have run: joins what they found out, and writes what of the data files depends on
-    /// it.
-    virtual void complete(const Target& target, std::vector<pipeline::FileHasher> hashers) = 0;
+    /// True where the output holds checksums of the source's tensors and of whole data files, too.
+    virtual bool hashes_all() const = 0;
+
+    /// A task for each tensor in `wanted`, in the order of the files; what they find out goes to
+    /// `take`, which outlives them. What is known without a task is written at once.
+    virtual void add_tasks(const Target& target, const TensorRun& wanted,
+                           const codecs::TakeResult& take, codecs::TaskList& tasks) = 0;
+
+    /// After add_tasks(), whatever was wanted: what a task found out. From any worker.
+    virtual void take_result(std::size_t number, codecs::TensorResult&& result) = 0;
+
+    /// All results are here: joins them, and writes what of the data files depends on them.
+    /// `pieces` are the known checksums of each file's pieces.
+    virtual void complete(const Target& target, std::vector<pipeline::PieceChecksums> pieces) = 0;
 
     /// Writes all that is not data, and gives the report; the road adds paths, gates and time.
     virtual Report finish(const Target& target, io::Output& output) = 0;

@@ -17,7 +17,7 @@ RANKS = [
     {"plan", "pipeline"},
     {"codecs"},
     {"survey"},  # what is decided with the data
-    {"writers"},  # one folder an output format
+    {"writers", "parts"},  # one folder an output format; what machines leave for each other
     {"commands", "report", "model"},
     {"(src)"},  # files directly in src/: the public functions put together; nobody includes them
     {"cli"},

@@ -19,7 +19,7 @@ from pathlib import Path
 
 OCTET = os.environ["OCTET_BIN"]
 SOURCE, PAGES, MAKER = (Path(word) for word in sys.argv[1:4])
-COMMANDS = ("quantize", "dequantize", "inspect", "verify", "compare", "plan", "generate", "evaluate", "calibrate", "show")
+COMMANDS = ("quantize", "dequantize", "inspect", "verify", "compare", "plan", "generate", "evaluate", "calibrate", "show", "join")
 MANUALS = sorted(PAGES.glob("*.1"))
 OPTION = re.compile(r"^  (?:(-\w), )?(--[\w-]+)(?: (\S+))?(?:  |$)", re.MULTILINE)
 LISTED = re.compile(r"^\* `(?:-\w, )?(--[\w-]+|-o)[^`]*` \(([^)]*)\):", re.MULTILINE)

@@ -14,6 +14,7 @@
 #include "octet/octet.hpp"
 #include "octet/verify.hpp"
 #include "support.hpp"
+#include "pipeline/piece_checksums.hpp"
 #include "writers/folder_writer.hpp"
 
 namespace octet::test {
@@ -81,9 +82,12 @@ Report write(const checkpoint::Checkpoint& checkpoint, const fs::path& out,
     place.build(plan);
     const std::vector<io::File> files = commands::create_files(plan, place.output());
     const writers::Target target{plan, files};
+    const codecs::TakeResult take = [&](std::size_t number, codecs::TensorResult&& result) {
+        writer.take_result(number, std::move(result));
+    };
     codecs::TaskList tasks;
-    writer.add_tasks(target, tasks);
-    writer.complete(target, tasks.run(writing));
+    writer.add_tasks(target, {0, plan.placements.size()}, take, tasks);
+    writer.complete(target, pipeline::pieces_of(files, tasks.run(writing)));
     Report report = writer.finish(target, place.output());
     place.publish();
     return report;

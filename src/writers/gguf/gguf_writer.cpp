@@ -30,10 +30,7 @@ void check_gguf(const QuantizeOptions& options, const fs::path& given) {
     check_gguf_name(given);
 }
 
-GgufWriter::GgufWriter(const Order& order)
-    : order_(order), take_([this](std::size_t i, codecs::TensorResult&& result) {
-          results_[i] = std::move(result);
-      }) {
+GgufWriter::GgufWriter(const Order& order) : order_(order) {
     if (order_.options.importance) importance_.emplace(*order_.options.importance);
 }
 
@@ -51,16 +48,31 @@ void GgufWriter::decide() {
 
 WriteOptions GgufWriter::examine() {
     const WriteOptions& options = order_.options.write;
+    survey::Findings findings;
     if (order_.options.on_non_finite == OnNonFinite::kKeep)
-        contents_ = gguf_contents(order_.checkpoint, order_.options,
-                                  not_finite_tensors(order_.checkpoint, options));
-    if (importance_)
-        add_importance_keys(*importance_, *order_.options.importance, order_.checkpoint,
-                            contents_.keys);
+        findings.kept = survey::numbers_of(not_finite_tensors(order_.checkpoint, options));
+    use(findings);
     WriteOptions writing = options;
     if (plans_types(order_.options)) choose_types(writing);
     reports_ = gguf_reports(order_.checkpoint, contents_);
     return writing;
+}
+
+void GgufWriter::take_findings(const survey::Findings& findings) {
+    survey::check_findings(findings, order_.checkpoint.tensors.size());
+    use(findings);
+    reports_ = gguf_reports(order_.checkpoint, contents_);
+}
+
+void GgufWriter::use(const survey::Findings& findings) {
+    findings_ = findings;
+    if (!findings.kept.empty())
+        contents_ =
+            gguf_contents(order_.checkpoint, order_.options,
+                          survey::flags_of(findings.kept, order_.checkpoint.tensors.size()));
+    if (importance_)
+        add_importance_keys(*importance_, *order_.options.importance, order_.checkpoint,
+                            contents_.keys);
 }
 
 std::uint64_t GgufWriter::source_bytes() const {
@@ -112,24 +124,36 @@ std::uint64_t GgufWriter::bytes_needed(const formats::OutputPlan& plan) const {
     return formats::bytes_needed(plan.files, 0, 0);
 }
 
-void GgufWriter::add_tasks(const Target& target, codecs::TaskList& tasks) {
-    results_.resize(contents_.tensors.size());
-    for (std::size_t i = 0; i < results_.size(); ++i) add_task(i, target, tasks);
+pipeline::Stretch GgufWriter::source_of(std::size_t number) const {
+    const gguf::FileTensor& tensor = contents_.tensors[number].tensor;
+    if (tensor.is_made()) return {};
+    return survey::source_of(order_.checkpoint, tensor.source);
 }
 
-void GgufWriter::add_task(std::size_t number, const Target& target, codecs::TaskList& tasks) {
+void GgufWriter::add_tasks(const Target& target, const TensorRun& wanted,
+                           const codecs::TakeResult& take, codecs::TaskList& tasks) {
+    results_.resize(contents_.tensors.size());
+    for (std::size_t i = wanted.first; i < wanted.end; ++i) add_task(i, target, take, tasks);
+}
+
+void GgufWriter::take_result(std::size_t number, codecs::TensorResult&& result) {
+    results_[number] = std::move(result);
+}
+
+void GgufWriter::add_task(std::size_t number, const Target& target, const codecs::TakeResult& take,
+                          codecs::TaskList& tasks) {
     const gguf::TypedFileTensor& one = contents_.tensors[number];
     const pipeline::Stretch to = target.stretch_of(number);
     if (one.tensor.is_made())
         return to.file->write_at(std::as_bytes(std::span(one.tensor.values)), to.offset);
     const checkpoint::Tensor& source = order_.checkpoint.tensors[one.tensor.source];
     const pipeline::Stretch from = survey::source_of(order_.checkpoint, one.tensor.source);
-    if (is_copy(one, source.dtype)) return tasks.add<codecs::CopyTask>(from, to, number, take_);
+    if (is_copy(one, source.dtype)) return tasks.add<codecs::CopyTask>(from, to, number, take);
     const codecs::RowsJob job = rows_job(one, source, importance(), order_.options);
-    tasks.add<codecs::EncodeRowsTask>(job, from, to, number, take_);
+    tasks.add<codecs::EncodeRowsTask>(job, from, to, number, take);
 }
 
-void GgufWriter::complete(const Target& target, std::vector<pipeline::FileHasher> /*hashers*/) {
+void GgufWriter::complete(const Target& target, std::vector<pipeline::PieceChecksums> /*pieces*/) {
     const std::vector<gguf::TensorRecord> records = take_figures(checksums(target));
     for (std::size_t i = 0; i < target.files.size(); ++i) {
         const std::string header = gguf::header_of(layout_, i, facts_, contents_.tensors, records);

@@ -25,17 +25,25 @@ class GgufWriter final : public Writer {
     std::vector<std::string> names_of_old(const std::filesystem::path& folder) const override;
     void decide() override;
     WriteOptions examine() override;
+    survey::Findings findings() const override { return findings_; }
+    void take_findings(const survey::Findings& findings) override;
     formats::OutputPlan lay_out() override;
     std::vector<std::string> file_names(const formats::OutputPlan& plan) const override;
     std::uint64_t bytes_needed(const formats::OutputPlan& plan) const override;
-    void add_tasks(const Target& target, codecs::TaskList& tasks) override;
-    void complete(const Target& target, std::vector<pipeline::FileHasher> hashers) override;
+    pipeline::Stretch source_of(std::size_t number) const override;
+    bool hashes_all() const override { return false; }
+    void add_tasks(const Target& target, const TensorRun& wanted, const codecs::TakeResult& take,
+                   codecs::TaskList& tasks) override;
+    void take_result(std::size_t number, codecs::TensorResult&& result) override;
+    void complete(const Target& target, std::vector<pipeline::PieceChecksums> pieces) override;
     Report finish(const Target& target, io::Output& output) override;
     void add_checks(Report& report) const override;
     void add_notes(const Report& report, std::vector<std::string>& lines) const override;
 
   private:
-    void add_task(std::size_t number, const Target& target, codecs::TaskList& tasks);
+    void add_task(std::size_t number, const Target& target, const codecs::TakeResult& take,
+                  codecs::TaskList& tasks);
+    void use(const survey::Findings& findings);
     const plan::Importance* importance() const { return importance_ ? &*importance_ : nullptr; }
     std::uint64_t source_bytes() const;
     void choose_types(WriteOptions& writing);
@@ -49,8 +57,8 @@ class GgufWriter final : public Writer {
     std::vector<TensorReport> reports_;
     gguf::FileFacts facts_;
     gguf::Layout layout_;
+    survey::Findings findings_;
     std::vector<codecs::TensorResult> results_;
-    const codecs::TakeResult take_;
 };
 
 }  // namespace octet::writers

@@ -195,10 +195,14 @@ void QuantoWriter::add_task(std::size_t number, const pipeline::Stretch& target,
                                                      take);
     if (!format_.is_stored_thrice(tensor))
         return FolderWriter::add_task(number, target, take, tasks);
+    take_first_ = [&take](std::size_t i, codecs::TensorResult&& result) {
+        result.stored_pieces.assign(1, std::nullopt);  // they are of a third of what is stored
+        take(i, std::move(result));
+    };
     for (std::uint64_t at = 0; at < target.byte_count; at += source.byte_count)
         tasks.add<codecs::CopyTask>(
             source, pipeline::Stretch{target.file, target.offset + at, source.byte_count}, number,
-            at == 0 ? take : ignore_);
+            at == 0 ? take_first_ : ignore_);
 }
 
 /// Of qint4 and qint2, whose bytes hold codes of distant rows.

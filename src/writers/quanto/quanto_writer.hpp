@@ -36,6 +36,7 @@ class QuantoWriter final : private QuantoOptions, public FolderWriter {
     codecs::GroupsJob groups_job(std::size_t number) const;
 
     const QuantoFormat format_;
+    codecs::TakeResult take_first_;    ///< of the copy whose figures count
     const codecs::TakeResult ignore_;  ///< of copies beside the one whose figures count
 };
 

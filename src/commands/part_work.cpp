@@ -1,0 +1,93 @@
+// The same steps as in quantize(), up to the plan.
+#include "commands/part_work.hpp"
+
+#include <numeric>
+
+#include "base/text.hpp"
+#include "commands/gates.hpp"
+#include "io/sha256.hpp"
+#include "octet/error.hpp"
+#include "parts/lines.hpp"
+#include "parts/share.hpp"
+
+namespace octet::commands {
+namespace {
+
+namespace fs = std::filesystem;
+
+const writers::OutputFormat& checked_format(const QuantizeOptions& options, const fs::path& out) {
+    check_limits(options.gates);
+    if (options.max_size || options.target_sqnr_db)
+        throw Error(ErrorCode::kUsage, options.max_size ? "--max-size" : "--target-sqnr",
+                    "measures all tensors before it chooses, and a part sees its own; run octet "
+                    "plan once and give parts --rule or --rules with what it chose");
+    const writers::OutputFormat& format = writers::format_of(options);
+    format.check(options, out);
+    if (options.write.sha256) io::need_sha256();
+    return format;
+}
+
+}  // namespace
+
+PartWork::PartWork(const fs::path& input, const fs::path& out, const QuantizeOptions& options,
+                   std::uint32_t parts)
+    : format_(checked_format(options, out)),
+      checkpoint_(checkpoint::open_checkpoint(input, io::links_of(options.write.follow_links))),
+      writer_(format_.make({checkpoint_, options, io::links_of(options.write.follow_links), out})),
+      order_(parts::order_of(checkpoint_, options, parts)),
+      input_(fs::absolute(input).native()) {
+    writer_->decide();
+}
+
+void PartWork::take_run(const parts::RunRecord& run, const std::string& where) {
+    parts::check_same_order(run.order, order_, where);
+    writer_->take_findings(run.findings);
+    lay_out();
+    if (parts::layout_of(plan_) == run.layout) return;
+    throw Error(ErrorCode::kBadInput, where,
+                "holds parts of an output with other offsets, as a file beside the source changed; "
+                "remove them (octet join --discard)");
+}
+
+WriteOptions PartWork::examine() {
+    WriteOptions writing = writer_->examine();
+    lay_out();
+    return writing;
+}
+
+void PartWork::lay_out() {
+    plan_ = writer_->lay_out();
+    for (std::size_t i = 0; i < plan_.placements.size(); ++i)
+        byte_counts_.push_back(writer_->source_of(i).byte_count);
+}
+
+parts::RunRecord PartWork::run() const {
+    std::vector<std::string> files;
+    for (const formats::FilePlan& file : plan_.files) files.push_back(file.name);
+    return {order_, input_, writer_->findings(), std::move(files), parts::layout_of(plan_)};
+}
+
+writers::TensorRun PartWork::share_of(const Part& part) const {
+    const auto [first, end] = parts::share_of(byte_counts_, part);
+    return {first, end};
+}
+
+std::uint64_t PartWork::source_bytes(const writers::TensorRun& run) const {
+    return std::accumulate(byte_counts_.begin() + static_cast<std::ptrdiff_t>(run.first),
+                           byte_counts_.begin() + static_cast<std::ptrdiff_t>(run.end),
+                           std::uint64_t{0});
+}
+
+std::string name_of(const parts::Folder& folder, const std::string& file) {
+    return printable((file.empty() ? folder.path() : folder.path() / file).native());
+}
+
+std::optional<SealedRun> read_run(const parts::Folder& folder, std::string_view file) {
+    const std::string name(file);
+    const auto text = folder.read(name);
+    if (!text) return std::nullopt;
+    return SealedRun{parts::parse_run(*text, name_of(folder, name)),
+                     std::string(parts::seal_of(*text))};
+}
+
+}  // namespace octet::commands
