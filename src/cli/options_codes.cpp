@@ -190,13 +190,9 @@ constexpr Option kOptions[] = {
         .name = "--requantize",
         .commands = kQuantize,
         .group = Group::kChoose,
-        .help = "of an INPUT that is quantized already: make it plain first; errors add up",
-        .manual =
-            R"(INPUT may be anything that `octet dequantize` reads: a set, a GGUF file, a checkpoint
-            that came quantized by another method. It is made plain first, in a hidden folder beside
-            OUT_DIR that goes away at the end, and then quantized again; a line on stderr says that
-            the errors of both add up. Without this option a set or a GGUF file is refused, and
-            weights that came quantized are copied with their state.)",
+        .help = "an INPUT that is quantized already, made plain first; errors add up",
+        .manual = R"(Codes that `octet dequantize` reads are made plain first, in a hidden folder
+            beside OUT_DIR. Without it they are refused, or copied with their state.)",
         .set = [](Arguments& a, const Given& given) { a.coding.requantize = given.is_on(); },
     },
     {
