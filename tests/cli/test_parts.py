@@ -8,10 +8,11 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import unittest
 
 from faults import SHIM
-from octet_case import TESTDATA, OctetCase, Tensor, contents, f32, main, make_file, snapshot
+from octet_case import BIN, TESTDATA, OctetCase, Tensor, contents, f32, main, make_file, snapshot
 
 CASES = int(os.environ.get("OCTET_PARTS_CASES", "20"))
 COUNTS = (1, 2, 3, 7, 64)
@@ -126,6 +127,18 @@ class Same(OctetCase):
         self.assertGreater(made, CASES // 2)
         self.assertTrue(kills > 0 or not SHIM)
 
+    def test_all_at_once_and_each_twice(self):
+        """Nobody waits for anybody: whoever comes first writes what all of them share."""
+        self.octet("quantize", TESTDATA / "tiny-gpt2", "single", "--preset", "q4")
+        out = self.dir / "out"
+        for _ in range(3):
+            runs = [subprocess.Popen([str(BIN), "quantize", str(TESTDATA / "tiny-gpt2"), str(out), "--preset", "q4", "--quiet", "--no-sync",
+                                      "--part", f"{number}/4"], stderr=subprocess.PIPE) for number in (1, 2, 3, 4, 1, 2, 3, 4)]
+            self.assertEqual([(run.communicate()[1], run.returncode) for run in runs], [(b"", 0)] * 8)
+            self.octet("join", out)
+            self.assertEqual(files(out), files(self.dir / "single"))
+            shutil.rmtree(out)
+
     def test_every_format(self):
         for model, options in (("tiny-gpt2", ("--format", "mlx")), ("tiny-flan-t5", ("--format", "quanto")),
                                ("tiny-flan-t5", ("--format", "compressed-tensors", "--for", "transformers")),
@@ -145,7 +158,7 @@ class Same(OctetCase):
 class Resume(Same):
     """quantize --resume: the same bytes, however often it is killed on the way."""
 
-    test_random_checkpoints = test_every_format = None
+    test_random_checkpoints = test_every_format = test_all_at_once_and_each_twice = None
 
     def test_without_interruption(self):
         dice = random.Random(1)
