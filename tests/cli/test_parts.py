@@ -1,9 +1,6 @@
 """Outputs that are made in parts and joined: every file has the bytes of a single run, whatever the order, however often a part is
 made, killed and made again. What does not belong together is refused by name, and nothing becomes visible. OCTET_PARTS_CASES: how
 many random checkpoints (20)."""
-import array
-import errno
-import json
 import os
 import random
 import shutil
@@ -12,59 +9,14 @@ import subprocess
 import unittest
 
 from faults import SHIM
-from octet_case import BIN, TESTDATA, OctetCase, Tensor, contents, f32, main, make_file, snapshot
+from octet_case import BIN, TESTDATA, OctetCase, Tensor, main, make_file, snapshot
+from random_checkpoints import files, hidden, make_random, values
 
 CASES = int(os.environ.get("OCTET_PARTS_CASES", "20"))
 COUNTS = (1, 2, 3, 7, 64)
 CHOICES = (("--preset", "q4"), ("--preset", "q6"), ("--preset", "q8"), ("--preset", "linear"), (), ("--preset", "lesson"),
            ("--bits", "4", "--group-size", "32", "--range", "mse"), ("--bits", "8", "--granularity", "channel", "--sha256"),
            ("--bits", "5", "--on-non-finite", "keep"), ("--type", "q4_k_m", "--arch", "none"), ("--type", "q8_0", "--arch", "none"))
-
-
-def hidden(out):
-    return out.parent / f".{out.name}.octet-parts"
-
-
-def files(path):
-    return contents(path) if path.is_dir() else {path.name: path.read_bytes()}
-
-
-def values(dice, count):
-    block = array.array("f", (dice.gauss(0, 0.1) for _ in range(min(count, 4096))))
-    return (block * (count // max(len(block), 1) + 1))[:count].tobytes()
-
-
-def random_tensors(dice):
-    """1 to 60 tensors, sometimes a giant one, sometimes an embedding and a head that are equal."""
-    tensors = []
-    for number in range(dice.choice((1, 2, 5, 20, 60))):
-        shape = [dice.choice((1, 3, 32, 96)), dice.choice((32, 64, 256, 33))][:dice.choice((1, 2, 2, 2))]
-        count = shape[0] * (shape[1] if len(shape) > 1 else 1)
-        name = f"model.layers.{number}.mlp.{dice.choice(('up_proj', 'down_proj', 'norm'))}.{dice.choice(('weight', 'weight', 'bias'))}"
-        tensors.append(Tensor(name, "F32", shape, values(dice, count)))
-    if dice.random() < 0.4:
-        tensors.insert(dice.randrange(len(tensors) + 1), Tensor("model.giant.weight", "F32", [1536, 1024], values(dice, 1536 * 1024)))
-    if dice.random() < 0.4:
-        embedding = values(dice, 64 * 32)
-        tensors += [Tensor("model.embed_tokens.weight", "F32", [64, 32], embedding), Tensor("lm_head.weight", "F32", [64, 32], embedding)]
-    if dice.random() < 0.2:
-        tensors.append(Tensor("position_ids", "I64", [1, 3], bytes(24)))
-    return tensors
-
-
-def make_random(folder, dice):
-    folder.mkdir()
-    tensors = random_tensors(dice)
-    count = min(dice.choice((1, 1, 2, 5, 40)), len(tensors))
-    (folder / "config.json").write_text(json.dumps({"model_type": "llama", "n": dice.random()}))
-    if count == 1:
-        make_file(folder / "model.safetensors", tensors, {"format": "pt"})
-        return
-    names = [f"model-{i + 1:05}-of-{count:05}.safetensors" for i in range(count)]
-    for i, name in enumerate(names):
-        make_file(folder / name, tensors[i::count], {"format": "pt"})
-    index = {"metadata": {}, "weight_map": {t.name: names[i % count] for i, t in enumerate(tensors)}}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
 
 
 class Same(OctetCase):
@@ -199,68 +151,6 @@ class Resume(Same):
         run = self.run_octet("quantize", "model", "out", "--resume", "--bits", "4")
         self.assertEqual(run.code, 2)
         self.assertIn("another value of the option bits", run.err)
-
-
-FAILURES = {"open": errno.EMFILE, "read": errno.EIO, "write": errno.ENOSPC, "reserve": errno.ENOSPC, "sync": errno.EIO,
-            "rename": errno.EIO, "remove": errno.EIO, "mkdir": errno.EACCES, "lock": errno.ENOLCK, "look": errno.EIO}
-
-
-@unittest.skipUnless(SHIM, "LD_PRELOAD and a sanitizer do not go together")
-class Faults(OctetCase):
-    """Every system call of a part and of join fails: exit code 4 and one line; done again, the output is that of a single run."""
-    parent = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-
-    def run_with(self, command, fault, **env):
-        return self.run_octet(*command, "--quiet", "--no-sandbox", "--threads", "1", env={"LD_PRELOAD": SHIM, "OCTET_FAULT": fault, **env})
-
-    def counts(self, command):
-        log = self.dir / "log"
-        self.assertEqual(self.run_with(command, "", OCTET_FAULT_LOG=str(log)).code, 0)
-        return {kind: int(count) for kind, count in (line.split() for line in log.read_text().splitlines())}
-
-    def prepare(self, done):
-        shutil.rmtree(self.place, ignore_errors=True)
-        self.place.mkdir()
-        for number in done:
-            self.octet("quantize", "model", self.out, "--part", f"{number}/2", "--no-sync")
-
-    def finish(self):
-        if hidden(self.out).exists():
-            run = self.run_octet("join", self.out, "--force")
-            if run.code != 0:
-                self.assertRegex(run.err, "octet join --discard removes (it|the rest)")
-                self.octet("join", self.out, "--discard")
-        self.assertEqual(files(self.out), self.whole)
-        self.assertEqual([path.name for path in self.place.iterdir()], ["out"])
-
-    def sweep(self, command, done):
-        self.prepare(done)
-        runs = 0
-        for kind, number in self.counts(command).items():
-            for call in range(1, number + 1 if kind in FAILURES else 0):
-                self.prepare(done)
-                with self.subTest(f"{command[0]}, {kind} {call}"):
-                    run = self.run_with(command, f"{kind}:{call}:{FAILURES[kind]}")
-                    self.assertIn(run.code, (0, 4))
-                    self.assertLessEqual(run.err.count("\n"), 1)
-                    if self.out.exists():
-                        self.assertEqual(files(self.out), self.whole)
-                        self.assertTrue(run.code == 0 or "whole" in run.err, run.err)
-                    elif command[0] == "quantize":
-                        self.octet(*command)
-                    self.finish()
-                runs += 1
-        return runs
-
-    def test_every_call_fails(self):
-        make_random(self.dir / "model", random.Random(4))
-        self.octet("quantize", "model", "single")
-        self.whole = files(self.dir / "single")
-        self.place = self.dir / "place"
-        self.out = self.place / "out"
-        runs = self.sweep(("quantize", "model", self.out, "--part", "2/2"), (1,)) + self.sweep(("join", self.out), (1, 2))
-        print(f"{runs} failures")
-        self.assertGreater(runs, 150)
 
 
 class Refused(OctetCase):
