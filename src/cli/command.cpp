@@ -167,8 +167,7 @@ constexpr Command kCommands[] = {
             bytes are those of a run without `--part`. Tensor data is read only where the
             bytes of two parts meet.)",
         .positionals = kJoinPaths,
-        .example = "octet quantize model/ out/ --part 1/2; octet quantize model/ out/ --part 2/2; "
-                   "octet join out/",
+        .example = "octet join out/ --verify",
         .run = run_join,
     },
 };

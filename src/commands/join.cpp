@@ -191,9 +191,16 @@ std::vector<std::string> remove_parts(const parts::Folder& folder,
 /// The output is whole.
 void remove_joined(const parts::Folder& folder, const commands::SealedRun& run,
                    std::vector<std::string>& notes) {
-    folder.note_joined();
-    const auto left = remove_parts(folder, run.record.files);
-    notes.insert(notes.end(), left.begin(), left.end());
+    try {
+        folder.note_joined();
+        const auto left = remove_parts(folder, run.record.files);
+        notes.insert(notes.end(), left.begin(), left.end());
+    } catch (const Error& error) {
+        throw Error(ErrorCode::kIo, name_of(folder),
+                    fmt::format("the output is whole, but its parts could not be removed: {}; "
+                                "octet join --discard removes them",
+                                error.what()));
+    }
 }
 
 /// Gates, as of quantize().

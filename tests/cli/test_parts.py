@@ -1,67 +1,22 @@
 """Outputs that are made in parts and joined: every file has the bytes of a single run, whatever the order, however often a part is
 made, killed and made again. What does not belong together is refused by name, and nothing becomes visible. OCTET_PARTS_CASES: how
 many random checkpoints (20)."""
-import array
-import json
 import os
 import random
+import shutil
 import signal
+import subprocess
 import unittest
 
 from faults import SHIM
-from octet_case import TESTDATA, OctetCase, Tensor, contents, f32, main, make_file, snapshot
+from octet_case import BIN, TESTDATA, OctetCase, Tensor, main, make_file, snapshot
+from random_checkpoints import files, hidden, make_random, values
 
 CASES = int(os.environ.get("OCTET_PARTS_CASES", "20"))
 COUNTS = (1, 2, 3, 7, 64)
 CHOICES = (("--preset", "q4"), ("--preset", "q6"), ("--preset", "q8"), ("--preset", "linear"), (), ("--preset", "lesson"),
            ("--bits", "4", "--group-size", "32", "--range", "mse"), ("--bits", "8", "--granularity", "channel", "--sha256"),
            ("--bits", "5", "--on-non-finite", "keep"), ("--type", "q4_k_m", "--arch", "none"), ("--type", "q8_0", "--arch", "none"))
-
-
-def hidden(out):
-    return out.parent / f".{out.name}.octet-parts"
-
-
-def files(path):
-    return contents(path) if path.is_dir() else {path.name: path.read_bytes()}
-
-
-def values(dice, count):
-    block = array.array("f", (dice.gauss(0, 0.1) for _ in range(min(count, 4096))))
-    return (block * (count // max(len(block), 1) + 1))[:count].tobytes()
-
-
-def random_tensors(dice):
-    """1 to 60 tensors, sometimes a giant one, sometimes an embedding and a head that are equal."""
-    tensors = []
-    for number in range(dice.choice((1, 2, 5, 20, 60))):
-        shape = [dice.choice((1, 3, 32, 96)), dice.choice((32, 64, 256, 33))][:dice.choice((1, 2, 2, 2))]
-        count = shape[0] * (shape[1] if len(shape) > 1 else 1)
-        name = f"model.layers.{number}.mlp.{dice.choice(('up_proj', 'down_proj', 'norm'))}.{dice.choice(('weight', 'weight', 'bias'))}"
-        tensors.append(Tensor(name, "F32", shape, values(dice, count)))
-    if dice.random() < 0.4:
-        tensors.insert(dice.randrange(len(tensors) + 1), Tensor("model.giant.weight", "F32", [1536, 1024], values(dice, 1536 * 1024)))
-    if dice.random() < 0.4:
-        embedding = values(dice, 64 * 32)
-        tensors += [Tensor("model.embed_tokens.weight", "F32", [64, 32], embedding), Tensor("lm_head.weight", "F32", [64, 32], embedding)]
-    if dice.random() < 0.2:
-        tensors.append(Tensor("position_ids", "I64", [1, 3], bytes(24)))
-    return tensors
-
-
-def make_random(folder, dice):
-    folder.mkdir()
-    tensors = random_tensors(dice)
-    count = min(dice.choice((1, 1, 2, 5, 40)), len(tensors))
-    (folder / "config.json").write_text(json.dumps({"model_type": "llama", "n": dice.random()}))
-    if count == 1:
-        make_file(folder / "model.safetensors", tensors, {"format": "pt"})
-        return
-    names = [f"model-{i + 1:05}-of-{count:05}.safetensors" for i in range(count)]
-    for i, name in enumerate(names):
-        make_file(folder / name, tensors[i::count], {"format": "pt"})
-    index = {"metadata": {}, "weight_map": {t.name: names[i % count] for i, t in enumerate(tensors)}}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
 
 
 class Same(OctetCase):
@@ -124,6 +79,18 @@ class Same(OctetCase):
         self.assertGreater(made, CASES // 2)
         self.assertTrue(kills > 0 or not SHIM)
 
+    def test_all_at_once_and_each_twice(self):
+        """Nobody waits for anybody: whoever comes first writes what all of them share."""
+        self.octet("quantize", TESTDATA / "tiny-gpt2", "single", "--preset", "q4")
+        out = self.dir / "out"
+        for _ in range(3):
+            runs = [subprocess.Popen([str(BIN), "quantize", str(TESTDATA / "tiny-gpt2"), str(out), "--preset", "q4", "--quiet", "--no-sync",
+                                      "--part", f"{number}/4"], stderr=subprocess.PIPE) for number in (1, 2, 3, 4, 1, 2, 3, 4)]
+            self.assertEqual([(run.communicate()[1], run.returncode) for run in runs], [(b"", 0)] * 8)
+            self.octet("join", out)
+            self.assertEqual(files(out), files(self.dir / "single"))
+            shutil.rmtree(out)
+
     def test_every_format(self):
         for model, options in (("tiny-gpt2", ("--format", "mlx")), ("tiny-flan-t5", ("--format", "quanto")),
                                ("tiny-flan-t5", ("--format", "compressed-tensors", "--for", "transformers")),
@@ -143,7 +110,7 @@ class Same(OctetCase):
 class Resume(Same):
     """quantize --resume: the same bytes, however often it is killed on the way."""
 
-    test_random_checkpoints = test_every_format = None
+    test_random_checkpoints = test_every_format = test_all_at_once_and_each_twice = None
 
     def test_without_interruption(self):
         dice = random.Random(1)

@@ -13,8 +13,8 @@
 #include "octet/error.hpp"
 #include "octet/octet.hpp"
 #include "octet/verify.hpp"
-#include "support.hpp"
 #include "pipeline/piece_checksums.hpp"
+#include "support.hpp"
 #include "writers/folder_writer.hpp"
 
 namespace octet::test {
