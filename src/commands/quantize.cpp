@@ -10,6 +10,7 @@
 #include "io/tuning/large_buffer.hpp"
 #include "octet/octet.hpp"
 #include "pipeline/stop.hpp"
+#include "writers/repackage.hpp"
 #include "writers/writer.hpp"
 
 namespace octet {
@@ -35,8 +36,13 @@ Report quantize(const std::filesystem::path& input, const std::filesystem::path&
     format.check(options, out);
     if (options.write.sha256) io::need_sha256();
     const io::Links links = io::links_of(options.write.follow_links);
-    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(input, links);
-    const std::unique_ptr<writers::Writer> writer = format.make({checkpoint, options, links, out});
+    const std::optional<writers::SetToRepackage> set =
+        writers::open_set_to_repackage(input, options, format, links);
+    const checkpoint::Checkpoint plain =
+        set ? checkpoint::Checkpoint() : checkpoint::open_checkpoint(input, links);
+    const checkpoint::Checkpoint& checkpoint = set ? set->files : plain;
+    const std::unique_ptr<writers::Writer> writer =
+        format.make({checkpoint, options, links, out, set ? &set->sidecar : nullptr});
 
     commands::Notes notes(options.write);
     writer->decide();
