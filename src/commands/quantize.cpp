@@ -12,6 +12,7 @@
 #include "octet/octet.hpp"
 #include "pipeline/piece_checksums.hpp"
 #include "pipeline/stop.hpp"
+#include "writers/repackage.hpp"
 #include "writers/writer.hpp"
 
 namespace octet {
@@ -41,8 +42,13 @@ Report quantize(const std::filesystem::path& input, const std::filesystem::path&
     if (options.write.sha256) io::need_sha256();
     const io::Links links = io::links_of(options.write.follow_links);
     const commands::PlainInput plain(input, out, options);
-    const checkpoint::Checkpoint checkpoint = checkpoint::open_checkpoint(plain.path(), links);
-    const std::unique_ptr<writers::Writer> writer = format.make({checkpoint, options, links, out});
+    const std::optional<writers::SetToRepackage> set =
+        writers::open_set_to_repackage(plain.path(), options, format, links);
+    const checkpoint::Checkpoint opened =
+        set ? checkpoint::Checkpoint() : checkpoint::open_checkpoint(plain.path(), links);
+    const checkpoint::Checkpoint& checkpoint = set ? set->files : opened;
+    const std::unique_ptr<writers::Writer> writer =
+        format.make({checkpoint, options, links, out, set ? &set->sidecar : nullptr});
 
     commands::Notes notes(options.write);
     if (!plain.note().empty()) notes.lines.push_back(plain.note());

@@ -55,17 +55,23 @@ void hash_files(std::vector<FileReport>& reports, const std::vector<io::File>& f
 /// would take more room than what they come to.
 class FolderWriter::Results {
   public:
+    /// `set`: what is repackaged, whose figures stay, or null.
     Results(const checkpoint::Checkpoint& checkpoint, const Target& target,
-            std::vector<TensorReport>& tensors)
-        : checkpoint_(checkpoint), target_(target), tensors_(tensors), signals_(tensors.size()) {}
+            const octet_set::Sidecar* set, std::vector<TensorReport>& tensors)
+        : checkpoint_(checkpoint),
+          target_(target),
+          set_(set),
+          tensors_(tensors),
+          signals_(tensors.size()) {}
 
     void take(std::size_t number, codecs::TensorResult&& result) {
         TensorReport& tensor = tensors_[number];
-        take_checksum(survey::source_of(checkpoint_, number), std::move(result.source_pieces),
-                      tensor.source_checksum);
+        if (set_ == nullptr)
+            take_checksum(survey::source_of(checkpoint_, number), std::move(result.source_pieces),
+                          tensor.source_checksum);
         take_checksum(target_.stretch_of(number), std::move(result.stored_pieces),
                       tensor.stored_checksum);
-        if (!tensor.scheme) return;
+        if (!tensor.scheme || set_ != nullptr) return;
         const std::uint64_t elements = element_count(tensor.shape).value_or(0);
         tensor.statistics = quant::tensor_statistics(result.sums, elements, result.bound);
         signals_[number] = result.sums.signal;
@@ -82,6 +88,7 @@ class FolderWriter::Results {
         const std::vector<Checksum> checksums = pipeline::piece_checksums(unknown_, quiet);
         for (std::size_t i = 0; i < checksums.size(); ++i) *places_[i] = checksums[i];
         octet_set::resolve_ties(tensors_);
+        if (set_ != nullptr) return set_->source_sum_of_squares;
         quant::WideSum sum_of_squares;
         for (const quant::WideSum& signal : signals_) sum_of_squares += signal;
         return six_digits(sum_of_squares.as_double());
@@ -99,6 +106,7 @@ class FolderWriter::Results {
 
     const checkpoint::Checkpoint& checkpoint_;
     const Target target_;
+    const octet_set::Sidecar* set_;
     std::vector<TensorReport>& tensors_;
     std::vector<quant::WideSum> signals_;  // in their order, as sums are formed in one
     std::mutex mutex_;
@@ -117,8 +125,20 @@ Place FolderWriter::place() const {
 
 void FolderWriter::decide() {
     companions_ = checkpoint::find_companions(checkpoint(), options().companions, order_.links);
+    if (set() != nullptr) return fit_all();
     inputs_ = survey::code_inputs(options());
     decide_with({}, {});
+}
+
+/// What the set decided. Tensors that it stores once are each on their own here, as engines want
+/// every name.
+void FolderWriter::fit_all() {
+    decisions_.tensors = set()->tensors;
+    for (TensorReport& tensor : decisions_.tensors) {
+        tensor.same_as = RareText();
+        fit(tensor);
+    }
+    check_schemes(decisions_.tensors);
 }
 
 void FolderWriter::decide_with(const std::vector<bool>& keep,
@@ -131,7 +151,7 @@ void FolderWriter::decide_with(const std::vector<bool>& keep,
 
 WriteOptions FolderWriter::examine() {
     std::vector<bool> keep;
-    if (options().on_non_finite == OnNonFinite::kKeep) {
+    if (set() == nullptr && options().on_non_finite == OnNonFinite::kKeep) {
         WriteOptions quiet = options().write;
         quiet.progress = {};
         keep = survey::find_not_finite(checkpoint(), decisions_.tensors, inputs_.importance.get(),
@@ -224,12 +244,27 @@ pipeline::Stretch FolderWriter::source_of(std::size_t number) const {
     return survey::source_of(checkpoint(), number);
 }
 
+codecs::RepackJob FolderWriter::repack_job(std::size_t number) const {
+    const TensorReport& stored = tensors_[number];
+    codecs::RepackJob job{*set()->tensors[number].scheme, *stored.scheme, stored.name, stored.shape,
+                          format()};
+    job.to.axis = OutputAxis::k0;
+    return job;
+}
+
 void FolderWriter::add_tasks(const Target& target, const TensorRun& wanted,
                              const codecs::TakeResult& take, codecs::TaskList& tasks) {
-    results_ = std::make_unique<Results>(checkpoint(), target, tensors_);
+    results_ = std::make_unique<Results>(checkpoint(), target, set(), tensors_);
     tasks.reserve(wanted.end - wanted.first);
     for (std::size_t i = wanted.first; i < wanted.end; ++i) {
-        if (tensors_[i].same_as.empty()) add_task(i, target.stretch_of(i), take, tasks);
+        if (!tensors_[i].same_as.empty()) continue;
+        const pipeline::Stretch to = target.stretch_of(i);
+        if (set() == nullptr || !tensors_[i].scheme) {
+            add_task(i, to, take, tasks);
+        } else {
+            tasks.add<codecs::RepackTask>(repack_job(i), survey::source_of(checkpoint(), i), to, i,
+                                          take);
+        }
     }
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "checkpoint/companions.hpp"
+#include "codecs/repack.hpp"
 #include "plan/decide.hpp"
 #include "survey/examine_values.hpp"
 #include "writers/writer.hpp"
@@ -78,6 +79,11 @@ class FolderWriter : public Writer {
     /// shape, a tensor that is kept or left out. Called before check_schemes(). kUsage, kBadInput.
     virtual void adapt(plan::Decisions& /*decisions*/) const {}
 
+    /// The same of a set that is repackaged: a tensor gets the scheme under which the format has
+    /// the same codes and values to the bit, or is left out. One that has no such scheme is
+    /// refused, naming it, its own, and one that would fit: kBadInput.
+    virtual void fit(TensorReport& /*tensor*/) const {}
+
     /// Refuses what has no place in the format, naming tensor, scheme and cure; called whenever
     /// schemes were decided. kUsage.
     virtual void check_schemes(const std::vector<TensorReport>& /*tensors*/) const {}
@@ -86,6 +92,9 @@ class FolderWriter : public Writer {
     /// the format's encoder.
     virtual void add_task(std::size_t number, const pipeline::Stretch& target,
                           const codecs::TakeResult& take, codecs::TaskList& tasks);
+
+    /// How the codes of a set's tensor, fitted, become the format's.
+    virtual codecs::RepackJob repack_job(std::size_t number) const;
 
     /// Texts that follow from what was decided: config.json, a map of modules. One with a
     /// companion's name takes its place.
@@ -97,6 +106,7 @@ class FolderWriter : public Writer {
 
     const checkpoint::Checkpoint& checkpoint() const noexcept { return order_.checkpoint; }
     const QuantizeOptions& options() const noexcept { return order_.options; }
+    const octet_set::Sidecar* set() const noexcept { return order_.set; }
     const survey::CodeInputs& inputs() const noexcept { return inputs_; }
     const std::vector<TensorReport>& tensors() const noexcept { return tensors_; }
 
@@ -107,6 +117,7 @@ class FolderWriter : public Writer {
     void decide_with(const std::vector<bool>& keep,
                      const std::vector<std::optional<Scheme>>& chosen);
     void settle();
+    void fit_all();
     bool is_rewritten(std::string_view companion) const;
     std::vector<FileReport> write_companions(io::Output& output) const;
     FileReport write_index(const formats::OutputPlan& plan,

@@ -36,7 +36,7 @@ void check_folder(const QuantizeOptions& options, const std::filesystem::path& g
 /// What --format names; the first is what is written without it.
 constexpr std::array kFolders = {
     OutputFormat{"octet", check_folder, make<SetWriter>},
-    OutputFormat{"mlx", check_mlx, make<MlxWriter>},
+    OutputFormat{"mlx", check_mlx, make<MlxWriter>, nullptr, true},
     OutputFormat{"compressed-tensors", check_compressed, make<CompressedWriter>},
     OutputFormat{"quanto", check_quanto, make<QuantoWriter>},
 };

@@ -26,6 +26,7 @@
 #include "checkpoint/checkpoint.hpp"
 #include "codecs/run.hpp"
 #include "formats/layout.hpp"
+#include "formats/octet_set/sidecar.hpp"
 #include "io/output.hpp"
 #include "octet/options.hpp"
 #include "octet/plan.hpp"
@@ -141,6 +142,9 @@ struct Order {
     const QuantizeOptions& options;
     io::Links links;
     std::filesystem::path given;  ///< where the output goes, as the user said it
+    /// Of a set that is repackaged: what its tensors are, parallel to the checkpoint's, which is
+    /// then the set's files (writers/repackage.hpp). Null: the checkpoint is quantized.
+    const octet_set::Sidecar* set = nullptr;
 };
 
 /// An output format: a row of the table.
@@ -154,6 +158,7 @@ struct OutputFormat {
     /// are for stderr.
     PlanReport (*plan)(const std::filesystem::path& input, const QuantizeOptions& options,
                        bool scan, std::vector<std::string>& notes) = nullptr;
+    bool takes_sets = false;  ///< a finished set of octet's own can be written in it
 };
 
 /// The one that the options ask for.

@@ -220,6 +220,35 @@ void BlockRestorer::cut_run(std::uint64_t first, std::span<Element> elements, Re
     }
 }
 
+void BlockRestorer::read_codes(std::uint64_t first, std::span<std::uint8_t> codes,
+                               std::span<std::byte> scratch) const {
+    if (codes.empty()) return;
+    const std::uint64_t start = byte_of(first);
+    const std::uint64_t stop =
+        std::min(byte_of(first + codes.size() - 1) + (scheme_.bits == 8 ? 1 : scheme_.bits),
+                 parts_[0].byte_count);
+    file_->read_at(scratch.first(stop - start), offsets_[0] + start);
+    std::uint8_t part[kChunk + 8];
+    for (std::uint64_t done = 0; done < codes.size();) {
+        const std::uint64_t place = (first + done) % matrix_.packed_row;
+        const std::uint64_t skipped = scheme_.bits == 8 ? 0 : place % 8;
+        const std::uint64_t count =
+            std::min({kChunk, matrix_.packed_row - place, codes.size() - done});
+        quant::unpack(as_codes(scratch.data()) + (byte_of(first + done) - start), count + skipped,
+                      scheme_.bits, scheme_.symmetric, part);
+        std::copy_n(part + skipped, count, codes.begin() + static_cast<std::ptrdiff_t>(done));
+        done += count;
+    }
+}
+
+void BlockRestorer::read_states(std::uint64_t first, std::span<float> scale,
+                                std::span<float> zero_point) const {
+    if (scale.empty()) return;
+    const States states = read_states(first, first + scale.size() - 1);
+    std::copy_n(states.scale.begin(), scale.size(), scale.begin());
+    std::copy_n(states.zero_point.begin(), zero_point.size(), zero_point.begin());
+}
+
 void BlockRestorer::read(std::uint64_t first, std::span<float> values,
                          std::span<std::byte> scratch) const {
     cut_run(first, values,

@@ -38,6 +38,16 @@ class BlockRestorer {
     void read_codes(std::uint64_t first, std::span<formats::CodedElement> codes,
                     std::span<std::byte> scratch) const;
 
+    /// Reads the codes of elements [first, first + codes.size()), a byte each, with their signs.
+    /// `scratch` as for read(). kIo.
+    void read_codes(std::uint64_t first, std::span<std::uint8_t> codes,
+                    std::span<std::byte> scratch) const;
+
+    /// Reads scales and zero points of as many blocks from number `first` on, widened to float32:
+    /// those of symmetric codes are 0. The tensor has state tensors. kIo.
+    void read_states(std::uint64_t first, std::span<float> scale,
+                     std::span<float> zero_point) const;
+
   private:
     struct States {
         std::uint64_t first = 0;  ///< number of the first block

@@ -88,7 +88,7 @@ CompressedOptions::CompressedOptions(const QuantizeOptions& given)
 
 CompressedWriter::CompressedWriter(const Order& order)
     : CompressedOptions(order.options),
-      FolderWriter({order.checkpoint, made, order.links, order.given},
+      FolderWriter({order.checkpoint, made, order.links, order.given, order.set},
                    {"model", kIndexName, kFolderReportName, "compressed-tensors", false}),
       format_(packing),
       config_(config_of(order)) {}

@@ -16,14 +16,15 @@
 #include "octet/error.hpp"
 #include "quant/storage_layout.hpp"
 #include "survey/jobs.hpp"
+#include "writers/mlx/mlx_fit.hpp"
 #include "writers/output_name.hpp"
+#include "writers/repackage.hpp"
 
 namespace octet::writers {
 namespace {
 
 constexpr std::uint32_t kUsualBits = 4;
 constexpr std::uint32_t kUsualGroup = 64;
-constexpr std::array<std::uint32_t, 3> kGroups = {128, 64, 32};
 
 /// Inputs of a weight that is turned, which a worker has in memory.
 constexpr std::uint64_t kMostTurnedInputs = 1U << 20U;
@@ -32,16 +33,12 @@ constexpr std::uint64_t kMostTurnedInputs = 1U << 20U;
     throw Error(ErrorCode::kUsage, std::string(option), std::string(what));
 }
 
-bool is_group(std::uint32_t size) {
-    return std::find(kGroups.begin(), kGroups.end(), size) != kGroups.end();
-}
-
 /// Why no weight of mlx-lm's can have the scheme, whatever its shape; empty where one could.
 std::string_view scheme_refusal(const Scheme& scheme) {
     if (scheme.symmetric || scheme.zero_point != ZeroPoint::kReal)
         return "has no real zero point, which every code of mlx-lm has; give one such as "
                "u4-group64";
-    if (scheme.granularity != Granularity::kGroup || !is_group(scheme.group_size))
+    if (scheme.granularity != Granularity::kGroup || !is_mlx_group(scheme.group_size))
         return "has no groups of 32, 64 or 128, which are all that mlx-lm has; give one such as "
                "u4-group64";
     if (scheme.scale_dtype == ScaleDtype::kTwoLevel)
@@ -54,12 +51,6 @@ QuantizeOptions implied(QuantizeOptions options) {
     options.scheme.bits = options.scheme.bits.value_or(kUsualBits);
     options.scheme.group_size = options.scheme.group_size.value_or(kUsualGroup);
     return options;
-}
-
-/// How the scales of a weight of that dtype are stored.
-ScaleDtype scale_dtype_for(Dtype dtype) {
-    if (dtype == Dtype::kF16) return ScaleDtype::kF16;
-    return dtype == Dtype::kBF16 ? ScaleDtype::kBF16 : ScaleDtype::kF32;
 }
 
 void keep(TensorReport& tensor, std::string_view why) {
@@ -84,13 +75,19 @@ std::string_view tensor_refusal(const MlxModel& model, const TensorReport& tenso
     return "";
 }
 
-/// Inputs that share a scale: as asked, or the largest of mlx-lm's groups below that which fills
-/// the rows; 0 where none does.
-std::uint32_t group_for(std::uint64_t inputs, std::uint32_t asked) {
-    const auto* const found =
-        std::find_if(kGroups.begin(), kGroups.end(),
-                     [&](std::uint32_t group) { return group <= asked && inputs % group == 0; });
-    return found == kGroups.end() ? 0 : *found;
+/// How most modules are; `usual` without any.
+MlxModule most_common(const std::vector<MlxModule>& modules, MlxModule usual) {
+    std::ptrdiff_t most = 0;
+    for (const MlxModule& one : modules) {
+        if (one.is_like(usual) && most > 0) continue;
+        const auto count =
+            std::count_if(modules.begin(), modules.end(),
+                          [&](const MlxModule& other) { return other.is_like(one); });
+        if (count <= most) continue;
+        most = count;
+        usual = {"", one.bits, one.group_size};
+    }
+    return usual;
 }
 
 ggml::Type float_type(Dtype dtype) {
@@ -114,7 +111,7 @@ void check_mlx(const QuantizeOptions& options, const std::filesystem::path& give
         refuse_option("--zero-point", "is real in mlx-lm; leave out integer");
     if (scheme.granularity && scheme.granularity != Granularity::kGroup)
         refuse_option("--granularity", "is group in mlx-lm; leave it out");
-    if (scheme.group_size && !is_group(*scheme.group_size))
+    if (scheme.group_size && !is_mlx_group(*scheme.group_size))
         refuse_option("--group-size", "is 32, 64 or 128 in mlx-lm");
     if (scheme.axis && scheme.axis != OutputAxis::kAuto)
         refuse_option("--axis", "follows from the model; leave it out");
@@ -129,7 +126,7 @@ void check_mlx(const QuantizeOptions& options, const std::filesystem::path& give
 
 MlxWriter::MlxWriter(const Order& order)
     : MlxOptions{implied(order.options)},
-      FolderWriter({order.checkpoint, own, order.links, order.given},
+      FolderWriter({order.checkpoint, own, order.links, order.given, order.set},
                    {"MLX model", kIndexName, kFolderReportName, "mlx", false}),
       config_(MlxConfig::read(checkpoint::config_of(order.checkpoint, order.links),
                               order.checkpoint.input)),
@@ -146,18 +143,35 @@ void MlxWriter::adapt(plan::Decisions& decisions) const {
                     "has no weight that is to be quantized and whose inputs fill groups of 32");
 }
 
-void MlxWriter::adapt_tensor(TensorReport& tensor, plan::Decider decider) const {
+/// Marks what mlx-lm has no place for; refuses a dtype that it lacks.
+bool MlxWriter::leaves_out(TensorReport& tensor) const {
     if (const std::string_view why = mlx_left_out(format_.model(), tensor); !why.empty()) {
         keep(tensor, why);
         tensor.output_bytes = 0;
-        return;
+        return true;
     }
-    if (mlx_turns(format_.model(), tensor) && scale_dtype_for(tensor.dtype) == ScaleDtype::kF32 &&
+    if (mlx_turns(format_.model(), tensor) && scale_dtype_like(tensor.dtype) == ScaleDtype::kF32 &&
         tensor.dtype != Dtype::kF32)
         throw Error(ErrorCode::kBadInput, "tensor " + in_quotes(tensor.name),
                     fmt::format("is {}, and mlx-lm has GPT-2 in F32, F16 and BF16",
                                 dtype_name(tensor.dtype)));
-    if (!tensor.scheme) return;
+    return false;
+}
+
+void MlxWriter::fit(TensorReport& tensor) const {
+    if (leaves_out(tensor) || !tensor.scheme) return;
+    const MlxModel& model = format_.model();
+    if (const std::string_view why = tensor_refusal(model, tensor); !why.empty())
+        refuse_to_repackage(tensor, fmt::format("mlx-lm lacks for what is {}", why), "keep");
+    const OutputAxis axis = mlx_turns(model, tensor) ? OutputAxis::k1 : OutputAxis::k0;
+    const MlxFit found = mlx_fit(*tensor.scheme, tensor, axis);
+    if (!found.why.empty()) refuse_to_repackage(tensor, found.why, found.fitting);
+    tensor.scheme = found.scheme;
+    tensor.output_bytes = quant::stored_bytes(found.scheme, tensor.shape);
+}
+
+void MlxWriter::adapt_tensor(TensorReport& tensor, plan::Decider decider) const {
+    if (leaves_out(tensor) || !tensor.scheme) return;
     Scheme& scheme = *tensor.scheme;
     const bool is_ruled = decider == plan::Decider::kRule;
     const auto refuse = [&](std::string_view what) {
@@ -169,7 +183,7 @@ void MlxWriter::adapt_tensor(TensorReport& tensor, plan::Decider decider) const 
     }
     if (!is_ruled && tensor.role == Role::kRouter)
         return keep(tensor, "it chooses experts, and is small");
-    const ScaleDtype dtype = scale_dtype_for(tensor.dtype);
+    const ScaleDtype dtype = scale_dtype_like(tensor.dtype);
     if (scheme.scale_dtype != ScaleDtype::kF32 && scheme.scale_dtype != dtype)
         refuse(fmt::format(
             "is {}, and mlx-lm wants scales of the weight's dtype; leave the scales' dtype out",
@@ -179,7 +193,7 @@ void MlxWriter::adapt_tensor(TensorReport& tensor, plan::Decider decider) const 
     scheme.axis = mlx_turns(format_.model(), tensor) ? OutputAxis::k1 : OutputAxis::k0;
     const std::uint64_t inputs =
         mlx_turns(format_.model(), tensor) ? tensor.shape.front() : tensor.shape.back();
-    const std::uint32_t group = group_for(inputs, scheme.group_size);
+    const std::uint32_t group = mlx_group_for(inputs, scheme.group_size);
     if (is_ruled && group != scheme.group_size)
         refuse(fmt::format(
             "has {} inputs, which do not fill groups of {}; {}", with_commas(inputs),
@@ -234,7 +248,8 @@ std::vector<TextFile> MlxWriter::text_files() const {
         modules.push_back({*mlx_module(format_.model(), tensor.name), tensor.scheme->bits,
                            tensor.scheme->group_size});
     }
-    const MlxModule usual{"", *options().scheme.bits, *options().scheme.group_size};
+    MlxModule usual{"", *options().scheme.bits, *options().scheme.group_size};
+    if (set() != nullptr) usual = most_common(modules, usual);
     return {{"config.json", config_.text(usual, modules, has_head)}};
 }
 

@@ -25,6 +25,8 @@ class MlxWriter final : private MlxOptions, public FolderWriter {
     const formats::Format& format() const override { return format_; }
     void adapt(plan::Decisions& decisions) const override;
     void adapt_tensor(TensorReport& tensor, plan::Decider decider) const;
+    void fit(TensorReport& tensor) const override;
+    bool leaves_out(TensorReport& tensor) const;
     void add_task(std::size_t number, const pipeline::Stretch& target,
                   const codecs::TakeResult& take, codecs::TaskList& tasks) override;
     std::vector<TextFile> text_files() const override;

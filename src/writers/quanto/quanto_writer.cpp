@@ -159,7 +159,7 @@ void check_quanto(const QuantizeOptions& options, const std::filesystem::path& g
 
 QuantoWriter::QuantoWriter(const Order& order)
     : QuantoOptions{implied(order.options)},
-      FolderWriter({order.checkpoint, own, order.links, order.given},
+      FolderWriter({order.checkpoint, own, order.links, order.given, order.set},
                    {"quanto model", kIndexName, kFolderReportName, "quanto", false}),
       format_(lacks_copies(order.checkpoint)),
       ignore_([](std::size_t, codecs::TensorResult&&) {}) {}
