@@ -24,6 +24,7 @@ if(octet_pages)
     endif()
 endif()
 
+install(DIRECTORY share/octet DESTINATION "${CMAKE_INSTALL_DATADIR}" USE_SOURCE_PERMISSIONS)
 install(TARGETS octet EXPORT octet-targets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(DIRECTORY include/octet DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp"
     PATTERN "model.hpp" EXCLUDE)  # of octet_model, which is not installed
