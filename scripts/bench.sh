@@ -30,7 +30,7 @@ scripts/build.sh release octet_cli octet_floor octet_bench octet_make_checkpoint
 if [ -n "${OCTET_BENCH_DIR:-}" ]; then mkdir -p "$OCTET_BENCH_DIR"; fi
 work=$(mktemp -d "${OCTET_BENCH_DIR:-${TMPDIR:-/tmp}}/octet-bench.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-free=$(($(df --output=avail -k "$work" | tail -n 1) * 1024))
+free=$(($(df -Pk "$work" | awk 'NR == 2 { print $4 }') * 1024))
 if [ "$free" -lt 4000000000 ]; then
     echo "bench: needs at least 4 GB of disk, ${OCTET_BENCH_DIR:-${TMPDIR:-/tmp}} has $free bytes; set OCTET_BENCH_DIR"
     exit 4

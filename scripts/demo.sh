@@ -8,7 +8,9 @@ if [ "${1:-}" = -h ] || [ "${1:-}" = --help ] || [ $# -gt 1 ]; then
 fi
 if [ $# -eq 1 ]; then
     [ -e "$1" ] || { echo "demo: $1: not found"; exit 2; }
-    checkpoints=("$(realpath "$1")")
+    if [ -d "$1" ]; then checkpoints=("$(cd "$1" && pwd)"); else
+        checkpoints=("$(cd "$(dirname "$1")" && pwd)/$(basename "$1")")
+    fi
 else
     checkpoints=(testdata/tiny-gpt2 testdata/tiny-flan-t5)
 fi
@@ -29,8 +31,8 @@ run() {  # shows a command as it would be typed, then runs it
     "$@"
 }
 data_bytes() {  # of the .safetensors files of a path, links followed
-    if [ -f "$1" ]; then stat -L -c %s "$1"; else
-        find -L "$1" -maxdepth 1 -name '*.safetensors' -exec stat -L -c %s {} + | awk '{ sum += $1 } END { print sum + 0 }'
+    if [ -f "$1" ]; then wc -c < "$1"; else
+        find -L "$1" -maxdepth 1 -name '*.safetensors' -exec ls -lnL {} + | awk '{ sum += $5 } END { printf "%.0f", sum }'
     fi
 }
 tensor_list() { octet inspect "$1" --json | grep '^    {"name"' | sed 's/,$//'; }  # one a line: name, dtype, shape, bytes
@@ -50,7 +52,7 @@ for checkpoint in "${checkpoints[@]}"; do
     measured=$checkpoint
     case $checkpoint in *.index.json) measured=$(dirname "$checkpoint") ;; esac
     needed=$(($(data_bytes "$measured") / 2 * 3))  # codes and copy of 16-bit floats; less of wider ones
-    free=$(($(df --output=avail -k "$work" | tail -n 1) * 1024))
+    free=$(($(df -Pk "$work" | awk 'NR == 2 { print $4 }') * 1024))
     if [ "$needed" -gt "$free" ]; then
         echo "demo: the set and the restored copy may need $needed bytes, ${TMPDIR:-/tmp} has $free; set TMPDIR to a larger place"
         exit 4

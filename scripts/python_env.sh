@@ -34,4 +34,9 @@ if [ ! -e "$env/ready" ] || ! usable; then
     rm -f "$env.failed"
     touch "$env/ready"
 fi
+# For the schemas in tests/cli/test_ci_recipes.py, which says what it leaves out without.
+if [ ! -e "$env/schemas" ] && ! [ -n "$(find "$env.noschemas" -mmin -10 2> /dev/null)" ]; then
+    if "$env/bin/python" -m pip install -q --disable-pip-version-check --retries 2 --only-binary :all: \
+        check-jsonschema pyyaml > "$env/pip.log" 2>&1; then touch "$env/schemas"; else touch "$env.noschemas"; fi
+fi
 echo "$env/bin/python"

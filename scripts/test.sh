@@ -3,13 +3,17 @@
 # of the pipeline under the thread sanitizer. Ends with ctest's closing lines, summed over the three; fails if any fails.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+if [ -z "${OCTET_SHARED:-}" ] && [ -d ../shared ]; then  # the shared data beside the checkout
+    OCTET_SHARED=$(cd ../shared && pwd)
+    export OCTET_SHARED
+fi
 
 scripts/setup.sh
 if ! scripts/python_env.sh > /dev/null; then
     echo "test.sh: no Python with numpy, safetensors and xxhash: the independent checks are skipped"
 fi
 
-jobs=$(nproc)
+jobs=$(getconf _NPROCESSORS_ONLN)
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 status=0

@@ -17,7 +17,7 @@ for name in quantize dequantize inspect; do
     [ "$(readlink "$prefix/bin/$name")" = octet ] || { echo "bin/$name is not a link to octet"; exit 1; }
 done
 
-for name in octet octet-quantize octet-plan; do
+for name in octet octet-quantize octet-plan quantize; do
     [ -s "$prefix/share/man/man1/$name.1" ] || { echo "not installed: man1/$name.1"; exit 1; }
 done
 completions=(bash-completion/completions/{octet,quantize,dequantize,inspect} zsh/site-functions/_octet fish/vendor_completions.d/octet.fish)
