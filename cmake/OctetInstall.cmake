@@ -35,6 +35,7 @@ if(SKBUILD)
     install(FILES ${OCTET_NOTICES} DESTINATION "${SKBUILD_METADATA_DIR}/licenses" COMPONENT python)
 endif()
 
+install(DIRECTORY share/octet DESTINATION "${CMAKE_INSTALL_DATADIR}" USE_SOURCE_PERMISSIONS COMPONENT program)
 install(TARGETS octet EXPORT octet-targets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(DIRECTORY include/octet DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp"
     PATTERN "model.hpp" EXCLUDE)  # of octet_model, which is not installed

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# setup.sh [build]: installs what octet is built and tested with, and only what is missing; with `build` only what builds it.
+# setup.sh [build|slurm]: installs what octet is built and tested with, and only what is missing; with `build` only what builds it;
+# with `slurm` also the Slurm that cli.slurm starts, which a machine of one's own hardly wants.
 # Debian 12 and Ubuntu 24.04, as root or with sudo; says plainly what it cannot install. Fedora (dnf) and Alpine (apk, after
 # `apk add bash`) from what their lists of packages say: never run there. Without root: docs/install.md.
 set -euo pipefail
 case ${1:-all} in
-    all | build) wanted=${1:-all} ;;
-    *) echo "usage: scripts/setup.sh [build]" >&2; exit 2 ;;
+    all | build | slurm) wanted=${1:-all} ;;
+    *) echo "usage: scripts/setup.sh [build|slurm]" >&2; exit 2 ;;
 esac
 export DEBIAN_FRONTEND=noninteractive
 
@@ -67,7 +68,7 @@ esac
 # What it is built on (CMake fetches pinned releases of what is not here).
 for package in libxsimd-dev libxxhash-dev libfmt-dev nlohmann-json3-dev libcli11-dev libpcre2-dev; do need_package "$package"; done
 need_tool jq jq  # which the scripts read reports with
-if [ "$wanted" = all ]; then  # what it is tested with
+if [ "$wanted" != build ]; then  # what it is tested with
     need_package catch2
     need_package libssl-dev
     has clang++-14 || has clang++-18 || has clang++ || missing+=("$clang")
@@ -77,6 +78,9 @@ if [ "$wanted" = all ]; then  # what it is tested with
     python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=("$(called python3-venv)")
     need_tool nm binutils
     need_tool ccache ccache
+fi
+if [ "$wanted" = slurm ]; then
+    for package in slurmctld slurmd slurm-client munge parallel; do need_package "$package"; done
 fi
 
 if [ ${#missing[@]} -eq 0 ]; then
