@@ -18,9 +18,10 @@ namespace fs = std::filesystem;
 const writers::OutputFormat& checked_format(const QuantizeOptions& options, const fs::path& out) {
     check_limits(options.gates);
     if (options.requantize)
-        throw Error(ErrorCode::kUsage, "--requantize",
-                    "restores all of INPUT first, which no part is to do alone; give the parts what "
-                    "octet dequantize makes of it");
+        throw Error(
+            ErrorCode::kUsage, "--requantize",
+            "restores all of INPUT first, which no part is to do alone; give the parts what "
+            "octet dequantize makes of it");
     if (options.max_size || options.target_sqnr_db)
         throw Error(ErrorCode::kUsage, options.max_size ? "--max-size" : "--target-sqnr",
                     "measures all tensors before it chooses, and a part sees its own; run octet "

@@ -23,33 +23,9 @@
 #include "survey/choose_schemes.hpp"
 #include "survey/equal_ties.hpp"
 #include "survey/jobs.hpp"
+#include "writers/file_checksums.hpp"
 
 namespace octet::writers {
-
-namespace {
-
-/// SHA-256 of each of the files where they were built.
-void add_sha256(std::vector<FileReport>& reports, const io::Output& output,
-                const WriteOptions& options) {
-    if (!options.sha256) return;
-    for (FileReport& report : reports)
-        report.sha256 = io::sha256_of(output.open(report.name), options.stop_requested);
-}
-
-/// Checksums of the data files: of the pieces that were hashed while they were written, and of
-/// those that were not.
-void hash_files(std::vector<FileReport>& reports, const std::vector<io::File>& files,
-                std::vector<pipeline::PieceChecksums>&& known, const WriteOptions& options) {
-    std::vector<pipeline::Region> regions;
-    for (std::size_t i = 0; i < files.size(); ++i)
-        regions.push_back({{&files[i], 0, files[i].size()}, std::move(known[i])});
-    WriteOptions quiet = options;  // the progress of a run is that of its source
-    quiet.progress = {};
-    const std::vector<Checksum> checksums = pipeline::piece_checksums(regions, quiet);
-    for (std::size_t i = 0; i < reports.size(); ++i) reports[i].checksum = checksums[i];
-}
-
-}  // namespace
 
 /// Takes what tasks find out over into the reports, from any worker. A hundred thousand results
 /// would take more room than what they come to.

@@ -59,7 +59,7 @@ class Clusters(OctetCase):
         script, path = SHARE / "slurm" / "quantize.sbatch", f"{self.dir}:{os.environ['PATH']}"
         size = sum(file.stat().st_size for file in (TESTDATA / "tiny-gpt2").glob("*.safetensors"))
         said = self.run_script(script, TESTDATA / "tiny-gpt2", "set", "--preset", "q4", PATH=path,
-                               OCTET_PART_BYTES=str(size // 3), OCTET_ARRAY="2")
+                               OCTET_PART_BYTES=str(size // 3 - 1), OCTET_ARRAY="2")
         self.assertEqual(said, "parts: job 1, tasks 1-4; join: job 2\n")
         words = f"{script} {TESTDATA / 'tiny-gpt2'} set --preset q4"
         self.assertEqual((self.dir / "submitted").read_text().splitlines(), [
