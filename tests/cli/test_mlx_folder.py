@@ -76,6 +76,21 @@ class Gpt2(OctetCase):
         self.assertEqual(made.shape, source.shape[::-1])
         self.assertEqual([list(row) for row in zip(*floats_of(made))], floats_of(source))
 
+    def test_gpt2_comes_back_with_its_own_names_and_layout(self):
+        gpt2 = TESTDATA / "tiny-gpt2"
+        self.octet("quantize", gpt2, "mlx", "--format", "mlx")
+        report = self.octet_json("compare", gpt2, "mlx")
+        self.assertEqual((report["missing"], report["extra"], report["changed"]), ([], [], []))
+        self.assertEqual(report["dropped"], [f"h.{i}.attn.bias" for i in range(4)])
+        self.assertGreater(report["totals"]["sqnr_db"], 20)  # turned the wrong way it is below 0
+        self.octet("dequantize", "mlx", "back", "--dtype", "f32")
+        source = {t.name: t.shape for t in read_file(gpt2 / "model.safetensors")[1]}
+        back = {t.name: t.shape for t in read_file(self.dir / "back" / "model.safetensors")[1]}
+        self.assertEqual(back, {name: shape for name, shape in source.items() if name not in report["dropped"]})
+        self.octet("quantize", gpt2, "kept", "--format", "mlx", "--rule", "h.1.mlp.c_fc.weight=keep")
+        self.assert_refused(3, "kept/model.safetensors: tensor 'model.h.1.mlp.c_fc.weight' is a weight of GPT-2 that MLX keeps turned and not "
+                            "quantized, which octet does not read; quantize it, too", "dequantize", "kept", "b")
+
     def test_the_same_bytes_for_any_number_of_threads(self):
         self.octet("quantize", GPT2, "one", "--format", "mlx", "--threads", "1")
         self.octet("quantize", GPT2, "five", "--format", "mlx", "--threads", "5")

@@ -145,10 +145,18 @@ std::string text_of(const std::filesystem::path& path) {
 
 }  // namespace
 
+bool is_conv1d_of_gpt2(std::string_view name) {
+    const std::array<std::string_view, 4> modules = {".attn.c_attn.weight", ".attn.c_proj.weight",
+                                                     ".mlp.c_fc.weight", ".mlp.c_proj.weight"};
+    return std::any_of(modules.begin(), modules.end(),
+                       [&](std::string_view module) { return name.ends_with(module); });
+}
+
 Declared parse_declared(std::string_view config) {
     const json whole = parsed(config);
     Declared declared;
     declared.method = checkpoint::declared_method(config);
+    declared.model_type = text_in(whole, "model_type");
     for (const json& model : {whole, member(whole, "text_config")}) {
         for (const char* const key : {"quantization_config", "compression_config", "quantization"})
             take_object(member(model, key), declared);

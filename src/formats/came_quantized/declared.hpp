@@ -36,8 +36,15 @@ struct Declared {
     std::vector<std::uint64_t> group_sizes;  ///< each one that is declared, once
     std::map<std::string, QuantizedModule, std::less<>> modules;  ///< of MLX, by their names
     ModelSizes sizes;
+    std::string model_type;      ///< "gpt2"; empty: the config does not say
     std::optional<Dtype> dtype;  ///< of the model: F32, F16, BF16
+
+    /// MLX has GPT-2's names with "model." before them, and its Conv1D weights as Linear's.
+    bool is_gpt2_of_mlx() const { return method == "mlx" && model_type == "gpt2"; }
 };
+
+/// True of the weight of one of GPT-2's Conv1D modules, which its own files have as [in, out].
+bool is_conv1d_of_gpt2(std::string_view name);
 
 /// What the text of a config.json declares; nothing of what is no such text.
 Declared parse_declared(std::string_view config);

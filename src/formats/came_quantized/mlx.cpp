@@ -1,7 +1,8 @@
 // MLX's affine codes: `M.weight` U32 [..., out, words], the codes of a row as one little-endian bit
 // string; `M.scales` and `M.biases` [..., out, groups]. value = code * scale + bias, both rounded to
 // float32. Bits and inputs of a group are in config.json's `quantization`, for all modules and for
-// single ones; where those do not fit the shapes, the only pair that does is taken.
+// single ones; where those do not fit the shapes, the only pair that does is taken. Of a GPT-2 the
+// weights of Conv1D modules are turned back to [in, out].
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 #include "base/checked.hpp"
 #include "base/text.hpp"
 #include "formats/came_quantized/decoder.hpp"
+#include "formats/came_quantized/transposed.hpp"
 
 namespace octet::came_quantized {
 namespace {
@@ -17,7 +19,7 @@ constexpr std::uint64_t kWordBits = 32;
 constexpr std::array<std::uint64_t, 6> kBits = {2, 3, 4, 5, 6, 8};
 constexpr std::array<std::uint64_t, 3> kGroups = {32, 64, 128};
 
-enum Number : std::size_t { kWidth, kGroup };
+enum Number : std::size_t { kWidth, kGroup, kIsTurned };
 
 /// parts: codes, scales, biases.
 class Affine final : public Decoder {
@@ -47,6 +49,37 @@ class Affine final : public Decoder {
   private:
     const Stored& stored_;
     const Weight& weight_;
+};
+
+/// A run of one stored row at a time.
+class TurnedTile final : public TileReader {
+  public:
+    TurnedTile(const Affine& affine, std::uint64_t row, std::uint64_t first)
+        : affine_(affine), row_(row), first_(first) {}
+
+    void read(std::uint64_t input, std::span<float> values) override {
+        affine_.read(input * row_ + first_, values, scratch_);
+    }
+
+  private:
+    const Affine& affine_;
+    std::uint64_t row_;
+    std::uint64_t first_;
+    std::array<std::byte, kTile * sizeof(double)> scratch_{};
+};
+
+/// Of the shape [in, out], where rows of `in` are stored.
+class Turned final : public Transposed {
+  public:
+    Turned(const Stored& stored, const Weight& weight)
+        : Transposed(weight), affine_(stored, weight) {}
+
+  private:
+    std::unique_ptr<TileReader> tile(std::uint64_t first, std::uint64_t /*count*/) const override {
+        return std::make_unique<TurnedTile>(affine_, weight().shape[0], first);
+    }
+
+    const Affine affine_;
 };
 
 /// True where rows of `words` words hold that many groups.
@@ -121,12 +154,16 @@ std::optional<Weight> claim_mlx(const Stored& stored, const Declared& declared,
     weight.dtype = dtype_of(declared, stored[scales].dtype);
     weight.type = fmt::format("mlx-{}bit-group{}", found.bits, found.group_size);
     weight.parts = {codes, scales, biases};
-    weight.numbers = {found.bits, found.group_size, 0, 0};
+    const bool is_turned =
+        declared.is_gpt2_of_mlx() && is_conv1d_of_gpt2(tensor.name) && weight.shape.size() == 2;
+    if (is_turned) std::swap(weight.shape[0], weight.shape[1]);
+    weight.numbers = {found.bits, found.group_size, is_turned ? 1U : 0U, 0};
     if (!element_count(weight.shape)) refuse_shape(stored, codes, codes);
     return weight;
 }
 
 std::unique_ptr<Decoder> make_mlx(const Stored& stored, const Weight& weight) {
+    if (weight.numbers[kIsTurned] != 0) return std::make_unique<Turned>(stored, weight);
     return std::make_unique<Affine>(stored, weight);
 }
 

@@ -24,11 +24,15 @@ struct QuantizedSource::Parts {
     std::vector<Shard> shards;
     std::optional<checkpoint::Index> index;
     std::vector<std::string> notes;
+    bool is_gpt2_of_mlx = false;
 
     static constexpr std::uint32_t kDropped = ~0U - 1;
 };
 
 namespace {
+
+/// What MLX puts before GPT-2's names.
+constexpr std::string_view kModelOfMlx = "model.";
 
 /// Whatever codes are stored as.
 bool may_be_codes(Dtype dtype) {
@@ -91,6 +95,14 @@ bool QuantizedSource::claim_all(Parts& parts, const Declared& declared) {
         }
     }
     if (parts.weights.empty()) return false;
+    parts.is_gpt2_of_mlx = declared.is_gpt2_of_mlx();
+    for (std::uint32_t i = 0; parts.is_gpt2_of_mlx && i < stored.size(); ++i) {
+        if (parts.weight_at[i] == kPlain && stored[i].shape.size() == 2 &&
+            is_conv1d_of_gpt2(stored[i].name))
+            stored.refuse(i,
+                          "is a weight of GPT-2 that MLX keeps turned and not quantized, which "
+                          "octet does not read; quantize it, too");
+    }
     const std::vector<std::uint32_t> owners = arch::quantized_weights(named(stored));
     for (std::uint32_t i = 0; i < owners.size(); ++i) {
         const bool is_state =
@@ -152,6 +164,9 @@ void QuantizedSource::lay_out(Parts& parts, Contents& contents) {
         const checkpoint::Tensor& tensor = stored[i];
         contents.tensors.push_back(at == kPlain ? plain_report(tensor)
                                                 : weight_report(stored, parts.weights[at].weight));
+        std::string& name = contents.tensors.back().name;
+        if (parts.is_gpt2_of_mlx && name.starts_with(kModelOfMlx))
+            name.erase(0, kModelOfMlx.size());
         contents.places.push_back({tensor.shard, tensor.offset, tensor.byte_count});
         parts.weight_of.push_back(at);
         parts.positions.push_back({tensor.shard, tensor.header_position});
@@ -177,7 +192,8 @@ QuantizedSource::QuantizedSource(Parts&& parts)
       method_(std::move(parts.method)),
       shards_(std::move(parts.shards)),
       index_(std::move(parts.index)),
-      notes_(std::move(parts.notes)) {
+      notes_(std::move(parts.notes)),
+      is_gpt2_of_mlx_(parts.is_gpt2_of_mlx) {
     stored_.rebind(files());
     stored_.forget_names();
 }

@@ -49,6 +49,12 @@ class QuantizedSource final : public formats::FloatSource {
     bool is_plain(std::size_t tensor) const override { return weight_of_[tensor] == kPlain; }
     std::uint64_t good_run(std::size_t tensor) const override;
 
+    /// MLX leaves out GPT-2's causal masks.
+    bool has_no_place_for(std::string_view name) const override {
+        return is_gpt2_of_mlx_ &&
+               (name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"));
+    }
+
   private:
     static constexpr std::uint32_t kPlain = ~0U;
 
@@ -80,6 +86,7 @@ class QuantizedSource final : public formats::FloatSource {
     std::vector<Shard> shards_;
     std::optional<checkpoint::Index> index_;
     std::vector<std::string> notes_;
+    bool is_gpt2_of_mlx_ = false;
 };
 
 }  // namespace octet::came_quantized
