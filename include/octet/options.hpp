@@ -119,6 +119,9 @@ struct QuantizeOptions {
     /// there is no such choice: kCheckFailed, naming what can be reached.
     std::optional<std::uint64_t> max_size = {};
     std::optional<double> target_sqnr_db = {};
+    /// Of quantize_part(): the JSON of `octet plan -o FILE`, made with the same options, which says
+    /// what values decide. With it the planner is allowed in parts.
+    std::optional<std::filesystem::path> plan = {};
     OnNonFinite on_non_finite = OnNonFinite::kError;
     CompanionChoice companions = CompanionChoice::kAll;
     /// A type or mixture of GGUF ("q4_k_m", in any case): the output is a file for llama.cpp, its

@@ -38,6 +38,18 @@ constexpr Option kOptions[] = {
         .set = set_part,
     },
     {
+        .name = "--plan",
+        .value = "FILE",
+        .commands = kQuantize,
+        .group = Group::kWrite,
+        .help = "of --part: the plan that octet plan -o FILE wrote",
+        .manual = R"(Of `--part`: the JSON that `octet plan -o FILE` wrote with the same options and
+            `--scan` or the planner's. What values decide is then taken from it, so that no part
+            looks at all of them; `--max-size` and `--target-sqnr` need it.)",
+        .needs = "--part",
+        .set = [](Arguments& a, const Given& given) { a.coding.plan = given.path(); },
+    },
+    {
         .name = "--resume",
         .commands = kQuantize,
         .group = Group::kWrite,

@@ -186,6 +186,22 @@ constexpr Option kOptions[] = {
         .path = &Arguments::output,
     },
     {
+        .name = "--output",
+        .letter = 'o',
+        .value = "FILE",
+        .commands = kPlan,
+        .group = Group::kWrite,
+        .help = "write the plan as JSON, ending in .json; for --plan",
+        .manual = R"(Write the plan as JSON into FILE, whose name ends in `.json`: what `--report
+            FILE.json` writes. `octet quantize --part K/N --plan FILE` takes it.)",
+        .set =
+            [](Arguments& a, const Given& given) {
+                if (!given.text.ends_with(".json"))
+                    given.refuse("is no name of a plan; give one that ends in .json");
+                a.reports.push_back(given.text);
+            },
+    },
+    {
         .name = "--dtype",
         .value = "DTYPE",
         .commands = kDequantize,

@@ -9,6 +9,7 @@
 #include "octet/error.hpp"
 #include "parts/lines.hpp"
 #include "parts/share.hpp"
+#include "survey/plan_file.hpp"
 
 namespace octet::commands {
 namespace {
@@ -22,10 +23,10 @@ const writers::OutputFormat& checked_format(const QuantizeOptions& options, cons
             ErrorCode::kUsage, "--requantize",
             "restores all of INPUT first, which no part is to do alone; give the parts what "
             "octet dequantize makes of it");
-    if (options.max_size || options.target_sqnr_db)
-        throw Error(ErrorCode::kUsage, options.max_size ? "--max-size" : "--target-sqnr",
-                    "measures all tensors before it chooses, and a part sees its own; run octet "
-                    "plan once and give parts --rule or --rules with what it chose");
+    if (options.plan && !options.type.empty())
+        throw Error(ErrorCode::kUsage, "--plan",
+                    "is of octet's own schemes, and --type writes a GGUF file; leave one of the "
+                    "two out");
     const writers::OutputFormat& format = writers::format_of(options);
     format.check(options, out);
     if (options.write.sha256) io::need_sha256();
@@ -34,9 +35,17 @@ const writers::OutputFormat& checked_format(const QuantizeOptions& options, cons
 
 }  // namespace
 
+void check_planner(const QuantizeOptions& options) {
+    if (!options.plan && (options.max_size || options.target_sqnr_db))
+        throw Error(ErrorCode::kUsage, options.max_size ? "--max-size" : "--target-sqnr",
+                    "measures all tensors before it chooses, and a part sees its own; give "
+                    "--plan the file that octet plan -o FILE wrote with the same options");
+}
+
 PartWork::PartWork(const fs::path& input, const fs::path& out, const QuantizeOptions& options,
                    std::uint32_t parts)
-    : format_(checked_format(options, out)),
+    : options_(options),
+      format_(checked_format(options, out)),
       checkpoint_(checkpoint::open_checkpoint(input, io::links_of(options.write.follow_links))),
       writer_(format_.make({checkpoint_, options, io::links_of(options.write.follow_links), out})),
       order_(parts::order_of(checkpoint_, options, parts)),
@@ -46,6 +55,9 @@ PartWork::PartWork(const fs::path& input, const fs::path& out, const QuantizeOpt
 
 void PartWork::take_run(const parts::RunRecord& run, const std::string& where) {
     parts::check_same_order(run.order, order_, where);
+    if (options_.plan && survey::read_plan(*options_.plan, checkpoint_, options_) != run.findings)
+        throw Error(ErrorCode::kBadInput, where,
+                    "holds parts that were made by another plan; give all parts the same one");
     writer_->take_findings(run.findings);
     lay_out();
     if (parts::layout_of(plan_) == run.layout) return;
@@ -55,7 +67,12 @@ void PartWork::take_run(const parts::RunRecord& run, const std::string& where) {
 }
 
 WriteOptions PartWork::examine() {
-    WriteOptions writing = writer_->examine();
+    WriteOptions writing = options_.write;
+    if (options_.plan) {
+        writer_->take_findings(survey::read_plan(*options_.plan, checkpoint_, options_));
+    } else {
+        writing = writer_->examine();
+    }
     lay_out();
     return writing;
 }

@@ -49,6 +49,7 @@ class PartWork {
   private:
     void lay_out();
 
+    const QuantizeOptions& options_;
     const writers::OutputFormat& format_;
     checkpoint::Checkpoint checkpoint_;
     std::unique_ptr<writers::Writer> writer_;
@@ -57,6 +58,9 @@ class PartWork {
     formats::OutputPlan plan_;
     std::vector<std::uint64_t> byte_counts_;  ///< of the sources of the plan's tensors
 };
+
+/// kUsage where the planner is asked and there is no plan: a part sees its own tensors alone.
+void check_planner(const QuantizeOptions& options);
 
 /// The words for errors: the folder of parts, or a file in it.
 std::string name_of(const parts::Folder& folder, const std::string& file = {});

@@ -253,6 +253,7 @@ PartReport quantize_part(const fs::path& input, const fs::path& out, const Quant
                          const Part& part) {
     const auto start = std::chrono::steady_clock::now();
     check_part(part);
+    commands::check_planner(options);
     commands::Notes notes(options.write);
     Session session(input, out, options, part.count);
     const writers::TensorRun share = session.work().share_of(part);
@@ -275,6 +276,9 @@ PartReport quantize_part(const fs::path& input, const fs::path& out, const Quant
 Report quantize_resumable(const fs::path& input, const fs::path& out,
                           const QuantizeOptions& options) {
     const auto start = std::chrono::steady_clock::now();
+    if (!options.type.empty() && (options.max_size || options.target_sqnr_db))
+        throw Error(ErrorCode::kUsage, "--resume",
+                    "keeps no types that the planner chose for a GGUF file; leave it out");
     const std::uint32_t count = piece_count(input, options);
     std::uint32_t made = 0;
     {

@@ -19,6 +19,7 @@
 namespace octet::parts {
 namespace {
 
+constexpr std::string_view kKept = "keep";
 constexpr std::string_view kFirstLine = "octet-parts 1";
 
 /// The part of a shard that says what lies where in it.
@@ -118,6 +119,8 @@ std::string run_text(const RunRecord& record) {
         text += fmt::format("kept {}\n", number);
     for (const auto& [tensor, other] : record.findings.tied)
         text += fmt::format("tied {} {}\n", tensor, other);
+    for (const auto& scheme : record.findings.chosen)
+        text += fmt::format("chosen {}\n", scheme ? scheme_name(*scheme) : kKept);
     for (const std::string& file : record.files) text += fmt::format("file {}\n", word_of(file));
     return sealed(std::move(text) + "layout " + record.layout + "\n");
 }
@@ -139,6 +142,10 @@ RunRecord parse_run(std::string_view text, const std::string& where) {
         } else if (kind == "tied") {
             const std::uint32_t tensor = take_number(words, where);
             record.findings.tied.emplace_back(tensor, take_number(words, where));
+        } else if (kind == "chosen") {
+            const auto scheme = words == kKept ? std::nullopt : parse_scheme(words);
+            if (!scheme && words != kKept) refuse_record(where);
+            record.findings.chosen.push_back(scheme);
         } else if (kind == "file") {
             record.files.push_back(text_of_word(words).value_or(""));
         } else if (kind == "layout") {

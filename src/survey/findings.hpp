@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
+
+#include "octet/scheme.hpp"
 
 namespace octet::survey {
 
@@ -13,6 +16,8 @@ struct Findings {
     std::vector<std::uint32_t> kept;  ///< whose values cannot be quantized; ascending
     /// A tensor, and the one with which it is stored, as their bytes are equal.
     std::vector<std::pair<std::uint32_t, std::uint32_t>> tied;
+    /// The planner's choice for every tensor, nothing: it is kept. Empty where it was not asked.
+    std::vector<std::optional<Scheme>> chosen = {};
 
     friend bool operator==(const Findings&, const Findings&) = default;
 };

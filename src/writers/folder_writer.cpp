@@ -147,8 +147,8 @@ WriteOptions FolderWriter::examine() {
 void FolderWriter::take_findings(const survey::Findings& findings) {
     survey::check_findings(findings, checkpoint().tensors.size());
     findings_ = findings;
-    if (!findings.kept.empty())
-        decide_with(survey::flags_of(findings.kept, checkpoint().tensors.size()), {});
+    if (!findings.kept.empty() || !findings.chosen.empty())
+        decide_with(survey::flags_of(findings.kept, checkpoint().tensors.size()), findings.chosen);
     if (inputs_.importance) inputs_.importance->check(decisions_.tensors);
     settle();
 }
@@ -179,6 +179,7 @@ void FolderWriter::choose(const std::vector<bool>& keep, WriteOptions& writing) 
                             inputs_.importance.get(), writing)
             .plan;
     decide_with(keep, choice.chosen);
+    findings_.chosen = choice.chosen;
     writing.progress = part_from(measured_bytes);
     if (decisions_.tensors.size() >= kManyTensors) io::give_back_freed_memory();
 }

@@ -9,7 +9,7 @@ import subprocess
 import unittest
 
 from faults import SHIM
-from octet_case import BIN, TESTDATA, OctetCase, Tensor, main, make_file, snapshot
+from octet_case import BIN, TESTDATA, OctetCase, Tensor, f32, main, make_file, snapshot
 from random_checkpoints import files, hidden, make_random, values
 
 CASES = int(os.environ.get("OCTET_PARTS_CASES", "20"))
@@ -106,11 +106,50 @@ class Same(OctetCase):
         self.assertEqual({k: v[1] for k, v in snapshot(self.dir / "single").items()},
                          {k: v[1] for k, v in snapshot(self.dir / "parts").items()})
 
+    def test_a_plan(self):
+        """The planner looks at all values once; parts take its plan, and refuse another one."""
+        gpt2, size = TESTDATA / "tiny-gpt2", ("--max-size", "600kB")
+        self.octet("plan", gpt2, *size, "-o", "plan.json")
+        self.octet("plan", gpt2, "--max-size", "700kB", "-o", "other.json")
+        self.octet("plan", gpt2, "-o", "headers.json")
+        self.octet("quantize", gpt2, "single", *size)
+        part = lambda number, plan, *options: self.run_octet(
+            "quantize", gpt2, "out", *options, "--part", f"{number}/2", "--plan", plan)
+        for code, words, run in ((2, "made with", part(1, "plan.json")),
+                                 (3, "from headers alone", part(1, "headers.json", *size)),
+                                 (3, "is no plan", part(1, gpt2 / "config.json", *size)),
+                                 (3, "and the checkpoint has", self.run_octet(
+                                     "quantize", TESTDATA / "tiny-flan-t5", "out", *size, "--part", "1/2",
+                                     "--plan", "plan.json"))):
+            self.assertEqual((run.code, run.err.count("\n")), (code, 1), run.err)
+            self.assertIn(words, run.err)
+        self.assertEqual(part(2, "plan.json", *size).code, 0)
+        run = part(1, "other.json", *size)
+        self.assertEqual(run.code, 3)
+        self.assertIn("another plan", run.err)
+        self.assertEqual(part(1, "plan.json", *size).code, 0)
+        self.octet("join", "out")
+        self.assertEqual(files(self.dir / "out"), files(self.dir / "single"))
+        self.octet("quantize", gpt2, "resumed", *size, "--resume")
+        self.assertEqual(files(self.dir / "resumed"), files(self.dir / "single"))
+
+    def test_a_plan_of_what_is_not_finite(self):
+        make_file(self.dir / "m.safetensors", [
+            f32("a.weight", [float("nan")] + [1.0] * 511, [16, 32]), f32("b.weight", [0.5, -2.0] * 256, [16, 32])])
+        keep = ("--on-non-finite", "keep", "--preset", "q8")
+        self.octet("plan", "m.safetensors", *keep, "--scan", "-o", "plan.json")
+        self.octet("quantize", "m.safetensors", "single", *keep)
+        for number in (1, 2):
+            self.octet("quantize", "m.safetensors", "out", *keep, "--part", f"{number}/2", "--plan", "plan.json")
+        self.octet("join", "out")
+        self.assertEqual(files(self.dir / "out"), files(self.dir / "single"))
+
 
 class Resume(Same):
     """quantize --resume: the same bytes, however often it is killed on the way."""
 
     test_random_checkpoints = test_every_format = test_all_at_once_and_each_twice = None
+    test_a_plan = test_a_plan_of_what_is_not_finite = None
 
     def test_without_interruption(self):
         dice = random.Random(1)

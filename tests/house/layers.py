@@ -23,7 +23,7 @@ RANKS = [
     {"cli"},
 ]
 RANK = {folder: rank for rank, folders in enumerate(RANKS) for folder in folders}
-JSON_FOLDERS = {"formats/safetensors", "checkpoint", "formats", "formats/gguf", "tokenize", "plan", "report", "model"}
+JSON_FOLDERS = {"formats/safetensors", "checkpoint", "formats", "formats/gguf", "tokenize", "plan", "report", "survey", "model"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 PRINTS = re.compile(
     r"\bstd::(cout|cerr|clog|print|println)\b|\bstdout\b|\bstderr\b|\bSTD(OUT|ERR)_FILENO\b"

@@ -45,7 +45,7 @@ TEST_CASE("reports of a checkpoint with hostile names hold nothing that a termin
         report.tensors.push_back(tensor);
     }
     for (const std::string_view command : {"quantize", "dequantize", "inspect"}) {
-        report::ReportOptions options{std::string(command), {0, 1, 2, 3}, true, true, false};
+        report::ReportOptions options{std::string(command), {0, 1, 2, 3}, true, true, {}};
         for (const std::string& text :
              {report::text(report, options), report::json(report, options)}) {
             std::string plain = text;
