@@ -38,7 +38,9 @@ std::optional<std::size_t> Partners::partner(const FloatSource& one, std::size_t
 std::optional<std::size_t> Partners::embedding_for(const FloatSource& one, std::size_t place,
                                                    const FloatSource& other) const {
     const TensorReport& head = one.tensors()[place];
-    if (!by_plain_names_ || head.kind != Kind::kHead) return std::nullopt;
+    // Encoder and decoder of T5 and BART share an embedding, which some formats store three times.
+    const bool is_shared = head.kind == Kind::kHead || head.name.ends_with(".embed_tokens.weight");
+    if (!by_plain_names_ || !is_shared) return std::nullopt;
     const std::vector<TensorReport>& tensors = other.tensors();
     const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const TensorReport& t) {
         return t.kind == Kind::kEmbedding && t.shape == head.shape;

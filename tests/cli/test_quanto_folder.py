@@ -94,6 +94,12 @@ class Qint8(OctetCase):
             together.update(found)
         self.assertEqual(together, tensors_of(self.dir / "one" / "model.safetensors"))
 
+    def test_the_copies_of_the_embedding_are_held_against_it(self):
+        self.octet("quantize", T5, "out", "--format", "quanto")
+        report = self.octet_json("compare", T5, "out")
+        self.assertEqual((report["missing"], report["extra"], report["changed"]), ([], [], []))
+        self.assertGreater(report["totals"]["sqnr_db"], 40)
+
     def test_the_same_bytes_for_any_number_of_threads(self):
         self.octet("quantize", T5, "one", "--format", "quanto", "--threads", "1")
         self.octet("quantize", T5, "five", "--format", "quanto", "--threads", "5")
