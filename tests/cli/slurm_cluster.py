@@ -94,6 +94,9 @@ class Cluster:
             for i in range(self.nodes):
                 self.start_node(f"n{i + 1}")
             self.wait_for(lambda: self.run("sinfo", "-h", "-o", "%T %D", check=False).split() == ["idle", str(self.nodes)], 30)
+            # Daemons that answer are no cluster yet: a job has to run.
+            job = self.run("sbatch", "--parsable", "--output=/dev/null", "--wrap", "true").strip()
+            self.wait_for(lambda: self.state_of(job) == ["COMPLETED"], 40)
         except BaseException:
             self.stop()
             raise

@@ -52,13 +52,13 @@ class Slurm(OctetCase):
         said = cluster.run(SOURCE_DIR / "share" / "octet" / "slurm" / "quantize.sbatch",
                            self.dir / "model", self.dir / "set", "--preset", "q8")
         parts, join = re.fullmatch(r"parts: job (\d+), tasks 1-8; join: job (\d+)\n", said).groups()
-        cluster.wait_for((self.dir / "node").exists, 60)
+        cluster.wait_for((self.dir / "node").exists, 90)
         node = (self.dir / "node").read_text().strip()
         cluster.kill_node(node)
         # Slurm finds it gone within SlurmdTimeout and queues the part again, for a while from now.
-        cluster.wait_for(lambda: "PENDING" in cluster.state_of(f"{parts}_3"), 60)
+        cluster.wait_for(lambda: "PENDING" in cluster.state_of(f"{parts}_3"), 90)
         cluster.run("scontrol", "update", f"JobId={parts}_3", "StartTime=now")
-        cluster.wait_for(lambda: cluster.state_of(join) == ["COMPLETED"], 120)
+        cluster.wait_for(lambda: cluster.state_of(join) == ["COMPLETED"], 150)
         self.assertEqual(contents(self.dir / "set"), contents(self.dir / "single"))
 
 
