@@ -139,8 +139,9 @@ struct QuantizeOptions {
     /// GGUF: several files NAME-0000I-of-0000N.gguf, of at most that many bytes where one tensor
     /// fits.
     std::optional<std::uint64_t> split_size = {};
-    /// Weights that are quantized already (a set, a GGUF file, a checkpoint that came quantized) are
-    /// made plain first, in a hidden folder beside the output, and quantized again; errors add up.
+    /// Weights that are quantized already (a set, a GGUF file, a checkpoint that came quantized)
+    /// are made plain first, in a hidden folder beside the output, and quantized again; errors add
+    /// up.
     bool requantize = false;
     Gates gates;
     bool keep_on_failure = false;  ///< the output becomes visible even when a gate failed

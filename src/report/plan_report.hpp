@@ -16,8 +16,8 @@ enum class PlanTable : std::uint8_t {
     kSchemes,  ///< a row for each scheme: how many tensors, their bytes, bits per weight
 };
 
-/// Every tensor, or every scheme, then the reasons by number, then the totals. A sink, where there is one, gets the
-/// text as it is made, but for the end of it.
+/// Every tensor, or every scheme, then the reasons by number, then the totals. A sink, where there
+/// is one, gets the text as it is made, but for the end of it.
 std::string plan_text(const PlanReport& report, const TextStyle& style, PlanTable table,
                       const TextSink& sink = {});
 

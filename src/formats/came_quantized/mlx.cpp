@@ -1,8 +1,8 @@
 // MLX's affine codes: `M.weight` U32 [..., out, words], the codes of a row as one little-endian bit
-// string; `M.scales` and `M.biases` [..., out, groups]. value = code * scale + bias, both rounded to
-// float32. Bits and inputs of a group are in config.json's `quantization`, for all modules and for
-// single ones; where those do not fit the shapes, the only pair that does is taken. Of a GPT-2 the
-// weights of Conv1D modules are turned back to [in, out].
+// string; `M.scales` and `M.biases` [..., out, groups]. value = code * scale + bias, both rounded
+// to float32. Bits and inputs of a group are in config.json's `quantization`, for all modules and
+// for single ones; where those do not fit the shapes, the only pair that does is taken. Of a GPT-2
+// the weights of Conv1D modules are turned back to [in, out].
 #include <algorithm>
 
 #include <fmt/format.h>
